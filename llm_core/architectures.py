@@ -1,0 +1,228 @@
+"""The three architectures of one family: they differ in who may look at whom.
+
+    Encoder          every token sees every token       fills in masked tokens
+    Decoder          a token sees itself and the past   predicts the next token
+    EncoderDecoder   the encoder's states condition a decoder, either as a prefix in front of its own tokens
+                     ("prefix") or through cross-attention ("cross", Vaswani et al. 2017)
+
+``attention_mask`` is (B, T), True for real tokens; padding may stand on either side and changes no real
+token's result. Token embedding and ``lm_head`` share one matrix.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from .attention import KVCache
+from .blocks import Block, Embedding
+from .config import ModelConfig
+from .masks import causal_mask, padding_mask
+from .recording import HookPoint
+
+
+class Stack(nn.Module):
+    """Embedding, blocks, final norm and language-model head: what all architectures share."""
+
+    def __init__(self, config: ModelConfig, cross: bool = False):
+        super().__init__()
+        self.config = config
+        self.embedding = Embedding(config)
+        self.blocks = nn.ModuleList(Block(config, cross) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.lm_head.weight = self.embedding.token_table.weight
+        self.logits = HookPoint()
+        self.apply(_init_weights)
+        _scale_residual_projections(self, config)
+
+    def embed(self, ids: Tensor, attention_mask: Tensor | None, offset: int | Tensor = 0) -> Tensor:
+        """(B, T) -> (B, T, C). A token's position counts the real tokens before it, so padding shifts nobody."""
+        T = ids.shape[1]
+        if T > self.config.block_size:
+            raise ValueError(f"{T} tokens do not fit: this model's window (block_size) is {self.config.block_size}")
+        if attention_mask is None:
+            positions = torch.arange(T, device=ids.device) + offset  # (T,)
+        else:
+            positions = (attention_mask.long().cumsum(1) - 1).clamp(min=0) + offset  # (B, T)
+        return self.embedding(ids, positions)
+
+    def predict(self, hidden: Tensor) -> Tensor:
+        """(B, T, C) -> logits (B, T, V)."""
+        return self.logits(self.lm_head(hidden))
+
+
+class Encoder(Stack):
+    """Bidirectional: every token sees every real token."""
+
+    def hidden(self, ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """(B, T) -> states after the final norm, (B, T, C)."""
+        mask = None if attention_mask is None else padding_mask(attention_mask)
+        x = self.embed(ids, attention_mask)  # (B, T, C)
+        for block in self.blocks:
+            x = block(x, mask)
+        return self.ln_f(x)
+
+    def forward(self, ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """(B, T) -> logits (B, T, V), one distribution per place."""
+        return self.predict(self.hidden(ids, attention_mask))
+
+
+class DecoderCache:
+    """What a decoder remembers between two steps: keys and values per layer, and which places are real."""
+
+    def __init__(self, decoder: "Decoder", B: int, S: int, memory_length: int = 0):
+        config, like = decoder.config, decoder.lm_head.weight
+        crosses = decoder.conditioning == "cross"
+        self.layers = [
+            (KVCache(B, config, S, like), KVCache(B, config, memory_length, like) if crosses else None)
+            for _ in range(config.n_layer)
+        ]
+        self.visible: Tensor | None = None  # (B, S so far), True = real; None while nothing is padded
+        self.num_tokens: int | Tensor = 0  # own tokens so far; (B, 1) when rows differ
+
+    @property
+    def length(self) -> int:
+        return self.layers[0][0].length
+
+
+class Decoder(Stack):
+    """Causal: a token sees itself and what stands before it.
+
+    With ``conditioning`` it also needs ``memory``, the states of an encoder: "prefix" sets them in front of
+    its own tokens, "cross" attends to them in every block.
+    """
+
+    def __init__(self, config: ModelConfig, conditioning: Literal["prefix", "cross"] | None = None):
+        if conditioning not in (None, "prefix", "cross"):
+            raise ValueError(f'conditioning={conditioning!r}: must be "prefix", "cross" or None')
+        super().__init__(config, cross=conditioning == "cross")
+        self.conditioning = conditioning
+
+    def hidden(
+        self,
+        ids: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        cache: DecoderCache | None = None,
+    ) -> Tensor:
+        """(B, T) -> states after the final norm (B, T, C); a prefix's own states are left out."""
+        T = ids.shape[1]
+        x = self.embed(ids, attention_mask, 0 if cache is None else cache.num_tokens)  # (B, T, C)
+        visible = attention_mask
+        if self.conditioning == "prefix" and not (cache and cache.length):
+            x = torch.cat([memory, x], dim=1)  # (B, P+T, C)
+            visible = _join(memory_mask, attention_mask, memory.shape[1], T)
+        if cache is not None:
+            visible = _remember(cache, visible, attention_mask, x.shape[1], T)
+        mask, is_causal = self._own_mask(x, visible, cache)
+        crosses = self.conditioning == "cross"
+        cross_mask = padding_mask(memory_mask) if crosses and memory_mask is not None else None
+        for i, block in enumerate(self.blocks):
+            x = block(
+                x,
+                mask,
+                is_causal=is_causal,
+                memory=memory if crosses else None,
+                memory_mask=cross_mask,
+                cache=(None, None) if cache is None else cache.layers[i],
+            )
+        return self.ln_f(x[:, -T:])  # (B, T, C)
+
+    def _own_mask(
+        self, x: Tensor, visible: Tensor | None, cache: DecoderCache | None
+    ) -> tuple[Tensor | None, bool]:
+        """The mask of self-attention, and whether the kernel's own causal mask does instead of it."""
+        T, past = x.shape[1], 0 if cache is None else cache.length
+        if visible is None and past == 0:
+            return None, True
+        if visible is None and T == 1:
+            return None, False
+        mask = causal_mask(T, past + T, x.device)  # (1, 1, T, S)
+        return mask if visible is None else mask & padding_mask(visible), False  # (B, 1, T, S)
+
+    def forward(self, ids: Tensor, attention_mask: Tensor | None = None, **conditions) -> Tensor:
+        """(B, T) -> logits (B, T, V); ``conditions`` are those of ``hidden``."""
+        return self.predict(self.hidden(ids, attention_mask, **conditions))
+
+    def new_cache(self, B: int, memory_length: int = 0) -> DecoderCache:
+        """An empty cache for a full window of B sequences, and of the memory that conditions them."""
+        extra = memory_length if self.conditioning == "prefix" else 0
+        return DecoderCache(self, B, self.config.block_size + extra, memory_length)
+
+
+class EncoderDecoder(nn.Module):
+    """Title in, article out: an encoder's states condition a decoder (``decoder.conditioning`` says how)."""
+
+    def __init__(
+        self,
+        encoder_config: ModelConfig,
+        decoder_config: ModelConfig,
+        conditioning: Literal["prefix", "cross"] = "prefix",
+    ):
+        super().__init__()
+        if encoder_config.n_embd != decoder_config.n_embd:
+            raise ValueError(
+                f"encoder n_embd={encoder_config.n_embd} and decoder n_embd={decoder_config.n_embd} must be equal: "
+                "the decoder reads the encoder's states as they are"
+            )
+        if conditioning not in ("prefix", "cross"):
+            raise ValueError(f'conditioning={conditioning!r}: must be "prefix" or "cross"')
+        self.encoder = Encoder(encoder_config)
+        self.decoder = Decoder(decoder_config, conditioning)
+
+    @property
+    def conditioning(self) -> str:
+        return self.decoder.conditioning
+
+    def hidden(
+        self,
+        ids: Tensor,
+        decoder_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        """ids (B, S), decoder_ids (B, T) -> the decoder's states after its final norm, (B, T, C)."""
+        memory = self.encoder.hidden(ids, attention_mask)  # (B, S, C)
+        return self.decoder.hidden(decoder_ids, decoder_attention_mask, memory=memory, memory_mask=attention_mask)
+
+    def forward(self, *inputs: Tensor | None, **more: Tensor | None) -> Tensor:
+        """The inputs of ``hidden`` -> logits (B, T, V)."""
+        return self.decoder.predict(self.hidden(*inputs, **more))
+
+
+def _join(first: Tensor | None, second: Tensor | None, P: int, T: int) -> Tensor | None:
+    """Two padding masks side by side: (B, P) and (B, T) -> (B, P+T); None means all real."""
+    if first is None and second is None:
+        return None
+    known = first if first is not None else second
+    ones = known.new_ones
+    first = ones(known.shape[0], P) if first is None else first
+    second = ones(known.shape[0], T) if second is None else second
+    return torch.cat([first.bool(), second.bool()], dim=1)
+
+
+def _remember(
+    cache: DecoderCache, new: Tensor | None, own: Tensor | None, added: int, T: int
+) -> Tensor | None:
+    """Note in the cache which of the added places are real; returns the mask over everything so far."""
+    cache.visible = _join(cache.visible, new, cache.length, added)
+    cache.num_tokens = cache.num_tokens + (T if own is None else own.sum(1, keepdim=True))
+    return cache.visible
+
+
+def _init_weights(module: nn.Module) -> None:
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+def _scale_residual_projections(model: nn.Module, config: ModelConfig) -> None:
+    """GPT-2: what is added to the residual stream starts smaller by 1/sqrt(2 n_layer)."""
+    for name, parameter in model.named_parameters():
+        if name.endswith(("out_proj.weight", "down_proj.weight")):
+            nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * config.n_layer))

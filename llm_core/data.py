@@ -1,0 +1,354 @@
+"""How-to articles from a Hub id or from files, as token batches for each architecture.
+
+Articles are read one by one through `datasets`, so memory does not grow with the corpus; their tokens go
+into one flat file of 16-bit ids that is mapped, not loaded. An article is stored as
+
+    <|startofarticle|> title \\n text <|endoftext|>
+
+Which articles are held out is decided by a hash of the title, and what a batch holds by (seed, step) alone:
+a run that is resumed sees the same data as one that was never broken.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .tokenizer import Tokenizer
+
+FIELDS = ("title", "headline", "text")
+IGNORE = -100  # a target that the loss leaves out (PyTorch's own default)
+FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
+PACKED = (".gz", ".xz", ".bz2", ".zst")
+
+
+@dataclass(frozen=True)
+class Article:
+    title: str
+    headline: str
+    text: str
+
+
+@dataclass
+class ReadReport:
+    """What became of the rows: kept, or skipped because a field was missing, empty or no text."""
+
+    kept: int = 0
+    skipped: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def skip(self, reason: str) -> None:
+        self.skipped += 1
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+
+def read_articles(sources: list[str] | str, report: ReadReport | None = None, split: str = "train") -> Iterator[Article]:
+    """Articles of a Hub id, or of files (.jsonl, .csv, .parquet, also packed .gz/.xz), in order.
+
+    Streams: one row is in memory at a time. Rows without a title or a text are skipped and counted in
+    ``report``. A missing column or file is one ``ValueError``.
+    """
+    report = report if report is not None else ReadReport()
+    sources = [sources] if isinstance(sources, str) else list(sources)
+    for source in sources:
+        for row in _rows(source, report, split):
+            reason = _fault(row)
+            if reason:
+                report.skip(reason)
+                continue
+            report.kept += 1
+            yield Article(row["title"].strip(), row["headline"] or "", row["text"].strip())
+
+
+def _rows(source: str, report: ReadReport, split: str) -> Iterator[dict]:
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if _format(p))
+        if not files:
+            raise ValueError(f"no .jsonl, .csv or .parquet file in {path}")
+        for file in files:
+            yield from _rows(str(file), report, split)
+    elif path.exists():
+        yield from _json_lines(path, report) if _format(path) == "json" else _dataset_rows(path)
+    elif _format(path) or source.count("/") != 1:
+        raise ValueError(f"no file {source}, and no Hub id either (those look like owner/name)")
+    else:
+        yield from _hub_rows(source, split)
+
+
+def _format(path: Path) -> str | None:
+    suffixes = [s for s in path.suffixes if s not in PACKED]
+    return FORMATS.get(suffixes[-1]) if suffixes else None
+
+
+def _json_lines(path: Path, report: ReadReport) -> Iterator[dict]:
+    """Line by line, so that one damaged line costs one article; `datasets` would give up the file."""
+    from fsspec import open as fs_open
+
+    checked = False
+    with fs_open(str(path), "rb", compression="infer") as file:
+        for line in file:
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError:
+                report.skip("not JSON")
+                continue
+            if isinstance(row, dict) and not checked:
+                _require_columns(row, str(path))
+                checked = True
+            yield row
+
+
+def _dataset_rows(path: Path) -> Iterator[dict]:
+    from datasets import load_dataset
+
+    kind = _format(path)
+    if kind is None:
+        raise ValueError(f"{path}: the ending must be .jsonl, .csv or .parquet (packed with .gz or .xz or not)")
+    options = {"on_bad_lines": "skip"} if kind == "csv" else {}
+    rows = load_dataset(kind, data_files=str(path), split="train", streaming=True, **options)
+    yield from _checked(rows, str(path))
+
+
+def _hub_rows(name: str, split: str) -> Iterator[dict]:
+    from datasets import load_dataset
+
+    try:
+        rows = load_dataset(name, split=split, streaming=True)
+    except Exception as error:  # the Hub's, the network's and the builder's own kinds
+        raise ValueError(f"the data set {name!r} could not be opened ({type(error).__name__}: {error})") from None
+    yield from _checked(rows, name)
+
+
+def _checked(rows: Iterable[dict], source: str) -> Iterator[dict]:
+    for i, row in enumerate(rows):
+        if i == 0:
+            _require_columns(row, source)
+        yield row
+
+
+def _require_columns(row: dict, source: str) -> None:
+    missing = [name for name in FIELDS if name not in row]
+    if missing:
+        raise ValueError(
+            f"{source} has no column {missing[0]!r}; needed are {', '.join(FIELDS)}, found are {', '.join(row) or 'none'}"
+        )
+
+
+def _fault(row: object) -> str | None:
+    if not isinstance(row, dict):
+        return "not an object"
+    for name in ("title", "text"):
+        value = row.get(name)
+        if not isinstance(value, str):
+            return f"{name} is not text"
+        if not value.strip():
+            return f"{name} is empty"
+    if not isinstance(row.get("headline"), (str, type(None))):
+        return "headline is not text"
+    return None
+
+
+def is_held_out(title: str, fraction: float) -> bool:
+    """True for about ``fraction`` of all titles, the same ones on every machine and in every order."""
+    digest = hashlib.sha256(title.strip().lower().encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+
+class TokenStore:
+    """Tokenised articles on disk: ``tokens`` (N,) uint16, mapped, and ``bounds`` (articles, 3).
+
+    A row of ``bounds`` is where the title starts, where the text starts, and where the article ends.
+    ``num_bytes`` counts the UTF-8 bytes behind the tokens, for bits per byte.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.info = json.loads((folder / "info.json").read_text())
+        self.tokens = np.memmap(folder / "tokens.u16", dtype=np.uint16, mode="r")
+        self.bounds = np.load(folder / "bounds.npy", mmap_mode="r")
+
+    @property
+    def num_bytes(self) -> int:
+        return self.info["num_bytes"]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @classmethod
+    def build(cls, articles: Iterable[Article], tokenizer: Tokenizer, folder: Path, chunk: int = 256) -> "TokenStore":
+        """Tokenise and write; at most ``chunk`` articles are in memory. The store appears whole or not at all."""
+        partial = folder.with_name(folder.name + ".partial")
+        partial.mkdir(parents=True, exist_ok=True)
+        bounds, position, num_bytes = [], 0, 0
+        with open(partial / "tokens.u16", "wb") as file:
+            for batch in _chunks(articles, chunk):
+                titles = tokenizer.encode_batch([f"{a.title}\n" for a in batch])
+                texts = tokenizer.encode_batch([a.text for a in batch])
+                for article, title, text in zip(batch, titles, texts):
+                    ids = [tokenizer.start, *title, *text, tokenizer.end]
+                    file.write(np.asarray(ids, dtype=np.uint16).tobytes())
+                    bounds.append((position, position + 1 + len(title), position + len(ids)))
+                    position += len(ids)
+                    num_bytes += len(f"{article.title}\n{article.text}".encode("utf-8", "replace"))
+        if not bounds:
+            raise ValueError("no article with a title and a text in the data")
+        np.save(partial / "bounds.npy", np.asarray(bounds, dtype=np.int64))
+        (partial / "info.json").write_text(json.dumps({"num_bytes": num_bytes, "n_vocab": tokenizer.n_vocab}))
+        _replace_folder(partial, folder)
+        return cls(folder)
+
+
+def _chunks(items: Iterable, size: int) -> Iterator[list]:
+    batch = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    if folder.exists():
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+    os.replace(new, folder)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step of training needs; each tensor's first dimension is B.
+
+    Decoder: ids, targets. Encoder: ids with masks in them, targets only where masked. Encoder-decoder: ids are
+    the titles, decoder_ids the articles, each with the mask of its padding.
+    """
+
+    ids: Tensor
+    targets: Tensor
+    attention_mask: Tensor | None = None
+    decoder_ids: Tensor | None = None
+    decoder_attention_mask: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> "Batch":
+        moved = {name: None if x is None else x.to(device, non_blocking=True) for name, x in vars(self).items()}
+        return Batch(**moved)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens the model reads, padding not counted."""
+        count = self.ids.numel() if self.attention_mask is None else int(self.attention_mask.sum())
+        if self.decoder_ids is None:
+            return count
+        return count + int(self.decoder_attention_mask.sum())
+
+
+class PackedBatches:
+    """Decoder: windows of T tokens cut from the stream of articles, no padding.
+
+    ``batch(step)`` is a pure function of (seed, step): each epoch cuts at another offset and shuffles.
+    """
+
+    def __init__(self, store: TokenStore, T: int, seed: int = 0):
+        if len(store) <= T + 1:
+            raise ValueError(f"{len(store)} tokens are too few for a window of {T}")
+        self.store, self.T, self.seed = store, T, seed
+        self.num_windows = (len(store) - 1) // T - 1 or 1
+
+    def batch(self, index: int, B: int) -> Batch:
+        """Windows index*B .. index*B+B-1 of the endless shuffled sequence."""
+        starts = [self._start(index * B + row) for row in range(B)]
+        windows = np.stack([self.store.tokens[s : s + self.T + 1] for s in starts]).astype(np.int64)
+        windows = torch.from_numpy(windows)  # (B, T+1)
+        return Batch(ids=windows[:, :-1].contiguous(), targets=windows[:, 1:].contiguous())
+
+    def _start(self, i: int) -> int:
+        epoch, place = divmod(i, self.num_windows)
+        order, offset = _epoch(self.num_windows, self.T, self.seed, epoch)
+        room = len(self.store) - self.T - 1 - (self.num_windows - 1) * self.T
+        return int(order[place]) * self.T + min(offset, room)
+
+
+class MaskedBatches:
+    """Encoder: the decoder's windows, 15 % of the places chosen: 80 % masked, 10 % another token, 10 % kept.
+
+    Devlin et al. 2018 (BERT), section 3.1. The loss counts the chosen places only.
+    """
+
+    def __init__(self, store: TokenStore, T: int, tokenizer: Tokenizer, seed: int = 0, rate: float = 0.15):
+        self.windows, self.tokenizer, self.seed, self.rate = PackedBatches(store, T, seed), tokenizer, seed, rate
+
+    def batch(self, index: int, B: int) -> Batch:
+        ids = self.windows.batch(index, B).ids
+        random = torch.Generator().manual_seed(_mix(self.seed, index))
+        chosen = torch.rand(ids.shape, generator=random) < self.rate
+        chosen[:, 0] |= ~chosen.any(1)  # every row teaches something
+        action = torch.rand(ids.shape, generator=random)
+        other = torch.randint(self.tokenizer.n_vocab, ids.shape, generator=random)
+        shown = torch.where(chosen & (action < 0.8), self.tokenizer.mask, ids)
+        shown = torch.where(chosen & (action >= 0.9), other, shown)
+        return Batch(ids=shown, targets=ids.masked_fill(~chosen, IGNORE))
+
+
+class PairBatches:
+    """Encoder-decoder: (title -> article). The decoder starts from <|startofarticle|>; rows are padded."""
+
+    def __init__(self, store: TokenStore, T: int, tokenizer: Tokenizer, seed: int = 0, title_length: int = 32):
+        self.store, self.T, self.tokenizer, self.seed = store, T, tokenizer, seed
+        self.title_length = title_length
+
+    def batch(self, index: int, B: int) -> Batch:
+        rows = [self._article(index * B + row) for row in range(B)]
+        ids, attention_mask = pad([title for title, _ in rows], self.tokenizer.pad)
+        decoder_ids, decoder_mask = pad([text[:-1] for _, text in rows], self.tokenizer.pad)
+        targets, _ = pad([text[1:] for _, text in rows], IGNORE)
+        return Batch(ids, targets, attention_mask, decoder_ids, decoder_mask)
+
+    def _article(self, i: int) -> tuple[list[int], list[int]]:
+        """Title without its line end, and <|start|> text <|end|> cut to T+1."""
+        epoch, place = divmod(i, len(self.store.bounds))
+        order, _ = _epoch(len(self.store.bounds), 1, self.seed, epoch)
+        begin, text, end = self.store.bounds[order[place]]
+        title = self.store.tokens[begin + 1 : text - 1][: self.title_length].tolist()
+        body = self.store.tokens[text:end][: self.T].tolist()
+        return title or [self.tokenizer.start], [self.tokenizer.start, *body]
+
+
+def pad(rows: list[list[int]], filler: int, side: str = "right") -> tuple[Tensor, Tensor]:
+    """Rows of different length -> ids (B, T) filled up with ``filler``, and the mask (B, T), True = real."""
+    T = max(map(len, rows))
+    ids = torch.full((len(rows), T), filler, dtype=torch.long)
+    mask = torch.zeros(len(rows), T, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        place = slice(0, len(row)) if side == "right" else slice(T - len(row), T)
+        ids[i, place] = torch.tensor(row, dtype=torch.long)
+        mask[i, place] = True
+    return ids, mask
+
+
+_EPOCHS: dict[tuple, tuple[np.ndarray, int]] = {}
+
+
+def _epoch(count: int, T: int, seed: int, epoch: int) -> tuple[np.ndarray, int]:
+    """The order of one epoch and the offset of its cuts; only the newest two are kept."""
+    key = (count, T, seed, epoch)
+    if key not in _EPOCHS:
+        random = np.random.default_rng((seed, epoch))
+        while len(_EPOCHS) > 1:
+            _EPOCHS.pop(next(iter(_EPOCHS)))
+        _EPOCHS[key] = random.permutation(count), int(random.integers(T))
+    return _EPOCHS[key]
+
+
+def _mix(seed: int, index: int) -> int:
+    return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> 1)

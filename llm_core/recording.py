@@ -1,0 +1,151 @@
+"""Look into a model, or reach into it, without rewriting it.
+
+Every intermediate result passes through a module with a name: a ``HookPoint`` (which does nothing) or a
+LayerNorm. ``record`` listens there with PyTorch forward hooks, ``intervene`` replaces what passes.
+Both remove their hooks when their ``with`` block ends, however it ends.
+
+    with record(model) as trace:
+        model(ids)
+    trace["blocks.2.attn.pattern"]   # (B, H, T, T)
+"""
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+
+class HookPoint(nn.Module):
+    """The identity, with a name. What passes here can be recorded and replaced."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    @property
+    def is_watched(self) -> bool:
+        return bool(self._forward_hooks)
+
+
+def hook_points(model: nn.Module) -> dict[str, nn.Module]:
+    """Every place of ``model`` that can be recorded, by name, in the order of construction."""
+    return {
+        name: module for name, module in model.named_modules() if isinstance(module, (HookPoint, nn.LayerNorm))
+    }
+
+
+class Trace(Mapping):
+    """The tensors of one forward pass by hook-point name, detached from the graph.
+
+    A second forward inside the same ``record`` replaces what the first left.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor] | None = None, metadata: dict[str, str] | None = None):
+        self._tensors = dict(tensors or {})
+        self.metadata = dict(metadata or {})
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            raise KeyError(_unknown(name, self._tensors, "was not recorded"))
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def names(self) -> list[str]:
+        return list(self._tensors)
+
+    def attention(self, layer: int, stack: str = "", cross: bool = False) -> Tensor:
+        """The attention pattern of one layer, (B, H, T, S); ``stack`` is "encoder" or "decoder" if there are two."""
+        prefix = f"{stack}." if stack else ""
+        return self[f"{prefix}blocks.{layer}.{'cross_attn' if cross else 'attn'}.pattern"]
+
+    def save(self, path: str | Path) -> None:
+        """Write everything into one safetensors file."""
+        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in self._tensors.items()}
+        save_file(tensors, path, metadata={"format": "headscope-trace", **self.metadata})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Trace":
+        """Read a file written by ``save``; anything else is a ``ValueError`` of one sentence."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{path} cannot be read as a trace: {error}") from None
+        if metadata.pop("format", None) != "headscope-trace":
+            raise ValueError(f"{path} is a safetensors file, but not a trace")
+        return cls(tensors, metadata)
+
+
+@contextmanager
+def record(model: nn.Module, names: list[str] | None = None) -> Iterator[Trace]:
+    """Fill a Trace with what passes the hook points during forwards inside the block.
+
+    ``names`` chooses some, wildcards allowed (``"blocks.*.attn.pattern"``); None means all.
+    Raises ``KeyError``, listing near names, if one does not exist.
+    """
+    trace = Trace()
+
+    def keeper(name: str) -> Callable:
+        def keep(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
+            trace._tensors[name] = output.detach()
+
+        return keep
+
+    with ExitStack() as stack:
+        for name, module in _matching(hook_points(model), names).items():
+            stack.callback(module.register_forward_hook(keeper(name)).remove)
+        yield trace
+
+
+@contextmanager
+def intervene(model: nn.Module, replacements: dict[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
+    """Replace tensors on their way: each function gets the tensor and returns the one to go on with.
+
+    Names may hold wildcards. A returned shape that differs is a ``ValueError``. Recorders see the replaced
+    tensor, whichever of the two was entered first.
+    """
+
+    def replacer(name: str, function: Callable[[Tensor], Tensor]) -> Callable:
+        def replace(_module: nn.Module, _inputs: tuple, output: Tensor) -> Tensor:
+            new = function(output)
+            if not isinstance(new, Tensor) or new.shape != output.shape:
+                got = tuple(new.shape) if isinstance(new, Tensor) else type(new).__name__
+                raise ValueError(f"the intervention on {name} must return shape {tuple(output.shape)}, not {got}")
+            return new
+
+        return replace
+
+    points = hook_points(model)
+    with ExitStack() as stack:
+        for pattern, function in replacements.items():
+            for name, module in _matching(points, [pattern]).items():
+                hook = module.register_forward_hook(replacer(name, function), prepend=True)
+                stack.callback(hook.remove)
+        yield
+
+
+def _matching(points: dict[str, nn.Module], names: list[str] | None) -> dict[str, nn.Module]:
+    if names is None:
+        return points
+    chosen = {}
+    for pattern in names:
+        found = fnmatch.filter(points, pattern)
+        if not found:
+            raise KeyError(_unknown(pattern, points, "is no hook point of this model"))
+        chosen.update((name, points[name]) for name in found)
+    return chosen
+
+
+def _unknown(name: str, known: Mapping, problem: str) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or list(known)[:3]
+    return f"{name!r} {problem}; near names: {', '.join(near) or 'none'}"
