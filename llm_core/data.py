@@ -290,7 +290,7 @@ class MaskedBatches:
 
     def batch(self, index: int, B: int) -> Batch:
         ids = self.windows.batch(index, B).ids
-        random = torch.Generator().manual_seed(_mix(self.seed, index))
+        random = torch.Generator().manual_seed(mix_seed(self.seed, index))
         chosen = torch.rand(ids.shape, generator=random) < self.rate
         chosen[:, 0] |= ~chosen.any(1)  # every row teaches something
         action = torch.rand(ids.shape, generator=random)
@@ -350,5 +350,5 @@ def _epoch(count: int, T: int, seed: int, epoch: int) -> tuple[np.ndarray, int]:
     return _EPOCHS[key]
 
 
-def _mix(seed: int, index: int) -> int:
+def mix_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)[0] >> 1)

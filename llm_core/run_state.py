@@ -1,0 +1,99 @@
+"""What a training run leaves on disk: its state in one safetensors file, its history in JSON lines.
+
+The state (weights, optimizer moments, step) is written beside the old one and then takes its place in one
+move, so a kill or a full disk at any moment leaves a state that can be resumed.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+STATE_FILE = "state.safetensors"
+
+
+class History:
+    """A JSON-lines file: one object a line, each with its "step"."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def append(self, entry: dict) -> None:
+        with open(self.path, "a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def read(self) -> list[dict]:
+        """All whole entries; a line cut by a kill is left out."""
+        entries = []
+        for line in self.path.read_text().splitlines() if self.path.exists() else []:
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
+        return entries
+
+    def cut_after(self, step: int) -> None:
+        """Forget what lies behind ``step``: the run will write it again."""
+        kept = [entry for entry in self.read() if entry["step"] <= step]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
+        os.replace(partial, self.path)
+
+
+def save_run(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, num_tokens: int, seconds: float
+) -> None:
+    """Write weights, optimizer state and counters; raises ``OSError`` (disk full) with the old state intact."""
+    folder.mkdir(parents=True, exist_ok=True)
+    counters = {"step": str(step), "num_tokens": str(num_tokens), "seconds": str(seconds)}
+    partial = folder / f"{STATE_FILE}.partial"
+    try:
+        save_file(_tensors(model, optimizer), partial, metadata=counters)
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, folder / STATE_FILE)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"the run could not be saved in {folder} ({error}); the last saved state is intact") from None
+
+
+def load_run(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, int, float]:
+    """Restore a saved run into model and optimizer; returns step, tokens, seconds: all 0 if there is none.
+
+    Raises ``ValueError`` if the state is damaged or belongs to a model of another shape.
+    """
+    path = folder / STATE_FILE
+    if not path.exists():
+        return 0, 0, 0.0
+    try:
+        with safe_open(path, framework="pt") as file:
+            counters = file.metadata()
+            saved = {name: file.get_tensor(name) for name in file.keys()}
+        _restore(saved, model, optimizer)
+    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+        raise ValueError(f"{path} does not fit this run: {str(error).splitlines()[0]}") from None
+    return int(counters["step"]), int(counters["num_tokens"]), float(counters["seconds"])
+
+
+def _tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    tensors = {}
+    for name, parameter in model.named_parameters():  # a tied matrix is named once
+        tensors[f"model.{name}"] = parameter.detach()
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"optimizer.{name}/{key}"] = value
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _restore(saved: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    for name, parameter in model.named_parameters():
+        parameter.data.copy_(saved[f"model.{name}"])
+        prefix = f"optimizer.{name}/"
+        for key, tensor in saved.items():
+            if key.startswith(prefix):
+                device = "cpu" if tensor.dim() == 0 and parameter.device.type == "cpu" else parameter.device
+                optimizer.state[parameter][key.removeprefix(prefix)] = tensor.to(device)
