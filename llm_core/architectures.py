@@ -132,9 +132,7 @@ class Decoder(Stack):
             )
         return self.ln_f(x[:, -T:])  # (B, T, C)
 
-    def _own_mask(
-        self, x: Tensor, visible: Tensor | None, cache: DecoderCache | None
-    ) -> tuple[Tensor | None, bool]:
+    def _own_mask(self, x: Tensor, visible: Tensor | None, cache: DecoderCache | None) -> tuple[Tensor | None, bool]:
         """The mask of self-attention, and whether the kernel's own causal mask does instead of it."""
         T, past = x.shape[1], 0 if cache is None else cache.length
         if visible is None and past == 0:
@@ -205,9 +203,7 @@ def _join(first: Tensor | None, second: Tensor | None, P: int, T: int) -> Tensor
     return torch.cat([first.bool(), second.bool()], dim=1)
 
 
-def _remember(
-    cache: DecoderCache, new: Tensor | None, own: Tensor | None, added: int, T: int
-) -> Tensor | None:
+def _remember(cache: DecoderCache, new: Tensor | None, own: Tensor | None, added: int, T: int) -> Tensor | None:
     """Note in the cache which of the added places are real; returns the mask over everything so far."""
     cache.visible = _join(cache.visible, new, cache.length, added)
     cache.num_tokens = cache.num_tokens + (T if own is None else own.sum(1, keepdim=True))

@@ -119,9 +119,7 @@ class MultiHeadAttention(nn.Module):
         pattern = self.pattern(pattern)
         return self.attn_dropout(pattern) @ v  # (B, H, T, D)
 
-    def _attend_fused(
-        self, q: Tensor, k: Tensor, v: Tensor, attention_mask: Tensor | None, is_causal: bool
-    ) -> Tensor:
+    def _attend_fused(self, q: Tensor, k: Tensor, v: Tensor, attention_mask: Tensor | None, is_causal: bool) -> Tensor:
         dropout_p = self.attn_dropout.p if self.training else 0.0
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=attention_mask, dropout_p=dropout_p, is_causal=is_causal

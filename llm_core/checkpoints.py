@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -90,23 +91,20 @@ def list_models() -> list[ModelInfo]:
 
 def write_files(folder: Path, files: dict[str, bytes]) -> None:
     """Write all ``files`` beside the old ones, and only when all are on the disk put them in their place."""
-    drafts = {folder / name: folder / f".{name}.{os.getpid()}" for name in files}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for draft, content in zip(drafts.values(), files.values()):
-            with open(draft, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for path, draft in drafts.items():
-            os.replace(draft, path)
+        with TemporaryDirectory(prefix=".saving-", dir=folder) as drafts:
+            for name, content in files.items():
+                with open(Path(drafts, name), "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            for name in files:
+                os.replace(Path(drafts, name), folder / name)
     except OSError as error:
         raise CheckpointError(
             f"{folder} could not be written ({error.strerror or error}); what was saved there before is unchanged"
         ) from error
-    finally:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
 
 
 def _describe(model: Model) -> dict:
@@ -169,7 +167,8 @@ class _LeaveUnfilled(TorchFunctionMode):
     """Skips the drawing of initial weights, which on the meta device would import half of PyTorch (1.5 s)."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        return kwargs["tensor"] if function is nn.init.normal_ else function(*args, **kwargs)
 
 
 def _build(description: dict, most_layers: int) -> Model:

@@ -48,7 +48,9 @@ class ReadReport:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
-def read_articles(sources: list[str] | str, report: ReadReport | None = None, split: str = "train") -> Iterator[Article]:
+def read_articles(
+    sources: list[str] | str, report: ReadReport | None = None, split: str = "train"
+) -> Iterator[Article]:
     """Articles of a Hub id, or of files (.jsonl, .csv, .parquet, also packed .gz/.xz), in order.
 
     Streams: one row is in memory at a time. Rows without a title or a text are skipped and counted in

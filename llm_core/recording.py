@@ -33,9 +33,7 @@ class HookPoint(nn.Module):
 
 def hook_points(model: nn.Module) -> dict[str, nn.Module]:
     """Every place of ``model`` that can be recorded, by name, in the order of construction."""
-    return {
-        name: module for name, module in model.named_modules() if isinstance(module, (HookPoint, nn.LayerNorm))
-    }
+    return {name: module for name, module in model.named_modules() if isinstance(module, (HookPoint, nn.LayerNorm))}
 
 
 class Trace(Mapping):
