@@ -157,8 +157,10 @@ def _skeleton(folder: Path) -> Model:
     try:
         with torch.device("meta"), _LeaveUnfilled():
             model = _build(description, most_layers=len(shapes))
-    except (ValueError, RuntimeError) as error:  # RuntimeError: sizes that no tensor can have
+    except ValueError as error:
         raise CheckpointError(f"{folder / CONFIG}: {error}") from None
+    except (RuntimeError, TypeError):  # PyTorch's, when a size overflows
+        raise CheckpointError(f"{folder / CONFIG}: these sizes are impossible, no tensor is that large") from None
     _compare({name: tuple(p.shape) for name, p in model.named_parameters()}, shapes, folder / WEIGHTS)
     return model
 

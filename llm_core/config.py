@@ -32,7 +32,7 @@ class ModelConfig:
         if not isinstance(self.bias, bool):
             raise ValueError(f"bias={self.bias!r}: must be True or False")
         if self.n_embd % self.n_head:
-            divisors = [n for n in range(1, self.n_embd + 1) if self.n_embd % n == 0]
+            divisors = [n for n in range(1, min(self.n_embd, 4096) + 1) if self.n_embd % n == 0]
             raise ValueError(
                 f"n_head={self.n_head} does not divide n_embd={self.n_embd}: every head needs the "
                 f"same width; allowed here are {', '.join(map(str, divisors[:24]))}"

@@ -122,16 +122,14 @@ def test_cross_attention_equals_a_loop_over_heads():
 @pytest.mark.parametrize("watched", [[], ["pattern"]], ids=["fused", "explicit"])
 def test_more_heads_are_not_more_operations(watched):
     x = torch.randn(B, T, 24)
-    products, kernels, looped = [], [], []
+    products, looped = [], []
     for n_head in (1, 2, 3, 12, 24):
         attn = attention(n_head, n_embd=24)
         with record(attn, watched):
             products.append(count_matrix_products(lambda attn=attn: attn(x)))
-            kernels.append(len(operations(lambda attn=attn: attn(x))))
         looped.append(count_matrix_products(lambda attn=attn: loop_over_heads(attn, x)))
     assert looped == sorted(set(looped))  # the count can tell: a loop grows
     assert set(products) == {6 if watched else 5}  # q, k, v, out; and q k^T, pattern v, or the fused kernel
-    assert len(set(kernels)) == 1
 
 
 @pytest.mark.parametrize("crosses", [False, True])

@@ -1,0 +1,88 @@
+"""The views: each is an element of the page on which a module of ``static/`` mounts.
+
+A view's template never changes, so what its module draws survives every update. Data reaches all of them
+through one client store, filled by ``PayloadLink``.
+"""
+
+import hashlib
+from pathlib import Path
+
+import gradio as gr
+
+STATIC = Path(__file__).parent / "static"
+
+
+def static_version() -> str:
+    """A hash over everything in ``static/``: part of the URL, so that no browser mixes two versions."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+VERSION = static_version()
+
+
+class View(gr.HTML):
+    """An element on which ``static/<module>`` mounts: ``mount(element, {props, watch, trigger})``."""
+
+    module = ""
+
+    def __init__(self, value: str | None = None, **options):
+        super().__init__(
+            value,
+            html_template=f'<div class="hs-view" data-view="{self.module.removesuffix(".mjs")}"></div>',
+            js_on_load=(
+                f"import(new URL('static/{VERSION}/{self.module}', document.baseURI).href)"
+                ".then((m) => m.mount(element.querySelector('.hs-view'), { props, watch, trigger }));"
+            ),
+            apply_default_css=False,
+            padding=False,
+            **options,
+        )
+
+    def get_block_name(self) -> str:
+        return "html"
+
+
+class Header(View):
+    """Name, theme and keys."""
+
+    module = "header_view.mjs"
+
+
+class PayloadLink(View):
+    """Draws only problems: its value says where the payload lies, or what went wrong, as JSON."""
+
+    module = "payload_link.mjs"
+
+
+class TokenStrip(View):
+    """The tokens of the text, and how much of the window they use."""
+
+    module = "tokens_view.mjs"
+
+
+class HeadGrid(View):
+    """All layers x heads as thumbnails."""
+
+    module = "grid_view.mjs"
+
+
+class AttentionHead(View):
+    """One head, large: matrix or lines."""
+
+    module = "attention_view.mjs"
+
+
+class NextToken(View):
+    """The distribution behind the chosen token."""
+
+    module = "next_view.mjs"
+
+
+class SampleStream(View):
+    """Tokens as they are written; its value is one JSON object a line, only ever appended to."""
+
+    module = "sample_view.mjs"

@@ -1,0 +1,35 @@
+"""The six examples: computed ahead with the shipped model, so that the page shows a real one before torch is there.
+
+python -m explorer.examples        computes them anew, after another model ships
+"""
+
+from pathlib import Path
+
+from .runner import Runner
+
+FOLDER = Path(__file__).resolve().parent.parent / "assets" / "examples"
+
+EXAMPLES = {
+    "A title": "How to Make a Paper Boat",
+    "A first step": "How to Grow Tomatoes\n1. Choose a sunny spot.\n",
+    "A repeated phrase": "Wash the red cup and dry the red cup. Wash the blue bowl and dry the blue",
+    "A list to go on": "How to Pack for a Trip\n1. Make a list.\n2. Fold your clothes.\n3.",
+    "Who is she?": "Ask your mother if she can help you. Tell her what",
+    "Emoji and accents": "How to Say Café ☕ in naïve 日本",
+}
+
+
+def example_file(index: int) -> Path:
+    return FOLDER / f"{index}.bin"
+
+
+def main() -> None:
+    runner = Runner()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for index, text in enumerate(EXAMPLES.values()):
+        example_file(index).write_bytes(runner.payload(text))
+        print(f"{example_file(index)}: {example_file(index).stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The first page: a text, its tokens, attention in every head, the next token, and live sampling."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+
+import gradio as gr
+
+from ..components import AttentionHead, Header, HeadGrid, NextToken, PayloadLink, SampleStream, TokenStrip
+from ..examples import EXAMPLES
+from ..runner import MAX_NEW_TOKENS, Runner
+
+MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
+BUSY = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-busy')); return inputs; }"
+NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
+
+
+def explore_page(runner: Runner) -> None:
+    """Lay out the page inside the current Blocks."""
+    Header(elem_id="header")
+    with gr.Row(elem_id="ask", equal_height=True):
+        prompt = gr.Textbox(
+            next(iter(EXAMPLES.values())),
+            label="Your text",
+            info="Type anything, press Enter, and see what the model computes.",
+            lines=1,
+            max_lines=4,
+            scale=8,
+            elem_id="prompt",
+            submit_btn=False,
+        )
+        run = gr.Button("Run", variant="primary", scale=1, min_width=90, elem_id="run")
+    with gr.Row(elem_id="examples"):
+        chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
+    link = PayloadLink(json.dumps({"url": "examples/0.bin"}), elem_id="problem")
+    TokenStrip(elem_id="tokens")
+    with gr.Row(elem_id="look", equal_height=False):
+        HeadGrid(elem_id="heads")
+        AttentionHead(elem_id="attention")
+        NextToken(elem_id="next")
+    written, stream, use = _sampling_panel(prompt, runner)
+
+    ask = partial(run_text, runner)
+    gr.on(
+        [prompt.submit, run.click], ask, prompt, link, js=BUSY, api_name="run", show_progress="hidden",
+        trigger_mode="always_last", **MODEL_WORK,
+    )  # fmt: skip
+    for index, (chip, text) in enumerate(zip(chips, EXAMPLES.values())):
+        url = json.dumps({"url": f"examples/{index}.bin"})
+        chip.click(lambda text=text, url=url: (text, url), None, [prompt, link], js=BUSY, show_progress="hidden",
+                   queue=False, api_visibility="private")  # fmt: skip
+    use.click(
+        partial(use_as_prompt, runner), [prompt, written], [prompt, link, written, stream], js=BUSY,
+        show_progress="hidden", api_visibility="private", **MODEL_WORK,
+    )  # fmt: skip
+
+
+def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, SampleStream, gr.Button]:
+    """Controls, buttons and the written text; wired here, because nothing else listens to them."""
+    written = gr.State(NOTHING_WRITTEN, time_to_live=3600)
+    with gr.Column(elem_id="sampling"):
+        with gr.Row(elem_id="sampling-controls"):
+            temperature = gr.Slider(
+                0, 2, 0.8, step=0.05, label="Temperature", info="0 always takes the likeliest token"
+            )
+            top_k = gr.Slider(0, 200, 0, step=1, label="Top-k", info="keep the k likeliest; 0 keeps all")
+            top_p = gr.Slider(0.05, 1, 0.95, step=0.05, label="Top-p", info="keep the likeliest until they sum to p")
+            seed = gr.Number(1, label="Seed", info="same seed, same text", precision=0, minimum=0, min_width=90)
+            count = gr.Slider(1, 200, 60, step=1, label="Tokens", info="how many to write at most")
+        with gr.Row(elem_id="sampling-buttons"):
+            write = gr.Button("Write", variant="primary", min_width=90, elem_id="write")
+            step = gr.Button("One token", min_width=90, elem_id="step")
+            stop = gr.Button("Stop", min_width=90, elem_id="stop")
+            clear = gr.Button("Clear", min_width=90, elem_id="clear")
+            use = gr.Button("Look inside this text", min_width=160, elem_id="use")
+        stream = SampleStream("", elem_id="written")
+    settings = [temperature, top_k, top_p, seed]
+    quiet = {"show_progress": "hidden", **MODEL_WORK}
+    going = [
+        write.click(partial(write_text, runner), [prompt, written, count, *settings], [stream, written],
+                    api_name="sample", **quiet),
+        step.click(partial(write_text, runner, count=1), [prompt, written, *settings], [stream, written],
+                   api_visibility="private", **quiet),
+    ]  # fmt: skip
+    stop.click(None, None, None, cancels=going)
+    clear.click(lambda: ("", NOTHING_WRITTEN), None, [stream, written], cancels=going, queue=False,
+                show_progress="hidden", api_visibility="private")  # fmt: skip
+    return written, stream, use
+
+
+def run_text(runner: Runner, text: str) -> str:
+    """Run a text through the model; returns JSON: the URL of the binary payload, or an error as one sentence."""
+    try:
+        return json.dumps({"url": f"payload/{runner.run(text or '')}"})
+    except (ValueError, OSError) as error:
+        return json.dumps({"error": str(error)})
+
+
+def write_text(
+    runner: Runner,
+    text: str,
+    written: dict,
+    *values: float,
+    count: int | None = None,
+) -> Iterator[tuple[str, dict]]:
+    """Go on writing behind ``text``; yields all lines so far, and what was written, after every token."""
+    if count is None:
+        count, *values = values
+    temperature, top_k, top_p, seed = values
+    ids, lines = (written["ids"], written["lines"]) if written["text"] == text else ([], [])
+    settings = {"temperature": temperature, "top_k": int(top_k) or None, "top_p": top_p}
+    try:
+        if seed is None or not 0 <= seed < 2**63:
+            raise ValueError(f"seed={seed}: must be a whole number from 0 to 9,223,372,036,854,775,807")
+        if len(ids) >= MAX_NEW_TOKENS:
+            raise ValueError(f"{MAX_NEW_TOKENS} tokens are written: press Clear, or look inside the text")
+        for token in runner.sample(text or "", ids, int(count), seed=int(seed), **settings):
+            ids, lines = [*ids, token["id"]], [*lines, json.dumps(token)]
+            yield "\n".join(lines) + "\n", {"text": text, "ids": ids, "lines": lines}
+    except (ValueError, OSError) as error:
+        problem = json.dumps({"error": str(error)})
+        yield "\n".join([*lines, problem]) + "\n", {"text": text, "ids": ids, "lines": lines}
+
+
+def use_as_prompt(runner: Runner, text: str, written: dict) -> tuple[str, str, dict, str]:
+    """Put what was written behind the text, and run both."""
+    whole = (text or "") + runner.tokenizer.decode([id for id in written["ids"] if not runner.tokenizer.is_special(id)])
+    return whole, run_text(runner, whole), NOTHING_WRITTEN, ""

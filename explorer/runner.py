@@ -1,0 +1,173 @@
+"""Text -> payload: the only place that runs models for the screen.
+
+torch is imported when the first model is needed, not before: the page with its precomputed example is up
+earlier. Results are cached and bounded; a lock keeps a recording from hearing another user's forward pass.
+"""
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import cached_property
+
+from .payload import ModelFacts, trace_payload
+
+MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
+MAX_NEW_TOKENS = 256
+CACHE_BYTES = 128 * 2**20
+
+
+class PayloadCache:
+    """Payloads by key, the least recently used dropped first once they exceed ``limit`` bytes together."""
+
+    def __init__(self, limit: int = CACHE_BYTES):
+        self.limit, self._items, self._lock = limit, OrderedDict(), threading.Lock()
+
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+            return self._items.get(key)
+
+    def put(self, key: str, payload: bytes) -> None:
+        with self._lock:
+            self._items[key] = payload
+            while sum(map(len, self._items.values())) > self.limit and len(self._items) > 1:
+                self._items.popitem(last=False)
+
+
+class Runner:
+    """One model and its tokenizer, ready to run texts."""
+
+    def __init__(self, model_name: str = "decoder"):
+        self.model_name = model_name
+        self.payloads = PayloadCache()
+        self._running, self._loading = threading.Lock(), threading.Lock()
+
+    def warm_up(self) -> threading.Thread:
+        """Load torch and the model in the background, and run once, so that the first text is as fast as the next."""
+        thread = threading.Thread(target=lambda: self.run("How to"), name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+    @property
+    def model(self):
+        with self._loading:
+            return self._loaded[0]
+
+    @property
+    def facts(self) -> ModelFacts:
+        with self._loading:
+            return self._loaded[1]
+
+    @cached_property
+    def tokenizer(self):
+        from llm_core import load_tokenizer
+
+        return load_tokenizer()
+
+    @cached_property
+    def _loaded(self) -> tuple:
+        from llm_core import Decoder, load_model
+        from llm_core.checkpoints import num_parameters
+
+        model = load_model(self.model_name)
+        if not isinstance(model, Decoder):
+            raise ValueError(f"{self.model_name} is no decoder: this page shows models that predict the next token")
+        if model.config.vocab_size != self.tokenizer.n_vocab:
+            raise ValueError(
+                f"{self.model_name} has a vocabulary of {model.config.vocab_size}, our tokenizer {self.tokenizer.n_vocab}"
+            )
+        sizes = {
+            name: getattr(model.config, name) for name in ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
+        }
+        return model, ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of ``text`` behind the token that every article began with in training."""
+        return [self.tokenizer.start, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
+
+    def run(self, text: str) -> str:
+        """Run ``text`` with everything recorded; returns the key under which its payload lies."""
+        key = hashlib.sha256(json.dumps([self.model_name, text[:MAX_CHARACTERS]]).encode()).hexdigest()[:24]
+        if self.payloads.get(key) is None:
+            self.payloads.put(key, self.payload(text))
+        return key
+
+    def payload(self, text: str) -> bytes:
+        """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
+        import torch
+
+        from llm_core import record
+
+        ids = self.encode(text)
+        shown = ids[: self.facts.token_limit]
+        with self._running, torch.inference_mode(), record(self.model, ["blocks.*.attn.pattern", "logits"]) as trace:
+            self.model(torch.tensor([shown]))
+        return trace_payload(
+            self.facts, text[:MAX_CHARACTERS], self.describe(shown), self.tokenizer.piece, len(ids), trace
+        )
+
+    def describe(self, ids: list[int]) -> list[dict]:
+        """Tokens for the screen: id, text, whether special, and whether only part of a character."""
+        return [
+            {
+                "id": id,
+                "text": self.tokenizer.piece(id),
+                "special": self.tokenizer.is_special(id),
+                "partial": self._partial(id),
+            }
+            for id in ids
+        ]
+
+    def _partial(self, id: int) -> bool:
+        if self.tokenizer.is_special(id):
+            return False
+        try:
+            self.tokenizer.token_bytes(id).decode("utf-8")
+        except UnicodeDecodeError:
+            return True
+        return False
+
+    def sample(self, text: str, written: list[int], count: int, **settings) -> Iterator[dict]:
+        """Write up to ``count`` tokens behind ``text`` and what was ``written`` before; a dict per token.
+
+        Random numbers go on where ``written`` ended, so ten single steps write what one run of ten writes.
+        """
+        from llm_core import stream
+
+        prompt = self.encode(text)[: self.facts.token_limit]
+        steps = stream(
+            self.model,
+            [*prompt, *written],
+            min(count, MAX_NEW_TOKENS - len(written)),
+            stop=self.tokenizer.end,
+            draws_before=len(written),
+            **settings,
+        )
+        while True:
+            with self._running:
+                step = next(steps, None)
+            if step is None:
+                return
+            yield self._describe_step(step)
+
+    def _describe_step(self, step) -> dict:
+        """One generated token: its place in the distribution, and what each warping step left of the likeliest."""
+        stages = (step.warped.before, step.warped.after_temperature, step.warped.after_top_k, step.warped.after_top_p)
+        best = stages[0].topk(12).indices.tolist()
+        if step.id not in best:
+            best[-1] = step.id
+        return {
+            **self.describe([step.id])[0],
+            "logprob": step.logprob,
+            "rank": step.rank,
+            "u": step.u,
+            "slid": step.slid,
+            "candidates": [
+                {"id": id, "text": self.tokenizer.piece(id), "probs": [float(stage[id]) for stage in stages]}
+                for id in best
+            ],
+            "left": [int((stage > 0).sum()) for stage in stages],
+        }

@@ -1,0 +1,62 @@
+"""The Blocks object and how it is served: static modules, examples, payloads, and nothing from another host."""
+
+import mimetypes
+from pathlib import Path
+
+import gradio as gr
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from .components import STATIC, VERSION
+from .examples import FOLDER
+from .pages.explore import explore_page
+from .runner import Runner
+
+mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
+
+SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def build(runner: Runner) -> gr.Blocks:
+    """The app, not yet served."""
+    with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
+        explore_page(runner)
+    return demo.queue(max_size=64)
+
+
+def routes(runner: Runner) -> list:
+    """What the page fetches beside Gradio's own: modules, example payloads, and payloads of the user's texts."""
+
+    async def payload(request: Request) -> Response:
+        found = runner.payloads.get(request.path_params["key"])
+        if found is None:
+            return Response("This result is no longer kept: press Run again.", status_code=404)
+        return Response(
+            found, media_type="application/octet-stream", headers={"Cache-Control": "private, max-age=3600"}
+        )
+
+    return [
+        Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),
+        Mount("/examples", StaticFiles(directory=FOLDER)),
+        Route("/payload/{key}", payload),
+    ]
+
+
+def launch_options(runner: Runner) -> dict:
+    """What ``Blocks.launch`` needs beside host and port."""
+    return {
+        "app_kwargs": {"routes": routes(runner)},
+        "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
+        "css_paths": [Path(STATIC / "app.css")],
+        "footer_links": [],
+        "run_history": False,
+        "enable_monitoring": False,
+        "max_file_size": "5mb",
+        "pwa": False,
+        "ssr_mode": False,
+        "show_error": True,
+        "quiet": True,
+    }

@@ -1,0 +1,129 @@
+// One head, large. Matrix: a row for each query token, a column for each key. Lines: queries left, keys right.
+
+import { TICKS, css, position } from "./color.mjs";
+import { make } from "./dom.mjs";
+import { drawLines, lineAt } from "./lines.mjs";
+import { cellAt, drawMatrix } from "./matrix.mjs";
+import { move } from "./focus.mjs";
+import { cellName, weight } from "./payload.mjs";
+import { isDark, store } from "./store.mjs";
+import { label, probability, quoted } from "./text.mjs";
+
+const VIEWS = { matrix: "Matrix", lines: "Lines" };
+
+export function mount(element) {
+  const state = { view: "matrix", layout: null };
+  const title = make("h2");
+  const switches = viewSwitches(state);
+  const canvas = make("canvas", { tabindex: "0", role: "img" });
+  const picture = make("div", { className: "hs-picture" }, canvas);
+  const cell = make("p", { className: "hs-cell", "aria-live": "polite" });
+  const row = make("p", { className: "hs-row" });
+  const table = make("details", { className: "hs-table" }, make("summary", { text: "This row as a table" }));
+  element.append(make("div", { className: "hs-view-head" }, title, switches), picture, legend(), cell, row, table);
+
+  canvas.addEventListener("mousemove", (event) => store.preview(at(event, state) ?? {}));
+  canvas.addEventListener("mouseleave", () => store.preview({}));
+  canvas.addEventListener("click", (event) => {
+    const place = at(event, state);
+    if (place) store.toggle(place);
+  });
+  canvas.addEventListener("keydown", (event) => onKey(event));
+  table.addEventListener("toggle", () => store.changed());
+
+  store.subscribe(element, (payload, focus) => {
+    const width = Math.max(280, picture.clientWidth);
+    title.textContent = `Layer ${focus.layer + 1}, head ${focus.head + 1}`;
+    const draw = state.view === "matrix" ? drawMatrix : drawLines;
+    state.layout = draw(canvas, width, payload, focus, store.query(focus), isDark());
+    element.dataset.view = state.view;
+    canvas.setAttribute("aria-label", `${title.textContent}: attention of ${payload.tokens.length} tokens. ${rowText(payload, focus)}`);
+    cell.replaceChildren(...cellText(payload, focus));
+    row.textContent = rowText(payload, focus);
+    if (table.open) fillTable(table, payload, focus);
+  });
+}
+
+function at(event, { view, layout }) {
+  if (!layout) return null;
+  return (view === "matrix" ? cellAt : lineAt)(layout, event.offsetX, event.offsetY);
+}
+
+function onKey(event) {
+  const T = store.payload.tokens.length;
+  const { query, key } = store.focus.locked;
+  const next = move(event.key, query ?? T - 1, key ?? 0, T, T);
+  if (!next) return;
+  event.preventDefault();
+  Object.assign(store.focus.locked, { query: next[0], key: Math.min(next[1], next[0]) });
+  store.changed();
+}
+
+function viewSwitches(state) {
+  const group = make("div", { className: "hs-switch", role: "group", "aria-label": "How to draw it" });
+  for (const [name, text] of Object.entries(VIEWS)) {
+    const button = make("button", { type: "button", text, "data-name": name, "aria-pressed": String(name === state.view) });
+    button.addEventListener("click", () => {
+      state.view = name;
+      for (const other of group.children) other.setAttribute("aria-pressed", String(other === button));
+      store.changed();
+    });
+    group.append(button);
+  }
+  return group;
+}
+
+function legend() {
+  const bar = make("span", { className: "hs-legend-bar" });
+  const paint = () => {
+    const stops = Array.from({ length: 17 }, (_, i) => `${css((i / 16) ** 2, isDark())} ${(i / 16) * 100}%`);
+    bar.style.background = `linear-gradient(to right, ${stops})`;
+  };
+  const ticks = TICKS.map((tick) => {
+    const mark = make("span", { text: String(tick) });
+    mark.style.left = `${position(tick) * 100}%`;
+    return mark;
+  });
+  const element = make("div", { className: "hs-legend" }, make("span", { text: "attention weight" }),
+    make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks)),
+    make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask (later tokens)" }));
+  store.subscribe(bar, paint);
+  return element;
+}
+
+/** The cell under the focus in words, with the tensor's name and index. */
+function cellText(payload, focus) {
+  const { layer, head, key } = focus;
+  const query = store.query(focus);
+  if (key === null) return [make("span", { text: "Point at a cell to read its number." })];
+  const from = quoted(label(payload.tokens[query], 24));
+  const to = quoted(label(payload.tokens[key], 24));
+  if (key > query) return [make("span", { text: `${from} cannot see ${to}: it comes later, so the mask hides it.` })];
+  const p = weight(payload, layer, head, query, key);
+  return [
+    make("span", { text: `${from} looks at ${to} with weight ` }),
+    make("strong", { className: "hs-number", text: p.toFixed(4) }),
+    make("code", { text: cellName(payload, layer, head, query, key), title: "the tensor and index that this number is; code counts from 0" }),
+  ];
+}
+
+/** Where the chosen token looks most, in one sentence: the picture's text equivalent. */
+function rowText(payload, focus) {
+  const query = store.query(focus);
+  const best = rowWeights(payload, focus, query).sort((a, b) => b.p - a.p).slice(0, 4);
+  const places = best.map(({ key, p }) => `${quoted(label(payload.tokens[key], 24))} ${probability(p)}`);
+  return `${quoted(label(payload.tokens[query], 24))} looks most at ${places.join(", ")}.`;
+}
+
+function rowWeights(payload, { layer, head }, query) {
+  return Array.from({ length: query + 1 }, (_, key) => ({ key, p: weight(payload, layer, head, query, key) }));
+}
+
+function fillTable(table, payload, focus) {
+  const rows = rowWeights(payload, focus, store.query(focus)).map(({ key, p }) =>
+    make("tr", {}, make("td", { text: String(key) }), make("td", { dir: "auto", text: label(payload.tokens[key], 24) }), make("td", { className: "hs-number", text: p.toFixed(4) })),
+  );
+  const head = make("tr", {}, ...["place", "key token", "weight"].map((text) => make("th", { text })));
+  table.querySelector("table")?.remove();
+  table.append(make("table", {}, head, ...rows));
+}

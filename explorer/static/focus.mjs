@@ -1,0 +1,47 @@
+// The one focus that all views share: layer, head, query token, key token. Pure: no DOM.
+// Hover previews, click locks, click again unlocks.
+
+export class Focus {
+  constructor() {
+    this.locked = { layer: 0, head: 0, query: null, key: null };
+    this.preview = {};
+  }
+
+  /** What the views show now. */
+  get now() {
+    return { ...this.locked, ...this.preview };
+  }
+
+  show(part) {
+    this.preview = part;
+  }
+
+  /** Keep `part`; what was kept already is let go (a layer and head always stay chosen). */
+  toggle(part) {
+    const same = Object.entries(part).every(([name, value]) => this.locked[name] === value);
+    for (const [name, value] of Object.entries(part)) {
+      this.locked[name] = same && (name === "query" || name === "key") ? null : value;
+    }
+    this.preview = {};
+  }
+
+  /** Keep the focus inside a new result: L layers, H heads, T tokens. */
+  fit(L, H, T) {
+    const { layer, head, query, key } = this.locked;
+    this.locked = {
+      layer: Math.min(layer, L - 1),
+      head: Math.min(head, H - 1),
+      query: query !== null && query < T ? query : null,
+      key: key !== null && key < T ? key : null,
+    };
+    this.preview = {};
+  }
+}
+
+/** Arrow keys on a grid: the new [row, column], staying inside rows × columns; null for other keys. */
+export function move(key, row, column, rows, columns) {
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key];
+  if (!step) return null;
+  const inside = (value, count) => Math.min(Math.max(value, 0), count - 1);
+  return [inside(row + step[0], rows), inside(column + step[1], columns)];
+}

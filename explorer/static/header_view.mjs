@@ -1,0 +1,46 @@
+// Name, theme switch, keys, and the thin bar that moves while the model works.
+
+import { make } from "./dom.mjs";
+
+const KEYS = [
+  ["Tab", "go from view to view"],
+  ["← → ↑ ↓", "in the grid: choose head and layer; in the matrix: move from cell to cell"],
+  ["Enter", "in the text: run; in a view: lock what is shown, again to let go"],
+  ["H", "show or hide this list"],
+];
+
+export function mount(element) {
+  const keys = keysDialog();
+  const theme = make("button", { className: "hs-icon", type: "button", text: "☾", title: "Dark or light", "aria-label": "Switch between dark and light", onclick: switchTheme });
+  const help = make("button", { className: "hs-icon", type: "button", text: "?", title: "Keys (H)", "aria-label": "Show the keys", onclick: () => keys.showModal() });
+  element.append(
+    make("div", { className: "hs-brand" }, make("strong", { text: "Headscope" }), make("span", { text: "see inside a real Transformer" })),
+    make("div", { className: "hs-header-buttons" }, theme, help),
+    make("div", { className: "hs-busy", role: "progressbar", "aria-label": "The model is working" }),
+    keys,
+  );
+  const busy = (on) => () => (document.body.dataset.busy = on);
+  document.addEventListener("hs-busy", busy("true"));
+  document.addEventListener("hs-idle", busy("false"));
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (keys.open) keys.close();
+    else keys.showModal();
+  });
+  element.dataset.ready = "true";
+}
+
+function isTyping(target) {
+  return target.closest?.("input, textarea, select, [contenteditable]") !== null;
+}
+
+function switchTheme() {
+  document.body.classList.toggle("dark");
+}
+
+function keysDialog() {
+  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
+  const rows = KEYS.map(([key, what]) => make("tr", {}, make("th", { text: key }), make("td", { text: what })));
+  dialog.append(make("h2", { text: "Keys" }), make("table", {}, ...rows), make("button", { type: "button", text: "Close", onclick: () => dialog.close() }));
+  return dialog;
+}

@@ -1,0 +1,60 @@
+// The binary payload of payload.py, decoded: header (JSON) and typed arrays. Pure: no DOM.
+
+const MAGIC = 0x31505348; // "HSP1", little-endian
+const KINDS = { unit16: Uint16Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
+
+export function parsePayload(buffer) {
+  const view = new DataView(buffer);
+  if (buffer.byteLength < 8 || view.getUint32(0, true) !== MAGIC) throw new Error("The server sent something that is not a result.");
+  const start = 8 + view.getUint32(4, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, start - 8)));
+  const arrays = {};
+  for (const { name, dtype, shape, offset } of header.arrays) {
+    const length = shape.reduce((a, b) => a * b, 1);
+    arrays[name] = { data: new KINDS[dtype](buffer, start + offset, length), shape };
+  }
+  return { ...header, arrays };
+}
+
+/** One head's T×T block of the pattern array, as integers 0..65535 (a view, nothing is copied). */
+export function headBlock(payload, layer, head) {
+  const { data, shape } = payload.arrays.pattern;
+  const [, H, T] = shape;
+  const start = (layer * H + head) * T * T;
+  return data.subarray(start, start + T * T);
+}
+
+/** Attention weight of one cell, 0..1. */
+export function weight(payload, layer, head, query, key) {
+  const T = payload.arrays.pattern.shape[2];
+  return headBlock(payload, layer, head)[query * T + key] / 65535;
+}
+
+/** The likeliest next tokens behind `query`: [{id, text, p}], and what is left for all others. */
+export function nextTokens(payload, query, count) {
+  const { data: ids, shape } = payload.arrays.next_ids;
+  const probs = payload.arrays.next_probs.data;
+  const K = shape[1];
+  const best = [];
+  for (let i = 0; i < Math.min(count, K); i++) {
+    const id = ids[query * K + i];
+    best.push({ id, text: payload.pieces[id], p: probs[query * K + i] });
+  }
+  const rest = Math.max(0, 1 - best.reduce((sum, { p }) => sum + p, 0));
+  return { best, rest, others: payload.model.vocab_size - best.length };
+}
+
+/** What the text really goes on with behind `query`: {text, p, rank}, or null at its end. */
+export function actualNext(payload, query) {
+  if (query + 1 >= payload.tokens.length) return null;
+  return {
+    text: payload.tokens[query + 1].text,
+    p: payload.arrays.actual_probs.data[query],
+    rank: payload.arrays.actual_ranks.data[query],
+  };
+}
+
+/** Name and index of the tensor cell behind a number, as one would write it in Python. */
+export function cellName(payload, layer, head, query, key) {
+  return `${payload.names.pattern.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`;
+}

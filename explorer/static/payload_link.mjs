@@ -1,0 +1,43 @@
+// Fetches the payload that the server names, and says in one sentence what went wrong if something did.
+
+import { make } from "./dom.mjs";
+import { parsePayload } from "./payload.mjs";
+import { store } from "./store.mjs";
+
+export function mount(element, { props, watch }) {
+  const note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
+  element.append(note);
+  let newest = 0;
+
+  async function load() {
+    if (!props.value) return;
+    const seq = ++newest;
+    const { url, error } = JSON.parse(props.value);
+    let problem = error ?? null;
+    try {
+      if (url) {
+        const payload = await fetchPayload(url);
+        if (seq === newest) store.setPayload(payload);
+      }
+    } catch (caught) {
+      problem = caught.message;
+    }
+    if (seq !== newest) return; // a newer text is on its way
+    note.hidden = problem === null;
+    note.textContent = problem ?? "";
+    element.dataset.error = problem ?? "";
+    element.dataset.ready = "true";
+    document.dispatchEvent(new CustomEvent("hs-idle"));
+  }
+
+  watch("value", load);
+  load();
+}
+
+async function fetchPayload(url) {
+  const answer = await fetch(new URL(url, document.baseURI)).catch(() => {
+    throw new Error("The server does not answer. Is the app still running?");
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return parsePayload(await answer.arrayBuffer());
+}

@@ -1,0 +1,32 @@
+// Token text for labels. Pure: no DOM. What it returns goes into textContent or a canvas, never into markup.
+
+/** White space and control characters made visible; inner and leading spaces stay. */
+export function visible(text) {
+  if (text !== "" && text.trim() === "") return [...text].map((c) => ({ "\n": "⏎", "\t": "⇥", " ": "␣" })[c] ?? codePoint(c)).join("");
+  return text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, codePoint);
+}
+
+function codePoint(character) {
+  return `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** A short label: special tokens by their role, long ones cut. */
+export function label(token, limit = 14) {
+  if (token.special) return { "<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask" }[token.text] ?? token.text;
+  const shown = visible(token.text).trim() || "␣";
+  const letters = [...shown];
+  return letters.length > limit ? letters.slice(0, limit - 1).join("") + "…" : shown;
+}
+
+/** A probability with three decimals; small ones in words that stay true. */
+export function probability(p) {
+  return p > 0 && p < 0.0005 ? "<0.001" : p.toFixed(3);
+}
+
+export function quoted(text) {
+  return `“${text}”`;
+}
+
+export function grouped(number) {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
+}
