@@ -16,6 +16,7 @@ from .payload import ModelFacts, trace_payload
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
 MAX_NEW_TOKENS = 256
 CACHE_BYTES = 128 * 2**20
+SHIPPED = "decoder"  # the model that the precomputed examples were made with
 
 
 class PayloadCache:
@@ -40,7 +41,7 @@ class PayloadCache:
 class Runner:
     """One model and its tokenizer, ready to run texts."""
 
-    def __init__(self, model_name: str = "decoder"):
+    def __init__(self, model_name: str = SHIPPED):
         self.model_name = model_name
         self.payloads = PayloadCache()
         self._running, self._loading = threading.Lock(), threading.Lock()
@@ -50,6 +51,10 @@ class Runner:
         thread = threading.Thread(target=lambda: self.run("How to"), name="warm-up", daemon=True)
         thread.start()
         return thread
+
+    @property
+    def is_shipped(self) -> bool:
+        return self.model_name == SHIPPED
 
     @property
     def model(self):
@@ -77,7 +82,8 @@ class Runner:
             raise ValueError(f"{self.model_name} is no decoder: this page shows models that predict the next token")
         if model.config.vocab_size != self.tokenizer.n_vocab:
             raise ValueError(
-                f"{self.model_name} has a vocabulary of {model.config.vocab_size}, our tokenizer {self.tokenizer.n_vocab}"
+                f"{self.model_name} has a vocabulary of {model.config.vocab_size}, "
+                f"but our tokenizer {self.tokenizer.n_vocab}"
             )
         sizes = {
             name: getattr(model.config, name) for name in ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")

@@ -60,3 +60,18 @@ def launch_options(runner: Runner) -> dict:
         "show_error": True,
         "quiet": True,
     }
+
+
+def serve(demo: gr.Blocks, runner: Runner, host: str, port: int, share: bool) -> None:
+    """Listen until Ctrl-C. The shipped model loads while the page is up already; another one is checked first.
+
+    Raises ``ValueError`` for a model that cannot be loaded, ``OSError`` for a port that is taken.
+    """
+    if not runner.is_shipped:
+        runner.run("")
+    runner.warm_up()
+    _, url, shared = demo.launch(
+        server_name=host, server_port=port, share=share, prevent_thread_lock=True, **launch_options(runner)
+    )
+    print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)
+    demo.block_thread()

@@ -1,7 +1,7 @@
 """How-to articles from a Hub id or from files, as token batches for each architecture.
 
-Articles are read one by one through `datasets`, so memory does not grow with the corpus; their tokens go
-into one flat file of 16-bit ids that is mapped, not loaded. An article is stored as
+Articles are read one after the other, so memory does not grow with the corpus; their tokens go into one flat
+file of 16-bit ids that is mapped, not loaded. An article is stored as
 
     <|startofarticle|> title \\n text <|endoftext|>
 
@@ -9,23 +9,29 @@ Which articles are held out is decided by a hash of the title, and what a batch 
 a run that is resumed sees the same data as one that was never broken.
 """
 
+import csv
+import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+import re
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .tokenizer import Tokenizer
+from .tokenizer import Tokenizer, join_surrogates
 
 FIELDS = ("title", "headline", "text")
 IGNORE = -100  # a target that the loss leaves out (PyTorch's own default)
-FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
-PACKED = (".gz", ".xz", ".bz2", ".zst")
+LOOK_AHEAD = 100  # rows in which every column must have been seen
 
 
 @dataclass(frozen=True)
@@ -51,98 +57,145 @@ class ReadReport:
 def read_articles(
     sources: list[str] | str, report: ReadReport | None = None, split: str = "train"
 ) -> Iterator[Article]:
-    """Articles of a Hub id, or of files (.jsonl, .csv, .parquet, also packed .gz/.xz), in order.
+    """Articles of a Hub id, or of files, folders and patterns (``*``) of files, in order.
 
-    Streams: one row is in memory at a time. Rows without a title or a text are skipped and counted in
-    ``report``. A missing column or file is one ``ValueError``.
+    Files are JSON lines (.jsonl), JSON, CSV or Parquet; the text ones also packed (.gz, .xz, .bz2). Streams:
+    some hundred rows are in memory at a time. A damaged row is skipped and counted in ``report``; a missing
+    column, or a file that is missing or breaks off, is one ``ValueError``.
     """
     report = report if report is not None else ReadReport()
-    sources = [sources] if isinstance(sources, str) else list(sources)
-    for source in sources:
-        for row in _rows(source, report, split):
-            reason = _fault(row)
-            if reason:
+    for source in [sources] if isinstance(sources, (str, Path)) else sources:
+        for row in _rows(str(source), report, split):
+            if reason := _fault(row):
                 report.skip(reason)
                 continue
             report.kept += 1
-            yield Article(row["title"].strip(), row["headline"] or "", row["text"].strip())
+            title, headline, text = (join_surrogates(row.get(name) or "") for name in FIELDS)
+            yield Article(title.strip(), headline, text.strip())
 
 
-def _rows(source: str, report: ReadReport, split: str) -> Iterator[dict]:
-    path = Path(source)
-    if path.is_dir():
-        files = sorted(p for p in path.iterdir() if _format(p))
-        if not files:
-            raise ValueError(f"no .jsonl, .csv or .parquet file in {path}")
-        for file in files:
-            yield from _rows(str(file), report, split)
-    elif path.exists():
-        yield from _json_lines(path, report) if _format(path) == "json" else _dataset_rows(path)
-    elif _format(path) or source.count("/") != 1:
+def _rows(source: str, report: ReadReport, split: str) -> Iterator[object]:
+    path = Path(source).expanduser()
+    files = _files(path)
+    if path.is_dir() and not files:
+        raise ValueError(f"no {', '.join(READERS)} file in {path}")
+    if not files and (_reader(path) or not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source)):
         raise ValueError(f"no file {source}, and no Hub id either (those look like owner/name)")
-    else:
-        yield from _hub_rows(source, split)
+    for file in files:
+        yield from _checked(_file_rows(file, report), str(file))
+    if not files:
+        yield from _checked(_hub_rows(source, split), source)
 
 
-def _format(path: Path) -> str | None:
-    suffixes = [s for s in path.suffixes if s not in PACKED]
-    return FORMATS.get(suffixes[-1]) if suffixes else None
+def _files(path: Path) -> list[Path]:
+    """The file itself, the readable files of a folder, or those that a pattern stands for."""
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if _reader(file))
+    return [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))
 
 
-def _json_lines(path: Path, report: ReadReport) -> Iterator[dict]:
-    """Line by line, so that one damaged line costs one article; `datasets` would give up the file."""
-    from fsspec import open as fs_open
+def _checked(rows: Iterable, source: str) -> Iterator[object]:
+    """The rows, once their columns are known to be the right ones: some row at the start has each of them."""
+    rows = _until_damage(rows, source)
+    head = list(islice(rows, LOOK_AHEAD))
+    found = {name: None for row in head if isinstance(row, dict) for name in row}
+    missing = [name for name in FIELDS if name not in found]
+    if found and missing:
+        names = ", ".join(map(str, found))
+        raise ValueError(f"{source} has no column {missing[0]!r}; needed are {', '.join(FIELDS)}, found are {names}")
+    yield from head
+    yield from rows
 
-    checked = False
-    with fs_open(str(path), "rb", compression="infer") as file:
-        for line in file:
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                report.skip("not JSON")
-                continue
-            if isinstance(row, dict) and not checked:
-                _require_columns(row, str(path))
-                checked = True
+
+def _until_damage(rows: Iterable, source: str) -> Iterator[object]:
+    count = 0
+    try:
+        for row in rows:
             yield row
+            count += 1
+    except Exception as error:  # of gzip, lzma, json, csv, Arrow and, for a Hub id, of the network
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{source} cannot be read beyond row {count} ({reason})") from None
 
 
-def _dataset_rows(path: Path) -> Iterator[dict]:
-    from datasets import load_dataset
-
-    kind = _format(path)
-    if kind is None:
-        raise ValueError(f"{path}: the ending must be .jsonl, .csv or .parquet (packed with .gz or .xz or not)")
-    options = {"on_bad_lines": "skip"} if kind == "csv" else {}
-    rows = load_dataset(kind, data_files=str(path), split="train", streaming=True, **options)
-    yield from _checked(rows, str(path))
+def _file_rows(path: Path, report: ReadReport) -> Iterator[object]:
+    reader = _reader(path)
+    if reader is None:
+        raise ValueError(f"{path}: the name must end in one of {', '.join(READERS)}, packed with .gz or .xz or not")
+    return reader(path, report)
 
 
-def _hub_rows(name: str, split: str) -> Iterator[dict]:
+def _json_rows(path: Path, report: ReadReport) -> Iterator[object]:
+    """Line by line, so that a damaged line costs one article; a .json file may be one array instead."""
+    with _open(path, "rb") as file:
+        first = next(file, b"")
+        if ".json" in path.suffixes and first.lstrip(b"\xef\xbb\xbf \t").startswith(b"["):
+            yield from json.loads(first + file.read())
+            return
+        for line in chain([first], file):
+            try:
+                if line.strip():
+                    yield json.loads(line)
+            except (ValueError, RecursionError):
+                report.skip("not JSON")
+
+
+def _csv_rows(path: Path, report: ReadReport) -> Iterator[dict]:
+    """With Python's own reader: pandas drops damaged rows uncounted, and takes the title "None" for a gap."""
+    csv.field_size_limit(10_000_000)  # characters in one field; the module's own limit cuts long articles
+    with _open(path, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        records = _csv_records(file, report)
+        header = next(records, [])
+        for record in records:
+            if len(record) != len(header):
+                report.skip("wrong number of columns")
+            elif re.search("[\udc80-\udcff]", "".join(record)):
+                report.skip("not UTF-8")
+            else:
+                yield dict(zip(header, record))
+
+
+def _csv_records(file: Iterable[str], report: ReadReport) -> Iterator[list[str]]:
+    records = csv.reader(line.replace("\0", "") for line in file)
+    while True:
+        try:
+            yield from filter(None, records)  # without the empty lines
+            return
+        except csv.Error:
+            report.skip("not CSV")
+
+
+def _parquet_rows(path: Path, report: ReadReport) -> Iterator[dict]:
+    from datasets import IterableDataset
+
+    yield from IterableDataset.from_parquet(glob.escape(str(path)))
+
+
+def _hub_rows(name: str, split: str) -> Iterable[dict]:
     from datasets import load_dataset
 
     try:
-        rows = load_dataset(name, split=split, streaming=True)
+        return load_dataset(name, split=split, streaming=True)
     except Exception as error:  # the Hub's, the network's and the builder's own kinds
-        raise ValueError(f"the data set {name!r} could not be opened ({type(error).__name__}: {error})") from None
-    yield from _checked(rows, name)
-
-
-def _checked(rows: Iterable[dict], source: str) -> Iterator[dict]:
-    for i, row in enumerate(rows):
-        if i == 0:
-            _require_columns(row, source)
-        yield row
-
-
-def _require_columns(row: dict, source: str) -> None:
-    missing = [name for name in FIELDS if name not in row]
-    if missing:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
-            f"{source} has no column {missing[0]!r}; needed are {', '.join(FIELDS)}, found are {', '.join(row) or 'none'}"
-        )
+            f"no file {name}, and the Hub's data set of that name could not be opened ({reason})"
+        ) from None
+
+
+READERS = {".jsonl": _json_rows, ".json": _json_rows, ".csv": _csv_rows, ".parquet": _parquet_rows}
+PACKED = (".gz", ".xz", ".bz2")
+
+
+def _open(path: Path, mode: str, **options: str) -> AbstractContextManager[IO]:
+    from fsspec import open as unpack
+
+    return unpack(str(path), mode, compression="infer", **options)
+
+
+def _reader(path: Path) -> Callable | None:
+    suffix = path.suffix if path.suffix not in PACKED else path.with_suffix("").suffix
+    return READERS.get(suffix)
 
 
 def _fault(row: object) -> str | None:
@@ -190,7 +243,7 @@ class TokenStore:
         """Tokenise and write; at most ``chunk`` articles are in memory. The store appears whole or not at all."""
         partial = folder.with_name(folder.name + ".partial")
         partial.mkdir(parents=True, exist_ok=True)
-        bounds, position, num_bytes = [], 0, 0
+        bounds, position, num_bytes = array("q"), 0, 0
         with open(partial / "tokens.u16", "wb") as file:
             for batch in _chunks(articles, chunk):
                 titles = tokenizer.encode_batch([f"{a.title}\n" for a in batch])
@@ -198,12 +251,12 @@ class TokenStore:
                 for article, title, text in zip(batch, titles, texts):
                     ids = [tokenizer.start, *title, *text, tokenizer.end]
                     file.write(np.asarray(ids, dtype=np.uint16).tobytes())
-                    bounds.append((position, position + 1 + len(title), position + len(ids)))
+                    bounds.extend((position, position + 1 + len(title), position + len(ids)))
                     position += len(ids)
                     num_bytes += len(f"{article.title}\n{article.text}".encode("utf-8", "replace"))
         if not bounds:
             raise ValueError("no article with a title and a text in the data")
-        np.save(partial / "bounds.npy", np.asarray(bounds, dtype=np.int64))
+        np.save(partial / "bounds.npy", np.asarray(bounds, dtype=np.int64).reshape(-1, 3))
         (partial / "info.json").write_text(json.dumps({"num_bytes": num_bytes, "n_vocab": tokenizer.n_vocab}))
         _replace_folder(partial, folder)
         return cls(folder)
@@ -222,9 +275,9 @@ def _chunks(items: Iterable, size: int) -> Iterator[list]:
 
 def _replace_folder(new: Path, folder: Path) -> None:
     if folder.exists():
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
+        for file in new.iterdir():
+            (folder / file.name).unlink(missing_ok=True)
+        folder.rmdir()  # fails, rather than delete what is not ours
     os.replace(new, folder)
 
 
@@ -262,8 +315,8 @@ class PackedBatches:
     """
 
     def __init__(self, store: TokenStore, T: int, seed: int = 0):
-        if len(store) <= T + 1:
-            raise ValueError(f"{len(store)} tokens are too few for a window of {T}")
+        if len(store) <= T:
+            raise ValueError(f"{len(store)} tokens are too few for a window of {T} and the token after it")
         self.store, self.T, self.seed = store, T, seed
         self.num_windows = (len(store) - 1) // T - 1 or 1
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from .architectures import Encoder, EncoderDecoder
 from .checkpoints import num_parameters
-from .data import TokenStore
+from .data import MaskedBatches, PackedBatches, PairBatches, TokenStore
 from .sampling import fill_masks, generate
 from .tokenizer import Tokenizer
 
@@ -45,32 +45,39 @@ class HeldOutFacts:
         return self.loss / math.log(2) / self.bytes_per_token
 
 
-def held_out_facts(trainer: "Trainer", held_out: TokenStore, sources: list[str]) -> HeldOutFacts:
-    """Measure the model on every held-out window once, in float32."""
+def held_out_facts(trainer: "Trainer", sources: list[str]) -> HeldOutFacts:
+    """Measure the model in float32 on the held-out articles, each window once, as far as they fill batches."""
     from .training import evaluate
 
-    B, T = (
-        8,
-        trainer.model.config.block_size
-        if hasattr(trainer.model, "config")
-        else trainer.model.decoder.config.block_size,
-    )
-    num_batches = max(1, (len(held_out) // T) // B)
+    config, batches = trainer.config, trainer.held_out_batches
+    store, num_windows = _extent(batches)
+    B = min(8, num_windows)
+    loss, num_targets = evaluate(trainer.model, batches, num_windows // B, B, config.device)
     return HeldOutFacts(
-        loss=evaluate(trainer.model, trainer.held_out_batches, num_batches, B, trainer.config.device),
-        num_targets=num_batches * B * T,
-        bytes_per_token=held_out.num_bytes / len(held_out),
+        loss=loss,
+        num_targets=num_targets,
+        bytes_per_token=store.num_bytes / len(store),
         data=", ".join(Path(source).name if Path(source).exists() else source for source in sources),
         tokens_seen=trainer.num_tokens,
         steps=trainer.step,
         seconds=trainer.seconds,
-        device=describe_device(trainer.config.device, trainer.config.bf16, trainer.config.compile),
+        device=describe_device(config.device, config.bf16, config.compile, trainer.worker.world_size),
     )
 
 
-def describe_device(device: str, bf16: bool, compiled: bool) -> str:
+def _extent(batches: PackedBatches | MaskedBatches | PairBatches) -> tuple[TokenStore, int]:
+    """The store behind the batches, and how many windows or articles an epoch has."""
+    if isinstance(batches, PairBatches):
+        return batches.store, len(batches.store.bounds)
+    windows = batches.windows if isinstance(batches, MaskedBatches) else batches
+    return windows.store, windows.num_windows
+
+
+def describe_device(device: str, bf16: bool, compiled: bool, num_processes: int = 1) -> str:
     hardware = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"CPU, {os.cpu_count()} cores"
-    return f"{hardware}, {'bf16 autocast' if bf16 else 'float32'}{', torch.compile' if compiled else ''}"
+    several = f"{num_processes} × " if num_processes > 1 else ""
+    precision = "bf16 autocast" if bf16 else "float32"
+    return f"{several}{hardware}, {precision}{', torch.compile' if compiled else ''}"
 
 
 def model_card(name: str, model: nn.Module, facts: HeldOutFacts, tokenizer: Tokenizer) -> str:
@@ -81,11 +88,12 @@ license: cc-by-nc-sa-3.0
 ---
 # {name}
 
-A small Transformer ({num_parameters(model) / 1e6:.1f} M parameters) trained by Headscope to be looked into, not to be relied on.
+A small Transformer ({num_parameters(model) / 1e6:.1f} M parameters), trained by Headscope to be looked into, not to be
+relied on.
 
 | | |
 |---|---|
-| Data | WikiHow articles (Koupaee & Wang 2018, arXiv:1810.09305): {facts.data} |
+| Data | how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): {facts.data} |
 | Tokens seen | {facts.tokens_seen:,} in {facts.steps:,} steps |
 | Trained on | {facts.device} |
 | Wall time | {facts.seconds / 3600:.2f} hours |
@@ -100,9 +108,9 @@ Unedited. {_how_sampled(model)}
 
 ## Licence and limits
 
-The training text is wikiHow's (CC BY-NC-SA 3.0), changed: cleaned, filtered and cut into tokens. The weights are shared
-under the same terms: non-commercial, name wikiHow, share alike. The model is small and has seen little text: what it says
-is often wrong, sometimes unsafe to follow, and never advice.
+The weights are shared under the terms of the text that they learned from. WikiHow's is CC BY-NC-SA 3.0 (non-commercial,
+name wikiHow, share alike); it was changed here: cleaned, filtered and cut into tokens. The model is small and has seen
+little text: what it says is often wrong, sometimes unsafe to follow, and never advice.
 """
 
 

@@ -23,8 +23,11 @@ class History:
         self.path = path
 
     def append(self, entry: dict) -> None:
-        with open(self.path, "a") as file:
-            file.write(json.dumps(entry) + "\n")
+        try:
+            with open(self.path, "a") as file:
+                file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            raise OSError(f"{self.path} could not be written ({error}); the last saved state is intact") from None
 
     def read(self) -> list[dict]:
         """All whole entries; a line cut by a kill is left out."""
@@ -54,7 +57,7 @@ def save_run(
     partial = folder / f"{STATE_FILE}.partial"
     try:
         save_file(_tensors(model, optimizer), partial, metadata=counters)
-        with open(partial, "rb") as file:
+        with open(partial, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, folder / STATE_FILE)
     except (OSError, SafetensorError) as error:
@@ -72,28 +75,44 @@ def load_run(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -
         return 0, 0, 0.0
     try:
         with safe_open(path, framework="pt") as file:
-            counters = file.metadata()
-            saved = {name: file.get_tensor(name) for name in file.keys()}
-        _restore(saved, model, optimizer)
-    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
-        raise ValueError(f"{path} does not fit this run: {str(error).splitlines()[0]}") from None
-    return int(counters["step"]), int(counters["num_tokens"]), float(counters["seconds"])
+            counters = file.metadata() or {}
+            saved = {name: file.get_tensor(name) for name in file.offset_keys()}
+        progress = int(counters["step"]), int(counters["num_tokens"]), float(counters["seconds"])
+    except (SafetensorError, OSError, KeyError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): move it away to start anew, or put a copy in its place"
+        ) from None
+    _require_fit(saved, model, path)
+    _restore(saved, model, optimizer)
+    return progress
 
 
 def _tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     tensors = {}
     for name, parameter in model.named_parameters():  # a tied matrix is named once
-        tensors[f"model.{name}"] = parameter.detach()
+        tensors[f"model.{name}"] = parameter
         for key, value in optimizer.state[parameter].items():
             tensors[f"optimizer.{name}/{key}"] = value
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
+def _require_fit(saved: dict[str, Tensor], model: nn.Module, path: Path) -> None:
+    shapes = {name.removeprefix("model."): tuple(x.shape) for name, x in saved.items() if name.startswith("model.")}
+    wanted = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    for name in [*wanted, *shapes]:
+        if shapes.get(name) != wanted.get(name):
+            raise ValueError(
+                f"{path} holds another model: {name} is {shapes.get(name, 'not there')} in it, "
+                f"and {wanted.get(name, 'not there')} in this one"
+            )
+
+
 def _restore(saved: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    for name, parameter in model.named_parameters():
-        parameter.data.copy_(saved[f"model.{name}"])
-        prefix = f"optimizer.{name}/"
-        for key, tensor in saved.items():
-            if key.startswith(prefix):
-                device = "cpu" if tensor.dim() == 0 and parameter.device.type == "cpu" else parameter.device
-                optimizer.state[parameter][key.removeprefix(prefix)] = tensor.to(device)
+    parameters = dict(model.named_parameters())
+    for name, tensor in saved.items():
+        kind, _, rest = name.partition(".")
+        parameter = parameters[rest.split("/")[0]]
+        if kind == "model":
+            parameter.data.copy_(tensor)
+        else:
+            optimizer.state[parameter][rest.split("/")[1]] = tensor.to(parameter.device)

@@ -19,8 +19,9 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
 VOCAB_SIZE = 8192
 
-# GPT-2's split into words, numbers, punctuation and white space: no token reaches over two of them.
-SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
+# GPT-2's split into words, numbers, punctuation and white space: no token reaches over two of them. White
+# space is cut every 1,000 characters, because the regex engine panics when it backtracks over a million.
+SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s{1,1000}(?!\S)|\s"""
 SPECIAL_TOKENS = ("<|endoftext|>", "<|padding|>", "<|mask|>", "<|startofarticle|>")
 
 
@@ -28,7 +29,7 @@ class Tokenizer:
     """A ``tiktoken.Encoding`` with names for its special tokens.
 
     ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token. Special
-    tokens never come out of user text: "<|mask|>" typed by a user is seven ordinary characters.
+    tokens never come out of user text: "<|mask|>" typed by a user is eight ordinary characters.
     """
 
     def __init__(self, encoding: tiktoken.Encoding):
@@ -105,8 +106,10 @@ def _encoding_from_file(path: Path) -> tiktoken.Encoding:
         ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in lines}
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as a rank file: {error}") from None
-    if sorted(ranks.values()) != list(range(len(ranks))) or len(ranks) < 256:
+    if sorted(ranks.values()) != list(range(len(ranks))):
         raise ValueError(f"{path} is damaged: {len(ranks)} tokens whose ranks do not count from 0")
+    if missing := [byte for byte in range(256) if bytes([byte]) not in ranks]:
+        raise ValueError(f"{path} is damaged: there is no token for the byte {missing[0]}")
     special = {name: len(ranks) + i for i, name in enumerate(SPECIAL_TOKENS)}
     return tiktoken.Encoding(path.stem, pat_str=SPLIT, mergeable_ranks=ranks, special_tokens=special)
 

@@ -1,59 +1,86 @@
-"""Train a model on how-to articles: ``python -m llm_core.train --model decoder --data articles.jsonl --out runs/decoder``.
+"""Train a model on how-to articles: ``python -m llm_core.train --model decoder --data articles.jsonl --out run``.
 
-Run the same command again to resume. Several GPUs, or machines: ``torchrun --nproc-per-node 4 -m llm_core.train …``.
-The folder then holds `model/` (weights, config, card), `history.jsonl`, `loss.png` and the state to resume from.
+Run the same command again to resume. Several GPUs, or machines that share the folder ``--out``:
+``torchrun --nproc-per-node 4 -m llm_core.train …``. At the end the folder holds ``model/`` (weights, config, card),
+``history.jsonl``, ``loss.png`` and the state to resume from.
 """
 
 import argparse
 import json
 import shutil
 import sys
-from collections.abc import Callable
+import sysconfig
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 
-from .checkpoints import save_model
+from .checkpoints import save_model, write_files
 from .config import ModelConfig
-from .data import ReadReport, TokenStore, is_held_out, read_articles
+from .data import Article, ReadReport, TokenStore, is_held_out, read_articles
+from .distributed import join_workers
 from .model_card import held_out_facts, model_card, plot_history
 from .tokenizer import Tokenizer, load_tokenizer
-from .training import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_model, join_workers
+from .training import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_model
+
+HELP = {
+    "steps": "updates in all",
+    "batch_size": "sequences per update, over all processes",
+    "micro_batch_size": "sequences at a time in one process; the rest is accumulated",
+    "learning_rate": "the highest, after the warm-up",
+    "final_lr_fraction": "share of it that the cosine ends with",
+    "warmup_steps": "updates until it is reached",
+    "weight_decay": "on matrices only",
+    "beta1": "AdamW's, for the mean of the gradients",
+    "beta2": "AdamW's, for the mean of their squares",
+    "grad_clip": "largest norm of the gradients",
+    "seed": "of weights, data order and dropout",
+    "device": "default: a GPU if there is one",
+    "bf16": "autocast to bfloat16; default: where the processor is faster with it",
+    "compile": "torch.compile; default: where there is a C++ compiler and the run is long enough",
+    "log_every": "updates between two lines of history.jsonl",
+    "eval_every": "updates between two looks at the held-out articles",
+    "eval_batches": "micro-batches in such a look",
+    "save_every": "updates between two saves of the state",
+}
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m llm_core.train",
         description="Train a Transformer on how-to articles. The same command again resumes a run that was stopped.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--model", choices=ARCHITECTURES, default="decoder", help="which architecture")
+    parser.add_argument("--model", choices=ARCHITECTURES, default="decoder", help="which architecture (decoder)")
     parser.add_argument("--data", nargs="+", required=True, help="Hub id, folder or files with title, headline, text")
-    parser.add_argument("--validation", nargs="+", help="held-out articles; default: a fixed share of --data by title")
-    parser.add_argument("--held-out", type=float, default=0.005, help="that share, if --validation is not given")
+    parser.add_argument("--validation", nargs="+", help="held-out articles; default: a share of --data, by title")
+    parser.add_argument("--held-out", type=float, default=0.005, help="that share (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
     sizes = parser.add_argument_group("size")
-    sizes.add_argument("--n-layer", type=int, default=6)
-    sizes.add_argument("--n-head", type=int, default=8)
-    sizes.add_argument("--n-embd", type=int, default=256)
-    sizes.add_argument("--block-size", type=int, default=256)
-    sizes.add_argument("--dropout", type=float, default=0.0, help="0 is right below one epoch of data")
+    for name, default in {"--n-layer": 6, "--n-head": 8, "--n-embd": 256, "--block-size": 256}.items():
+        sizes.add_argument(name, type=int, default=default, help="(%(default)s)")
+    sizes.add_argument("--dropout", type=float, default=0.0, help="0 is right below one epoch of data (%(default)s)")
     training = parser.add_argument_group("training")
     for option in fields(TrainConfig):
-        name = f"--{option.name.replace('_', '-')}"
+        flag, text = f"--{option.name.replace('_', '-')}", HELP[option.name]
         if option.type is bool:
-            text = "default: where the processor and the compiler have it"
-            training.add_argument(name, action=argparse.BooleanOptionalAction, default=None, help=text)
+            training.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
+        elif option.name == "device":
+            training.add_argument(flag, help=text)
         else:
-            default = None if option.name == "device" else option.default
-            training.add_argument(name, type=option.type, default=default, help=" ")
+            training.add_argument(flag, type=option.type, default=option.default, help=f"{text} (%(default)s)")
     return parser.parse_args(arguments)
 
 
-def default_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def train_config(args: argparse.Namespace) -> TrainConfig:
+    """The arguments, with what the machine can do filled in where nothing was said."""
+    given = {option.name: getattr(args, option.name) for option in fields(TrainConfig)}
+    device = given["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
+    if given["bf16"] is None:
+        given["bf16"] = has_fast_bf16(device)
+    if given["compile"] is None:
+        given["compile"] = can_compile() and args.steps >= 300  # below that, compiling takes longer than it saves
+    return TrainConfig(**{**given, "device": device})
 
 
 def has_fast_bf16(device: str) -> bool:
@@ -62,66 +89,13 @@ def has_fast_bf16(device: str) -> bool:
 
 
 def can_compile() -> bool:
-    return sys.platform != "win32" and any(map(shutil.which, ("g++", "clang++")))
+    """True if there is what ``torch.compile`` needs: a C++ compiler, and Python's headers."""
+    has_headers = Path(sysconfig.get_path("include"), "Python.h").exists()
+    return sys.platform != "win32" and has_headers and any(map(shutil.which, ("g++", "clang++")))
 
 
-def train_config(args: argparse.Namespace) -> TrainConfig:
-    """The arguments, with what the machine can do filled in where nothing was said."""
-    given = {option.name: getattr(args, option.name) for option in fields(TrainConfig)}
-    device = given["device"] or default_device()
-    if given["bf16"] is None:
-        given["bf16"] = has_fast_bf16(device)
-    if given["compile"] is None:
-        given["compile"] = can_compile() and args.steps >= 300  # below that, compiling takes longer than it saves
-    return TrainConfig(**{**given, "device": device})
-
-
-def prepare_tokens(args: argparse.Namespace, tokenizer: Tokenizer) -> tuple[TokenStore, TokenStore]:
-    """The tokenised training and held-out articles; made once, then found again in the run's folder."""
-
-    def chosen(sources: list[str], report: ReadReport, wanted: Callable[[str], bool]):
-        return (article for article in read_articles(sources, report) if wanted(article.title))
-
-    parts = {
-        "train": (args.data, lambda title: bool(args.validation) or not is_held_out(title, args.held_out)),
-        "validation": (
-            args.validation or args.data,
-            lambda title: bool(args.validation) or is_held_out(title, args.held_out),
-        ),
-    }
-    stores = []
-    for name, (sources, wanted) in parts.items():
-        folder = args.out / "tokens" / name
-        if not folder.exists():
-            report = ReadReport()
-            TokenStore.build(chosen(sources, report, wanted), tokenizer, folder)
-            reasons = ", ".join(f"{count} {reason}" for reason, count in report.reasons.items())
-            print(
-                f"{name}: {report.kept} articles read, {report.skipped} rows skipped{f' ({reasons})' if reasons else ''}"
-            )
-        stores.append(TokenStore(folder))
-    return tuple(stores)
-
-
-def check_same_run(folder: Path, settings: dict) -> None:
-    """A folder belongs to one run: resuming with other settings is a ``ValueError`` that names the first."""
-    path = folder / "run.json"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings, indent=2))
-        return
-    before = json.loads(path.read_text())
-    for name, value in settings.items():
-        if before.get(name) != value:
-            raise ValueError(
-                f"{folder} holds a run with {name}={before.get(name)!r}, not {value!r}: "
-                "use the same settings to resume it, or another --out"
-            )
-
-
-def run(args: argparse.Namespace) -> None:
-    tokenizer = load_tokenizer()
-    sizes = ModelConfig(
+def model_config(args: argparse.Namespace, tokenizer: Tokenizer) -> ModelConfig:
+    return ModelConfig(
         vocab_size=tokenizer.n_vocab,
         block_size=args.block_size,
         n_layer=args.n_layer,
@@ -129,45 +103,87 @@ def run(args: argparse.Namespace) -> None:
         n_embd=args.n_embd,
         **dict.fromkeys(("attn_pdrop", "resid_pdrop", "embd_pdrop"), args.dropout),
     )
-    config = train_config(args)
-    with join_workers(config.device) as (worker, device):
-        config = replace(config, device=device)
-        if worker.leads:
-            check_same_run(
-                args.out, {"model": args.model, **sizes.to_dict(), "steps": config.steps, "seed": config.seed}
+
+
+def build_tokens(args: argparse.Namespace, tokenizer: Tokenizer) -> None:
+    """Tokenise the training and the held-out articles into the run's folder."""
+    for part in ("train", "validation"):
+        report = ReadReport()
+        try:
+            store = TokenStore.build(_articles(args, part, report), tokenizer, args.out / "tokens" / part)
+        except ValueError as error:
+            hint = "; give --validation, or a larger --held-out" if part == "validation" and report.kept else ""
+            raise ValueError(f"{part} articles: {error}{hint}") from None
+        skipped = "".join(f", {count} skipped ({reason})" for reason, count in report.reasons.items())
+        print(f"{part}: {len(store.bounds):,} articles, {len(store):,} tokens{skipped}")
+
+
+def _articles(args: argparse.Namespace, part: str, report: ReadReport) -> Iterator[Article]:
+    if args.validation:
+        yield from read_articles(args.data if part == "train" else args.validation, report)
+        return
+    for article in read_articles(args.data, report):
+        if is_held_out(article.title, args.held_out) == (part == "validation"):
+            yield article
+
+
+def check_same_run(path: Path, settings: dict) -> None:
+    """A folder belongs to one run: to resume it with other settings is a ``ValueError`` that names the first."""
+    before = json.loads(path.read_text())
+    for name, value in settings.items():
+        if before.get(name) != value:
+            raise ValueError(
+                f"{path.parent} holds a run with {name}={before.get(name)!r}, not {value!r}: "
+                "resume it with the same settings, or give another --out"
             )
-            prepare_tokens(args, tokenizer)
-        if worker.world_size > 1:
-            dist.barrier()
+
+
+def run(args: argparse.Namespace) -> bool:
+    """Start or resume what the arguments describe; False if Ctrl-C stopped it before the last step."""
+    tokenizer, config = load_tokenizer(), train_config(args)
+    sizes = model_config(args, tokenizer)
+    of_the_run = {name: getattr(args, name) for name in ("model", "data", "validation", "held_out", "steps", "seed")}
+    settings, record = {**of_the_run, **sizes.to_dict()}, args.out / "run.json"
+    with join_workers(config.device) as (worker, device):
+        if worker.leads:
+            if record.exists():
+                check_same_run(record, settings)
+            else:
+                build_tokens(args, tokenizer)
+        worker.wait_for_others()
         torch.manual_seed(config.seed)
         model = build_model(args.model, sizes)
-        train, held_out = (
-            batches_for(model, store, args.block_size, tokenizer, config.seed)
-            for store in prepare_tokens(args, tokenizer)
-        )
-        trainer = Trainer(model, config, train, held_out, args.out, worker)
-        trainer.run()
+        stores = [TokenStore(args.out / "tokens" / part) for part in ("train", "validation")]
+        batches = [batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores]
+        trainer = Trainer(model, replace(config, device=device), *batches, args.out, worker)
         if worker.leads:
-            finish(trainer, args, held_out.store, tokenizer)
+            write_files(args.out, {record.name: json.dumps(settings, indent=2).encode()})
+        trainer.run()
+    if worker.leads:
+        finish(trainer, args, tokenizer)
+    return trainer.step == config.steps
 
 
-def finish(trainer: Trainer, args: argparse.Namespace, held_out: TokenStore, tokenizer: Tokenizer) -> None:
-    """Plot the history; for a run that reached its end, also write the model with its card."""
-    plot_history(trainer.history.read(), args.out / "loss.png")
+def finish(trainer: Trainer, args: argparse.Namespace, tokenizer: Tokenizer) -> None:
+    """For a run that reached its end, write the model with its card; plot the history of any."""
     if trainer.step < trainer.config.steps:
-        print(f"stopped at step {trainer.step} of {trainer.config.steps}; the same command resumes it")
-        return
-    facts = held_out_facts(trainer, held_out, args.data)
-    model = trainer.model.cpu().eval()
-    save_model(model, args.out / "model", card=model_card(args.model, model, facts, tokenizer), dtype=torch.float16)
-    print(f"held-out loss {facts.loss:.4f} nats per token; the model is in {args.out / 'model'}")
+        print(f"stopped and saved at step {trainer.step} of {trainer.config.steps}; the same command resumes it")
+    else:
+        facts, model = held_out_facts(trainer, args.data), trainer.model.cpu().eval()
+        save_model(model, args.out / "model", card=model_card(args.model, model, facts, tokenizer), dtype=torch.float16)
+        print(f"held-out loss {facts.loss:.4f} nats per target; the model is in {args.out / 'model'}")
+    plot_history(trainer.history.read(), args.out / "loss.png")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     try:
-        run(parse_arguments())
+        finished = run(parse_arguments(arguments))
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last save", file=sys.stderr)
+        finished = False
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
+    sys.exit(0 if finished else 130)  # 130 is a shell's number for Ctrl-C
 
 
 if __name__ == "__main__":

@@ -9,16 +9,14 @@ gradients are clipped by their norm. bf16 autocast and ``torch.compile`` where a
 """
 
 import math
-import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -28,10 +26,13 @@ from tqdm import tqdm
 from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
 from .data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, mix_seed
+from .distributed import Worker
 from .run_state import History, load_run, save_run
 from .tokenizer import Tokenizer
 
 ARCHITECTURES = ("encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross")
+
+COUNTS = ("steps", "batch_size", "micro_batch_size", "eval_batches", "log_every", "eval_every", "save_every")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +59,20 @@ class TrainConfig:
     save_every: int = 250
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "batch_size",
-            "micro_batch_size",
-            "log_every",
-            "eval_every",
-            "eval_batches",
-            "save_every",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: must be at least 1")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate}: must be above 0")
+        for name in COUNTS:
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("learning_rate", "grad_clip"):
+            self._require(name, getattr(self, name) > 0, "above 0")
+        for name in ("warmup_steps", "weight_decay"):
+            self._require(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("beta1", "beta2"):
+            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
+        self._require("final_lr_fraction", 0 <= self.final_lr_fraction <= 1, "between 0 and 1")
+        self._require("device", _is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
+
+    def _require(self, name: str, holds: bool, wanted: str) -> None:
+        if not holds:
+            raise ValueError(f"{name}={getattr(self, name)}: must be {wanted}")
 
     def accumulation(self, world_size: int) -> int:
         """Micro-batches that one process adds up in a step."""
@@ -82,8 +84,13 @@ class TrainConfig:
             )
         return count
 
-    def to_dict(self) -> dict:
-        return asdict(self)
+
+def _is_present(device: str) -> bool:
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        return False
+    return kind != "cuda" or torch.cuda.is_available()
 
 
 def build_model(architecture: str, config: ModelConfig) -> nn.Module:
@@ -143,19 +150,21 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, batches, num_batches: int, B: int, device: str = "cpu", bf16: bool = False) -> float:
-    """Mean loss in nats per target over the first ``num_batches`` batches, without dropout."""
+def evaluate(
+    model: nn.Module, batches, num_batches: int, B: int, device: str = "cpu", bf16: bool = False
+) -> tuple[float, int]:
+    """Mean loss in nats per target over the first ``num_batches`` batches, without dropout; and how many targets."""
     was_training = model.training
-    model.eval()
-    total = count = 0.0
+    loss = TrainingLoss(model.eval())
+    total, count = 0.0, 0
     for i in range(num_batches):
-        batch = batches.batch(i, B).to(device)
-        targets = int((batch.targets != IGNORE).sum())
+        batch = batches.batch(i, B)
+        num_targets = int((batch.targets != IGNORE).sum())
         with _precision(device, bf16):
-            total += float(batch_loss(TrainingLoss(model), batch)) * targets
-        count += targets
+            total += float(batch_loss(loss, batch.to(device))) * num_targets
+        count += num_targets
     model.train(was_training)
-    return total / count
+    return total / count, count
 
 
 def _precision(device: str, bf16: bool):
@@ -167,48 +176,11 @@ def _kernel(config: TrainConfig):
     return sdpa_kernel(SDPBackend.MATH) if config.compile and config.device == "cpu" else nullcontext()
 
 
-@dataclass
-class Worker:
-    """This process among those that train together."""
-
-    rank: int = 0
-    world_size: int = 1
-
-    @property
-    def leads(self) -> bool:
-        return self.rank == 0
-
-    def mean(self, x: Tensor) -> Tensor:
-        if self.world_size > 1:
-            dist.all_reduce(x)
-            x /= self.world_size
-        return x
-
-
-@contextmanager
-def join_workers(device: str) -> Iterator[tuple[Worker, str]]:
-    """Meet the other processes if ``torchrun`` started this one; yields the worker and its own device."""
-    if "WORLD_SIZE" not in os.environ:
-        yield Worker(), device
-        return
-    if device.startswith("cuda"):
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    try:
-        yield Worker(dist.get_rank(), dist.get_world_size()), device
-    finally:
-        dist.destroy_process_group()
-
-
 class StopSignal:
-    """True once Ctrl-C or a termination request came: the step in progress ends, then the run is saved."""
+    """Notes Ctrl-C or a request to terminate, so that the step in progress can end and the run be saved."""
 
     def __init__(self) -> None:
         self.received = False
-
-    def __bool__(self) -> bool:
-        return self.received
 
     def _receive(self, _number: int, _frame: object) -> None:
         self.received = True
@@ -225,7 +197,10 @@ class StopSignal:
 
 
 class Trainer:
-    """One run: model, optimizer, data and history, and the step they have reached."""
+    """One run: model, optimizer, data and history, and the step they have reached.
+
+    A run that was saved in ``folder`` goes on from there.
+    """
 
     def __init__(
         self, model: nn.Module, config: TrainConfig, train_batches, held_out_batches, folder: Path, worker: Worker
@@ -243,75 +218,95 @@ class Trainer:
         loss = torch.compile(loss) if config.compile else loss
         self.loss = DistributedDataParallel(loss) if worker.world_size > 1 else loss
 
-    def run(self, progress: bool = True) -> None:
+    def run(self) -> None:
         """Train until the last step, or until Ctrl-C: then the run is saved and can go on later."""
-        started, first = time.perf_counter() - self.seconds, self.step
-        bar = tqdm(total=self.config.steps, initial=first, disable=not (progress and self.worker.leads), unit="step")
-        with StopSignal().listening() as stop, _kernel(self.config), bar:
-            while self.step < self.config.steps and not self._all_stop(stop):
-                entry = self._train_step()
+        first, started = self.step, time.perf_counter() - self.seconds
+        bar = tqdm(total=self.config.steps, initial=first, disable=not self.worker.leads, unit="step")
+        with StopSignal().listening() as stop, bar:
+            while self.step < self.config.steps and not self.worker.any(stop.received, self.config.device):
+                self.train_step()
                 self.seconds = time.perf_counter() - started
-                self._after_step(entry, bar)
-            self.save()
+                self._after_step(bar)
+            if first < self.step < self.config.steps:
+                self.save()
 
-    def _train_step(self) -> dict:
-        config, worker = self.config, self.worker
+    def train_step(self) -> None:
+        """One update. What it measured stays in tensors: to read them at every step would make a GPU wait."""
+        config, loss = self.config, torch.zeros((), device=self.config.device)
         lr = learning_rate(config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        total = torch.zeros((), device=config.device)
         for micro in range(self.accumulation):
-            index = (self.step * self.accumulation + micro) * worker.world_size + worker.rank
-            torch.manual_seed(mix_seed(config.seed, index))  # dropout depends on the place in the run alone
-            batch = self.train_batches.batch(index, config.micro_batch_size).to(config.device)
-            with ExitStack() as stack:
-                stack.enter_context(_precision(config.device, config.bf16))
-                if worker.world_size > 1 and micro < self.accumulation - 1:
-                    stack.enter_context(self.loss.no_sync())
-                loss = batch_loss(self.loss, batch) / self.accumulation
-                loss.backward()
-            total += loss.detach()
-            self.num_tokens += batch.num_tokens * worker.world_size
+            exchange = micro == self.accumulation - 1 or self.worker.world_size == 1
+            with nullcontext() if exchange else self.loss.no_sync():
+                loss += self._accumulate(micro)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.grad_clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        return {"step": self.step, "loss": float(worker.mean(total)), "lr": lr, "grad_norm": float(norm)}
+        self._measured = loss, lr, norm
 
-    def _after_step(self, entry: dict, bar: tqdm) -> None:
-        config, last = self.config, self.step == self.config.steps
-        if not math.isfinite(entry["loss"]):
-            raise FloatingPointError(
-                f"the loss became {entry['loss']} at step {self.step}: the learning rate "
-                f"{config.learning_rate} is probably too high"
-            )
-        rate = self.num_tokens / self.seconds
-        if self.step % config.log_every == 0 or last:
-            self._write({**entry, "tokens": self.num_tokens, "tokens_per_second": rate, "seconds": self.seconds})
-        if self.step % config.eval_every == 0 or last:
-            self._write({"step": self.step, "tokens": self.num_tokens, "held_out_loss": self._held_out_loss()})
-        if self.step % config.save_every == 0:
+    def _accumulate(self, micro: int) -> Tensor:
+        """Add one micro-batch's share to the gradients; returns its share of the loss."""
+        config, worker = self.config, self.worker
+        index = (self.step * self.accumulation + micro) * worker.world_size + worker.rank
+        torch.manual_seed(mix_seed(config.seed, index))  # dropout depends on the place in the run alone
+        batch = self.train_batches.batch(index, config.micro_batch_size)
+        self.num_tokens += batch.num_tokens * worker.world_size  # padding differs a little between the processes
+        with _precision(config.device, config.bf16), _kernel(config):
+            loss = batch_loss(self.loss, batch.to(config.device)) / self.accumulation
+        loss.backward()
+        return loss.detach()
+
+    def _after_step(self, bar: tqdm) -> None:
+        config = self.config
+        if self._is_due(config.log_every):
+            self._log(bar)
+        if self._is_due(config.eval_every):
+            self._write({"tokens": self.num_tokens, "held_out_loss": self._held_out_loss()})
+        if self._is_due(config.save_every):
             self.save()
         bar.update()
-        bar.set_postfix_str(f"loss {entry['loss']:.3f}, {rate:,.0f} tokens/s", refresh=False)
+
+    def _is_due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.config.steps
+
+    def _log(self, bar: tqdm) -> None:
+        loss, lr, norm = self._finite_loss(), *self._measured[1:]
+        rate = self.num_tokens / self.seconds
+        bar.set_postfix_str(f"loss {loss:.3f}, {rate:,.0f} tokens/s", refresh=False)
+        self._write(
+            {
+                "loss": loss,
+                "lr": lr,
+                "grad_norm": float(norm),
+                "tokens": self.num_tokens,
+                "tokens_per_second": rate,
+                "seconds": self.seconds,
+            }
+        )
 
     def _held_out_loss(self) -> float:
-        config = self.config
-        return evaluate(
-            self.model, self.held_out_batches, config.eval_batches, config.micro_batch_size, config.device, config.bf16
-        )
+        c = self.config
+        loss, _ = evaluate(self.model, self.held_out_batches, c.eval_batches, c.micro_batch_size, c.device, c.bf16)
+        return loss
+
+    def _finite_loss(self) -> float:
+        """The latest step's loss over all processes; ``FloatingPointError`` if it is no number any more."""
+        loss = float(self.worker.mean(self._measured[0].clone()))
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss} by step {self.step}: the learning rate {self.config.learning_rate} "
+                "is probably too high"
+            )
+        return loss
 
     def _write(self, entry: dict) -> None:
         if self.worker.leads:
-            self.history.append(entry)
+            self.history.append({"step": self.step, **entry})
 
     def save(self) -> None:
         """Keep everything that resuming needs; the previous save stays until this one is complete."""
+        self._finite_loss()
         if self.worker.leads:
             save_run(self.folder, self.model, self.optimizer, self.step, self.num_tokens, self.seconds)
-
-    def _all_stop(self, stop: StopSignal) -> bool:
-        """Workers stop at the same step, or one would wait for the others for ever."""
-        if self.worker.world_size == 1:
-            return bool(stop)
-        return bool(self.worker.mean(torch.tensor(float(bool(stop)), device=self.config.device)) > 0)

@@ -84,7 +84,7 @@ def test_half_precision_halves_the_file(name, tmp_path):
     assert not torch.equal(logits(loaded), logits(model))
     numbers = num_parameters(model)
     head = (tmp_path / "full/model.safetensors").stat().st_size - 4 * numbers
-    assert (tmp_path / "half/model.safetensors").stat().st_size == pytest.approx(2 * numbers + head, abs=64)
+    assert (tmp_path / "half/model.safetensors").stat().st_size == pytest.approx(2 * numbers + head, abs=512)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -1,6 +1,7 @@
 """The first page: a text, its tokens, attention in every head, the next token, and live sampling."""
 
 import json
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,48 +12,48 @@ from ..examples import EXAMPLES
 from ..runner import MAX_NEW_TOKENS, Runner
 
 MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
+QUIET = {"show_progress": "hidden"}
 BUSY = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-busy')); return inputs; }"
+IDLE = {"fn": None, "js": "() => { document.dispatchEvent(new CustomEvent('hs-idle')); }"}
 NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
 
 
 def explore_page(runner: Runner) -> None:
     """Lay out the page inside the current Blocks."""
     Header(elem_id="header")
-    with gr.Row(elem_id="ask", equal_height=True):
+    with gr.Row(elem_id="ask"):
         prompt = gr.Textbox(
             next(iter(EXAMPLES.values())),
             label="Your text",
-            info="Type anything, press Enter, and see what the model computes.",
+            info="Type anything and press Enter: below is what a real model computes for it, number by number.",
             lines=1,
             max_lines=4,
             scale=8,
             elem_id="prompt",
-            submit_btn=False,
         )
-        run = gr.Button("Run", variant="primary", scale=1, min_width=90, elem_id="run")
+        run = gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
     with gr.Row(elem_id="examples"):
         chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
-    link = PayloadLink(json.dumps({"url": "examples/0.bin"}), elem_id="problem")
+    link = PayloadLink(partial(open_example, runner, 0), elem_id="problem")
     TokenStrip(elem_id="tokens")
-    with gr.Row(elem_id="look", equal_height=False):
+    with gr.Row(elem_id="look"):
         HeadGrid(elem_id="heads")
         AttentionHead(elem_id="attention")
         NextToken(elem_id="next")
     written, stream, use = _sampling_panel(prompt, runner)
 
-    ask = partial(run_text, runner)
-    gr.on(
-        [prompt.submit, run.click], ask, prompt, link, js=BUSY, api_name="run", show_progress="hidden",
-        trigger_mode="always_last", **MODEL_WORK,
+    asked = gr.on(
+        [prompt.submit, run.click], partial(run_text, runner), prompt, link, js=BUSY, api_name="run",
+        trigger_mode="always_last", **QUIET, **MODEL_WORK,
     )  # fmt: skip
+    asked.then(**IDLE)
     for index, (chip, text) in enumerate(zip(chips, EXAMPLES.values())):
-        url = json.dumps({"url": f"examples/{index}.bin"})
-        chip.click(lambda text=text, url=url: (text, url), None, [prompt, link], js=BUSY, show_progress="hidden",
-                   queue=False, api_visibility="private")  # fmt: skip
+        chip.click(lambda text=text: text, None, prompt, js=BUSY, api_visibility="private", **QUIET)
+        chip.click(partial(open_example, runner, index), None, link, api_visibility="private", **QUIET).then(**IDLE)
     use.click(
         partial(use_as_prompt, runner), [prompt, written], [prompt, link, written, stream], js=BUSY,
-        show_progress="hidden", api_visibility="private", **MODEL_WORK,
-    )  # fmt: skip
+        api_visibility="private", **QUIET, **MODEL_WORK,
+    ).then(**IDLE)  # fmt: skip
 
 
 def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, SampleStream, gr.Button]:
@@ -75,25 +76,36 @@ def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, Sampl
             use = gr.Button("Look inside this text", min_width=160, elem_id="use")
         stream = SampleStream("", elem_id="written")
     settings = [temperature, top_k, top_p, seed]
-    quiet = {"show_progress": "hidden", **MODEL_WORK}
     going = [
         write.click(partial(write_text, runner), [prompt, written, count, *settings], [stream, written],
-                    api_name="sample", **quiet),
+                    api_name="sample", **QUIET, **MODEL_WORK),
         step.click(partial(write_text, runner, count=1), [prompt, written, *settings], [stream, written],
-                   api_visibility="private", **quiet),
+                   api_visibility="private", **QUIET, **MODEL_WORK),
     ]  # fmt: skip
     stop.click(None, None, None, cancels=going)
     clear.click(lambda: ("", NOTHING_WRITTEN), None, [stream, written], cancels=going, queue=False,
-                show_progress="hidden", api_visibility="private")  # fmt: skip
+                api_visibility="private", **QUIET)  # fmt: skip
     return written, stream, use
+
+
+def link_to(url: str) -> str:
+    """The value of a PayloadLink. It is never the same twice, or asking again would change nothing on the page."""
+    return json.dumps({"url": url, "asked": time.monotonic_ns()})
 
 
 def run_text(runner: Runner, text: str) -> str:
     """Run a text through the model; returns JSON: the URL of the binary payload, or an error as one sentence."""
     try:
-        return json.dumps({"url": f"payload/{runner.run(text or '')}"})
+        return link_to(f"payload/{runner.run(text or '')}")
     except (ValueError, OSError) as error:
-        return json.dumps({"error": str(error)})
+        return json.dumps({"error": str(error), "asked": time.monotonic_ns()})
+
+
+def open_example(runner: Runner, index: int) -> str:
+    """The example as it was computed ahead; with a model that is not the shipped one it is run now."""
+    if runner.is_shipped:
+        return link_to(f"examples/{index}.bin")
+    return run_text(runner, list(EXAMPLES.values())[index])
 
 
 def write_text(

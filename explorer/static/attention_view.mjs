@@ -84,9 +84,10 @@ function legend() {
     mark.style.left = `${position(tick) * 100}%`;
     return mark;
   });
-  const element = make("div", { className: "hs-legend" }, make("span", { text: "attention weight" }),
-    make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks)),
-    make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask (later tokens)" }));
+  const scale = make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks));
+  const element = make("div", { className: "hs-legend" },
+    make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), scale),
+    make("span", { className: "hs-legend-part" }, make("span", { className: "hs-hatch" }), make("span", { text: "later tokens, hidden by the mask" })));
   store.subscribe(bar, paint);
   return element;
 }

@@ -9,9 +9,8 @@ const LEAST = 0.02; // weights below draw nothing; the row's sentence and table 
 
 export function drawLines(canvas, width, payload, focus, query, _dark) {
   const T = payload.tokens.length;
-  const row = T > 64 ? 14 : 22;
-  const column = Math.min(130, width * 0.3);
-  const layout = { T, row, top: 24, width: Math.min(width, 620), column };
+  const row = Math.min(24, Math.max(12, 600 / T)); // all rows in sight, as long as they stay readable
+  const layout = { T, row, top: 24, width: Math.min(width, 620), column: Math.min(130, width * 0.3) };
   const context = prepare(canvas, layout.width, layout.top + T * row + 8);
   const block = headBlock(payload, focus.layer, focus.head);
   drawHeads(context, layout);
@@ -32,9 +31,9 @@ function drawHeads(context, { width, column }) {
   context.textBaseline = "middle";
   context.fillStyle = cssColor("--hs-muted");
   context.textAlign = "right";
-  context.fillText("query: who looks", column, 10);
+  context.fillText("query (looks)", column, 10);
   context.textAlign = "left";
-  context.fillText("key: at whom", width - column, 10);
+  context.fillText("key (is looked at)", width - column, 10);
 }
 
 function drawRow(context, { T, row, top, width, column }, block, query, strength) {
@@ -55,7 +54,7 @@ function drawRow(context, { T, row, top, width, column }, block, query, strength
 
 function drawTokens(context, { T, row, top, width, column }, payload, block, query, key) {
   const limit = Math.max(6, Math.floor(column / 8));
-  context.font = `${row > 16 ? 13 : 11}px system-ui, sans-serif`;
+  context.font = `${Math.min(13, row - 1)}px system-ui, sans-serif`;
   for (let i = 0; i < T; i++) {
     const y = top + (i + 0.5) * row;
     const text = label(payload.tokens[i], limit);
