@@ -22,7 +22,6 @@ from llm_core.training import (
     ARCHITECTURES,
     TrainConfig,
     Trainer,
-    batch_loss,
     batches_for,
     build_model,
     evaluate,
@@ -277,20 +276,6 @@ def test_held_out_articles_can_be_files_of_their_own(tmp_path):
     assert run_here(tmp_path / "run", data=tmp_path / "a.jsonl", validation=tmp_path / "b.jsonl", steps=1) == 0
     sizes = [len(TokenStore(tmp_path / "run" / "tokens" / part).bounds) for part in ("train", "validation")]
     assert sizes == [30, len(rows) - 30]
-
-
-def test_loss_of_a_batch_leaves_padding_out(store):
-    """The loss of a padded batch is the mean over its real targets."""
-    model = build_model("encoder-decoder-prefix", SIZES).eval()
-    batch = batches_for(model, store, T, load_tokenizer(), seed=0).batch(0, 4)
-    seen = {}
-
-    def keep(ids, targets, **inputs):
-        seen.update(inputs)
-        return targets
-
-    batch_loss(keep, batch)
-    assert set(seen) == {"attention_mask", "decoder_ids", "decoder_attention_mask"}
 
 
 def test_plot_draws_both_losses(tmp_path):

@@ -119,7 +119,8 @@ def write_text(
     if count is None:
         count, *values = values
     temperature, top_k, top_p, seed = values
-    ids, lines = (written["ids"], written["lines"]) if written["text"] == text else ([], [])
+    start = json.dumps({"prompt": text or ""})
+    ids, lines = (written["ids"], written["lines"]) if written["text"] == text else ([], [start])
     settings = {"temperature": temperature, "top_k": int(top_k) or None, "top_p": top_p}
     try:
         if seed is None or not 0 <= seed < 2**63:

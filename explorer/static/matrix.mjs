@@ -66,10 +66,6 @@ function drawMask(context, { left, top, cell, T }, color) {
     context.moveTo(left + d, top + size);
     context.lineTo(left + d + size, top);
   }
-  for (let d = 0; d < 2 * size; d += 6) {
-    context.moveTo(left + d, top + size);
-    context.lineTo(left + d + size, top);
-  }
   context.stroke();
   context.restore();
 }

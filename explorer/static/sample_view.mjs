@@ -10,17 +10,21 @@ export function mount(element, { props, watch }) {
   const empty = make("p", { className: "hs-hint", text: "Press Write: the model goes on with your text, one token at a time. Each new token can be pointed at to see what it was chosen from." });
   const note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   const steps = make("div", { className: "hs-steps" });
-  element.append(empty, text, note, steps);
+  const before = make("p", { className: "hs-before", dir: "auto" });
+  element.append(empty, before, text, note, steps);
   const state = { count: 0, tokens: [], chosen: null };
 
+  // One JSON object a line: {prompt}, then a token each, last perhaps {error}.
   function update() {
     const lines = (props.value || "").split("\n").filter(Boolean).map((line) => JSON.parse(line));
     const problem = lines.find((line) => line.error)?.error;
-    const tokens = lines.filter((line) => !line.error);
+    const tokens = lines.filter((line) => line.id !== undefined);
+    const prompt = lines.find((line) => line.prompt !== undefined)?.prompt ?? "";
     if (tokens.length < state.count) text.replaceChildren();
     for (let i = text.children.length; i < tokens.length; i++) text.append(written(tokens[i], i, state, show));
     Object.assign(state, { tokens, count: tokens.length });
     if (state.chosen >= tokens.length) state.chosen = null;
+    before.textContent = prompt.length > 160 ? `…${prompt.slice(-160)}` : prompt;
     empty.hidden = tokens.length > 0;
     note.hidden = !problem;
     note.textContent = problem ?? "";
@@ -53,7 +57,7 @@ function written(token, i, state, show) {
   });
   button.style.setProperty("--sure", Math.exp(token.logprob).toFixed(3));
   if (!token.text.includes("\n")) return button;
-  return make("span", { className: "hs-line-end" }, button, make("br"));
+  return make("span", { className: "hs-line-end" }, button, make("span", { className: "hs-break" }));
 }
 
 function stepPicture(token) {
