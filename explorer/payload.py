@@ -70,13 +70,15 @@ def _encoded(dtype: str, array: np.ndarray) -> bytes:
     return array.astype(np.dtype(dtype).newbyteorder("<")).tobytes()
 
 
-def trace_payload(facts: ModelFacts, text: str, tokens: list[dict], pieces, total: int, trace) -> bytes:
+def trace_payload(
+    facts: ModelFacts, text: str, tokens: list[dict], pieces, total: int, trace, was_cut: bool = False
+) -> bytes:
     """One recorded forward of a decoder, batch of one.
 
     ``tokens`` describe the T tokens that ran, ``pieces(id)`` writes any token of the vocabulary, ``total`` is
-    how many tokens the whole text has. Arrays: pattern (L, H, T, T), and the next-token distribution of every
-    place: the TOP likeliest (T, TOP) as next_ids and next_probs, the true next token's actual_probs and
-    actual_ranks (T-1,), rank 1 being the likeliest.
+    how many tokens the whole text has, or what was read of it has if it ``was_cut``. Arrays: pattern (L, H, T, T),
+    and the next-token distribution of every place: the TOP likeliest (T, TOP) as next_ids and next_probs, the
+    true next token's actual_probs and actual_ranks (T-1,), rank 1 being the likeliest.
     """
     pattern = np.stack([trace.attention(layer)[0].numpy() for layer in range(facts.n_layer)])  # (L, H, T, T)
     probs = trace["logits"][0].softmax(-1)  # (T, V)
@@ -90,6 +92,7 @@ def trace_payload(facts: ModelFacts, text: str, tokens: list[dict], pieces, tota
         "text": text,
         "tokens": tokens,
         "total": total,
+        "was_cut": was_cut,
         "mask": "causal",
         "pieces": {int(id): pieces(int(id)) for id in np.unique(ids)},
         "names": {"pattern": "blocks.{layer}.attn.pattern", "next_probs": "softmax(logits)"},

@@ -9,6 +9,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 
 from .payload import ModelFacts, trace_payload
@@ -48,7 +49,12 @@ class Runner:
 
     def warm_up(self) -> threading.Thread:
         """Load torch and the model in the background, and run once, so that the first text is as fast as the next."""
-        thread = threading.Thread(target=lambda: self.run("How to"), name="warm-up", daemon=True)
+
+        def run_once() -> None:
+            with suppress(ImportError, ValueError, OSError):  # said on the page, to who asks for a text
+                self.run("How to")
+
+        thread = threading.Thread(target=run_once, name="warm-up", daemon=True)
         thread.start()
         return thread
 
@@ -111,8 +117,9 @@ class Runner:
         shown = ids[: self.facts.token_limit]
         with self._running, torch.inference_mode(), record(self.model, ["blocks.*.attn.pattern", "logits"]) as trace:
             self.model(torch.tensor([shown]))
+        total, was_cut = len(ids), len(text) > MAX_CHARACTERS
         return trace_payload(
-            self.facts, text[:MAX_CHARACTERS], self.describe(shown), self.tokenizer.piece, len(ids), trace
+            self.facts, text[:MAX_CHARACTERS], self.describe(shown), self.tokenizer.piece, total, trace, was_cut
         )
 
     def describe(self, ids: list[int]) -> list[dict]:
@@ -143,7 +150,7 @@ class Runner:
         """
         from llm_core import stream
 
-        prompt = self.encode(text)[: self.facts.token_limit]
+        prompt = self.encode(text[-MAX_CHARACTERS:])
         steps = stream(
             self.model,
             [*prompt, *written],

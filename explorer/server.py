@@ -34,9 +34,7 @@ def routes(runner: Runner) -> list:
         found = runner.payloads.get(request.path_params["key"])
         if found is None:
             return Response("This result is no longer kept: press Run again.", status_code=404)
-        return Response(
-            found, media_type="application/octet-stream", headers={"Cache-Control": "private, max-age=3600"}
-        )
+        return Response(found, media_type="application/octet-stream")
 
     return [
         Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),

@@ -112,11 +112,8 @@ class MultiHeadAttention(nn.Module):
         if is_causal:
             attention_mask = causal_mask(q.shape[2], k.shape[2], q.device)
         if attention_mask is not None:
-            scores = scores.masked_fill(~attention_mask, -math.inf)
-        pattern = F.softmax(self.scores(scores), dim=-1)  # (B, H, T, S)
-        if attention_mask is not None and not is_causal:
-            pattern = pattern.nan_to_num()  # a query that sees nothing attends to nothing
-        pattern = self.pattern(pattern)
+            scores = scores.where(attention_mask, -math.inf)
+        pattern = self.pattern(_softmax(self.scores(scores)))  # (B, H, T, S)
         return self.attn_dropout(pattern) @ v  # (B, H, T, D)
 
     def _attend_fused(self, q: Tensor, k: Tensor, v: Tensor, attention_mask: Tensor | None, is_causal: bool) -> Tensor:
@@ -124,3 +121,9 @@ class MultiHeadAttention(nn.Module):
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=attention_mask, dropout_p=dropout_p, is_causal=is_causal
         )  # (B, H, T, D)
+
+
+def _softmax(scores: Tensor) -> Tensor:
+    """Over the keys; a query that sees no key attends to nothing, where the formula would give NaN."""
+    sees_nothing = scores.amax(-1, keepdim=True) == -math.inf  # (B, H, T, 1)
+    return F.softmax(scores, dim=-1).where(~sees_nothing, 0.0)

@@ -268,7 +268,7 @@ def _chunks(items: Iterable, size: int) -> Iterator[list]:
         batch.append(item)
         if len(batch) == size:
             yield batch
-            batch = []
+            batch.clear()  # the caller is done with it: two batches are never in memory
     if batch:
         yield batch
 

@@ -26,8 +26,9 @@ class Worker:
         """The mean of ``x`` over all processes, the same in each."""
         if self.world_size == 1:
             return x
-        dist.all_reduce(x)
-        return x / self.world_size
+        total = x.clone()
+        dist.all_reduce(total)
+        return total / self.world_size
 
     def any(self, flag: bool, device: str) -> bool:
         """True everywhere if ``flag`` is true anywhere."""

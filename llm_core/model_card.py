@@ -148,7 +148,7 @@ def _written(model: nn.Module, tokenizer: Tokenizer, prompt: str, seed: int) -> 
 def _filled(model: Encoder, tokenizer: Tokenizer, text: str) -> str:
     before, after = text.split("{mask}")
     ids = torch.tensor([*tokenizer.encode(before), tokenizer.mask, *tokenizer.encode(after)])
-    best = fill_masks(model, ids, tokenizer.mask)[0].distribution.topk(5).indices
+    best = fill_masks(model, ids, tokenizer.mask)[0].best_ids[:5]
     return f"- {before} **[mask]**{after} → {', '.join(repr(tokenizer.piece(id)) for id in best.tolist())}"
 
 

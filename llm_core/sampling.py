@@ -1,196 +1,54 @@
-"""Write text: one token after another from a decoder, alone or conditioned by an encoder; or fill in masks.
+"""The loop that turns a model into a writer: predict, draw, append.
 
-Each step turns logits into a distribution, lets temperature, top-k and top-p (Holtzman et al. 2019) reshape it,
-and draws by inverse CDF: a random number u in [0, 1) picks the first token, from the likeliest down, at which
-the cumulative probability exceeds u. Keys and values of earlier tokens are kept, not computed again. When the
-window is full it slides: positions are learned, so the last ``block_size`` tokens are run anew each step.
+    generate      the ids of a continuation, as fast as they come
+    stream        the same tokens, one ``Step`` at a time, with what there is to know about each
+    fill_masks    the encoder's way: a distribution for every masked place
+
+Positions are learned, so a full window slides: once there are more than block_size tokens, each further one
+is predicted from the last block_size of them, read anew.
 """
 
 import codecs
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from .architectures import Decoder, DecoderCache, Encoder, EncoderDecoder
+from .architectures import Decoder, Encoder, EncoderDecoder
 from .data import pad
+from .packed import PackedDecoder, can_pack, hooks_of
 from .tokenizer import Tokenizer
+from .warping import Warped, Warping, draw, is_whole, warp_logits
 
 Ids = Tensor | Sequence[int] | Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Warped:
-    """A distribution over the full vocabulary, (..., V), before warping and after each step of it."""
-
-    before: Tensor
-    after_temperature: Tensor
-    after_top_k: Tensor
-    after_top_p: Tensor
-
-
-@dataclass(frozen=True)
 class Step:
-    """One written token, and what it was chosen from."""
+    """One new token, and how it came to be chosen."""
 
     id: int
-    piece: str | None  # the text that this token completes; "" inside a character, None without a tokenizer
-    logprob: float  # natural logarithm, under the distribution before warping
-    rank: int  # 1 = the likeliest, before warping
+    piece: str | None  # the text that this token completes; None without a tokenizer
+    logprob: float  # natural logarithm, in the distribution before warping
+    rank: int  # 1 = most likely, before warping
     warped: Warped  # (V,) each
-    u: float | None  # the random number; None when greedy
-    position: int  # its index in the text
-    slid: bool  # True if the window was full, so that the first tokens were not seen
+    u: float | None  # the number drawn, in [0, 1); None when greedy
+    slid: bool  # the window was full: the earliest tokens were not seen any more
+    position: int  # place among all of the decoder's tokens, the first is 0
 
 
 @dataclass(frozen=True)
-class Strategy:
-    """How to choose from a distribution. Raises ``ValueError`` naming a value that cannot be."""
+class Filled:
+    """One masked place of an encoder's input."""
 
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.temperature, (int, float)) and 0 <= self.temperature < math.inf):
-            raise ValueError(f"temperature={self.temperature}: must be a number of at least 0 (0 = greedy)")
-        if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
-            raise ValueError(f"top_k={self.top_k}: must be a whole number of at least 1, or None")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p={self.top_p}: must be above 0 and at most 1, or None")
-
-    def candidates(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, V) -> cumulative probabilities and ids of the tokens that are left, (B, K), likeliest first."""
-        K = logits.shape[-1] if self.top_k is None else min(self.top_k, logits.shape[-1])
-        best = logits.topk(K, dim=-1)
-        probs = (best.values.double() / self.temperature).softmax(-1)  # (B, K)
-        cumulative = probs.cumsum(-1)
-        if self.top_p is not None:
-            dropped = cumulative - probs >= self.top_p  # the mass before a token already suffices
-            cumulative = probs.masked_fill(dropped, 0).cumsum(-1)
-        return cumulative, best.indices
-
-    def choose(self, logits: Tensor, u: Tensor | None) -> Tensor:
-        """(B, V) and random numbers (B, 1) -> ids (B,)."""
-        if self.temperature == 0:
-            return logits.argmax(-1)
-        cumulative, ids = self.candidates(logits)
-        place = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)  # (B, 1)
-        last = (cumulative < cumulative[:, -1:]).sum(-1, keepdim=True)  # never behind the last that is left
-        return ids.gather(1, place.minimum(last))[:, 0]
-
-
-def warp_logits(
-    logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
-) -> Warped:
-    """Logits (..., V) -> the distribution before warping and after each step; what is removed is 0."""
-    Strategy(temperature, top_k, top_p)
-    before = logits.softmax(-1)
-    if temperature == 0:
-        greedy = torch.zeros_like(before).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
-        return Warped(before, greedy, greedy, greedy)
-    tempered = (logits / temperature).softmax(-1)
-    after_top_k = tempered
-    if top_k is not None:
-        best = logits.topk(min(top_k, logits.shape[-1]), dim=-1).indices
-        after_top_k = _keep(tempered, best, torch.ones_like(best, dtype=torch.bool))
-    after_top_p = after_top_k
-    if top_p is not None:
-        probs, ids = after_top_k.sort(dim=-1, descending=True, stable=True)
-        after_top_p = _keep(after_top_k, ids, probs.double().cumsum(-1) - probs < top_p)
-    return Warped(before, tempered, after_top_k, after_top_p)
-
-
-def _keep(probs: Tensor, ids: Tensor, wanted: Tensor) -> Tensor:
-    """``probs`` with only the wanted ones of ``ids``, summing to 1 again."""
-    kept = probs * torch.zeros_like(probs).scatter(-1, ids, wanted.to(probs.dtype))
-    return kept / kept.sum(-1, keepdim=True)
-
-
-class Continuation:
-    """A batch of texts being continued: their ids so far, and the cache while the window has room."""
-
-    def __init__(self, model: nn.Module, ids: list[list[int]], decoder_ids: list[list[int]] | None):
-        self.decoder: Decoder = model.decoder if isinstance(model, EncoderDecoder) else model
-        self.rows = decoder_ids if isinstance(model, EncoderDecoder) else ids
-        self.memory = self.memory_mask = None
-        if isinstance(model, EncoderDecoder):
-            self.memory, self.memory_mask = _encode(model.encoder, ids)
-        self.window = self.decoder.config.block_size
-        self.ragged = len(set(map(len, self.rows))) > 1
-        self.cache: DecoderCache | None = None
-        self.newest: Tensor | None = None  # (B, 1), not yet run
-
-    @property
-    def slides(self) -> bool:
-        return max(map(len, self.rows)) > self.window
-
-    def logits(self) -> Tensor:
-        """Run what is new and return the next token's logits, (B, V)."""
-        if self.cache is None or self.slides:
-            ids, mask = self._window()
-            self.cache = None if self.slides else self.decoder.new_cache(len(self.rows), self._memory_length())
-        else:
-            ids, mask = self.newest, torch.ones_like(self.newest, dtype=torch.bool) if self.ragged else None
-        hidden = self.decoder.hidden(
-            ids, mask, memory=self.memory, memory_mask=self.memory_mask, cache=self.cache
-        )  # (B, T, C)
-        return self.decoder.predict(hidden[:, -1:])[:, 0]
-
-    def append(self, ids: Tensor) -> list[int]:
-        """Write one token behind each text."""
-        self.newest = ids[:, None]
-        new = ids.tolist()
-        for row, id in zip(self.rows, new):
-            row.append(id)
-        return new
-
-    def _window(self) -> tuple[Tensor, Tensor | None]:
-        """The last ``block_size`` ids of each text, shorter ones padded on the left."""
-        ids, mask = pad([row[-self.window :] for row in self.rows], 0, side="left")
-        device = self.decoder.lm_head.weight.device
-        return ids.to(device), None if bool(mask.all()) else mask.to(device)
-
-    def _memory_length(self) -> int:
-        return 0 if self.memory is None else self.memory.shape[1]
-
-
-def _encode(encoder: Encoder, ids: list[list[int]]) -> tuple[Tensor, Tensor | None]:
-    """The encoder's states (B, S, C) for texts of any lengths, and their padding mask."""
-    device = encoder.lm_head.weight.device
-    padded, mask = pad(ids, 0)
-    mask = None if bool(mask.all()) else mask.to(device)
-    return encoder.hidden(padded.to(device), mask), mask
-
-
-class Randomness:
-    """Random numbers in [0, 1), the same for the same seed; ``used`` of them are passed over."""
-
-    def __init__(self, seed: int | None, B: int, used: int = 0):
-        self.generator, self.B = torch.Generator(), B
-        if seed is None:
-            self.generator.seed()
-        else:
-            self.generator.manual_seed(seed)
-        for _ in range(used):
-            self.draw()
-
-    def draw(self) -> Tensor:
-        """(B, 1)."""
-        return torch.rand(self.B, 1, generator=self.generator, dtype=torch.float64)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
+    row: int
+    position: int
+    probabilities: Tensor  # (V,)
+    best_ids: Tensor  # (V,), the most likely first
 
 
 def generate(
@@ -204,34 +62,25 @@ def generate(
     stop: int | None = None,
     decoder_ids: Ids | None = None,
 ) -> Tensor | list[list[int]]:
-    """Continue a batch of texts by up to ``max_new_tokens``; a text ends behind the token ``stop``.
+    """Continue ``ids``: a tensor (T,) or (B, T), or a list of prompts that may differ in length.
 
-    ``ids`` is a tensor (T,) or (B, T), or a list of lists of any lengths. A Decoder returns prompt and new tokens;
-    an EncoderDecoder encodes ``ids`` once, starts from ``decoder_ids`` and returns the new tokens only. A tensor
-    in gives a tensor (B, T+n) out, rows that ended early filled up with ``stop``; lists give lists.
+    A Decoder gives prompt and continuation. An EncoderDecoder reads ``ids`` once, starts from ``decoder_ids``
+    (one start for all rows, or one per row) and gives the new tokens only. ``temperature=0`` is greedy; the
+    same ``seed`` gives the same tokens, None others each time. A row that has drawn ``stop`` is finished.
+
+    Returns a batch of the kind it got: a tensor (B, T + n), finished rows filled up with ``stop``, or lists,
+    each cut after its ``stop``. Raises ``ValueError`` for an empty prompt, an id outside the vocabulary, a
+    model that cannot write on, or a value out of range.
     """
-    strategy, new_tokens = Strategy(temperature, top_k, top_p), []
-    prompts, starts = _inputs(model, ids, decoder_ids, max_new_tokens)
-    ended = [False] * len(prompts)
-    with torch.inference_mode(), _evaluating(model):
-        texts = Continuation(model, [list(row) for row in prompts], starts)
-        randomness = Randomness(seed, len(prompts))
-        while len(new_tokens) < max_new_tokens and not all(ended):
-            logits = texts.logits()
-            u = randomness.draw().to(logits.device) if strategy.temperature else None
-            new = texts.append(strategy.choose(logits, u))
-            new_tokens.append([stop if over else id for id, over in zip(new, ended)])
-            ended = [over or id == stop for id, over in zip(new, ended)]
-    written = [list(row) for row in zip(*new_tokens)] or [[] for _ in prompts]
-    return _outputs(ids, prompts, written, stop, only_new=isinstance(model, EncoderDecoder))
-
-
-def _outputs(ids: Ids, prompts: list, written: list, stop: int | None, only_new: bool) -> Tensor | list[list[int]]:
+    request = Request(model, ids, max_new_tokens, Warping(temperature, top_k, top_p), seed, stop, decoder_ids)
+    with _evaluating(model):
+        new = [choice.ids for choice in request.choices()]
+    prompts = request.ids if request.encoder_ids is None else request.ids[:, :0]
     if isinstance(ids, Tensor):
-        rows = written if only_new else [[*prompt, *new] for prompt, new in zip(prompts, written)]
-        return torch.tensor(rows, dtype=torch.long, device=ids.device)
-    cut = [new[: new.index(stop) + 1] if stop in new else new for new in written]
-    return cut if only_new else [[*prompt, *new] for prompt, new in zip(prompts, cut)]
+        return torch.cat([prompts, *new], dim=1)  # (B, T + n)
+    rows = torch.cat([prompts[:, :0], *new], dim=1).tolist()  # B lists of n
+    prompts = _rows(ids) if request.encoder_ids is None else [[]] * len(rows)
+    return [prompt + _until(row, stop) for prompt, row in zip(prompts, rows)]
 
 
 def stream(
@@ -245,111 +94,256 @@ def stream(
     stop: int | None = None,
     decoder_ids: Ids | None = None,
     tokenizer: Tokenizer | None = None,
-    draws_before: int = 0,
 ) -> Iterator[Step]:
-    """``generate`` for one text, yielding each token with all that it was chosen from; same seed, same tokens.
+    """The tokens of ``generate`` for one prompt, each as soon as it is there.
 
-    ``draws_before`` passes over as many random numbers, so that a text can be gone on with where it was left.
+    With a ``tokenizer`` the pieces together are the text of the new tokens. Arguments are checked at the call,
+    as in ``generate``. While the stream is open the model is in eval mode, and its weights must not change.
     """
-    strategy = Strategy(temperature, top_k, top_p)
-    prompts, starts = _inputs(model, ids, decoder_ids, max_new_tokens)
-    if len(prompts) != 1:
-        raise ValueError(f"stream writes one text at a time, not {len(prompts)}")
-    randomness = Randomness(seed, 1, draws_before)
-    return _steps(model, prompts, starts, max_new_tokens, strategy, randomness, stop, tokenizer)
+    request = Request(model, ids, max_new_tokens, Warping(temperature, top_k, top_p), seed, stop, decoder_ids)
+    if len(request.ids) != 1:
+        raise ValueError(f"stream takes one prompt, not {len(request.ids)}: generate takes several")
+    return _steps(request, tokenizer)
 
 
-@torch.inference_mode()
-def _steps(
-    model: nn.Module,
-    prompts: list[list[int]],
-    starts: list[list[int]] | None,
-    max_new_tokens: int,
-    strategy: Strategy,
-    randomness: Randomness,
-    stop: int | None,
-    tokenizer: Tokenizer | None,
-) -> Iterator[Step]:
-    characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    with _evaluating(model):
-        text = Continuation(model, prompts, starts)
-        for _ in range(max_new_tokens):
-            logits, slid, position = text.logits(), text.slides, len(text.rows[0])
-            u = randomness.draw() if strategy.temperature else None
-            id = text.append(strategy.choose(logits, None if u is None else u.to(logits.device)))[0]
-            logprobs = logits[0].log_softmax(-1)  # (V,)
-            yield Step(
-                id=id,
-                piece=_piece(tokenizer, characters, id),
-                logprob=float(logprobs[id]),
-                rank=int((logprobs > logprobs[id]).sum()) + 1,
-                warped=warp_logits(logits[0], strategy.temperature, strategy.top_k, strategy.top_p),
-                u=None if u is None else float(u),
-                position=position,
-                slid=slid,
-            )
-            if id == stop:
+def fill_masks(model: Encoder, ids: Ids, mask_id: int, attention_mask: Tensor | None = None) -> list[Filled]:
+    """What the encoder expects at every ``mask_id`` in ids, (T,) or (B, T), row by row from the left.
+
+    ``attention_mask`` is shaped like ids, True for real tokens. Raises ``ValueError`` if nothing is masked.
+    """
+    if not isinstance(model, Encoder):
+        raise ValueError(f"{_named(model)} cannot fill masks: give an Encoder, which sees both sides of a place")
+    ids, mask = _as_batch("ids", ids, model, side="right")
+    if attention_mask is not None:
+        mask = torch.atleast_2d(attention_mask).to(ids.device).bool()  # (B, T)
+    masked = ids == mask_id if mask is None else (ids == mask_id) & mask  # (B, T)
+    if not masked.any():
+        raise ValueError(f"ids have no mask (id {mask_id}): put one where a token is to be filled in")
+    with _evaluating(model), torch.no_grad():
+        probabilities = F.softmax(model(ids, mask)[masked], dim=-1)  # (places, V)
+    best_ids = probabilities.argsort(dim=-1, descending=True)  # (places, V)
+    return [Filled(*place, p, best) for place, p, best in zip(masked.nonzero().tolist(), probabilities, best_ids)]
+
+
+class Request:
+    """The checked arguments of ``generate`` and ``stream``, and the one loop that serves both."""
+
+    def __init__(
+        self,
+        model: Decoder | EncoderDecoder,
+        ids: Ids,
+        max_new_tokens: int,
+        warping: Warping,
+        seed: int | None,
+        stop: int | None,
+        decoder_ids: Ids | None,
+    ):
+        self.decoder = _decoder_of(model, decoder_ids)
+        _check_whole("max_new_tokens", max_new_tokens)
+        if seed is not None:
+            _check_whole("seed", seed, 2**64 - 1)
+        if stop is not None:
+            _check_whole("stop", stop, self.decoder.config.vocab_size - 1)
+        self.model, self.max_new_tokens, self.warping, self.stop = model, max_new_tokens, warping, stop
+        self.random = torch.Generator()
+        self.random.seed() if seed is None else self.random.manual_seed(seed)
+        self.encoder_ids, self.encoder_mask = None, None
+        if decoder_ids is None:
+            self.ids, self.mask = _as_batch("ids", ids, self.decoder, side="left")  # (B, T)
+        else:
+            self.encoder_ids, self.encoder_mask = _as_batch("ids", ids, model.encoder, side="right")  # (B, S)
+            start = _as_batch("decoder_ids", decoder_ids, self.decoder, side="left")  # (1, T) or (B, T)
+            self.ids, self.mask = _one_per_row(*start, len(self.encoder_ids))  # (B, T)
+
+    @torch.inference_mode()
+    def choices(self) -> Iterator["Choice"]:
+        """Predict, draw, append, until ``max_new_tokens``, or until every row has drawn ``stop``."""
+        context = Context(self.decoder, self.ids, self.mask, self.max_new_tokens, **self._memory())
+        finished = torch.zeros_like(self.ids[:, :1], dtype=torch.bool)  # (B, 1)
+        for _ in range(self.max_new_tokens):
+            logits, slid = context.next_logits(), context.slides  # (B, V)
+            ids, u = self._draw(logits)  # (B, 1)
+            if self.stop is not None:
+                ids = ids.masked_fill(finished, self.stop)
+                finished |= ids == self.stop
+            context.append(ids)
+            yield Choice(logits, ids, u, slid)
+            if self.stop is not None and finished.all():
                 return
 
+    def _memory(self) -> dict[str, Tensor | None]:
+        """The encoder's states, (B, S, C), and which of them are padding: what conditions the decoder."""
+        if self.encoder_ids is None:
+            return {}
+        memory = self.model.encoder.hidden(self.encoder_ids, self.encoder_mask)
+        return {"memory": memory, "memory_mask": self.encoder_mask}
 
-def _piece(tokenizer: Tokenizer | None, characters: codecs.IncrementalDecoder, id: int) -> str | None:
-    if tokenizer is None:
-        return None
-    return "" if tokenizer.is_special(id) else characters.decode(tokenizer.token_bytes(id))
-
-
-def _inputs(
-    model: nn.Module, ids: Ids, decoder_ids: Ids | None, max_new_tokens: int
-) -> tuple[list[list[int]], list[list[int]] | None]:
-    """Both kinds of ids as lists of lists, checked."""
-    if not isinstance(model, (Decoder, EncoderDecoder)):
-        raise ValueError(f"{type(model).__name__} cannot write text: use a Decoder or an EncoderDecoder")
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens={max_new_tokens}: must be at least 0")
-    if isinstance(model, Decoder):
-        return _rows(ids, model.config.vocab_size, "ids"), None
-    if decoder_ids is None:
-        raise ValueError("decoder_ids is missing: an EncoderDecoder needs to know what its decoder starts with")
-    prompts = _rows(ids, model.encoder.config.vocab_size, "ids")
-    longest, window = max(map(len, prompts)), model.encoder.config.block_size
-    if longest > window:
-        raise ValueError(f"ids has {longest} tokens: the encoder's window (block_size) is {window}")
-    starts = _rows(decoder_ids, model.decoder.config.vocab_size, "decoder_ids")
-    if len(starts) not in (1, len(prompts)):
-        raise ValueError(f"decoder_ids has {len(starts)} rows: give 1, or one for each of the {len(prompts)} texts")
-    return prompts, [list(starts[i % len(starts)]) for i in range(len(prompts))]
-
-
-def _rows(ids: Ids, V: int, name: str) -> list[list[int]]:
-    rows = ids.tolist() if isinstance(ids, Tensor) else list(ids)
-    rows = rows if rows and not isinstance(rows[0], int) else [rows]
-    rows = [list(row) for row in rows]
-    if not all(rows):
-        raise ValueError(f"{name} is empty: there must be at least one token to go on from")
-    outside = [id for row in rows for id in row if not 0 <= id < V]
-    if outside:
-        raise ValueError(f"{name} holds {outside[0]}: ids of this model go from 0 to {V - 1}")
-    return rows
+    def _draw(self, logits: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.warping.is_greedy:
+            return logits.argmax(-1, keepdim=True), None
+        u = torch.rand(len(logits), 1, generator=self.random).to(logits.device)  # (B, 1)
+        return draw(logits, u, self.warping), u
 
 
 @dataclass(frozen=True)
-class Filled:
-    """One masked place: its row and position, and the distribution (V,) of what may stand there."""
+class Choice:
+    logits: Tensor  # (B, V)
+    ids: Tensor  # (B, 1)
+    u: Tensor | None  # (B, 1)
+    slid: bool
 
-    row: int
-    position: int
-    distribution: Tensor
+
+class Context:
+    """Rows of tokens that grow to the right, and what the decoder keeps of them to predict the next."""
+
+    def __init__(self, decoder: Decoder, ids: Tensor, mask: Tensor | None, room: int, **memory: Tensor | None):
+        B, self.length = ids.shape
+        self.decoder, self.memory = decoder, memory
+        self.ids = F.pad(ids, (0, room))  # (B, T + room)
+        self.mask = None if mask is None else F.pad(mask, (0, room), value=True)  # (B, T + room), True = real
+        self.cache = decoder.new_cache(B, memory["memory"].shape[1] if memory else 0)
+        self.hooks = hooks_of(decoder)
+
+    @cached_property
+    def packed(self) -> PackedDecoder | None:
+        return PackedDecoder(self.decoder) if can_pack(self.decoder) else None
+
+    @property
+    def slides(self) -> bool:
+        return self.length > self.decoder.config.block_size
+
+    def next_logits(self) -> Tensor:
+        """What comes after the last token, (B, V)."""
+        if self.slides:
+            return self._read(self.length - self.decoder.config.block_size)
+        if self.cache.length == 0:
+            return self._read(0, cache=self.cache)
+        newest = self.ids[:, self.length - 1 : self.length]  # (B, 1)
+        if any(self.hooks) or self.packed is None:
+            hidden = self.decoder.hidden(newest, cache=self.cache, **self.memory)  # (B, 1, C)
+            return self.decoder.predict(hidden)[:, -1]
+        return self.packed.next_logits(newest, self.cache, self.memory.get("memory_mask"))
+
+    def _read(self, start: int, **cache) -> Tensor:
+        """Everything from ``start`` on; the last place alone is turned into logits."""
+        window = slice(start, self.length)
+        mask = None if self.mask is None else self.mask[:, window]
+        hidden = self.decoder.hidden(self.ids[:, window], mask, **self.memory, **cache)  # (B, T, C)
+        return self.decoder.predict(hidden[:, -1:])[:, -1]  # (B, V)
+
+    def append(self, ids: Tensor) -> None:
+        self.ids[:, self.length] = ids[:, 0]
+        self.length += 1
 
 
-@torch.inference_mode()
-def fill_masks(model: Encoder, ids: Tensor, mask_id: int, attention_mask: Tensor | None = None) -> list[Filled]:
-    """What an encoder expects at each mask of ``ids``, (T,) or (B, T); raises ``ValueError`` if there is none."""
-    if not isinstance(model, Encoder):
-        raise ValueError(f"{type(model).__name__} cannot fill in masks: use an Encoder")
-    ids = ids[None] if ids.dim() == 1 else ids
-    places = (ids == mask_id).nonzero().tolist()
-    if not places:
-        raise ValueError(f"ids holds no mask (id {mask_id}): put it where the model shall fill in")
-    with _evaluating(model):
-        probs = model(ids, attention_mask).softmax(-1)  # (B, T, V)
-    return [Filled(row, position, probs[row, position]) for row, position in places]
+def _steps(request: Request, tokenizer: Tokenizer | None) -> Iterator[Step]:
+    first, warping = request.ids.shape[1], request.warping
+    text = TextPieces(tokenizer, request.ids[0].tolist()) if tokenizer else None
+    with _evaluating(request.model):
+        for count, choice in enumerate(request.choices(), start=1):
+            id, logits = int(choice.ids), choice.logits  # (1, V)
+            is_last = count == request.max_new_tokens or id == request.stop
+            yield Step(
+                id=id,
+                piece=text.add(id, is_last) if text else None,
+                logprob=F.log_softmax(logits.double(), dim=-1)[0, id].item(),
+                rank=1 + int((logits > logits[0, id]).sum()),
+                warped=warp_logits(logits, warping.temperature, warping.top_k, warping.top_p).row(0),
+                u=None if choice.u is None else choice.u.item(),
+                slid=choice.slid,
+                position=first + count - 1,
+            )
+
+
+class TextPieces:
+    """Tokens to text, one at a time: a character spread over several tokens comes with the last of them."""
+
+    def __init__(self, tokenizer: Tokenizer, prompt: list[int]):
+        self.tokenizer = tokenizer
+        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        for id in prompt:  # the first new token may complete its last character
+            self.add(id)
+
+    def add(self, id: int, is_last: bool = False) -> str:
+        """The text that is complete with ``id``; a character still open at the last token becomes U+FFFD."""
+        return self.decoder.decode(self.tokenizer.token_bytes(id), is_last)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode; afterwards every module is in the mode it was in."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _decoder_of(model: nn.Module, decoder_ids: Ids | None) -> Decoder:
+    """The part that writes; ``ValueError`` if there is none, or if the model and ``decoder_ids`` do not agree."""
+    if isinstance(model, EncoderDecoder):
+        if decoder_ids is None:
+            raise ValueError("decoder_ids=None: an EncoderDecoder needs ids for its decoder to start from")
+        return model.decoder
+    if not isinstance(model, Decoder):
+        raise ValueError(f"{_named(model)} cannot continue a text: give a Decoder or an EncoderDecoder")
+    if model.conditioning is not None:
+        raise ValueError("this Decoder needs an encoder's states: give the EncoderDecoder that it belongs to")
+    if decoder_ids is not None:
+        raise ValueError("decoder_ids is for an EncoderDecoder: a Decoder starts from ids alone")
+    return model
+
+
+def _as_batch(name: str, ids: Ids, stack: Decoder | Encoder, side: str) -> tuple[Tensor, Tensor | None]:
+    """Ids of any allowed kind -> (B, T) on the model's device, and the mask of their padding if there is any."""
+    V, device = stack.config.vocab_size, stack.lm_head.weight.device
+    batch, mask = _whole_tensor(name, ids) if isinstance(ids, Tensor) else _padded(name, ids, side)
+    if batch.numel() == 0:
+        raise ValueError(f"{name} is empty: every row needs at least one token to start from")
+    outside = batch[(batch < 0) | (batch >= V)]
+    if len(outside):
+        raise ValueError(f"{name} has the id {int(outside[0])}: must be in the vocabulary, 0 to {V - 1}")
+    return batch.to(device), None if mask is None or mask.all() else mask.to(device)
+
+
+def _whole_tensor(name: str, ids: Tensor) -> tuple[Tensor, None]:
+    if ids.is_floating_point() or ids.dtype == torch.bool or ids.dim() not in (1, 2):
+        raise ValueError(f"{name} is {ids.dtype} of shape {tuple(ids.shape)}: must be whole numbers, (T,) or (B, T)")
+    return torch.atleast_2d(ids).long(), None
+
+
+def _padded(name: str, ids: Sequence, side: str) -> tuple[Tensor, Tensor | None]:
+    rows = _rows(ids)
+    if wrong := [id for row in rows for id in row if not is_whole(id)]:
+        raise ValueError(f"{name} has {wrong[0]!r}: must be token ids, as a tokenizer gives them")
+    return pad(rows, 0, side) if rows and all(rows) else (torch.empty(0, dtype=torch.long), None)
+
+
+def _rows(ids: Sequence[int] | Sequence[Sequence[int]]) -> list[list[int]]:
+    """A flat prompt is a batch of one."""
+    is_nested = not isinstance(ids, str) and any(isinstance(row, Sequence) for row in ids)
+    return [list(row) for row in ids] if is_nested else [list(ids)]
+
+
+def _one_per_row(ids: Tensor, mask: Tensor | None, B: int) -> tuple[Tensor, Tensor | None]:
+    """The decoder's start, (1, T) or (B, T) -> (B, T)."""
+    if len(ids) not in (1, B):
+        raise ValueError(f"decoder_ids has {len(ids)} rows: must be 1, or {B} as in ids")
+    return ids.expand(B, -1), mask if mask is None else mask.expand(B, -1)
+
+
+def _check_whole(name: str, value: object, most: int | None = None) -> None:
+    if not is_whole(value) or value < 0 or (most is not None and value > most):
+        allowed = "of at least 0" if most is None else f"from 0 to {most}"
+        raise ValueError(f"{name}={value!r}: must be a whole number {allowed}")
+
+
+def _until(row: list[int], stop: int | None) -> list[int]:
+    return row[: row.index(stop) + 1] if stop in row else row
+
+
+def _named(model: object) -> str:
+    name = type(model).__name__
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

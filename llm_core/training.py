@@ -272,34 +272,25 @@ class Trainer:
         return self.step % every == 0 or self.step == self.config.steps
 
     def _log(self, bar: tqdm) -> None:
-        loss, lr, norm = self._finite_loss(), *self._measured[1:]
-        rate = self.num_tokens / self.seconds
-        bar.set_postfix_str(f"loss {loss:.3f}, {rate:,.0f} tokens/s", refresh=False)
-        self._write(
-            {
-                "loss": loss,
-                "lr": lr,
-                "grad_norm": float(norm),
-                "tokens": self.num_tokens,
-                "tokens_per_second": rate,
-                "seconds": self.seconds,
-            }
-        )
+        measured, rate = self._read_measured(), self.num_tokens / self.seconds
+        bar.set_postfix_str(f"loss {measured['loss']:.3f}, {rate:,.0f} tokens/s", refresh=False)
+        self._write({**measured, "tokens": self.num_tokens, "tokens_per_second": rate, "seconds": self.seconds})
 
     def _held_out_loss(self) -> float:
         c = self.config
         loss, _ = evaluate(self.model, self.held_out_batches, c.eval_batches, c.micro_batch_size, c.device, c.bf16)
         return loss
 
-    def _finite_loss(self) -> float:
-        """The latest step's loss over all processes; ``FloatingPointError`` if it is no number any more."""
-        loss = float(self.worker.mean(self._measured[0].clone()))
-        if not math.isfinite(loss):
+    def _read_measured(self) -> dict[str, float]:
+        """The latest step in numbers; ``FloatingPointError`` if they are none any more, as the weights then are."""
+        loss, lr, norm = self._measured
+        loss, norm = float(self.worker.mean(loss)), float(norm)
+        if not math.isfinite(loss + norm):
             raise FloatingPointError(
-                f"the loss became {loss} by step {self.step}: the learning rate {self.config.learning_rate} "
-                "is probably too high"
+                f"at step {self.step} the loss is {loss} and its gradients have norm {norm}: the learning rate "
+                f"{self.config.learning_rate} is probably too high"
             )
-        return loss
+        return {"loss": loss, "lr": lr, "grad_norm": norm}
 
     def _write(self, entry: dict) -> None:
         if self.worker.leads:
@@ -307,6 +298,6 @@ class Trainer:
 
     def save(self) -> None:
         """Keep everything that resuming needs; the previous save stays until this one is complete."""
-        self._finite_loss()
+        self._read_measured()  # what is broken must not take the place of what was good
         if self.worker.leads:
             save_run(self.folder, self.model, self.optimizer, self.step, self.num_tokens, self.seconds)

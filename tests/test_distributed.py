@@ -24,7 +24,7 @@ train.main(sys.argv[1:])
 
 
 def torchrun(*arguments: object):
-    return run_process("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, *arguments, threads=1)
+    return run_process("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, *arguments)
 
 
 def test_two_processes_stop_together_resume_and_equal_one(tmp_path):

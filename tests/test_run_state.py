@@ -82,12 +82,19 @@ def test_ctrl_c_saves_and_the_run_goes_on(tmp_path, unbroken):
     assert losses(tmp_path) == pytest.approx(unbroken, abs=1e-6)
 
 
-def test_a_run_that_is_over_is_not_trained_on(tmp_path):
-    assert run_here(tmp_path, steps=2) == 0
-    state, history = (tmp_path / STATE_FILE).read_bytes(), (tmp_path / "history.jsonl").read_text()
-    assert run_here(tmp_path, steps=2) == 0
-    assert (tmp_path / STATE_FILE).read_bytes() == state
-    assert (tmp_path / "history.jsonl").read_text() == history
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    assert run_here(folder, steps=2) == 0
+    return folder
+
+
+def test_a_run_that_is_over_is_not_trained_on(finished):
+    paths = [finished / name for name in (STATE_FILE, "history.jsonl", "model/model.safetensors", "model/README.md")]
+    before = [path.read_bytes() for path in paths]
+    (finished / "model" / "README.md").unlink()  # as if the end had been cut off
+    assert run_here(finished, steps=2) == 0
+    assert [path.read_bytes() for path in paths] == before
 
 
 @contextmanager
@@ -125,7 +132,10 @@ def stepped(steps: int = 1):
 def test_a_full_disk_leaves_the_last_state(tmp_path):
     save_run(tmp_path, *stepped(), step=1, num_tokens=7, seconds=0.5)
     before = (tmp_path / STATE_FILE).read_bytes()
-    with largest_file(len(before) // 2), pytest.raises(OSError, match="could not be saved.*last saved state is intact"):
+    with (
+        largest_file(len(before) // 2),
+        pytest.raises(OSError, match=r"could not be saved.*state is intact"),
+    ):
         save_run(tmp_path, *stepped(2), step=2, num_tokens=14, seconds=1.0)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {STATE_FILE: before}
 
@@ -202,13 +212,6 @@ def test_a_folder_belongs_to_one_run(change, difference, finished):
     assert run_here(finished, **{"steps": 2, **change}) == (
         f"error: {finished} holds a run with {difference}: resume it with the same settings, or give another --out"
     )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    assert run_here(folder, steps=2) == 0
-    return folder
 
 
 def test_history_forgets_what_was_not_saved_and_half_a_line(tmp_path):

@@ -49,9 +49,9 @@ def run_here(out: Path, **changes: object) -> int | str:
     return end.value.code
 
 
-def run_process(*arguments: object, threads: int = 2) -> subprocess.CompletedProcess:
-    """Python in a process of its own, with as many threads as the tests have themselves unless told otherwise."""
-    env = {**os.environ, "OMP_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": ""}
+def run_process(*arguments: object) -> subprocess.CompletedProcess:
+    """Python in a process of its own, with one thread as the tests have themselves."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     words = [sys.executable, *map(str, arguments)]
     return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
 

@@ -16,6 +16,7 @@ QUIET = {"show_progress": "hidden"}
 BUSY = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-busy')); return inputs; }"
 IDLE = {"fn": None, "js": "() => { document.dispatchEvent(new CustomEvent('hs-idle')); }"}
 NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
+PROBLEMS = (ValueError, OSError, ImportError)  # what can be wrong with a model, said in one sentence on the page
 
 
 def explore_page(runner: Runner) -> None:
@@ -88,24 +89,30 @@ def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, Sampl
     return written, stream, use
 
 
-def link_to(url: str) -> str:
-    """The value of a PayloadLink. It is never the same twice, or asking again would change nothing on the page."""
-    return json.dumps({"url": url, "asked": time.monotonic_ns()})
-
-
 def run_text(runner: Runner, text: str) -> str:
-    """Run a text through the model; returns JSON: the URL of the binary payload, or an error as one sentence."""
+    """Run a text through the model; returns JSON: the URL of the binary payload, or an error as one sentence.
+
+    The time makes no two values the same, or asking again would change nothing on the page, and tells the page
+    which of two results was asked for later.
+    """
+    asked = time.time_ns()
     try:
-        return link_to(f"payload/{runner.run(text or '')}")
-    except (ValueError, OSError) as error:
-        return json.dumps({"error": str(error), "asked": time.monotonic_ns()})
+        return json.dumps({"url": f"payload/{runner.run(text or '')}", "asked": asked})
+    except PROBLEMS as error:
+        return json.dumps({"error": sentence(error), "asked": asked})
 
 
 def open_example(runner: Runner, index: int) -> str:
     """The example as it was computed ahead; with a model that is not the shipped one it is run now."""
     if runner.is_shipped:
-        return link_to(f"examples/{index}.bin")
+        return json.dumps({"url": f"examples/{index}.bin", "asked": time.time_ns()})
     return run_text(runner, list(EXAMPLES.values())[index])
+
+
+def sentence(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"The model cannot run here ({error}): install what requirements.txt lists, and start the app again."
+    return str(error)
 
 
 def write_text(
@@ -130,12 +137,14 @@ def write_text(
         for token in runner.sample(text or "", ids, int(count), seed=int(seed), **settings):
             ids, lines = [*ids, token["id"]], [*lines, json.dumps(token)]
             yield "\n".join(lines) + "\n", {"text": text, "ids": ids, "lines": lines}
-    except (ValueError, OSError) as error:
-        problem = json.dumps({"error": str(error)})
+    except PROBLEMS as error:
+        problem = json.dumps({"error": sentence(error)})
         yield "\n".join([*lines, problem]) + "\n", {"text": text, "ids": ids, "lines": lines}
 
 
 def use_as_prompt(runner: Runner, text: str, written: dict) -> tuple[str, str, dict, str]:
     """Put what was written behind the text, and run both."""
-    whole = (text or "") + runner.tokenizer.decode([id for id in written["ids"] if not runner.tokenizer.is_special(id)])
+    tokenizer = runner.tokenizer
+    ids = [*tokenizer.encode(text or ""), *(id for id in written["ids"] if not tokenizer.is_special(id))]
+    whole = tokenizer.decode(ids)
     return whole, run_text(runner, whole), NOTHING_WRITTEN, ""

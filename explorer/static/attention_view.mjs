@@ -36,7 +36,7 @@ export function mount(element) {
     title.textContent = `Layer ${focus.layer + 1}, head ${focus.head + 1}`;
     const draw = state.view === "matrix" ? drawMatrix : drawLines;
     state.layout = draw(canvas, width, payload, focus, store.query(focus), isDark());
-    element.dataset.view = state.view;
+    element.dataset.drawing = state.view;
     canvas.setAttribute("aria-label", `${title.textContent}: attention of ${payload.tokens.length} tokens. ${rowText(payload, focus)}`);
     cell.replaceChildren(...cellText(payload, focus));
     row.textContent = rowText(payload, focus);
@@ -52,11 +52,13 @@ function at(event, { view, layout }) {
 function onKey(event) {
   const T = store.payload.tokens.length;
   const { query, key } = store.focus.locked;
-  const next = move(event.key, query ?? T - 1, key ?? 0, T, T);
-  if (!next) return;
+  const cell = { query: query ?? T - 1, key: key ?? 0 };
+  const next = move(event.key, cell.query, cell.key, T, T);
+  if (!next && event.key !== "Enter") return;
   event.preventDefault();
+  if (!next) return store.toggle(cell);
   Object.assign(store.focus.locked, { query: next[0], key: Math.min(next[1], next[0]) });
-  store.changed();
+  store.preview({});
 }
 
 function viewSwitches(state) {

@@ -26,10 +26,10 @@ export function css(weight, dark) {
   return `rgb(${colorAt(position(weight), dark).join(" ")})`;
 }
 
-/** Black or white, whichever reads better on that colour. */
+/** Black or white, whichever reads better on that colour: a contrast of at least 4.5. */
 export function ink(weight, dark) {
-  const [r, g, b] = colorAt(position(weight), dark);
-  return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#111" : "#fff";
+  const [r, g, b] = colorAt(position(weight), dark).map((c) => ((c / 255 + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
 /** Fill `pixels` (Uint32Array, T*T) with the colours of `block` (integers 0..65535); cells above the diagonal stay clear. */

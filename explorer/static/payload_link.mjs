@@ -7,22 +7,23 @@ import { store } from "./store.mjs";
 export function mount(element, { props, watch }) {
   const note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   element.append(note);
-  let newest = 0;
+  let newest = 0; // when the newest result was asked for: an older one that comes later is dropped
 
   async function load() {
     if (!props.value) return;
-    const seq = ++newest;
-    const { url, error } = JSON.parse(props.value);
+    const { url, error, asked } = JSON.parse(props.value);
+    if (asked < newest) return;
+    newest = asked;
     let problem = error ?? null;
     try {
       if (url) {
         const payload = await fetchPayload(url);
-        if (seq === newest) store.setPayload(payload);
+        if (asked === newest) store.setPayload(payload);
       }
     } catch (caught) {
       problem = caught.message;
     }
-    if (seq !== newest) return; // a newer text is on its way
+    if (asked !== newest) return; // a newer text is on its way
     note.hidden = problem === null;
     note.textContent = problem ?? "";
     element.dataset.error = problem ?? "";
@@ -35,7 +36,7 @@ export function mount(element, { props, watch }) {
 }
 
 async function fetchPayload(url) {
-  const answer = await fetch(new URL(url, document.baseURI)).catch(() => {
+  const answer = await fetch(new URL(url, document.baseURI), { cache: "no-cache" }).catch(() => {
     throw new Error("The server does not answer. Is the app still running?");
   });
   if (!answer.ok) throw new Error(await answer.text());

@@ -24,7 +24,7 @@ export function mount(element, { props, watch }) {
     for (let i = text.children.length; i < tokens.length; i++) text.append(written(tokens[i], i, state, show));
     Object.assign(state, { tokens, count: tokens.length });
     if (state.chosen >= tokens.length) state.chosen = null;
-    before.textContent = prompt.length > 160 ? `…${prompt.slice(-160)}` : prompt;
+    before.textContent = prompt.length > 160 ? `…${[...prompt].slice(-160).join("")}` : prompt;
     empty.hidden = tokens.length > 0;
     note.hidden = !problem;
     note.textContent = problem ?? "";

@@ -1,9 +1,9 @@
 // Token text for labels. Pure: no DOM. What it returns goes into textContent or a canvas, never into markup.
 
-/** White space and control characters made visible; inner and leading spaces stay. */
+/** White space, control and format characters made visible, and halves of surrogate pairs; inner and leading spaces stay. */
 export function visible(text) {
   if (text !== "" && text.trim() === "") return [...text].map((c) => ({ "\n": "⏎", "\t": "⇥", " ": "␣" })[c] ?? codePoint(c)).join("");
-  return text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, codePoint);
+  return text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, codePoint);
 }
 
 function codePoint(character) {

@@ -59,7 +59,7 @@ function modelLine(model) {
   return `${model.name} · ${model.n_layer} layers × ${model.n_head} heads · width ${model.n_embd} · ${(model.num_parameters / 1e6).toFixed(1)} M parameters`;
 }
 
-function usedLine({ tokens, total, model }) {
+function usedLine({ tokens, total, was_cut, model }) {
   if (total <= tokens.length) return `${tokens.length} / ${model.token_limit} tokens`;
-  return `shown: the first ${tokens.length} of ${grouped(total)} tokens; the model's window ends there`;
+  return `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the model's window ends there`;
 }

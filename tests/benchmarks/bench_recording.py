@@ -4,7 +4,7 @@
 
 One text of 64 tokens, 6 layers, 8 heads, width 256, vocabulary 8,192. The three take turns, so that a busy
 moment of the machine meets them all; printed are medians and their ratios. For the second ratio:
-pip install transformer-lens
+pip install "transformer-lens<4" (4.0 removed HookedTransformer)
 """
 
 import argparse
@@ -63,7 +63,7 @@ def contestants(ids: torch.Tensor) -> dict[str, Callable[[], object]]:
     try:
         peer = transformer_lens_model()
     except ImportError:
-        print("TransformerLens is not installed (pip install transformer-lens): only our own forwards are compared")
+        print("only our own forwards are compared; for the other ratio: pip install 'transformer-lens<4'")
         return calls
     return {**calls, "run_with_cache": lambda: peer.run_with_cache(ids)}
 

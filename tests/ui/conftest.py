@@ -1,0 +1,76 @@
+"""One app, one browser and one profile for all browser tests; a fresh page for each.
+
+A test fails if its page writes an error to the console, throws, or asks another host for anything.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+
+from .browser import FLAGS, chromium_path
+from .screen import Screen
+from .serving import App, running_app
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[App]:
+    with running_app() as app:
+        yield app
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), timeout=120_000)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> BrowserContext:
+    return browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+
+
+class Problems(list):
+    """What went wrong on a page; ``expect(part)`` forgives the ones that hold ``part``."""
+
+    def __init__(self):
+        super().__init__()
+        self.expected: list[str] = []
+
+    def expect(self, part: str) -> None:
+        self.expected.append(part)
+
+    def unexpected(self) -> list[str]:
+        return [problem for problem in self if not any(part in problem for part in self.expected)]
+
+
+@pytest.fixture
+def problems() -> Problems:
+    return Problems()
+
+
+@pytest.fixture
+def page(profile: BrowserContext, problems: Problems) -> Iterator[Page]:
+    page = profile.new_page()
+
+    def on_request(request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
+            problems.append(f"a request to another host: {request.url}")
+
+    page.on("request", on_request)
+    page.on("pageerror", lambda error: problems.append(f"an exception: {error}"))
+    page.on("console", lambda message: message.type == "error" and problems.append(f"console: {message.text}"))
+    yield page
+    page.close()
+    assert problems.unexpected() == []
+
+
+@pytest.fixture
+def screen(page: Page, app: App) -> Screen:
+    """The page, with the first example drawn."""
+    return Screen(page, app.url).open()

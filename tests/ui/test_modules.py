@@ -1,0 +1,437 @@
+"""The client's pure modules, run in Chromium against values computed here. No app is started for them."""
+
+import base64
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, Error, Page, Route
+
+from explorer.payload import pack, unpack
+
+STATIC = Path(__file__).resolve().parents[2] / "explorer" / "static"
+HOST = "http://127.0.0.1/"
+L, H, T, K, V = 3, 2, 5, 4, 29
+
+
+def from_disk(route: Route) -> None:
+    name = route.request.url.removeprefix(HOST)
+    if name:
+        route.fulfill(body=(STATIC / name).read_text(encoding="utf-8"), content_type="text/javascript")
+    else:
+        route.fulfill(body="<!doctype html><meta charset=utf-8><body></body>", content_type="text/html")
+
+
+class Modules:
+    """``js("text", "({visible}, x) => visible(x)", "a")`` calls the function with text.mjs and "a"."""
+
+    def __init__(self, page: Page):
+        self.page = page
+
+    def __call__(self, module: str, function: str, *arguments):
+        call = f"async ([url, given]) => ({function})(await import(url), ...given)"
+        return self.page.evaluate(call, [f"{HOST}{module}.mjs", list(arguments)])
+
+
+@pytest.fixture(scope="module")
+def js(profile: BrowserContext) -> Iterator[Modules]:
+    page, errors = profile.new_page(), []
+    page.set_default_timeout(60_000)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.route(f"{HOST}**", from_disk)
+    page.goto(HOST)
+    page.evaluate("globalThis.buffer = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer")
+    yield Modules(page)
+    page.close()
+    assert errors == []
+
+
+# payload.mjs
+
+
+def example_payload() -> bytes:
+    """A payload with L, H, T and K all different, every cell of its own value."""
+    numbers = np.random.default_rng(0)
+    pattern = np.tril(numbers.random((L, H, T, T)))
+    pattern /= pattern.sum(-1, keepdims=True)
+    ids = np.stack([numbers.permutation(V)[:K] for _ in range(T)])
+    probs = -np.sort(-numbers.dirichlet(np.ones(K + 3), T)[:, :K])
+    tokens = [{"id": i, "text": f"t{i}", "special": i == 0, "partial": False} for i in range(T)]
+    header = {
+        "model": {"name": "tïny", "n_layer": L, "n_head": H, "vocab_size": V},
+        "text": "naïve ☕ \ud83d 👩‍👧",
+        "tokens": tokens,
+        "total": 1234,
+        "pieces": {int(id): f"piece {id}" for id in np.unique(ids)},
+        "names": {"pattern": "blocks.{layer}.attn.pattern"},
+    }
+    arrays = {
+        "pattern": ("unit16", pattern),
+        "next_ids": ("uint16", ids),
+        "next_probs": ("float32", probs),
+        "actual_probs": ("float32", numbers.random(T - 1)),
+        "actual_ranks": ("uint32", numbers.integers(1, 2**31, T - 1)),
+    }
+    return pack(header, arrays)
+
+
+PAYLOAD = example_payload()
+AS_TEXT = base64.b64encode(PAYLOAD).decode()
+HEADER, ARRAYS = unpack(PAYLOAD)
+
+
+def test_the_browser_reads_the_header_as_it_was_written(js):
+    text, header = js(
+        "payload",
+        """({parsePayload}, bytes) => {
+            const { arrays, text, ...header } = parsePayload(buffer(bytes));
+            return [Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)), header];
+        }""",
+        AS_TEXT,
+    )
+    units = np.frombuffer(HEADER["text"].encode("utf-16-le", "surrogatepass"), "<u2").tolist()
+    assert text == units
+    assert header == {name: value for name, value in HEADER.items() if name not in ("text", "arrays")}
+
+
+def test_the_browser_reads_every_array_exactly(js):
+    read = js(
+        "payload",
+        """({parsePayload}, bytes) => Object.entries(parsePayload(buffer(bytes)).arrays).map(
+            ([name, { data, shape }]) => [name, shape, Array.from(data)])""",
+        AS_TEXT,
+    )
+    assert [name for name, _, _ in read] == list(ARRAYS)
+    for name, shape, data in read:
+        expected = ARRAYS[name] * 65535 if name == "pattern" else ARRAYS[name]
+        assert tuple(shape) == expected.shape
+        assert np.array_equal(np.array(data).reshape(shape), np.rint(expected) if name == "pattern" else expected)
+
+
+def test_weight_reads_every_cell_of_every_head(js):
+    weights = js(
+        "payload",
+        """({parsePayload, weight}, bytes, L, H, T) => {
+            const payload = parsePayload(buffer(bytes));
+            const range = (n) => Array.from({ length: n }, (_, i) => i);
+            return range(L).map((l) => range(H).map((h) => range(T).map((q) => range(T).map((k) => weight(payload, l, h, q, k)))));
+        }""",
+        AS_TEXT,
+        L,
+        H,
+        T,
+    )
+    assert np.array_equal(np.array(weights), ARRAYS["pattern"])
+
+
+@pytest.mark.parametrize("count", [3, K, K + 5])
+def test_next_tokens_are_the_rows_of_their_place(js, count):
+    for query in range(T):
+        got = js(
+            "payload",
+            "({parsePayload, nextTokens}, bytes, query, count) => nextTokens(parsePayload(buffer(bytes)), query, count)",
+            AS_TEXT,
+            query,
+            count,
+        )
+        ids, probs = ARRAYS["next_ids"][query, :count].tolist(), ARRAYS["next_probs"][query, :count].tolist()
+        assert got["best"] == [{"id": id, "text": f"piece {id}", "p": p} for id, p in zip(ids, probs)]
+        assert got["rest"] == pytest.approx(1 - sum(probs), abs=1e-12)
+        assert got["others"] == V - len(ids)
+
+
+def test_the_rest_is_never_below_zero(js):
+    sure = np.array([[0.75, 0.2500001]])
+    payload = pack(
+        {"model": {"vocab_size": 2}, "pieces": {0: "a", 1: "b"}},
+        {"next_ids": ("uint16", np.array([[0, 1]])), "next_probs": ("float32", sure)},
+    )
+    call = "({parsePayload, nextTokens}, bytes) => nextTokens(parsePayload(buffer(bytes)), 0, 2).rest"
+    assert js("payload", call, base64.b64encode(payload).decode()) == 0
+
+
+def test_actual_next_is_the_following_token_and_null_at_the_end(js):
+    call = "({parsePayload, actualNext}, bytes, query) => actualNext(parsePayload(buffer(bytes)), query)"
+    for query in range(T - 1):
+        got = js("payload", call, AS_TEXT, query)
+        rank, p = int(ARRAYS["actual_ranks"][query]), float(ARRAYS["actual_probs"][query])
+        assert (got["text"], got["p"], got["rank"]) == (f"t{query + 1}", p, rank)
+    assert js("payload", call, AS_TEXT, T - 1) is None
+
+
+def test_cell_name_is_what_one_would_write_in_python(js):
+    call = "({parsePayload, cellName}, bytes, ...place) => cellName(parsePayload(buffer(bytes)), ...place)"
+    assert js("payload", call, AS_TEXT, 2, 1, 4, 3) == "blocks.2.attn.pattern[0, 1, 4, 3]"
+
+
+@pytest.mark.parametrize("damaged", [b"", b"HSP", b"HSP2" + PAYLOAD[4:], b"<html>not found</html>"])
+def test_what_is_no_payload_is_refused_in_a_sentence(js, damaged):
+    with pytest.raises(Error, match="The server sent something that is not a result"):
+        js("payload", "({parsePayload}, bytes) => parsePayload(buffer(bytes))", base64.b64encode(damaged).decode())
+
+
+# text.mjs
+
+
+def units(text: str) -> list[int]:
+    """UTF-16 code units: halves of surrogate pairs reach the page only so."""
+    return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2").tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("boat", "boat"),
+        (" the", " the"),
+        ("\n", "⏎"),
+        ("  ", "␣␣"),
+        ("\t \n\r", "⇥␣⏎U+000D"),
+        ("\u00a0", "U+00A0"),
+        (" a\nb\tc", " a⏎b⇥c"),
+        ("a\x00b\x1f", "aU+0000bU+001F"),
+        ("\x7f\x9f", "U+007FU+009F"),
+        ("\u200f\u05d0\u05d1", "U+200F\u05d0\u05d1"),
+        ("\u202eevil\u202c", "U+202EevilU+202C"),
+        ("\u2066x\u2069", "U+2066xU+2069"),
+        ("\u061ca\u00adb", "U+061CaU+00ADb"),
+        ("\u2028\u2029x", "U+2028U+2029x"),
+        ("\ufeffx", "U+FEFFx"),
+        ("👩\u200d👩\u200d👧", "👩U+200D👩U+200D👧"),
+        ("\U000e0041!", "U+E0041!"),
+        ("a\ud83d", "aU+D83D"),
+        ("\udc00b", "U+DC00b"),
+        ("<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"),
+        ("${1+1} {{1+1}}", "${1+1} {{1+1}}"),
+    ],
+)
+def test_visible(js, text, shown):
+    got = js(
+        "text",
+        """({visible}, units) => {
+            const shown = visible(String.fromCharCode(...units));
+            return Array.from({ length: shown.length }, (_, i) => shown.charCodeAt(i));
+        }""",
+        units(text),
+    )
+    assert got == units(shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "special", "limit", "shown"),
+    [
+        (" the", False, 14, "the"),
+        ("  ", False, 14, "␣␣"),
+        ("\n\n", False, 14, "⏎⏎"),
+        ("exactly14chars", False, 14, "exactly14chars"),
+        ("exactly15chars!", False, 14, "exactly15char…"),
+        ("☕🙂🙂🙂🙂🙂", False, 4, "☕🙂🙂…"),
+        ("<|startofarticle|>", True, 14, "start"),
+        ("<|endoftext|>", True, 14, "end"),
+        ("<|mask|>", True, 14, "mask"),
+        ("<|other|>", True, 3, "<|other|>"),
+        ("<|mask|>", False, 14, "<|mask|>"),
+    ],
+)
+def test_label(js, text, special, limit, shown):
+    call = "({label}, token, limit) => label(token, limit)"
+    assert js("text", call, {"text": text, "special": special}, limit) == shown
+
+
+def test_label_without_a_limit_cuts_after_fourteen(js):
+    assert js("text", "({label}) => label({ text: 'x'.repeat(15) })") == "x" * 13 + "…"
+
+
+def test_probability_is_the_number_at_three_decimals(js):
+    values = [0.0, 0.0005, 0.00049999, 1e-30, 1.0, 0.5, *np.random.default_rng(1).random(50).tolist()]
+    shown = js("text", "({probability}, values) => values.map(probability)", values)
+    assert shown == ["<0.001" if 0 < p < 0.0005 else f"{p:.3f}" for p in values]
+
+
+def test_grouped(js):
+    numbers = [0, 12, 999, 1000, 8192, 123456, 1234567]
+    assert js("text", "({grouped}, all) => all.map(grouped)", numbers) == [f"{n:,}" for n in numbers]
+
+
+# color.mjs
+
+
+def linear(channel: int) -> float:
+    c = channel / 255
+    return c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+
+
+def luminance(color: int) -> float:
+    """Relative luminance (WCAG 2) of a little-endian RGBA number."""
+    r, g, b = color & 255, color >> 8 & 255, color >> 16 & 255
+    return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+
+
+def lightness(color: int) -> float:
+    """CIE L*, 0..100."""
+    y = luminance(color)
+    return 116 * y ** (1 / 3) - 16 if y > 216 / 24389 else y * 24389 / 27
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_more_weight_is_always_farther_from_the_ground(js, dark):
+    colors = js("color", "({palette}, dark) => Array.from(palette(dark))", dark)
+    steps = np.diff([lightness(color) for color in colors])
+    assert len(colors) == 256 and all(color >> 24 == 255 for color in colors)
+    assert (steps > -0.2).all() if dark else (steps < 0.2).all()  # rounding to 8 bits may take back a little
+    tenths = np.diff([lightness(color) for color in colors[::15]])
+    assert (tenths > 2).all() if dark else (tenths < -2).all()
+    ends = lightness(colors[0]), lightness(colors[-1])
+    assert abs(ends[1] - ends[0]) > 80
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_css_has_the_palettes_colours_on_a_square_root_scale(js, dark):
+    weights = [0, 0.0001, 0.01, 0.05, 0.25, 0.5, 0.9, 1]
+    css = js("color", "({css}, all, dark) => all.map((w) => css(w, dark))", weights, dark)
+    colors = js("color", "({palette}, dark) => Array.from(palette(dark))", dark)
+    for weight, text in zip(weights, css):
+        got = [int(part) for part in text.removeprefix("rgb(").removesuffix(")").split()]
+        near = colors[round(math.sqrt(weight) * 255)]
+        assert np.abs(np.array(got) - [near & 255, near >> 8 & 255, near >> 16 & 255]).max() <= 1
+
+
+def test_position_is_the_square_root(js):
+    values = [0, 0.04, 0.25, 0.5, 1]
+    assert js("color", "({position}, all) => all.map(position)", values) == pytest.approx([math.sqrt(v) for v in values])
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_on_cells_can_be_read(js, dark):
+    weights = [i / 200 for i in range(201)]
+    css, inks = js("color", "({css, ink}, all, dark) => [all.map((w) => css(w, dark)), all.map((w) => ink(w, dark))]", weights, dark)
+    for ground, ink in zip(css, inks):
+        r, g, b = (int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split())
+        under, over = luminance(r | g << 8 | b << 16), luminance({"#000": 0, "#fff": 0xFFFFFF}[ink])
+        contrast = (max(under, over) + 0.05) / (min(under, over) + 0.05)
+        assert contrast > 4.5
+
+
+def test_paint_colours_the_lower_triangle_and_leaves_the_rest_clear(js):
+    block = np.rint(ARRAYS["pattern"][1, 1] * 65535).astype(int)
+    pixels = js(
+        "color",
+        """({paint}, block, T) => {
+            const pixels = new Uint32Array(T * T).fill(7);
+            paint(block, T, Uint32Array.from({ length: 256 }, (_, i) => 1000 + i), pixels);
+            return Array.from(pixels);
+        }""",
+        block.flatten().tolist(),
+        T,
+    )
+    expected = np.tril(1000 + np.floor(np.sqrt(block / 65535) * 255 + 0.5)).astype(int)
+    assert np.array_equal(np.array(pixels).reshape(T, T), expected)
+
+
+# focus.mjs
+
+FOCUS = "({Focus}, actions) => { const f = new Focus(); return actions.map(([name, ...args]) => { f[name](...args); return [f.now, f.locked]; }); }"
+
+
+def focus_after(js, *actions) -> tuple[dict, dict]:
+    """What is shown, and what is kept, after the actions."""
+    return js("focus", FOCUS, list(actions))[-1]
+
+
+def place(layer=0, head=0, query=None, key=None) -> dict:
+    return {"layer": layer, "head": head, "query": query, "key": key}
+
+
+def test_preview_shows_but_keeps_nothing(js):
+    assert focus_after(js, ["show", {"layer": 2, "head": 1}]) == [place(2, 1), place()]
+    assert focus_after(js, ["show", {"layer": 2, "head": 1}], ["show", {}]) == [place(), place()]
+
+
+def test_toggle_keeps_and_preview_goes_over_it(js):
+    kept = ["toggle", {"query": 3, "key": 1}]
+    assert focus_after(js, ["show", {"query": 4}], kept) == [place(query=3, key=1)] * 2
+    assert focus_after(js, kept, ["show", {"key": 2}]) == [place(query=3, key=2), place(query=3, key=1)]
+
+
+def test_toggling_the_same_again_lets_go_of_tokens_but_never_of_the_head(js):
+    cell = ["toggle", {"query": 3, "key": 1}]
+    assert focus_after(js, cell, cell) == [place(), place()]
+    head = ["toggle", {"layer": 2, "head": 1}]
+    assert focus_after(js, head, head) == [place(2, 1), place(2, 1)]
+    assert focus_after(js, cell, ["toggle", {"query": 3}])[1] == place(key=1)
+    assert focus_after(js, cell, ["toggle", {"query": 2}])[1] == place(query=2, key=1)
+
+
+def test_fit_stays_inside_a_new_result(js):
+    chosen = [["toggle", {"layer": 5, "head": 7}], ["toggle", {"query": 9, "key": 4}], ["show", {"key": 8}]]
+    assert focus_after(js, *chosen, ["fit", 6, 8, 10])[1] == place(5, 7, 9, 4)
+    assert focus_after(js, *chosen, ["fit", 3, 2, 9]) == [place(2, 1, None, 4)] * 2
+    assert focus_after(js, *chosen, ["fit", 1, 1, 4])[1] == place()
+
+
+def test_arrow_keys_stay_inside_the_grid(js):
+    call = "({move}, ...given) => move(...given)"
+    steps = {"ArrowUp": [0, 1], "ArrowDown": [2, 1], "ArrowLeft": [1, 0], "ArrowRight": [1, 2]}
+    for key, expected in steps.items():
+        assert js("focus", call, key, 1, 1, 4, 3) == expected
+    for key, corner in {"ArrowUp": [0, 0], "ArrowLeft": [0, 0], "ArrowDown": [3, 2], "ArrowRight": [3, 2]}.items():
+        assert js("focus", call, key, *corner, 4, 3) == corner
+    assert js("focus", call, "a", 1, 1, 4, 3) is None
+
+
+# matrix.mjs and lines.mjs
+
+LAYOUT = {"left": 30, "top": 40, "cell": 11.5, "T": T}
+
+
+CELL_AT = "({cellAt}, layout, points) => points.map(([x, y]) => cellAt(layout, x, y))"
+
+
+@pytest.mark.parametrize("inside", [0.01, 5.75, 11.49])
+def test_cell_at_finds_the_cell_under_the_pointer(js, inside):
+    places = [(query, key) for query in range(T) for key in range(T)]
+    points = [[30 + 11.5 * key + inside, 40 + 11.5 * query + inside] for query, key in places]
+    assert js("matrix", CELL_AT, LAYOUT, points) == [{"query": query, "key": key} for query, key in places]
+
+
+def test_cell_at_is_null_beside_the_matrix(js):
+    outside = [[29.9, 50], [50, 39.9], [30 + 11.5 * T + 0.1, 50], [50, 40 + 11.5 * T + 0.1], [0, 0]]
+    assert js("matrix", CELL_AT, LAYOUT, outside) == [None] * len(outside)
+
+
+def test_line_at_finds_queries_left_and_keys_right(js):
+    layout = {"T": T, "row": 24, "top": 20, "width": 400}
+    points = [[10, 21], [199, 20 + 24 * 3 + 1], [200, 20 + 24 * 3 + 1], [390, 20 + 24 * T - 1], [10, 19], [10, 21 + 24 * T]]
+    call = "({lineAt}, layout, points) => points.map(([x, y]) => lineAt(layout, x, y))"
+    assert js("lines", call, layout, points) == [{"query": 0}, {"query": 3}, {"key": 3}, {"key": T - 1}, None, None]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_matrix_has_in_each_cell_the_colour_of_its_weight(js, dark):
+    """Read back from the canvas, near the corner of each cell, where no number stands."""
+    cells = js(
+        "matrix",
+        """async ({drawMatrix}, bytes, dark, T) => {
+            const { parsePayload, weight } = await import("/payload.mjs");
+            const { css } = await import("/color.mjs");
+            const payload = parsePayload(buffer(bytes));
+            const canvas = document.createElement("canvas");
+            const focus = { layer: 2, head: 1, query: null, key: null };
+            const { left, top, cell } = drawMatrix(canvas, 300, payload, focus, 0, dark);
+            const context = canvas.getContext("2d");
+            const range = Array.from({ length: T }, (_, i) => i);
+            return range.slice(1).flatMap((q) => range.slice(0, q + 1).map((k) => {
+                const at = [left + k * cell + 3, top + q * cell + 4].map((x) => Math.round(x * devicePixelRatio));
+                const [r, g, b] = context.getImageData(...at, 1, 1).data;
+                return [[r, g, b], css(weight(payload, 2, 1, q, k), dark).match(/\\d+/g).map(Number)];
+            }));
+        }""",
+        AS_TEXT,
+        dark,
+        T,
+    )
+    assert len(cells) == T * (T + 1) // 2 - 1
+    for got, expected in cells:
+        assert np.abs(np.array(got) - expected).max() <= 2
