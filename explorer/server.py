@@ -68,8 +68,10 @@ def serve(demo: gr.Blocks, runner: Runner, host: str, port: int, share: bool) ->
     if not runner.is_shipped:
         runner.run("")
     runner.warm_up()
-    _, url, shared = demo.launch(
-        server_name=host, server_port=port, share=share, prevent_thread_lock=True, **launch_options(runner)
-    )
+    options = {"server_name": host, "server_port": port, "share": share, "prevent_thread_lock": True}
+    try:
+        _, url, shared = demo.launch(**options, **launch_options(runner))
+    except (OSError, OverflowError):
+        raise OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port") from None
     print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)
     demo.block_thread()

@@ -99,10 +99,13 @@ def record(model: nn.Module, names: list[str] | None = None) -> Iterator[Trace]:
 
         return keep
 
-    with ExitStack() as stack:
-        for name, module in _matching(hook_points(model), names).items():
-            stack.callback(module.register_forward_hook(keeper(name)).remove)
+    points = _matching(hook_points(model), names)
+    hooks = [module.register_forward_hook(keeper(name)) for name, module in points.items()]
+    try:
         yield trace
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager

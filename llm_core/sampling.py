@@ -94,15 +94,20 @@ def stream(
     stop: int | None = None,
     decoder_ids: Ids | None = None,
     tokenizer: Tokenizer | None = None,
+    draws_before: int = 0,
 ) -> Iterator[Step]:
     """The tokens of ``generate`` for one prompt, each as soon as it is there.
 
+    ``draws_before`` passes over as many random numbers, so that a text can be gone on with where it was left.
     With a ``tokenizer`` the pieces together are the text of the new tokens. Arguments are checked at the call,
     as in ``generate``. While the stream is open the model is in eval mode, and its weights must not change.
     """
     request = Request(model, ids, max_new_tokens, Warping(temperature, top_k, top_p), seed, stop, decoder_ids)
     if len(request.ids) != 1:
         raise ValueError(f"stream takes one prompt, not {len(request.ids)}: generate takes several")
+    _check_whole("draws_before", draws_before)
+    for _ in range(draws_before):
+        request.draw_random()
     return _steps(request, tokenizer)
 
 
@@ -181,8 +186,12 @@ class Request:
     def _draw(self, logits: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.warping.is_greedy:
             return logits.argmax(-1, keepdim=True), None
-        u = torch.rand(len(logits), 1, generator=self.random).to(logits.device)  # (B, 1)
+        u = self.draw_random().to(logits.device)
         return draw(logits, u, self.warping), u
+
+    def draw_random(self) -> Tensor:
+        """The next random number of each row, (B, 1)."""
+        return torch.rand(len(self.ids), 1, generator=self.random)
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def test_config_that_is_no_object(saved):
         ({"n_layer": -1}, "n_layer=-1: must be a whole number of at least 1"),
         ({"n_embd": "24"}, "n_embd='24': must be a whole number of at least 1"),
         ({"resid_pdrop": 2}, "resid_pdrop=2: must be a probability"),
-        ({"n_layer": 10**9}, "n_layer=1000000000 is impossible: model.safetensors has 52 tensors in all"),
+        ({"n_layer": 100}, "n_layer=100 is impossible: model.safetensors has 52 tensors in all"),
         ({"vocab_size": 10**18}, "config.json: these sizes are impossible, no tensor is that large"),
         ({"vocab_size": 10**30}, "config.json: these sizes are impossible, no tensor is that large"),
         ({"n_heads": 3}, "unknown config field 'n_heads'"),

@@ -31,7 +31,7 @@ def test_two_processes_stop_together_resume_and_equal_one(tmp_path):
     script, together, alone = tmp_path / "interrupted.py", tmp_path / "together", tmp_path / "alone"
     script.write_text(INTERRUPTED)
     stopped = torchrun(script, *command(together, **SETTINGS))
-    assert stopped.returncode != 0
+    assert "exitcode  : 130" in stopped.stderr, stopped.stderr
     assert saved_step(together) == 5, stopped.stderr
 
     resumed = torchrun("-m", "llm_core.train", *command(together, **SETTINGS))

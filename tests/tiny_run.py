@@ -51,7 +51,7 @@ def run_here(out: Path, **changes: object) -> int | str:
 
 def run_process(*arguments: object) -> subprocess.CompletedProcess:
     """Python in a process of its own, with one thread as the tests have themselves."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
     words = [sys.executable, *map(str, arguments)]
     return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=600)
 

@@ -14,6 +14,7 @@ from ..runner import MAX_NEW_TOKENS, Runner
 MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
 QUIET = {"show_progress": "hidden"}
 BUSY = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-busy')); return inputs; }"
+WRITE = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-write')); return inputs; }"
 IDLE = {"fn": None, "js": "() => { document.dispatchEvent(new CustomEvent('hs-idle')); }"}
 NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
 PROBLEMS = (ValueError, OSError, ImportError)  # what can be wrong with a model, said in one sentence on the page
@@ -67,7 +68,7 @@ def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, Sampl
             )
             top_k = gr.Slider(0, 200, 0, step=1, label="Top-k", info="keep the k likeliest; 0 keeps all")
             top_p = gr.Slider(0.05, 1, 0.95, step=0.05, label="Top-p", info="keep the likeliest until they sum to p")
-            seed = gr.Number(1, label="Seed", info="same seed, same text", precision=0, minimum=0, min_width=90)
+            seed = gr.Number(1, label="Seed", info="same seed, same text", precision=0, min_width=90)
             count = gr.Slider(1, 200, 60, step=1, label="Tokens", info="how many to write at most")
         with gr.Row(elem_id="sampling-buttons"):
             write = gr.Button("Write", variant="primary", min_width=90, elem_id="write")
@@ -79,9 +80,9 @@ def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, Sampl
     settings = [temperature, top_k, top_p, seed]
     going = [
         write.click(partial(write_text, runner), [prompt, written, count, *settings], [stream, written],
-                    api_name="sample", **QUIET, **MODEL_WORK),
+                    js=WRITE, api_name="sample", **QUIET, **MODEL_WORK),
         step.click(partial(write_text, runner, count=1), [prompt, written, *settings], [stream, written],
-                   api_visibility="private", **QUIET, **MODEL_WORK),
+                   js=WRITE, api_visibility="private", **QUIET, **MODEL_WORK),
     ]  # fmt: skip
     stop.click(None, None, None, cancels=going)
     clear.click(lambda: ("", NOTHING_WRITTEN), None, [stream, written], cancels=going, queue=False,

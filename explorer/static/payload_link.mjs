@@ -2,6 +2,7 @@
 
 import { make } from "./dom.mjs";
 import { parsePayload } from "./payload.mjs";
+import { GONE, watchServer } from "./server.mjs";
 import { store } from "./store.mjs";
 
 export function mount(element, { props, watch }) {
@@ -23,7 +24,10 @@ export function mount(element, { props, watch }) {
     } catch (caught) {
       problem = caught.message;
     }
-    if (asked !== newest) return; // a newer text is on its way
+    if (asked === newest) say(problem); // else a newer text is on its way
+  }
+
+  function say(problem) {
     note.hidden = problem === null;
     note.textContent = problem ?? "";
     element.dataset.error = problem ?? "";
@@ -31,13 +35,14 @@ export function mount(element, { props, watch }) {
     document.dispatchEvent(new CustomEvent("hs-idle"));
   }
 
+  document.addEventListener("hs-busy", () => watchServer(() => document.body.dataset.busy === "true", say));
   watch("value", load);
   load();
 }
 
 async function fetchPayload(url) {
   const answer = await fetch(new URL(url, document.baseURI), { cache: "no-cache" }).catch(() => {
-    throw new Error("The server does not answer. Is the app still running?");
+    throw new Error(GONE);
   });
   if (!answer.ok) throw new Error(await answer.text());
   return parsePayload(await answer.arrayBuffer());

@@ -1,6 +1,7 @@
 // Text as it is written, token by token, and for the token in focus: what temperature, top-k and top-p left.
 
 import { make } from "./dom.mjs";
+import { GONE, isGone } from "./server.mjs";
 import { grouped, label, probability, quoted, visible } from "./text.mjs";
 
 const STAGES = ["model", "after temperature", "after top-k", "after top-p"];
@@ -26,10 +27,15 @@ export function mount(element, { props, watch }) {
     if (state.chosen >= tokens.length) state.chosen = null;
     before.textContent = prompt.length > 160 ? `…${[...prompt].slice(-160).join("")}` : prompt;
     empty.hidden = tokens.length > 0;
-    note.hidden = !problem;
-    note.textContent = problem ?? "";
+    say(problem);
     show(null);
-    Object.assign(element.dataset, { ready: "true", count: tokens.length, error: problem ?? "" });
+    Object.assign(element.dataset, { ready: "true", count: tokens.length });
+  }
+
+  function say(problem = "") {
+    note.hidden = !problem;
+    note.textContent = problem;
+    element.dataset.error = problem;
   }
 
   function show(preview) {
@@ -38,6 +44,7 @@ export function mount(element, { props, watch }) {
     steps.replaceChildren(...(state.tokens[index] ? stepPicture(state.tokens[index]) : []));
   }
 
+  document.addEventListener("hs-write", async () => (await isGone()) && say(GONE));
   watch("value", update);
   update();
 }
