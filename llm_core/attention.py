@@ -9,7 +9,6 @@ Vaswani et al. 2017, "Attention Is All You Need", section 3.2; Radford et al. 20
 
 import math
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 

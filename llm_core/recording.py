@@ -76,7 +76,8 @@ class Trace(Mapping):
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
+                names = file.keys()
+                tensors = {name: file.get_tensor(name) for name in names}
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{path} cannot be read as a trace: {error}") from None
         if metadata.pop("format", None) != "headscope-trace":

@@ -25,7 +25,7 @@ def encoder_decoder_by_hand(model: EncoderDecoder, ids: Tensor, decoder_ids: Ten
         visible = torch.ones(T, T).tril().bool().expand(len(ids), T, T)
         cross = (memory, mask[:, None, :].expand(-1, T, -1))
         decoder = stack_by_hand(model.decoder, decoder_ids, visible, cross=cross)
-    return {f"{side}.{name}": x for side, part in (("encoder", encoder), ("decoder", decoder)) for name, x in part.items()}
+    return {f"encoder.{name}": x for name, x in encoder.items()} | {f"decoder.{name}": x for name, x in decoder.items()}
 
 
 def stack_by_hand(

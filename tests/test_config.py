@@ -73,7 +73,7 @@ def test_from_dict_refuses_what_it_does_not_know():
 
 
 def test_from_dict_names_what_is_missing():
-    with pytest.raises(ValueError, match="incomplete config: .*'n_layer'"):
+    with pytest.raises(ValueError, match=r"incomplete config: .*'n_layer'"):
         ModelConfig.from_dict({name: value for name, value in SIZES.items() if name != "n_layer"})
 
 

@@ -484,6 +484,7 @@ def test_an_epoch_covers_every_window_once(numbered):
         offset = min(starts)
         assert 0 <= offset < T and sorted(starts) == [offset + T * i for i in range(count)]
     assert epochs[0] != sorted(epochs[0])
+    assert len({min(starts) for starts in epochs}) > 1  # each epoch cuts elsewhere
     assert [start - min(epochs[0]) for start in epochs[0]] != [start - min(epochs[1]) for start in epochs[1]]
 
 

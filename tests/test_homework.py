@@ -172,14 +172,14 @@ def check_draws(drawn: Tensor, next_logits, temperature: float) -> None:
     exact = two_tokens(next_logits, temperature)
     assert distance(found, exact) < 0.02  # chance alone gives about 0.01
     assert distance(found, two_tokens(next_logits, 1 / temperature)) > 0.1  # multiplied instead of divided
-    forgetful = exact.sum(1, keepdim=True) * exact[exact.sum(1).argmax()] / exact.sum(1).max()
-    assert distance(found, forgetful) > 0.1  # the first token not fed back
+    first = exact.sum(1)
+    assert distance(found, torch.outer(first, first)) > 0.1  # the first token not fed back
 
 
 @pytest.mark.points(1)
 def test_generation():
     """Two tokens drawn 20,000 times are distributed as softmax(logits / temperature) says."""
-    decoder = randomised(Decoder(ModelConfig(**FEW, n_head=3)), std=0.5)
+    decoder = randomised(Decoder(ModelConfig(**FEW, n_head=3)), seed=2, std=0.4)
     prompt = torch.tensor([[1, 4, 0]])
 
     @torch.no_grad()
@@ -245,7 +245,7 @@ def test_encoder_decoder_forward():
 def test_prefix_generation():
     """Only the new tokens, distributed as the model says, from an encoder that ran once."""
     sizes = ModelConfig(vocab_size=8, block_size=6, n_layer=1, n_head=2, n_embd=12), ModelConfig(**FEW, n_head=3)
-    model = randomised(EncoderDecoder(*sizes, conditioning="prefix"), std=0.5)
+    model = randomised(EncoderDecoder(*sizes, conditioning="prefix"), seed=2, std=0.4)
     title, start = torch.tensor([[7, 2, 5, 1]]), torch.tensor([[3]])
     runs = []
     model.encoder.ln_f.register_forward_hook(lambda *_: runs.append(1))

@@ -91,10 +91,8 @@ def test_the_trace_s_attention_names_stack_and_cross(title, ids):
 def test_names_come_in_the_order_of_the_forward(decoder, ids):
     with record(decoder) as trace:
         decoder(ids)
-    block = (
-        "ln_1 attn.q attn.k attn.v attn.scores attn.pattern attn.z attn.out resid_mid ln_2 mlp.pre mlp.post mlp.out "
-        "resid_post"
-    ).split()
+    attn = [f"attn.{name}" for name in ("q", "k", "v", "scores", "pattern", "z", "out")]
+    block = ["ln_1", *attn, "resid_mid", "ln_2", "mlp.pre", "mlp.post", "mlp.out", "resid_post"]
     blocks = [f"blocks.{i}.{name}" for i in range(3) for name in block]
     assert trace.names() == ["embedding.token", "embedding.position", "embedding.sum", *blocks, "ln_f", "logits"]
 
@@ -164,7 +162,8 @@ def test_part_of_the_names_with_wildcards(decoder, ids):
 def test_a_name_that_does_not_exist_lists_near_ones(decoder, open_it):
     with pytest.raises(KeyError) as error, open_it(decoder, ["ln_f", "blocks.2.attn.patern"]):
         pass
-    assert "'blocks.2.attn.patern' is no hook point of this model; near names: blocks.2.attn.pattern" in str(error.value)
+    message = str(error.value)
+    assert "'blocks.2.attn.patern' is no hook point of this model; near names: blocks.2.attn.pattern" in message
     assert hooks(decoder) == 0
 
 
@@ -177,9 +176,8 @@ def test_a_name_that_was_not_recorded_lists_near_ones(decoder, ids):
 
 
 def test_a_wildcard_that_matches_nothing_is_refused(decoder):
-    with pytest.raises(KeyError, match=r"'blocks\.\*\.cross_attn\.pattern' is no hook point"), record(
-        decoder, ["blocks.*.cross_attn.pattern"]
-    ):
+    message = r"'blocks\.\*\.cross_attn\.pattern' is no hook point"
+    with pytest.raises(KeyError, match=message), record(decoder, ["blocks.*.cross_attn.pattern"]):
         pass
 
 
@@ -220,9 +218,9 @@ def test_an_exception_in_the_forward_leaves_no_hook_behind(decoder, ids):
     def fail(x):
         raise RuntimeError("in the middle")
 
-    with pytest.raises(RuntimeError, match="in the middle"), record(decoder) as trace:
-        with intervene(decoder, {"blocks.1.attn.z": fail}):
-            decoder(ids)
+    breaks, failing = pytest.raises(RuntimeError, match="in the middle"), intervene(decoder, {"blocks.1.attn.z": fail})
+    with breaks, record(decoder) as trace, failing:
+        decoder(ids)
     assert hooks(decoder) == 0
     assert "blocks.1.attn.pattern" in trace and "blocks.1.attn.z" not in trace  # so far, and no further
 

@@ -144,7 +144,8 @@ def write_text(
 
 
 def use_as_prompt(runner: Runner, text: str, written: dict) -> tuple[str, str, dict, str]:
-    """Put what was written behind the text, and run both."""
+    """Put what was written behind the text that it goes on from, and run both."""
+    text = written["text"] if written["ids"] else text
     tokenizer = runner.tokenizer
     ids = [*tokenizer.encode(text or ""), *(id for id in written["ids"] if not tokenizer.is_special(id))]
     whole = tokenizer.decode(ids)

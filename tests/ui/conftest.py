@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from .browser import FLAGS, chromium_path
+from .reference import Reference
 from .screen import Screen
 from .serving import App, running_app
 
@@ -74,3 +75,8 @@ def page(profile: BrowserContext, problems: Problems) -> Iterator[Page]:
 def screen(page: Page, app: App) -> Screen:
     """The page, with the first example drawn."""
     return Screen(page, app.url).open()
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    return Reference()

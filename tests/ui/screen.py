@@ -3,6 +3,8 @@
 Everything waits on the marks that views leave on themselves: ``data-ready``, and ``data-seq``, which counts results.
 """
 
+from collections.abc import Callable
+
 from playwright.sync_api import Locator, Page
 
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
@@ -17,11 +19,12 @@ class Screen:
         self.page, self.url = page, url
         page.set_default_timeout(PATIENCE)
 
-    def open(self, address: str = "") -> "Screen":
+    def open(self) -> "Screen":
         """Load the page and wait until every view has drawn the example."""
-        self.page.goto(self.url + address)
+        self.page.goto(self.url)
         for name in MOUNTED:
             self.page.wait_for_selector(f'[data-view="{name}"][data-ready="true"]', state="attached")
+        self.next_frame()
         return self
 
     def view(self, name: str) -> Locator:
@@ -36,22 +39,37 @@ class Screen:
     def run(self, text: str) -> None:
         """Type ``text``, press Enter, wait for its result."""
         self.prompt.fill(text)
-        with_result(self, lambda: self.prompt.press("Enter"))
+        self.wait_for_result_of(lambda: self.prompt.press("Enter"))
+
+    def wait_for_result_of(self, action: Callable[[], object]) -> None:
+        """Do ``action`` and wait until all views have drawn the result after the one that was there."""
+        seq = self.seq()
+        action()
+        for name in VIEWS:
+            self.page.wait_for_function(
+                "([name, seq]) => Number(document.querySelector(`[data-view=${name}]`).dataset.seq) > seq",
+                arg=[name, seq],
+            )
+        self.next_frame()
 
     def choose_head(self, layer: int, head: int) -> None:
         self.page.click(f'.hs-grid button[data-layer="{layer}"][data-head="{head}"]')
         self.point_away()
 
     def choose_token(self, place: int) -> None:
-        if self.chosen_token() != place:
-            self.page.locator(".hs-tokens button").nth(place).click()
+        token = self.page.locator(".hs-tokens button").nth(place)
+        if token.get_attribute("aria-pressed") != "true":
+            token.click()
         self.point_away()
 
-    def chosen_token(self) -> int | None:
-        places = self.page.locator(".hs-tokens button").evaluate_all(
-            "all => all.flatMap((b, i) => b.getAttribute('aria-pressed') === 'true' ? [i] : [])"
-        )
-        return places[0] if places else None
+    def choose_drawing(self, name: str) -> None:
+        """ "matrix" or "lines"."""
+        self.page.click(f'.hs-switch button[data-name="{name}"]')
+        self.point_away()
+
+    def point_at(self, target: Locator) -> None:
+        target.hover()
+        self.next_frame()
 
     def point_away(self) -> None:
         """Take the pointer off all views."""
@@ -60,32 +78,48 @@ class Screen:
 
     def point_at_cell(self, query: int, key: int) -> None:
         """Move the pointer to the middle of a cell of the matrix."""
+        self._point_in_canvas("matrix", "drawMatrix", CELL, [query, key])
+
+    def point_at_line_of(self, query: int) -> None:
+        """Move the pointer to the middle of a query's name in the lines."""
+        self._point_in_canvas("lines", "drawLines", QUERY_NAME, [query])
+
+    def _point_in_canvas(self, module: str, draw: str, middle: str, place: list[int]) -> None:
         canvas = self.view("attention_view").locator("canvas")
         canvas.scroll_into_view_if_needed()
-        x, y = self.page.evaluate(MIDDLE_OF_CELL, [query, key])
-        self.page.mouse.move(x, y)
+        x, y = self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
+        box = canvas.bounding_box()
+        self.page.mouse.move(box["x"] + x, box["y"] + y)
         self.next_frame()
 
     def next_frame(self) -> None:
         """Views draw once a frame: behind the second one, what was asked for is drawn."""
         self.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
 
-    def write(self, button: str = "write", count: int | None = None) -> None:
+    def write(self, count: int, button: str = "write") -> None:
         """Press a button of the sampling panel and wait until ``count`` tokens stand there."""
         self.page.click(f"#{button}")
-        if count is not None:
-            self.wait_for_written(count)
+        self.wait_for_written(count)
 
     def wait_for_written(self, count: int) -> None:
         self.page.wait_for_selector(f'[data-view="sample_view"][data-count="{count}"]')
 
-    def set(self, label: str, value: float | str) -> None:
-        """Type a value into the number field of a setting."""
-        field = self.page.locator("#sampling-controls").get_by_label(label, exact=False).and_(
-            self.page.locator("input[type=number]")
-        )
-        field.fill(str(value))
-        field.press("Tab")
+    def set(self, **settings: float | str) -> None:
+        """Type values into the number fields of settings: ``set(temperature=0.5, top_k=40)``."""
+        for name, value in settings.items():
+            label = name.replace("_", "-").capitalize()
+            field = self.page.locator(
+                f'#sampling-controls input[aria-label="number input for {label}"],'
+                f'#sampling-controls input[aria-label="{label}"]'
+            )
+            field.fill(str(value))
+            field.press("Tab")
+
+    def call(self, module: str, function: str, *arguments):
+        """``function(module, ...arguments)`` on the page, with a module that the page itself has loaded."""
+        address = "performance.getEntriesByType('resource').find(({ name }) => name.includes(`/${module}.mjs`)).name"
+        code = f"async ([module, given]) => ({function})(await import({address}), ...given)"
+        return self.page.evaluate(code, [module, list(arguments)])
 
     # what can be read
 
@@ -95,57 +129,69 @@ class Screen:
     def tokens(self) -> list[str]:
         return self.page.locator(".hs-tokens button").all_text_contents()
 
+    def chosen_token(self) -> int:
+        """The place that is outlined in the token strip."""
+        return self.page.locator(".hs-tokens").evaluate("e => [...e.children].findIndex(b => b.matches('.hs-query'))")
+
     def written(self) -> list[str]:
         return self.page.locator(".hs-written button").all_text_contents()
+
+    def title(self) -> str:
+        return self.text_of('[data-view="attention_view"] h2')
 
     def row_table(self) -> list[list[str]]:
         """The rows of "This row as a table": place, key token, weight."""
         details = self.page.locator(".hs-table")
         if details.get_attribute("open") is None:
             details.locator("summary").click()
-            self.page.wait_for_selector(".hs-table table")
-            self.next_frame()
-        return cells(details.locator("table"))[1:]
+        self.page.wait_for_selector(".hs-table table")
+        self.point_away()
+        return rows_of(details.locator("table"))[1:]
 
-    def bars(self) -> list[tuple[str, str]]:
-        """Next tokens as shown: text and probability."""
-        rows = self.page.locator(".hs-bars li").evaluate_all(
-            "all => all.map(li => [li.querySelector('.hs-bar-name').textContent, li.querySelector('.hs-number').textContent])"
+    def bars(self) -> list[list[str]]:
+        """The next tokens as shown: text and probability."""
+        return self.page.locator(".hs-bars li").evaluate_all(
+            "all => all.map(li => ['.hs-bar-name', '.hs-number'].map(part => li.querySelector(part).textContent))"
         )
-        return [tuple(row) for row in rows]
+
+    def candidates(self) -> list[list[str]]:
+        """The rows of the sampling steps' table: token, and its probability after each step; last, tokens left."""
+        return rows_of(self.page.locator(".hs-steps table"))[1:]
+
+    def is_busy(self) -> bool:
+        return self.page.locator(".hs-busy").is_visible()
 
     def text_of(self, selector: str) -> str:
         return self.page.locator(selector).first.text_content()
 
-    def problem(self) -> str:
-        """The sentence that says what went wrong, once there is one."""
-        self.page.wait_for_selector(".hs-problem:not([hidden])")
-        return self.text_of(".hs-problem:not([hidden])")
+    def problem(self, view: str = "payload_link") -> str:
+        """The sentence of ``view`` that says what went wrong, once there is one."""
+        self.page.wait_for_selector(f'[data-view="{view}"]:not([data-error=""]) .hs-problem:not([hidden])')
+        return self.view(view).locator(".hs-problem").text_content()
+
+    def has_problem(self) -> bool:
+        return self.page.locator(".hs-problem:not([hidden])").count() > 0
+
+    def visible(self, pieces: list[str]) -> list[str]:
+        """How the page writes these token texts."""
+        return self.call("text", "({visible}, pieces) => pieces.map(visible)", pieces)
+
+    def labels(self, pieces: list[str]) -> list[str]:
+        """How the page writes them on buttons: special tokens by their role."""
+        roles = {"<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask"}
+        return [roles.get(piece, shown) for piece, shown in zip(pieces, self.visible(pieces))]
 
 
-def with_result(screen: Screen, action) -> None:
-    """Do ``action`` and wait until all views have drawn the result after the one that was there."""
-    seq = screen.seq()
-    action()
-    for name in VIEWS:
-        screen.page.wait_for_function(
-            "([name, seq]) => Number(document.querySelector(`[data-view=${name}]`).dataset.seq) > seq", arg=[name, seq]
-        )
-    screen.next_frame()
-
-
-def cells(table: Locator) -> list[list[str]]:
+def rows_of(table: Locator) -> list[list[str]]:
     return table.locator("tr").evaluate_all("all => all.map(tr => [...tr.children].map(cell => cell.textContent))")
 
 
-# The layout comes from the view's own drawing function, run once more on a canvas that nobody sees.
-MIDDLE_OF_CELL = """async ([query, key]) => {
-    const view = document.querySelector('[data-view=attention_view]');
-    const static_ = performance.getEntriesByType('resource').find(({ name }) => name.includes('/matrix.mjs')).name;
-    const { drawMatrix } = await import(static_);
-    const width = Math.max(280, view.querySelector('.hs-picture').clientWidth);
+# The view's own drawing function, run once more on a canvas that nobody sees, says where everything lies.
+LAYOUT_OF_VIEW = """({ DRAW }, place) => {
     const { payload, focus } = globalThis.headscope;
-    const { left, top, cell } = drawMatrix(document.createElement('canvas'), width, payload, focus.now, 0, false);
-    const box = view.querySelector('canvas').getBoundingClientRect();
-    return [box.left + left + (key + 0.5) * cell, box.top + top + (query + 0.5) * cell];
+    const width = Math.max(280, document.querySelector('.hs-picture').clientWidth);
+    const layout = DRAW(document.createElement('canvas'), width, payload, focus.now, 0, false);
+    return (MIDDLE)(layout, ...place);
 }"""
+CELL = "({ left, top, cell }, query, key) => [left + (key + 0.5) * cell, top + (query + 0.5) * cell]"
+QUERY_NAME = "({ top, row, column }, query) => [column / 2, top + (query + 0.5) * row]"
