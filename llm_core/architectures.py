@@ -40,7 +40,7 @@ class Stack(nn.Module):
     def embed(self, ids: Tensor, attention_mask: Tensor | None, offset: int | Tensor = 0) -> Tensor:
         """(B, T) -> (B, T, C). A token's position counts the real tokens before it, so padding shifts nobody."""
         T = ids.shape[1]
-        if T > self.config.block_size:
+        if self.config.block_size < T:
             raise ValueError(f"{T} tokens do not fit: this model's window (block_size) is {self.config.block_size}")
         if attention_mask is None:
             positions = torch.arange(T, device=ids.device) + offset  # (T,)

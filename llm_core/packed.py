@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .architectures import Decoder, DecoderCache
-from .attention import KVCache, MultiHeadAttention, split_heads
+from .attention import KVCache, MultiHeadAttention
 from .blocks import MLP, Block, Embedding
 from .masks import padding_mask
 from .recording import HookPoint
@@ -39,64 +39,86 @@ class PackedDecoder:
     """A decoder in eval mode with some of its weights copied; they must not change while it is in use."""
 
     def __init__(self, decoder: Decoder):
-        self.decoder = decoder
+        self.token_table = decoder.embedding.token_table.weight  # (V, C)
+        self.position_table = decoder.embedding.position_table.weight  # (block_size, C)
         self.blocks = [PackedBlock(block) for block in decoder.blocks]
+        self.ln_f = norm_of(decoder.ln_f)
         self.head_weight = input_major(decoder.lm_head.weight)  # (V, C)
 
     def next_logits(self, ids: Tensor, cache: DecoderCache, memory_mask: Tensor | None = None) -> Tensor:
-        """The newest token of each row, (B, 1) -> logits (B, V). The cache, filled before, grows by one place."""
-        x = self.decoder.embed(ids, None, cache.num_tokens)  # (B, 1, C)
+        """The newest token of each row, (B,) -> logits (B, V). The cache, filled before, grows by one place."""
+        positions = torch.as_tensor(cache.num_tokens, device=ids.device).view(-1)  # (B,), or (1,) for all rows
+        x = F.embedding(ids, self.token_table) + F.embedding(positions, self.position_table)  # (B, C)
         cache.num_tokens = cache.num_tokens + 1
         if cache.visible is not None:
             cache.visible = F.pad(cache.visible, (0, 1), value=True)  # (B, S)
-        mask = None if cache.visible is None else padding_mask(cache.visible)
-        cross_mask = None if memory_mask is None else padding_mask(memory_mask)
         for block, (own, cross) in zip(self.blocks, cache.layers):
-            x = block(x, own, cross, mask, cross_mask)
-        return F.linear(self.decoder.ln_f(x), self.head_weight)[:, 0]  # (B, V)
+            x = block(x, own, cross, cache.visible, memory_mask)
+        return F.linear(torch.layer_norm(x, *self.ln_f), self.head_weight)  # (B, V)
 
 
 class PackedBlock:
-    """One block for one new token per row."""
+    """One block for one new token per row: its modules' weights as plain attributes, which are found sooner."""
 
     def __init__(self, block: Block):
-        self.block = block
-        projections = (block.attn.q_proj, block.attn.k_proj, block.attn.v_proj)
-        self.qkv_weight = input_major(torch.cat([p.weight for p in projections]))  # (3C, C)
-        has_bias = projections[0].bias is not None
-        self.qkv_bias = torch.cat([p.bias for p in projections]) if has_bias else None  # (3C,)
-        self.up_weight = input_major(block.mlp.up_proj.weight)  # (4C, C)
+        attn, mlp = block.attn, block.mlp
+        self.H, self.D = attn.n_head, attn.q_proj.out_features // attn.n_head
+        self.ln_1, self.ln_2 = norm_of(block.ln_1), norm_of(block.ln_2)
+        self.qkv = joined(attn.q_proj, attn.k_proj, attn.v_proj)  # (3C, C)
+        self.out = weight_and_bias(attn.out_proj)  # (C, C)
+        self.up = (input_major(mlp.up_proj.weight), mlp.up_proj.bias)  # (4C, C)
+        self.gelu = mlp.gelu.approximate
+        self.down = weight_and_bias(mlp.down_proj)  # (C, 4C)
+        self.crosses = block.cross_attn is not None
+        if self.crosses:
+            self.ln_cross = norm_of(block.ln_cross)
+            self.cross_q = weight_and_bias(block.cross_attn.q_proj)  # (C, C)
+            self.cross_out = weight_and_bias(block.cross_attn.out_proj)  # (C, C)
 
     def __call__(
-        self, x: Tensor, own: KVCache, cross: KVCache | None, mask: Tensor | None, cross_mask: Tensor | None
+        self, x: Tensor, own: KVCache, cross: KVCache | None, visible: Tensor | None, memory_mask: Tensor | None
     ) -> Tensor:
-        """(B, 1, C) -> (B, 1, C); masks (B, 1, 1, S)."""
-        block, attn, mlp = self.block, self.block.attn, self.block.mlp
-        qkv = F.linear(block.ln_1(x), self.qkv_weight, self.qkv_bias)  # (B, 1, 3C)
-        q, k, v = split_heads(qkv, 3 * attn.n_head).chunk(3, dim=1)  # (B, H, 1, D) each
-        x = x + attn.out_proj(attend(q, *own.append(k, v), mask))
-        if block.cross_attn is not None:
-            q = split_heads(block.cross_attn.q_proj(block.ln_cross(x)), attn.n_head)  # (B, H, 1, D)
-            x = x + block.cross_attn.out_proj(attend(q, *cross.filled(), cross_mask))
-        up = F.linear(block.ln_2(x), self.up_weight, mlp.up_proj.bias)  # (B, 1, 4C)
-        return x + mlp.down_proj(mlp.gelu(up))
+        """(B, C) -> (B, C); masks (B, S)."""
+        qkv = F.linear(torch.layer_norm(x, *self.ln_1), *self.qkv)  # (B, 3C)
+        q, k, v = qkv.view(-1, 3, self.H, 1, self.D).unbind(1)  # (B, H, 1, D) each
+        x = F.linear(attend(q, *own.append(k, v), visible), *self.out).add_(x)
+        if self.crosses:
+            q = F.linear(torch.layer_norm(x, *self.ln_cross), *self.cross_q).view(-1, self.H, 1, self.D)
+            x = F.linear(attend(q, *cross.filled(), memory_mask), *self.cross_out).add_(x)
+        up = F.linear(torch.layer_norm(x, *self.ln_2), *self.up)  # (B, 4C)
+        return F.linear(F.gelu(up, approximate=self.gelu), *self.down).add_(x)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """One query per head, (B, H, 1, D), to k and v, (B, H, S, D) -> (B, 1, C).
+    """One query per head, (B, H, 1, D), to k and v, (B, H, S, D) -> (B, C). The mask is (B, S).
 
     The fused kernel wakes every thread, however small the work; small work is done before they are awake.
     """
     B, H, _, D = q.shape
     if k.numel() > GRAIN:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).reshape(B, 1, H * D)
-    scores = (k * q).sum(-1) / math.sqrt(D)  # (B, H, S)
+        mask = None if mask is None else padding_mask(mask)  # (B, 1, 1, S)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).view(B, H * D)
+    scores = (k * q).sum(-1, keepdim=True) / math.sqrt(D)  # (B, H, S, 1)
     if mask is not None:
-        scores = scores.masked_fill(~mask[:, 0], -math.inf)
-    pattern = F.softmax(scores, dim=-1)  # (B, H, S)
-    return (pattern[..., None] * v).sum(2).reshape(B, 1, H * D)
+        scores = scores.masked_fill(~mask[:, None, :, None], -math.inf)
+    pattern = torch.softmax(scores, dim=2)  # (B, H, S, 1)
+    return (pattern * v).sum(2).view(B, H * D)
 
 
 def input_major(weight: Tensor) -> Tensor:
     """The same (out, in) matrix, but what belongs to one input lies together in memory."""
     return weight.t().contiguous().t()
+
+
+def joined(*layers: nn.Linear) -> tuple[Tensor, Tensor | None]:
+    """Several layers with the same input as one, input-major."""
+    weight = torch.cat([layer.weight.t() for layer in layers], dim=1).t()  # (sum of out, in)
+    return weight, None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
+
+
+def weight_and_bias(layer: nn.Linear) -> tuple[Tensor, Tensor | None]:
+    return layer.weight, layer.bias
+
+
+def norm_of(layer: nn.LayerNorm) -> tuple:
+    return layer.normalized_shape, layer.weight, layer.bias, layer.eps

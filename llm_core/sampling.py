@@ -227,9 +227,9 @@ class Context:
             return self._read(self.length - self.decoder.config.block_size)
         if self.cache.length == 0:
             return self._read(0, cache=self.cache)
-        newest = self.ids[:, self.length - 1 : self.length]  # (B, 1)
+        newest = self.ids[:, self.length - 1]  # (B,)
         if any(self.hooks) or self.packed is None:
-            hidden = self.decoder.hidden(newest, cache=self.cache, **self.memory)  # (B, 1, C)
+            hidden = self.decoder.hidden(newest[:, None], cache=self.cache, **self.memory)  # (B, 1, C)
             return self.decoder.predict(hidden)[:, -1]
         return self.packed.next_logits(newest, self.cache, self.memory.get("memory_mask"))
 

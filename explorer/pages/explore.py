@@ -36,7 +36,8 @@ def explore_page(runner: Runner) -> None:
         run = gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
     with gr.Row(elem_id="examples"):
         chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
-    link = PayloadLink(partial(open_example, runner, 0), elem_id="problem")
+    first = partial(open_example, runner, 0)  # as a function it is asked again by every new page
+    link = PayloadLink(first() if runner.is_shipped else first, elem_id="problem")
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
         HeadGrid(elem_id="heads")
@@ -85,8 +86,9 @@ def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, Sampl
                    js=WRITE, api_visibility="private", **QUIET, **MODEL_WORK),
     ]  # fmt: skip
     stop.click(None, None, None, cancels=going)
-    clear.click(lambda: ("", NOTHING_WRITTEN), None, [stream, written], cancels=going, queue=False,
-                api_visibility="private", **QUIET)  # fmt: skip
+    clear.click(None, None, None, cancels=going).then(  # only then, or a token on its way would come back
+        lambda: ("", NOTHING_WRITTEN), None, [stream, written], queue=False, api_visibility="private", **QUIET
+    )
     return written, stream, use
 
 

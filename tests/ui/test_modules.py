@@ -300,13 +300,20 @@ def test_css_has_the_palettes_colours_on_a_square_root_scale(js, dark):
 
 def test_position_is_the_square_root(js):
     values = [0, 0.04, 0.25, 0.5, 1]
-    assert js("color", "({position}, all) => all.map(position)", values) == pytest.approx([math.sqrt(v) for v in values])
+    assert js("color", "({position}, all) => all.map(position)", values) == pytest.approx(
+        [math.sqrt(v) for v in values]
+    )
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_numbers_on_cells_can_be_read(js, dark):
     weights = [i / 200 for i in range(201)]
-    css, inks = js("color", "({css, ink}, all, dark) => [all.map((w) => css(w, dark)), all.map((w) => ink(w, dark))]", weights, dark)
+    css, inks = js(
+        "color",
+        "({css, ink}, all, dark) => [all.map((w) => css(w, dark)), all.map((w) => ink(w, dark))]",
+        weights,
+        dark,
+    )
     for ground, ink in zip(css, inks):
         r, g, b = (int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split())
         under, over = luminance(r | g << 8 | b << 16), luminance({"#000": 0, "#fff": 0xFFFFFF}[ink])
@@ -403,7 +410,14 @@ def test_cell_at_is_null_beside_the_matrix(js):
 
 def test_line_at_finds_queries_left_and_keys_right(js):
     layout = {"T": T, "row": 24, "top": 20, "width": 400}
-    points = [[10, 21], [199, 20 + 24 * 3 + 1], [200, 20 + 24 * 3 + 1], [390, 20 + 24 * T - 1], [10, 19], [10, 21 + 24 * T]]
+    points = [
+        [10, 21],
+        [199, 20 + 24 * 3 + 1],
+        [200, 20 + 24 * 3 + 1],
+        [390, 20 + 24 * T - 1],
+        [10, 19],
+        [10, 21 + 24 * T],
+    ]
     call = "({lineAt}, layout, points) => points.map(([x, y]) => lineAt(layout, x, y))"
     assert js("lines", call, layout, points) == [{"query": 0}, {"query": 3}, {"key": 3}, {"key": T - 1}, None, None]
 

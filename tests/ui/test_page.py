@@ -280,9 +280,9 @@ def held(page: Page, pattern: str) -> list:
 
 
 def let_go(page: Page, pattern: str, waiting: list) -> None:
-    page.unroute(pattern)
     for route in waiting:
         route.continue_()
+    page.unroute(pattern)
 
 
 def wait_for_one(page: Page, waiting: list) -> None:
@@ -349,7 +349,7 @@ def test_a_full_queue_is_one_sentence_over_the_old_picture(screen: Screen, probl
     ("answer", "sentence", "console"),
     [
         (None, "The server does not answer. Is the app still running?", "net::ERR_FAILED"),
-        ((404, "This result is no longer kept: press Run again."), "This result is no longer kept: press Run again.", "404"),
+        ((404, "No longer kept: press Run again."), "No longer kept: press Run again.", "404"),
         ((200, "<html>some proxy</html>"), "The server sent something that is not a result.", None),
     ],
 )  # fmt: skip

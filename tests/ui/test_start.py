@@ -56,8 +56,6 @@ def test_without_torch_the_examples_are_shown_and_running_is_answered_in_a_sente
     page.click("#run")
     page.wait_for_selector('[data-view="payload_link"][data-error^="The server does not answer"]')
     page.wait_for_selector(".hs-busy", state="hidden")
-    page.click("#step")
-    page.wait_for_selector('[data-view="sample_view"][data-error^="The server does not answer"]')
     assert (screen.seq(), screen.tokens()) == (seq, example_tokens(screen, 4))
 
 

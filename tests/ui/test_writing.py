@@ -96,6 +96,17 @@ def test_clear_while_writing_ends_it(screen: Screen):
     assert screen.written() == []
 
 
+def test_writing_without_a_server_is_answered_in_a_sentence(screen: Screen, problems):
+    problems.expect("net::ERR_FAILED")
+    screen.set(tokens=2)
+    screen.write(2)
+    before = screen.written()
+    screen.page.route("**/*", lambda route: route.abort())
+    screen.page.click("#write")
+    assert screen.problem("sample_view") == "The server does not answer. Is the app still running?"
+    assert screen.written() == before
+
+
 def test_look_inside_runs_the_text_with_what_was_written(screen: Screen, reference):
     new = reference.written(TEXT, 5, **SETTINGS)
     whole = TEXT + reference.tokenizer.decode([id for id in new if not reference.tokenizer.is_special(id)])
@@ -144,7 +155,9 @@ def test_how_sure_the_model_was_colours_each_token(screen: Screen, reference):
     new = reference.written(TEXT, 4, **SETTINGS)
     screen.set(**SETTINGS, tokens=4)
     screen.write(4)
-    sure = screen.page.locator(".hs-written button").evaluate_all("all => all.map(b => b.style.getPropertyValue('--sure'))")
+    sure = screen.page.locator(".hs-written button").evaluate_all(
+        "all => all.map(b => b.style.getPropertyValue('--sure'))"
+    )
     expected = [reference.warped(TEXT, new[:i]).before[id].item() for i, id in enumerate(new)]
     assert all(math.isclose(float(text), p, abs_tol=0.00051) for text, p in zip(sure, expected))
 
