@@ -45,12 +45,12 @@ class KVCache:
     def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store k, v (B, H, T, D) behind what is there; returns all keys and values so far."""
         start, self.length = self.length, self.length + k.shape[2]
-        self.k[:, :, start : self.length] = k
-        self.v[:, :, start : self.length] = v
+        self.k.narrow(2, start, k.shape[2]).copy_(k)
+        self.v.narrow(2, start, k.shape[2]).copy_(v)
         return self.filled()
 
     def filled(self) -> tuple[Tensor, Tensor]:
-        return self.k[:, :, : self.length], self.v[:, :, : self.length]
+        return self.k.narrow(2, 0, self.length), self.v.narrow(2, 0, self.length)
 
 
 class MultiHeadAttention(nn.Module):

@@ -7,6 +7,7 @@ and ``hooks_of``.
 """
 
 import math
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ PARTS = {
     *(nn.ModuleList, nn.Embedding, nn.Linear, nn.LayerNorm, nn.Dropout, nn.GELU),
 }
 GRAIN = 32768  # PyTorch shares elementwise work among threads from this many numbers on
+_PACKED: WeakKeyDictionary[Decoder, "PackedDecoder"] = WeakKeyDictionary()
 
 
 def can_pack(decoder: Decoder) -> bool:
@@ -35,10 +37,26 @@ def hooks_of(decoder: Decoder) -> list[dict]:
     return [hooks for part in decoder.modules() for hooks in (part._forward_hooks, part._forward_pre_hooks)]
 
 
-class PackedDecoder:
-    """A decoder in eval mode with some of its weights copied; they must not change while it is in use."""
+def packed(decoder: Decoder) -> "PackedDecoder":
+    """The packed form of ``decoder``, kept as long as it lives, and made anew when a weight has changed."""
+    state = state_of(decoder)
+    if decoder not in _PACKED or _PACKED[decoder].state != state:
+        _PACKED[decoder] = PackedDecoder(decoder, state)
+    return _PACKED[decoder]
 
-    def __init__(self, decoder: Decoder):
+
+def state_of(decoder: Decoder) -> list[tuple]:
+    """Where each weight lies, how often it was written, and its sum, as a write through ``.data`` is not counted."""
+    parameters = list(decoder.parameters())
+    sums = torch.stack([p.detach().sum() for p in parameters]).tolist()
+    return [(p.data_ptr(), 0 if p.is_inference() else p._version, total) for p, total in zip(parameters, sums)]
+
+
+class PackedDecoder:
+    """A decoder's weights, some of them copied into the order in which one token's step reads them."""
+
+    def __init__(self, decoder: Decoder, state: list[tuple]):
+        self.state = state
         self.token_table = decoder.embedding.token_table.weight  # (V, C)
         self.position_table = decoder.embedding.position_table.weight  # (block_size, C)
         self.blocks = [PackedBlock(block) for block in decoder.blocks]
@@ -47,9 +65,10 @@ class PackedDecoder:
 
     def next_logits(self, ids: Tensor, cache: DecoderCache, memory_mask: Tensor | None = None) -> Tensor:
         """The newest token of each row, (B,) -> logits (B, V). The cache, filled before, grows by one place."""
-        positions = torch.as_tensor(cache.num_tokens, device=ids.device).view(-1)  # (B,), or (1,) for all rows
-        x = F.embedding(ids, self.token_table) + F.embedding(positions, self.position_table)  # (B, C)
-        cache.num_tokens = cache.num_tokens + 1
+        places = cache.num_tokens
+        position = self.position_table[places[:, 0] if isinstance(places, Tensor) else places]  # (B, C) or (C,)
+        x = F.embedding(ids, self.token_table) + position  # (B, C)
+        cache.num_tokens = places + 1
         if cache.visible is not None:
             cache.visible = F.pad(cache.visible, (0, 1), value=True)  # (B, S)
         for block, (own, cross) in zip(self.blocks, cache.layers):
@@ -95,13 +114,13 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     The fused kernel wakes every thread, however small the work; small work is done before they are awake.
     """
     B, H, _, D = q.shape
-    if k.numel() > GRAIN:
+    if k.numel() > GRAIN or torch.get_num_threads() == 1:
         mask = None if mask is None else padding_mask(mask)  # (B, 1, 1, S)
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).view(B, H * D)
-    scores = (k * q).sum(-1, keepdim=True) / math.sqrt(D)  # (B, H, S, 1)
+    scores = (k * (q / math.sqrt(D))).sum(-1)  # (B, H, S)
     if mask is not None:
-        scores = scores.masked_fill(~mask[:, None, :, None], -math.inf)
-    pattern = torch.softmax(scores, dim=2)  # (B, H, S, 1)
+        scores = scores.masked_fill(~mask[:, None], -math.inf)
+    pattern = torch.softmax(scores, dim=-1).unsqueeze(-1)  # (B, H, S, 1)
     return (pattern * v).sum(2).view(B, H * D)
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from .architectures import Decoder, Encoder, EncoderDecoder
 from .data import pad
-from .packed import PackedDecoder, can_pack, hooks_of
+from .packed import PackedDecoder, can_pack, hooks_of, packed
 from .tokenizer import Tokenizer
 from .warping import Warped, Warping, draw, is_whole, warp_logits
 
@@ -215,7 +215,7 @@ class Context:
 
     @cached_property
     def packed(self) -> PackedDecoder | None:
-        return PackedDecoder(self.decoder) if can_pack(self.decoder) else None
+        return packed(self.decoder) if can_pack(self.decoder) else None
 
     @property
     def slides(self) -> bool:
