@@ -22,6 +22,9 @@ export function mount(element) {
   const busy = (on) => () => (document.body.dataset.busy = on);
   document.addEventListener("hs-busy", busy("true"));
   document.addEventListener("hs-idle", busy("false"));
+  // Gradio refuses a question (its queue is full, say) with a toast, and then nothing is on its way any more.
+  const refused = () => document.querySelector('[data-testid="toast-body"]') && busy("false")();
+  new MutationObserver(refused).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (keys.open) keys.close();

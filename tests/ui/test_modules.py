@@ -116,7 +116,8 @@ def test_weight_reads_every_cell_of_every_head(js):
         """({parsePayload, weight}, bytes, L, H, T) => {
             const payload = parsePayload(buffer(bytes));
             const range = (n) => Array.from({ length: n }, (_, i) => i);
-            return range(L).map((l) => range(H).map((h) => range(T).map((q) => range(T).map((k) => weight(payload, l, h, q, k)))));
+            const row = (l, h, q) => range(T).map((k) => weight(payload, l, h, q, k));
+            return range(L).map((l) => range(H).map((h) => range(T).map((q) => row(l, h, q))));
         }""",
         AS_TEXT,
         L,
@@ -128,14 +129,9 @@ def test_weight_reads_every_cell_of_every_head(js):
 
 @pytest.mark.parametrize("count", [3, K, K + 5])
 def test_next_tokens_are_the_rows_of_their_place(js, count):
+    call = "({parsePayload, nextTokens}, bytes, ...given) => nextTokens(parsePayload(buffer(bytes)), ...given)"
     for query in range(T):
-        got = js(
-            "payload",
-            "({parsePayload, nextTokens}, bytes, query, count) => nextTokens(parsePayload(buffer(bytes)), query, count)",
-            AS_TEXT,
-            query,
-            count,
-        )
+        got = js("payload", call, AS_TEXT, query, count)
         ids, probs = ARRAYS["next_ids"][query, :count].tolist(), ARRAYS["next_probs"][query, :count].tolist()
         assert got["best"] == [{"id": id, "text": f"piece {id}", "p": p} for id, p in zip(ids, probs)]
         assert got["rest"] == pytest.approx(1 - sum(probs), abs=1e-12)
@@ -170,6 +166,32 @@ def test_cell_name_is_what_one_would_write_in_python(js):
 def test_what_is_no_payload_is_refused_in_a_sentence(js, damaged):
     with pytest.raises(Error, match="The server sent something that is not a result"):
         js("payload", "({parsePayload}, bytes) => parsePayload(buffer(bytes))", base64.b64encode(damaged).decode())
+
+
+# payload_link.mjs
+
+
+def test_of_two_results_the_one_that_was_asked_for_later_stays(js):
+    """Whatever the order in which the server finishes them: the older one is not even fetched."""
+    fetched = js(
+        "payload_link",
+        """async ({mount}) => {
+            const fetched = [];
+            globalThis.fetch = async (url) => {
+                fetched.push(url.pathname);
+                return new Response("gone", { status: 404 });
+            };
+            const props = { value: JSON.stringify({ url: "later", asked: 5 }) };
+            let update;
+            mount(document.createElement("div"), { props, watch: (_, callback) => (update = callback) });
+            for (const [url, asked] of [["earlier", 4], ["latest", 6]]) {
+                props.value = JSON.stringify({ url, asked });
+                await update();
+            }
+            return fetched;
+        }""",
+    )
+    assert fetched == ["/later", "/latest"]
 
 
 # text.mjs
@@ -339,12 +361,16 @@ def test_paint_colours_the_lower_triangle_and_leaves_the_rest_clear(js):
 
 # focus.mjs
 
-FOCUS = "({Focus}, actions) => { const f = new Focus(); return actions.map(([name, ...args]) => { f[name](...args); return [f.now, f.locked]; }); }"
+FOCUS = """({Focus}, actions) => {
+    const focus = new Focus();
+    for (const [name, ...given] of actions) focus[name](...given);
+    return [focus.now, focus.locked];
+}"""
 
 
-def focus_after(js, *actions) -> tuple[dict, dict]:
+def focus_after(js, *actions) -> list[dict]:
     """What is shown, and what is kept, after the actions."""
-    return js("focus", FOCUS, list(actions))[-1]
+    return js("focus", FOCUS, list(actions))
 
 
 def place(layer=0, head=0, query=None, key=None) -> dict:
