@@ -38,7 +38,7 @@ HELP = {
     "seed": "of weights, data order and dropout",
     "device": "default: a GPU if there is one",
     "bf16": "autocast to bfloat16; default: where the processor is faster with it",
-    "compile": "torch.compile; default: where there is a C++ compiler and the run is long enough",
+    "compile": "torch.compile; default: a long run of an encoder or a decoder, where there is a C++ compiler",
     "log_every": "updates between two lines of history.jsonl",
     "eval_every": "updates between two looks at the held-out articles",
     "eval_batches": "micro-batches in such a look",
@@ -79,7 +79,9 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
     if given["bf16"] is None:
         given["bf16"] = has_fast_bf16(device)
     if given["compile"] is None:
-        given["compile"] = can_compile() and args.steps >= 300  # below that, compiling takes longer than it saves
+        one_shape = args.model in ("encoder", "decoder")  # pairs differ in length: each shape would be compiled anew
+        long = args.steps >= 300  # in a shorter run compiling takes longer than it saves
+        given["compile"] = can_compile() and one_shape and long
     return TrainConfig(**{**given, "device": device})
 
 
@@ -108,9 +110,11 @@ def model_config(args: argparse.Namespace, tokenizer: Tokenizer) -> ModelConfig:
 def build_tokens(args: argparse.Namespace, tokenizer: Tokenizer) -> None:
     """Tokenise the training and the held-out articles into the run's folder."""
     for part in ("train", "validation"):
-        report = ReadReport()
+        report, folder = ReadReport(), args.out / "tokens" / part
+        if folder.is_symlink():
+            folder.unlink()  # what it points to may belong to another run
         try:
-            store = TokenStore.build(_articles(args, part, report), tokenizer, args.out / "tokens" / part)
+            store = TokenStore.build(_articles(args, part, report), tokenizer, folder)
         except ValueError as error:
             hint = "; give --validation, or a larger --held-out" if part == "validation" and report.kept else ""
             raise ValueError(f"{part} articles: {error}{hint}") from None

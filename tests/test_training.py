@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from llm_core import load_model, load_tokenizer
+from llm_core import load_model, load_tokenizer, train
 from llm_core.architectures import Decoder
 from llm_core.config import ModelConfig
 from llm_core.data import IGNORE, PackedBatches, TokenStore, read_articles
@@ -278,6 +278,29 @@ def test_held_out_articles_can_be_files_of_their_own(tmp_path):
     assert run_here(tmp_path / "run", data=tmp_path / "a.jsonl", validation=tmp_path / "b.jsonl", steps=1) == 0
     sizes = [len(TokenStore(tmp_path / "run" / "tokens" / part).bounds) for part in ("train", "validation")]
     assert sizes == [30, len(rows) - 30]
+
+
+def test_a_link_to_tokens_of_another_run_is_replaced_and_they_are_left_alone(tmp_path, store):
+    link = tmp_path / "run" / "tokens" / "train"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(store.folder)
+    before = {path.name: path.read_bytes() for path in store.folder.iterdir()}
+    assert run_here(tmp_path / "run", steps=1) == 0
+    assert {path.name: path.read_bytes() for path in store.folder.iterdir()} == before
+    assert not link.is_symlink()
+    assert 0 < len(TokenStore(link)) < len(store)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "steps", "expected"),
+    [("decoder", 300, True), ("encoder", 300, True), ("decoder", 299, False), ("encoder-decoder-cross", 300, False)],
+)
+def test_compiles_unasked_where_it_pays(architecture, steps, expected, monkeypatch):
+    monkeypatch.setattr(train, "can_compile", lambda: True)
+    words = ["--model", architecture, "--steps", str(steps), "--data", "a.jsonl", "--out", "run"]
+    assert train.train_config(train.parse_arguments(words)).compile is expected
+    assert train.train_config(train.parse_arguments([*words, "--no-compile"])).compile is False
+    assert train.train_config(train.parse_arguments([*words, "--compile"])).compile is True
 
 
 def test_plot_draws_both_losses(tmp_path):

@@ -1,0 +1,239 @@
+"""Text -> payload and text -> written tokens, with the shipped tokenizer, the shipped model and tiny ones."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.examples import EXAMPLES, example_file
+from explorer.payload import unpack
+from explorer.runner import MAX_CHARACTERS, MAX_NEW_TOKENS, PayloadCache, Runner
+from llm_core import Decoder, Encoder, ModelConfig, generate, record, save_model
+from llm_core.warping import warp_logits
+
+from .common import ENCODER, randomised
+
+TINY = ModelConfig(vocab_size=8192, block_size=19, n_layer=3, n_head=2, n_embd=12)
+SETTINGS = {"temperature": 0.9, "top_k": 50, "top_p": 0.9, "seed": 11}
+TEXT = "How to wash a red cup"
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory) -> Runner:
+    """A tiny decoder with our vocabulary."""
+    folder = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(1)
+    save_model(randomised(Decoder(TINY)), folder)
+    return Runner(str(folder))
+
+
+def shown(runner: Runner, text: str) -> tuple[dict, dict]:
+    return unpack(runner.payloads.get(runner.run(text)))
+
+
+# the cache
+
+
+def test_the_cache_drops_what_was_used_least_recently():
+    cache = PayloadCache(limit=10)
+    for key in "abc":
+        cache.put(key, key.encode() * 3)
+    assert cache.get("a") == b"aaa"  # used just now: b is the oldest
+    cache.put("d", b"dddd")
+    assert [cache.get(key) for key in "abcd"] == [b"aaa", None, b"ccc", b"dddd"]
+
+
+def test_the_cache_is_bounded_in_bytes_and_keeps_the_newest_whatever_its_size():
+    cache = PayloadCache(limit=10)
+    for i in range(50):
+        cache.put(str(i), bytes(4))
+        assert sum(len(cache.get(str(j)) or b"") for j in range(i + 1)) <= 10
+    cache.put("large", bytes(99))
+    assert cache.get("large") == bytes(99)
+    assert [cache.get(str(i)) for i in range(50)] == [None] * 50
+
+
+def test_putting_a_key_again_replaces_it():
+    cache = PayloadCache(limit=10)
+    cache.put("a", b"old")
+    cache.put("a", b"newer")
+    assert cache.get("a") == b"newer"
+
+
+def test_a_text_is_run_once_and_its_payload_kept(runner, monkeypatch):
+    key = runner.run("run me once")
+    monkeypatch.setattr(runner, "payload", lambda text: pytest.fail("run again"))
+    assert runner.run("run me once") == key
+    assert runner.payloads.get(key)[:4] == b"HSP1"
+
+
+# what is shown
+
+
+def test_tokens_and_attention_are_those_of_the_text_behind_the_start_token(runner):
+    header, arrays = shown(runner, TEXT)
+    ids = [runner.tokenizer.start, *runner.tokenizer.encode(TEXT)]
+    with torch.inference_mode(), record(runner.model) as trace:
+        runner.model(torch.tensor([ids]))
+    assert [token["id"] for token in header["tokens"]] == ids
+    assert [token["special"] for token in header["tokens"]] == [True] + [False] * (len(ids) - 1)
+    assert "".join(token["text"] for token in header["tokens"][1:]) == TEXT
+    for layer in range(TINY.n_layer):
+        assert np.abs(arrays["pattern"][layer] - trace.attention(layer)[0].numpy()).max() <= 1e-5
+
+
+def test_a_long_text_is_cut_to_the_window_and_counted(runner):
+    header, arrays = shown(runner, "red cup and " * 20)
+    assert len(header["tokens"]) == TINY.block_size == arrays["pattern"].shape[-1]
+    assert header["total"] == len(runner.encode("red cup and " * 20)) > TINY.block_size
+    assert header["was_cut"] is False
+
+
+def test_a_text_of_any_length_is_read_up_to_a_bound(runner):
+    header, _ = shown(runner, "x " * MAX_CHARACTERS)
+    assert (len(header["text"]), header["was_cut"]) == (MAX_CHARACTERS, True)
+    assert header["total"] == 1 + len(runner.tokenizer.encode(("x " * MAX_CHARACTERS)[:MAX_CHARACTERS]))
+
+
+def test_half_a_surrogate_pair_is_shown_as_the_replacement_character(runner):
+    assert shown(runner, "a\ud83db")[0]["tokens"] == shown(runner, "a\ufffdb")[0]["tokens"]
+    whole = shown(runner, "a\ud83d\ude42b")[0]
+    assert whole["tokens"] == shown(runner, "a🙂b")[0]["tokens"]
+
+
+def test_parts_of_a_character_are_marked_and_written_as_bytes(runner):
+    tokens = runner.describe(runner.encode("日"))[1:]
+    assert all(token["partial"] for token in tokens) and len(tokens) > 1
+    assert "".join(token["text"] for token in tokens) == "".join(f"\\x{byte:02X}" for byte in "日".encode())
+    assert not any(token["partial"] for token in runner.describe(runner.encode("day")))
+
+
+def test_an_empty_text_is_the_start_token_alone(runner):
+    header, arrays = shown(runner, "")
+    assert [token["id"] for token in header["tokens"]] == [runner.tokenizer.start]
+    assert arrays["pattern"].shape == (TINY.n_layer, TINY.n_head, 1, 1)
+
+
+def test_the_shipped_examples_are_what_the_shipped_model_computes():
+    """Else: python -m explorer.examples."""
+    shipped = Runner()
+    for index, text in enumerate(EXAMPLES.values()):
+        (header, arrays), (now, fresh) = (unpack(p) for p in (example_file(index).read_bytes(), shipped.payload(text)))
+        assert (header["text"], header["tokens"], header["model"]) == (text, now["tokens"], now["model"])
+        assert np.abs(arrays["pattern"] - fresh["pattern"]).max() < 1e-4
+        assert np.abs(arrays["next_probs"] - fresh["next_probs"]).max() < 1e-4
+        assert np.abs(arrays["actual_probs"] - fresh["actual_probs"]).max() < 1e-4
+
+
+# several users
+
+
+def test_runs_at_the_same_time_do_not_mix(runner):
+    """Eight threads, a text each, payloads and written tokens: as if each were alone."""
+    texts = [
+        f"{word} and {word} again" * (i + 1) for i, word in enumerate("cup red dry wash boat fold make paper".split())
+    ]
+    alone = [(runner.payload(text), [step["id"] for step in runner.sample(text, [], 6, **SETTINGS)]) for text in texts]
+    together, start = {}, threading.Barrier(len(texts))
+
+    def work(i: int) -> None:
+        start.wait()
+        for _ in range(4):
+            payload = runner.payload(texts[i])
+            together.setdefault(i, set()).add((payload, *(s["id"] for s in runner.sample(texts[i], [], 6, **SETTINGS))))
+
+    threads = [threading.Thread(target=work, args=[i]) for i in range(len(texts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, (payload, ids) in enumerate(alone):
+        assert together[i] == {(payload, *ids)}
+    assert len({payload for payload, _ in alone}) == len(texts)
+
+
+# writing
+
+
+def new_ids(runner: Runner, text: str, count: int, **settings) -> list[int]:
+    ids = runner.encode(text)
+    return generate(runner.model, [ids], count, stop=runner.tokenizer.end, **settings)[0][len(ids) :]
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, {"temperature": 0}, {"seed": 3}])
+def test_sample_writes_what_generate_writes(runner, settings):
+    steps = list(runner.sample(TEXT, [], 9, **settings))
+    assert [step["id"] for step in steps] == new_ids(runner, TEXT, 9, **settings)
+
+
+@pytest.mark.parametrize("parts", [[1] * 9, [4, 5], [2, 3, 4]])
+def test_sample_goes_on_where_it_was_left(runner, parts):
+    whole = [step for step in runner.sample(TEXT, [], 9, **SETTINGS)]
+    written = []
+    for count in parts:
+        written += runner.sample(TEXT, [step["id"] for step in written], count, **SETTINGS)
+    assert [step["id"] for step in written] == [step["id"] for step in whole]
+    assert [step["u"] for step in written] == [step["u"] for step in whole]
+    assert len({step["u"] for step in whole}) == 9
+
+
+def test_a_step_tells_what_every_warping_left_of_the_likeliest(runner):
+    settings = {name: value for name, value in SETTINGS.items() if name != "seed"}
+    *before, step = runner.sample(TEXT, [], 3, **SETTINGS)
+    with torch.inference_mode():
+        logits = runner.model(torch.tensor([[*runner.encode(TEXT), *(s["id"] for s in before)]]))[0, -1:]
+    warped = warp_logits(logits, **settings).row(0)
+    stages = [warped.before, warped.after_temperature, warped.after_top_k, warped.after_top_p]
+    ids = [candidate["id"] for candidate in step["candidates"]]
+    assert step["id"] in ids and len(ids) == 12
+    assert set(ids) - {step["id"]} <= set(warped.before.topk(12).indices.tolist())
+    for candidate in step["candidates"]:
+        assert candidate["probs"] == pytest.approx([float(stage[candidate["id"]]) for stage in stages], abs=1e-6)
+        assert candidate["text"] == runner.tokenizer.piece(candidate["id"])
+    assert step["left"] == [int((stage > 0).sum()) for stage in stages]
+    assert step["logprob"] == pytest.approx(float(warped.before[step["id"]].log()), abs=1e-4)
+    assert step["rank"] == 1 + int((warped.before > warped.before[step["id"]]).sum())
+
+
+def test_behind_a_long_text_it_goes_on_from_its_end(runner):
+    text = "red cup and " * 20 + "blue"
+    steps = list(runner.sample(text, [], 3, **SETTINGS))
+    assert [step["id"] for step in steps] == new_ids(runner, text, 3, **SETTINGS)
+    assert all(step["slid"] for step in steps)
+
+
+def test_no_more_is_written_than_is_kept(runner):
+    written = [5] * (MAX_NEW_TOKENS - 2)
+    assert len(list(runner.sample(TEXT, written, 50, **SETTINGS))) <= 2
+
+
+# models that this page cannot show
+
+
+def failure_of(folder: Path) -> str:
+    with pytest.raises(ValueError) as caught:
+        Runner(str(folder)).run("a text")
+    assert "\n" not in str(caught.value)
+    return str(caught.value).replace(str(folder), "FOLDER")
+
+
+def test_an_encoder_is_refused_in_a_sentence(tmp_path):
+    save_model(Encoder(ENCODER), tmp_path)
+    assert failure_of(tmp_path) == "FOLDER is no decoder: this page shows models that predict the next token"
+
+
+def test_another_vocabulary_is_refused_in_a_sentence(tmp_path):
+    save_model(Decoder(ModelConfig(vocab_size=29, block_size=11, n_layer=3, n_head=4, n_embd=24)), tmp_path)
+    assert failure_of(tmp_path) == "FOLDER has a vocabulary of 29, but our tokenizer 8192"
+
+
+def test_a_name_that_is_no_model_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="no model 'nonsense': give a folder"):
+        Runner("nonsense").run("a text")
+
+
+def test_warming_up_fails_quietly(capfd):
+    Runner("nonsense").warm_up().join()
+    assert capfd.readouterr() == ("", "")
