@@ -9,6 +9,7 @@ Vaswani et al. 2017, "Attention Is All You Need", section 3.2; Radford et al. 20
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -90,10 +91,14 @@ class MultiHeadAttention(nn.Module):
         """
         q = self.q(split_heads(self.q_proj(x), self.n_head))  # (B, H, T, D)
         k, v = self._keys_and_values(x, memory, cache)  # (B, H, S, D)
-        watched = self.scores.is_watched or self.pattern.is_watched
-        attend = self._attend_in_steps if watched else self._attend_fused
+        attend = self._attend_in_steps if self._needs_steps(x) else self._attend_fused
         z = self.z(attend(q, k, v, attention_mask, is_causal))  # (B, H, T, D)
         return self.out(self.resid_dropout(self.out_proj(merge_heads(z))))  # (B, T, C)
+
+    def _needs_steps(self, x: Tensor) -> bool:
+        """True if somebody watches; and for a CPU the compiler makes faster code of the steps than the kernel is."""
+        compiled_for_cpu = torch.compiler.is_compiling() and x.device.type == "cpu"
+        return self.scores.is_watched or self.pattern.is_watched or compiled_for_cpu
 
     def _keys_and_values(self, x: Tensor, memory: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor]:
         if memory is not None and cache is not None and cache.length:
@@ -112,7 +117,8 @@ class MultiHeadAttention(nn.Module):
             attention_mask = causal_mask(q.shape[2], k.shape[2], q.device)
         if attention_mask is not None:
             scores = scores.where(attention_mask, -math.inf)
-        pattern = self.pattern(_softmax(self.scores(scores)))  # (B, H, T, S)
+        pattern = F.softmax(self.scores(scores), dim=-1)  # (B, H, T, S)
+        pattern = self.pattern(pattern.nan_to_num())  # a query that sees nothing attends to nothing
         return self.attn_dropout(pattern) @ v  # (B, H, T, D)
 
     def _attend_fused(self, q: Tensor, k: Tensor, v: Tensor, attention_mask: Tensor | None, is_causal: bool) -> Tensor:
@@ -120,9 +126,3 @@ class MultiHeadAttention(nn.Module):
         return F.scaled_dot_product_attention(
             q, k, v, attn_mask=attention_mask, dropout_p=dropout_p, is_causal=is_causal
         )  # (B, H, T, D)
-
-
-def _softmax(scores: Tensor) -> Tensor:
-    """Over the keys; a query that sees no key attends to nothing, where the formula would give NaN."""
-    sees_nothing = scores.amax(-1, keepdim=True) == -math.inf  # (B, H, T, 1)
-    return F.softmax(scores, dim=-1).where(~sees_nothing, 0.0)

@@ -19,7 +19,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
@@ -171,11 +170,6 @@ def _precision(device: str, bf16: bool):
     return torch.autocast(device.split(":")[0], torch.bfloat16) if bf16 else nullcontext()
 
 
-def _kernel(config: TrainConfig):
-    """On a CPU the compiler makes faster attention out of the plain formula than the fused kernel is."""
-    return sdpa_kernel(SDPBackend.MATH) if config.compile and config.device == "cpu" else nullcontext()
-
-
 class StopSignal:
     """Notes Ctrl-C or a request to terminate, so that the step in progress can end and the run be saved."""
 
@@ -253,7 +247,7 @@ class Trainer:
         torch.manual_seed(mix_seed(config.seed, index))  # dropout depends on the place in the run alone
         batch = self.train_batches.batch(index, config.micro_batch_size)
         self.num_tokens += batch.num_tokens * worker.world_size  # padding differs a little between the processes
-        with _precision(config.device, config.bf16), _kernel(config):
+        with _precision(config.device, config.bf16):
             loss = batch_loss(self.loss, batch.to(config.device)) / self.accumulation
         loss.backward()
         return loss.detach()

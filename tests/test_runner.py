@@ -132,9 +132,7 @@ def test_the_shipped_examples_are_what_the_shipped_model_computes():
 
 def test_runs_at_the_same_time_do_not_mix(runner):
     """Eight threads, a text each, payloads and written tokens: as if each were alone."""
-    texts = [
-        f"{word} and {word} again" * (i + 1) for i, word in enumerate("cup red dry wash boat fold make paper".split())
-    ]
+    texts = [f"the {word} again and {word}" for word in ("cup", "red", "dry", "wash", "boat", "fold", "make", "paper")]
     alone = [(runner.payload(text), [step["id"] for step in runner.sample(text, [], 6, **SETTINGS)]) for text in texts]
     together, start = {}, threading.Barrier(len(texts))
 
@@ -170,7 +168,7 @@ def test_sample_writes_what_generate_writes(runner, settings):
 
 @pytest.mark.parametrize("parts", [[1] * 9, [4, 5], [2, 3, 4]])
 def test_sample_goes_on_where_it_was_left(runner, parts):
-    whole = [step for step in runner.sample(TEXT, [], 9, **SETTINGS)]
+    whole = list(runner.sample(TEXT, [], 9, **SETTINGS))
     written = []
     for count in parts:
         written += runner.sample(TEXT, [step["id"] for step in written], count, **SETTINGS)
