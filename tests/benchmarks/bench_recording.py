@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_recording
 
-One text of 64 tokens, 6 layers, 8 heads, width 256, vocabulary 8,192. The three take turns, so that a busy
-moment of the machine meets them all; printed are medians and their ratios. For the second ratio:
+One text of 64 tokens, 6 layers, 8 heads, width 256, vocabulary 8,192. The two of a pair take turns, so that a
+busy moment of the machine meets both; printed are medians and their ratio. The second pair needs
 pip install "transformer-lens<4" (4.0 removed HookedTransformer)
 """
 
@@ -20,6 +20,7 @@ from llm_core.recording import record
 
 SHAPE = ModelConfig(vocab_size=8192, block_size=256, n_layer=6, n_head=8, n_embd=256)
 T = 64
+Call = Callable[[], object]
 
 
 def transformer_lens_model():
@@ -40,32 +41,22 @@ def transformer_lens_model():
     return HookedTransformer(config).eval()
 
 
-def seconds(call: Callable[[], object]) -> float:
+def seconds(call: Call) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
-def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def interleaved(calls: dict[str, Call], rounds: int) -> dict[str, float]:
     """Median seconds of each call; in every round each is called once, the first round does not count."""
     times = [{name: seconds(call) for name, call in calls.items()} for _ in range(rounds + 1)]
     return {name: median(each[name] for each in times[1:]) for name in calls}
 
 
-def contestants(ids: torch.Tensor) -> dict[str, Callable[[], object]]:
-    model = Decoder(SHAPE).eval()
-
-    def recorded() -> None:
-        with record(model):
-            model(ids)
-
-    calls = {"plain": lambda: model(ids), "recorded": recorded}
-    try:
-        peer = transformer_lens_model()
-    except ImportError:
-        print("only our own forwards are compared; for the other ratio: pip install 'transformer-lens<4'")
-        return calls
-    return {**calls, "run_with_cache": lambda: peer.run_with_cache(ids)}
+def compare(title: str, bar: str, slow: Call, fast: Call, rounds: int) -> None:
+    times = interleaved({"slow": slow, "fast": fast}, rounds)
+    ratio = times["slow"] / times["fast"]
+    print(f"{title:28}{times['slow'] * 1e3:8.2f} ms /{times['fast'] * 1e3:7.2f} ms = {ratio:.2f}   ({bar})")
 
 
 def main() -> None:
@@ -74,13 +65,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    model, ids = Decoder(SHAPE).eval(), torch.randint(SHAPE.vocab_size, (1, T))
+
+    def plain() -> None:
+        model(ids)
+
+    def recorded() -> None:
+        with record(model):
+            model(ids)
+
     with torch.inference_mode():
-        took = interleaved(contestants(torch.randint(SHAPE.vocab_size, (1, T))), args.rounds)
-    for name, each in took.items():
-        print(f"{name:16}{each * 1e3:8.2f} ms")
-    print(f"recorded / plain           {took['recorded'] / took['plain']:.2f}   (at most 1.25)")
-    if "run_with_cache" in took:
-        print(f"run_with_cache / recorded  {took['run_with_cache'] / took['recorded']:.2f}   (at least 1.5)")
+        compare("recorded / plain", "at most 1.25", recorded, plain, args.rounds)
+        try:
+            peer = transformer_lens_model()
+        except ImportError:
+            print("run_with_cache / recorded: pip install 'transformer-lens<4'")
+            return
+        compare("run_with_cache / recorded", "at least 1.5", lambda: peer.run_with_cache(ids), recorded, args.rounds)
 
 
 if __name__ == "__main__":
