@@ -1,9 +1,8 @@
 """The decoder's step for one new token, without most of its modules: the same numbers, sooner.
 
 One token is little work: what takes time is fetching the weights, and Python. So the step reads q, k and v as
-one matrix, reads the widest matrices input by input (rows of 4C or V numbers stream from memory, rows of C do
-not), and passes no hook point. It stands in for the modules only where that makes no difference: see ``can_pack``
-and ``hooks_of``.
+one matrix, cuts every matrix into strips that the threads fetch side by side (``PackedLinear``), and passes no
+hook point. It stands in for the modules only where that makes no difference: see ``can_pack`` and ``hooks_of``.
 """
 
 import math
@@ -23,6 +22,7 @@ PARTS = {
     *(Decoder, Embedding, Block, MultiHeadAttention, MLP, HookPoint),
     *(nn.ModuleList, nn.Embedding, nn.Linear, nn.LayerNorm, nn.Dropout, nn.GELU),
 }
+STRIP = 32  # outputs in one strip of a matrix: measured, half and twice as many are slower
 GRAIN = 32768  # PyTorch shares elementwise work among threads from this many numbers on
 _PACKED: WeakKeyDictionary[Decoder, "PackedDecoder"] = WeakKeyDictionary()
 
@@ -61,7 +61,7 @@ class PackedDecoder:
         self.position_table = decoder.embedding.position_table.weight  # (block_size, C)
         self.blocks = [PackedBlock(block) for block in decoder.blocks]
         self.ln_f = norm_of(decoder.ln_f)
-        self.head_weight = input_major(decoder.lm_head.weight)  # (V, C)
+        self.lm_head = PackedLinear(decoder.lm_head)
 
     def next_logits(self, ids: Tensor, cache: DecoderCache, memory_mask: Tensor | None = None) -> Tensor:
         """The newest token of each row, (B,) -> logits (B, V). The cache, filled before, grows by one place."""
@@ -73,7 +73,7 @@ class PackedDecoder:
             cache.visible = F.pad(cache.visible, (0, 1), value=True)  # (B, S)
         for block, (own, cross) in zip(self.blocks, cache.layers):
             x = block(x, own, cross, cache.visible, memory_mask)
-        return F.linear(torch.layer_norm(x, *self.ln_f), self.head_weight)  # (B, V)
+        return self.lm_head(torch.layer_norm(x, *self.ln_f))  # (B, V)
 
 
 class PackedBlock:
@@ -83,29 +83,48 @@ class PackedBlock:
         attn, mlp = block.attn, block.mlp
         self.H, self.D = attn.n_head, attn.q_proj.out_features // attn.n_head
         self.ln_1, self.ln_2 = norm_of(block.ln_1), norm_of(block.ln_2)
-        self.qkv = joined(attn.q_proj, attn.k_proj, attn.v_proj)  # (3C, C)
-        self.out = weight_and_bias(attn.out_proj)  # (C, C)
-        self.up = (input_major(mlp.up_proj.weight), mlp.up_proj.bias)  # (4C, C)
+        self.qkv = PackedLinear(attn.q_proj, attn.k_proj, attn.v_proj)
+        self.out = PackedLinear(attn.out_proj)
+        self.up, self.down = PackedLinear(mlp.up_proj), PackedLinear(mlp.down_proj)
         self.gelu = mlp.gelu.approximate
-        self.down = weight_and_bias(mlp.down_proj)  # (C, 4C)
         self.crosses = block.cross_attn is not None
         if self.crosses:
             self.ln_cross = norm_of(block.ln_cross)
-            self.cross_q = weight_and_bias(block.cross_attn.q_proj)  # (C, C)
-            self.cross_out = weight_and_bias(block.cross_attn.out_proj)  # (C, C)
+            self.cross_q = PackedLinear(block.cross_attn.q_proj)
+            self.cross_out = PackedLinear(block.cross_attn.out_proj)
 
     def __call__(
         self, x: Tensor, own: KVCache, cross: KVCache | None, visible: Tensor | None, memory_mask: Tensor | None
     ) -> Tensor:
         """(B, C) -> (B, C); masks (B, S)."""
-        qkv = F.linear(torch.layer_norm(x, *self.ln_1), *self.qkv)  # (B, 3C)
+        qkv = self.qkv(torch.layer_norm(x, *self.ln_1))  # (B, 3C)
         q, k, v = qkv.view(-1, 3, self.H, 1, self.D).unbind(1)  # (B, H, 1, D) each
-        x = F.linear(attend(q, *own.append(k, v), visible), *self.out).add_(x)
+        x = self.out(attend(q, *own.append(k, v), visible)).add_(x)
         if self.crosses:
-            q = F.linear(torch.layer_norm(x, *self.ln_cross), *self.cross_q).view(-1, self.H, 1, self.D)
-            x = F.linear(attend(q, *cross.filled(), memory_mask), *self.cross_out).add_(x)
-        up = F.linear(torch.layer_norm(x, *self.ln_2), *self.up)  # (B, 4C)
-        return F.linear(F.gelu(up, approximate=self.gelu), *self.down).add_(x)
+            q = self.cross_q(torch.layer_norm(x, *self.ln_cross)).view(-1, self.H, 1, self.D)
+            x = self.cross_out(attend(q, *cross.filled(), memory_mask)).add_(x)
+        up = self.up(torch.layer_norm(x, *self.ln_2))  # (B, 4C)
+        return self.down(F.gelu(up, approximate=self.gelu)).add_(x)
+
+
+class PackedLinear:
+    """One linear layer, or several with the same input side by side, cut into strips of 32 outputs.
+
+    A product of one row and one matrix runs in one thread; a batch of strips is shared among all of them. The
+    last strip is filled up with zeros.
+    """
+
+    def __init__(self, *layers: nn.Linear):
+        weight = torch.cat([layer.weight for layer in layers])  # (O, I)
+        bias = weight.new_zeros(len(weight)) if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
+        self.O, missing = len(weight), -len(weight) % STRIP
+        self.weight = F.pad(weight, (0, 0, 0, missing)).unflatten(0, (-1, STRIP)).mT.contiguous()  # (O / 32, I, 32)
+        self.bias = F.pad(bias, (0, missing)).view(-1, 1, STRIP)  # (O / 32, 1, 32)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(B, I) -> (B, O)."""
+        strips = torch.baddbmm(self.bias, x.expand(len(self.weight), -1, -1), self.weight)  # (O / 32, B, 32)
+        return strips.transpose(0, 1).flatten(1)[:, : self.O]
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
@@ -122,21 +141,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         scores = scores.masked_fill(~mask[:, None], -math.inf)
     pattern = torch.softmax(scores, dim=-1).unsqueeze(-1)  # (B, H, S, 1)
     return (pattern * v).sum(2).view(B, H * D)
-
-
-def input_major(weight: Tensor) -> Tensor:
-    """The same (out, in) matrix, but what belongs to one input lies together in memory."""
-    return weight.t().contiguous().t()
-
-
-def joined(*layers: nn.Linear) -> tuple[Tensor, Tensor | None]:
-    """Several layers with the same input as one, input-major."""
-    weight = torch.cat([layer.weight.t() for layer in layers], dim=1).t()  # (sum of out, in)
-    return weight, None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
-
-
-def weight_and_bias(layer: nn.Linear) -> tuple[Tensor, Tensor | None]:
-    return layer.weight, layer.bias
 
 
 def norm_of(layer: nn.LayerNorm) -> tuple:
