@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from explorer.examples import EXAMPLES, example_file
+from explorer.pages.explore import write_text
 from explorer.payload import unpack
 from explorer.runner import MAX_CHARACTERS, MAX_NEW_TOKENS, PayloadCache, Runner
 from llm_core import Decoder, Encoder, ModelConfig, generate, record, save_model
@@ -235,3 +236,13 @@ def test_a_name_that_is_no_model_is_refused_in_a_sentence():
 def test_warming_up_fails_quietly(capfd):
     Runner("nonsense").warm_up().join()
     assert capfd.readouterr() == ("", "")
+
+
+# going on with a text
+
+
+def test_behind_its_end_nothing_more_is_written(runner):
+    written = {"text": TEXT, "ids": [5, runner.tokenizer.end], "lines": ["{}"]}
+    (lines, kept), *more = write_text(runner, TEXT, written, 0.8, 0, 1.0, 1, count=3)
+    assert more == [] and kept == written
+    assert "The model has ended this text: press Clear" in lines

@@ -137,6 +137,8 @@ def write_text(
             raise ValueError(f"seed={seed}: must be a whole number from 0 to 9,223,372,036,854,775,807")
         if len(ids) >= MAX_NEW_TOKENS:
             raise ValueError(f"{MAX_NEW_TOKENS} tokens are written: press Clear, or look inside the text")
+        if ids and ids[-1] == runner.tokenizer.end:
+            raise ValueError("The model has ended this text: press Clear to write another, or look inside it")
         for token in runner.sample(text or "", ids, int(count), seed=int(seed), **settings):
             ids, lines = [*ids, token["id"]], [*lines, json.dumps(token)]
             yield "\n".join(lines) + "\n", {"text": text, "ids": ids, "lines": lines}

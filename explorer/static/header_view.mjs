@@ -23,7 +23,9 @@ export function mount(element) {
   document.addEventListener("hs-busy", busy("true"));
   document.addEventListener("hs-idle", busy("false"));
   // Gradio refuses a question (its queue is full, say) with a toast, and then nothing is on its way any more.
-  const refused = () => document.querySelector('[data-testid="toast-body"]') && busy("false")();
+  const TOAST = '[data-testid="toast-body"]';
+  const isToast = (node) => node.matches?.(TOAST) || node.querySelector?.(TOAST);
+  const refused = (changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isToast)) && busy("false")();
   new MutationObserver(refused).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;

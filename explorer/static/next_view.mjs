@@ -3,7 +3,7 @@
 import { make } from "./dom.mjs";
 import { actualNext, nextTokens } from "./payload.mjs";
 import { store } from "./store.mjs";
-import { grouped, label, probability, quoted, visible } from "./text.mjs";
+import { grouped, label, pieceName, probability, quoted, visible } from "./text.mjs";
 
 const SHOWN = 12;
 const SCALES = [0.05, 0.1, 0.25, 0.5, 1];
@@ -23,7 +23,7 @@ export function mount(element) {
     heading.textContent = `What the model expects after ${quoted(label(payload.tokens[query], 24))}`;
     const next = actualNext(payload, query);
     bars.replaceChildren(
-      ...best.map(({ text, p }) => bar(visible(text), p, top, next !== null && text === next.text)),
+      ...best.map(({ text, p }) => bar(pieceName(text), p, top, next !== null && text === next.text)),
     );
     scale.replaceChildren(make("span", { text: "0" }), make("span", { text: "probability" }), make("span", { text: String(top) }));
     tail.textContent = `The other ${grouped(others)} tokens of the vocabulary share ${probability(rest)}.`;

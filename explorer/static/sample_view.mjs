@@ -2,7 +2,7 @@
 
 import { make } from "./dom.mjs";
 import { GONE, isGone } from "./server.mjs";
-import { grouped, label, probability, quoted, visible } from "./text.mjs";
+import { grouped, label, pieceName, probability, quoted, visible } from "./text.mjs";
 
 const STAGES = ["model", "after temperature", "after top-k", "after top-p"];
 
@@ -86,5 +86,5 @@ function candidateRow({ id, text, probs }, chosen, top) {
     fill.style.width = `${(p / top) * 100}%`;
     return p === 0 ? make("td", { className: "hs-gone", text: "removed" }) : make("td", {}, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: probability(p) }));
   });
-  return make("tr", { className: id === chosen ? "hs-marked" : "" }, make("th", { dir: "auto", text: visible(text) }), ...cells);
+  return make("tr", { className: id === chosen ? "hs-marked" : "" }, make("th", { dir: "auto", text: pieceName(text) }), ...cells);
 }

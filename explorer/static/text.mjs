@@ -1,5 +1,7 @@
 // Token text for labels. Pure: no DOM. What it returns goes into textContent or a canvas, never into markup.
 
+const ROLES = { "<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask" };
+
 /** White space, control and format characters made visible, and halves of surrogate pairs; inner and leading spaces stay. */
 export function visible(text) {
   if (text !== "" && text.trim() === "") return [...text].map((c) => ({ "\n": "⏎", "\t": "⇥", " ": "␣" })[c] ?? codePoint(c)).join("");
@@ -12,10 +14,15 @@ function codePoint(character) {
 
 /** A short label: special tokens by their role, long ones cut. */
 export function label(token, limit = 14) {
-  if (token.special) return { "<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask" }[token.text] ?? token.text;
+  if (token.special) return ROLES[token.text] ?? token.text;
   const shown = visible(token.text).trim() || "␣";
   const letters = [...shown];
   return letters.length > limit ? letters.slice(0, limit - 1).join("") + "…" : shown;
+}
+
+/** A token of the vocabulary: special ones by their role (ordinary text never becomes a token of that name). */
+export function pieceName(text) {
+  return ROLES[text] ? `⟨${ROLES[text]}⟩` : visible(text);
 }
 
 /** A probability with three decimals; small ones in words that stay true. */

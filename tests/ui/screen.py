@@ -161,6 +161,13 @@ class Screen:
     def is_busy(self) -> bool:
         return self.page.locator(".hs-busy").is_visible()
 
+    def busy_after(self, mutation: str) -> bool:
+        """Whether the bar still moves after a script has changed the page while the model works."""
+        code = f"() => {{ document.dispatchEvent(new CustomEvent('hs-busy')); {mutation} }}"
+        self.page.evaluate(code)
+        self.next_frame()
+        return self.is_busy()
+
     def text_of(self, selector: str) -> str:
         return self.page.locator(selector).first.text_content()
 
@@ -172,14 +179,14 @@ class Screen:
     def has_problem(self) -> bool:
         return self.page.locator(".hs-problem:not([hidden])").count() > 0
 
-    def visible(self, pieces: list[str]) -> list[str]:
-        """How the page writes these token texts."""
-        return self.call("text", "({visible}, pieces) => pieces.map(visible)", pieces)
+    def names(self, pieces: list[str]) -> list[str]:
+        """How the page writes tokens of the vocabulary."""
+        return self.call("text", "({pieceName}, pieces) => pieces.map(pieceName)", pieces)
 
     def labels(self, pieces: list[str]) -> list[str]:
         """How the page writes them on buttons: special tokens by their role."""
         roles = {"<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask"}
-        return [roles.get(piece, shown) for piece, shown in zip(pieces, self.visible(pieces))]
+        return [roles.get(piece, shown) for piece, shown in zip(pieces, self.names(pieces))]
 
 
 def rows_of(table: Locator) -> list[list[str]]:

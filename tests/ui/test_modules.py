@@ -202,6 +202,11 @@ def units(text: str) -> list[int]:
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2").tolist()
 
 
+def test_special_tokens_among_candidates_are_named_by_their_role(js):
+    named = js("text", "({pieceName}, pieces) => pieces.map(pieceName)", ["<|endoftext|>", "<|mask|>", "end", "\n"])
+    assert named == ["⟨end⟩", "⟨mask⟩", "end", "⏎"]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

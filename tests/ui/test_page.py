@@ -60,7 +60,7 @@ def test_next_tokens_are_torchs_distribution(screen: Screen, reference):
     for place in (0, 7, 19, len(ids) - 1):
         screen.choose_token(place)
         best = probabilities[place].topk(SHOWN)
-        assert [name for name, _ in screen.bars()] == screen.visible(reference.pieces(best.indices.tolist()))
+        assert [name for name, _ in screen.bars()] == screen.names(reference.pieces(best.indices.tolist()))
         assert all(same(shown, p) for (_, shown), p in zip(screen.bars(), best.values.tolist()))
         rest = re.fullmatch(r"The other 8,180 tokens of the vocabulary share (\S+)\.", screen.text_of(".hs-rest"))
         assert same(rest[1], 1 - best.values.sum().item())
@@ -340,6 +340,7 @@ def test_a_full_queue_is_one_sentence_over_the_old_picture(screen: Screen, probl
     assert "busy. Please try again" in said.text_content()
     screen.page.wait_for_selector(".hs-busy", state="hidden")
     assert (screen.tokens(), screen.seq()) == (before, seq)
+    assert screen.busy_after("document.body.append(document.createElement('i'))")  # the old toast ends no new question
     screen.page.unroute("**/queue/join*")
     screen.run("one two three")
     assert screen.tokens()[1:] == ["one", " two", " three"]

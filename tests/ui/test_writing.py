@@ -132,7 +132,7 @@ def test_the_candidates_are_the_warped_distribution_after_every_step(screen: Scr
     *rows, left = screen.candidates()
     expected = warped.before.topk(12).indices.tolist()
     expected[-1] = expected[-1] if new[place] in expected else new[place]
-    assert [row[0] for row in rows] == screen.visible(reference.pieces(expected))
+    assert [row[0] for row in rows] == screen.names(reference.pieces(expected))
     for id, (_, *probabilities) in zip(expected, rows):
         for step, text in zip(steps, probabilities):
             assert (step[id] == 0) if text == "removed" else same(text, step[id].item())
