@@ -25,9 +25,13 @@ VERSION = static_version()
 
 
 class View(gr.HTML):
-    """An element on which ``static/<module>`` mounts: ``mount(element, {props, watch, trigger})``."""
+    """An element on which ``static/<module>`` mounts: ``mount(element, {props, watch, trigger})``.
+
+    Gradio gives a component the events that stand quoted in its script, so ``own_events`` are listed there.
+    """
 
     module = ""
+    own_events = ()
 
     def __init__(self, value: str | None = None, **options):
         super().__init__(
@@ -36,6 +40,7 @@ class View(gr.HTML):
             js_on_load=(
                 f"import(new URL('static/{VERSION}/{self.module}', document.baseURI).href)"
                 ".then((m) => m.mount(element.querySelector('.hs-view'), { props, watch, trigger }));"
+                + "".join(f" /* '{event}' */" for event in self.own_events)
             ),
             apply_default_css=False,
             padding=False,
@@ -86,3 +91,10 @@ class SampleStream(View):
     """Tokens as they are written; its value is one JSON object a line, only ever appended to."""
 
     module = "sample_view.mjs"
+
+
+class Lessons(View):
+    """The Learn page; ``ask`` carries a question of its, its value is the answer, as JSON."""
+
+    module = "learn_view.mjs"
+    own_events = ("ask",)

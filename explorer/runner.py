@@ -9,8 +9,9 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
-from functools import cached_property
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from .payload import ModelFacts, trace_payload
 
@@ -39,12 +40,23 @@ class PayloadCache:
                 self._items.popitem(last=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A forward with everything recorded."""
+
+    ids: list[int]  # T of them
+    tokens: list[dict]  # the same, described for the screen
+    total: int  # tokens of the whole text
+    trace: object  # llm_core.Trace
+
+
 class Runner:
     """One model and its tokenizer, ready to run texts."""
 
     def __init__(self, model_name: str = SHIPPED):
         self.model_name = model_name
         self.payloads = PayloadCache()
+        self.recorded = lru_cache(maxsize=8)(self._recorded)
         self._running, self._loading = threading.Lock(), threading.Lock()
 
     def warm_up(self) -> threading.Thread:
@@ -121,6 +133,24 @@ class Runner:
         return trace_payload(
             self.facts, text[:MAX_CHARACTERS], self.describe(shown), self.tokenizer.piece, total, trace, was_cut
         )
+
+    def _recorded(self, text: str, limit: int) -> Recorded:
+        """Everything that the model computes for the first ``limit`` tokens of ``text``."""
+        import torch
+
+        from llm_core import record
+
+        ids = self.encode(text)
+        shown = ids[: min(limit, self.facts.token_limit)]
+        with self.alone(), torch.inference_mode(), record(self.model) as trace:
+            self.model(torch.tensor([shown]))
+        return Recorded(shown, self.describe(shown), len(ids), trace)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The model for oneself: no other thread runs it, so nobody's hooks hear another's forward."""
+        with self._running:
+            yield
 
     def describe(self, ids: list[int]) -> list[dict]:
         """Tokens for the screen: id, text, whether special, and whether only part of a character."""

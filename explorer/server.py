@@ -9,9 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from .components import STATIC, VERSION
+from .components import STATIC, VERSION, Header
 from .examples import FOLDER
-from .pages.explore import explore_page
+from .lessons.ahead import FOLDER as LESSONS_AHEAD
+from .pages.explore import ask_row, explore_page
+from .pages.learn import learn_page
 from .runner import Runner
 
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
@@ -23,7 +25,12 @@ MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"
 def build(runner: Runner) -> gr.Blocks:
     """The app, not yet served."""
     with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
-        explore_page(runner)
+        Header(elem_id="header")
+        prompt, run = ask_row()
+        with gr.Column(elem_id="page-learn"):
+            learn_page(runner)
+        with gr.Column(elem_id="page-explore"):
+            explore_page(runner, prompt, run)
     return demo.queue(max_size=64)
 
 
@@ -39,6 +46,7 @@ def routes(runner: Runner) -> list:
     return [
         Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),
         Mount("/examples", StaticFiles(directory=FOLDER)),
+        Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
         Route("/payload/{key}", payload),
     ]
 
@@ -48,7 +56,7 @@ def launch_options(runner: Runner) -> dict:
     return {
         "app_kwargs": {"routes": routes(runner)},
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
-        "css_paths": [Path(STATIC / "app.css")],
+        "css_paths": [Path(STATIC / "app.css"), Path(STATIC / "learn.css")],
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

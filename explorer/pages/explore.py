@@ -1,4 +1,4 @@
-"""The first page: a text, its tokens, attention in every head, the next token, and live sampling."""
+"""The Explore page: a text, its tokens, attention in every head, the next token, and live sampling."""
 
 import json
 import time
@@ -7,7 +7,7 @@ from functools import partial
 
 import gradio as gr
 
-from ..components import AttentionHead, Header, HeadGrid, NextToken, PayloadLink, SampleStream, TokenStrip
+from ..components import AttentionHead, HeadGrid, NextToken, PayloadLink, SampleStream, TokenStrip
 from ..examples import EXAMPLES
 from ..runner import MAX_NEW_TOKENS, Runner
 
@@ -20,9 +20,8 @@ NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
 PROBLEMS = (ValueError, OSError, ImportError)  # what can be wrong with a model, said in one sentence on the page
 
 
-def explore_page(runner: Runner) -> None:
-    """Lay out the page inside the current Blocks."""
-    Header(elem_id="header")
+def ask_row() -> tuple[gr.Textbox, gr.Button]:
+    """The text that all pages are about, and the button that runs it."""
     with gr.Row(elem_id="ask"):
         prompt = gr.Textbox(
             next(iter(EXAMPLES.values())),
@@ -34,6 +33,11 @@ def explore_page(runner: Runner) -> None:
             elem_id="prompt",
         )
         run = gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
+    return prompt, run
+
+
+def explore_page(runner: Runner, prompt: gr.Textbox, run: gr.Button) -> None:
+    """Lay out the page inside the current Blocks."""
     with gr.Row(elem_id="examples"):
         chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
     first = partial(open_example, runner, 0)  # as a function it is asked again by every new page

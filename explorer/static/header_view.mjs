@@ -1,10 +1,14 @@
 // Name, theme switch, keys, and the thin bar that moves while the model works.
 
 import { make } from "./dom.mjs";
+import { PAGES, onPage, page, showPage } from "./pages.mjs";
 
 const KEYS = [
   ["Tab", "go from view to view"],
-  ["← → ↑ ↓", "in the grid: choose head and layer; in the matrix: move from cell to cell"],
+  ["← →", "in a lesson: the step before, the next one"],
+  ["← → ↑ ↓", "in the grid: choose head and layer; in a matrix or tensor: move from cell to cell"],
+  ["R", "in a lesson: play the movement again"],
+  ["L", "in a lesson: large type for a lecture, and back"],
   ["Enter", "in the text: run; in a view: lock what is shown, again to let go"],
   ["H", "show or hide this list"],
 ];
@@ -15,6 +19,7 @@ export function mount(element) {
   const help = make("button", { className: "hs-icon", type: "button", text: "?", title: "Keys (H)", "aria-label": "Show the keys", onclick: () => keys.showModal() });
   element.append(
     make("div", { className: "hs-brand" }, make("strong", { text: "Headscope" }), make("span", { text: "see inside a real Transformer" })),
+    pageLinks(),
     make("div", { className: "hs-header-buttons" }, theme, help),
     make("div", { className: "hs-busy", role: "progressbar", "aria-label": "The model is working" }),
     keys,
@@ -33,6 +38,18 @@ export function mount(element) {
     else keys.showModal();
   });
   element.dataset.ready = "true";
+}
+
+function pageLinks() {
+  const links = Object.entries(PAGES).map(([name, text]) => make("a", { href: `?view=${name}`, text, "data-page": name, onclick: (event) => {
+    if (event.ctrlKey || event.metaKey) return; // in a tab of its own
+    event.preventDefault();
+    showPage(name);
+  } }));
+  const mark = () => links.forEach((link) => (link.dataset.page === page() ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
+  onPage(mark);
+  mark();
+  return make("nav", { className: "hs-pages", "aria-label": "Pages" }, ...links);
 }
 
 function isTyping(target) {

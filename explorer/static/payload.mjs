@@ -1,7 +1,7 @@
 // The binary payload of payload.py, decoded: header (JSON) and typed arrays. Pure: no DOM.
 
 const MAGIC = 0x31505348; // "HSP1", little-endian
-const KINDS = { unit16: Uint16Array, uint16: Uint16Array, uint32: Uint32Array, float32: Float32Array };
+const KINDS = { unit16: Uint16Array, uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array, float32: Float32Array };
 
 export function parsePayload(buffer) {
   const view = new DataView(buffer);

@@ -13,6 +13,7 @@ class Store {
     this.pending = false;
     new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     addEventListener("resize", () => this.changed());
+    document.addEventListener("hs-page", () => this.changed());
   }
 
   /** Call `draw(payload, focus)` now and whenever something changes, while `element` is on the page. */
@@ -53,6 +54,7 @@ class Store {
   }
 
   drawView({ element, draw }) {
+    if (!element.offsetParent) return; // on a page that is not shown: drawn when it is
     draw(this.payload, this.focus.now);
     element.dataset.seq = this.seq;
     element.dataset.ready = "true";

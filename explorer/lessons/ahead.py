@@ -1,0 +1,29 @@
+"""The lessons as they are for the first example, computed ahead, so that they are there before torch is.
+
+python -m explorer.lessons.ahead        computes them anew, after another model ships or a lesson changes
+"""
+
+from pathlib import Path
+
+from ..examples import EXAMPLES
+from ..runner import Runner
+from . import LESSONS
+from .teach import payload_of
+
+FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lessons"
+
+
+def lesson_file(id: str) -> Path:
+    return FOLDER / f"{id}.bin"
+
+
+def main() -> None:
+    runner, text = Runner(), next(iter(EXAMPLES.values()))
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for lesson in LESSONS.values():
+        lesson_file(lesson.id).write_bytes(payload_of(runner, lesson, text))
+        print(f"{lesson_file(lesson.id)}: {lesson_file(lesson.id).stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
