@@ -86,7 +86,7 @@ class Store:
 
     def panel(self, panel: Panel) -> dict:
         _check(panel)
-        plain = ("name", "title", "where", "color", "limit", "width", "decimals", "note")
+        plain = ("name", "title", "where", "color", "limit", "width", "decimals", "cell", "note")
         lists = ("letters", "rows", "columns", "blocks", "marks")
         tape = panel.tape
         return {

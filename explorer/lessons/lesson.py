@@ -78,6 +78,7 @@ class Panel:
     hidden: object | None = None  # the same shape, True = hatched
     marks: Sequence[Sequence[int]] = ()  # indices of outlined cells
     decimals: int = 2
+    cell: int | None = None  # the largest side of a cell in px; None makes them as large as fits
     tape: Tape | None = None
     formula: Formula | None = None
     note: Text = ""  # one sentence under it
@@ -190,11 +191,23 @@ class Scene:
 
     @property
     def labels(self) -> list[str]:
-        """The tokens as they are written beside rows and columns."""
-        return [token["text"] for token in self.recorded.tokens]
+        """The tokens as they are written beside rows and columns, and in sentences."""
+        return [readable(token) for token in self.recorded.tokens]
 
 
 LIMIT = 16  # tokens that a lesson shows
+ROLES = {"<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask"}
+SEEN = {"\n": "⏎", "\t": "⇥", "`": "ˋ"}  # a backtick would make a name of what follows it
+LONGEST_LABEL = 14
+
+
+def readable(token: dict) -> str:
+    """A short label: special tokens by their role, white space and control characters made visible."""
+    if token["special"]:
+        return ROLES[token["text"]]
+    text = token["text"].strip(" ") or "␣"
+    shown = "".join(SEEN.get(c) or (c if c.isprintable() else f"U+{ord(c):04X}") for c in text)
+    return shown if len(shown) <= LONGEST_LABEL else shown[: LONGEST_LABEL - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import ast
 
 from .lesson import Control, Lesson, Message, Option, Panel, Question, Scene, Step, Tape
+from .questions import distinct
 from .source import code_from, code_of
 
 MOST_CELLS, MOST_OPERATIONS = 64, 6
@@ -409,15 +410,6 @@ def in_plain_words(message: str, x) -> str:
     """What a message of torch means, for somebody who meets it for the first time."""
     found = next((words for part, words in PLAIN.items() if part in message), "torch cannot do this step.")
     return found if x is None else found.format(size=x.numel(), dimensions=x.dim())
-
-
-def distinct(*options: Option) -> list[Option]:
-    """Without wrong options that happen to read like another one, as small numbers do."""
-    kept = []
-    for option in options:
-        if all(option.text != other.text for other in kept):
-            kept.append(option)
-    return kept
 
 
 def controls(_runner) -> list[Control]:

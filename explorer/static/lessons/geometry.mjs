@@ -20,7 +20,7 @@ export function measure(panel, shape, width, most = 46) {
   const cw = Math.min(most, (width - left - (perLine - 1) * GAP - 2) / (perLine * columns));
   const ch = cw >= 14 ? Math.min(cw, Math.max(18, TALLEST / (lines * rows))) : Math.min(16, Math.max(4, TALLEST / (lines * rows)));
   const blockLabel = panel.blocks.length || blocks > 1 ? 16 : 0;
-  const numbered = cw >= 16;
+  const numbered = cw >= 20 ? 1 : cw >= 10 ? 5 : 0; // every which column has its number
   const top = panel.columns.length && cw >= 11 ? labelRoom(panel.columns) : numbered ? 16 : 0;
   const block = { width: columns * cw, height: rows * ch };
   const line = block.height + blockLabel + GAP;

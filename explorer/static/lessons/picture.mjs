@@ -12,6 +12,7 @@ import { withNouns } from "./nouns.mjs";
 import { scaleOf, shapeOf, sentenceOf } from "./words.mjs";
 
 const NOTHING = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
+const LARGEST = 46; // px, the side of a cell
 const LEAST_CAPTION = 260; // px
 const TEXT_WHILE_MOVING = 400; // cells: with more of them numbers come when they rest
 
@@ -56,7 +57,8 @@ export class Picture {
       onclick: (event) => this.lock(entry, this.under(entry, event)),
       onkeydown: (event) => this.key(entry, event),
     });
-    entry.scale = make("span", { className: "hs-scale-words" });
+    entry.limit = limitOf(panel, entry.data);
+    entry.scale = make("span", { className: "hs-scale-words" }, ...scaleOf(panel, entry.limit, isDark()));
     const head = make("figcaption", {}, make("code", { className: "hs-name", text: panel.name, "data-name": panel.name }), shapeOf(panel, shape), make("span", { className: "hs-panel-title", text: panel.title }), entry.scale);
     const note = make("p", { className: "hs-hint hs-panel-note" }, ...withNouns(panel.note));
     note.hidden = !panel.note;
@@ -69,11 +71,11 @@ export class Picture {
     const width = this.flow.clientWidth;
     if (!width || !this.payload) return;
     this.width = width;
-    const most = document.body.dataset.lecture === "true" ? 72 : 46;
+    const large = document.body.dataset.lecture === "true" ? 1.5 : 1;
     for (const entry of this.panels) {
       const { panel, shape, slot } = entry;
       entry.tape = panel.tape && read(this.payload, panel.tape.storage);
-      entry.geometry = measure({ ...panel, tapeSize: entry.tape?.data.length }, shape, width, most);
+      entry.geometry = measure({ ...panel, tapeSize: entry.tape?.data.length }, shape, width, (panel.cell ?? LARGEST) * large);
       slot.style.width = `${entry.geometry.width}px`;
       slot.style.height = `${entry.geometry.height}px`;
       slot.parentElement.style.maxWidth = `${Math.max(entry.geometry.width, LEAST_CAPTION)}px`; // words wrap under the cells
@@ -85,7 +87,6 @@ export class Picture {
     }
     const before = animate ? this.cells : NOTHING;
     this.cells = collect(this.payload, this.panels, isDark());
-    for (const { panel, scale, limit } of this.panels) scale.replaceChildren(...scaleOf(panel, limit, isDark()));
     this.size = [ground.width, Math.max(ground.height, before === NOTHING ? 0 : (this.size?.[1] ?? 0))];
     this.move(before);
   }
@@ -158,7 +159,7 @@ export class Picture {
   key(entry, event) {
     const { rows, columns } = entry.geometry;
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-    if (step === undefined && event.key !== "Escape") return;
+    if (step === undefined && !(event.key === "Escape" && this.locked)) return;
     event.preventDefault();
     event.stopPropagation(); // arrows inside a tensor go from cell to cell, not from step to step
     this.pointed = null;
@@ -178,6 +179,7 @@ export class Picture {
   }
 
   redraw() {
+    for (const { panel, scale, limit } of this.panels) scale.replaceChildren(...scaleOf(panel, limit, isDark()));
     if (this.payload) this.place(false);
   }
 }
@@ -198,7 +200,6 @@ function collect(payload, panels, dark) {
     const { panel, data, geometry } = entry;
     const origin = panel.origin && read(payload, panel.origin).data;
     const hidden = panel.hidden && read(payload, panel.hidden).data;
-    entry.limit = limitOf(panel, data);
     const color = colorer(panel, data, origin, entry.limit, dark);
     const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34);
     for (let i = 0; i < data.length; i++) {
@@ -287,7 +288,7 @@ function drawLabels(context, { panel, geometry, x, y, shape }) {
     if (b >= perLine) continue;
     for (let c = 0; c < columns; c++) {
       if (panel.columns.length && cw >= 11) upwards(context, panel.columns[c] ?? "", bx + (c + 0.5) * cw, y + top - 4);
-      else if (numbered) {
+      else if (numbered && c % numbered === 0) {
         context.textAlign = "center";
         context.fillText(String(c), bx + (c + 0.5) * cw, y + top - 8);
       }
