@@ -387,3 +387,8 @@ def test_another_model_has_its_own_sizes(two_heads):
         ValueError, match="Heads: n_head=8 does not divide the width C=12; 1, 2, 3, 4, 6 and 12 would do"
     ):
         steps(two_heads, heads=8)
+
+
+@pytest.mark.parametrize(("text", "title"), [(TEXT, "the text"), ("word " * 99, "the first 16 tokens")])
+def test_the_bars_say_what_was_read(runner, text, title):
+    assert only(steps(runner, text)[WORDS], Bars).title == f"What comes after {title}"

@@ -26,7 +26,8 @@ from .lesson import (
     Step,
     Tape,
 )
-from .reshape import distinct, refusal
+from .questions import distinct
+from .reshape import refusal
 from .settings import layer_control
 from .source import Code, code_from, code_of
 
@@ -93,9 +94,8 @@ class Split:
         from llm_core.attention import split_heads
 
         where = f"blocks.{self.layer}.attn.q[{{0}}, {{1}}, {{2}}, {{3}}]" if self.own else ""
-        formula = Formula(kind="copy", a=Operand(name="x", values=self.pieces, letters="BTHD"))
         origin = split_heads(self.origin, self.n_head)
-        return self.panel("q", self.q, origin, "BHTD", rows=self.labels, where=where, formula=formula, **more)
+        return self.panel("q", self.q, origin, "BHTD", rows=self.labels, where=where, **more)
 
     def scrambled(self, **more) -> Panel:
         return self.panel("wrong", self.wrong, wrong_split(self.origin, self.n_head), "BHTD", rows=self.labels, **more)
@@ -483,13 +483,14 @@ def attention_panel(name: str, title: str, split: Split, run: Run, suffix: str) 
 
 
 def other_words(scene: Scene, mistaken: Run) -> Step:
-    runner, last = scene.runner, scene.labels[-1]
-    right = run_of(runner, scene.recorded.trace)
+    runner, recorded, T = scene.runner, scene.recorded, len(scene.recorded.ids)
+    right = run_of(runner, recorded.trace)
+    read = f"the first {T} tokens" if recorded.total > T else "the text"
     losses = loss_with(runner), loss_with(runner, "wrong-split")
     bars = next_token_bars(
         runner,
         {"right split": right.next, "wrong split": mistaken.next},
-        title=f"What comes after “{last.strip() or last}”",
+        title=f"What comes after {read}",
     )
     return Step(
         title="Wrong heads predict other words",
@@ -666,7 +667,6 @@ def tokens_in_front(merge: Merge) -> Step:
         where=f"blocks.{merge.layer}.attn.z[{{0}}, {{2}}, {{1}}, {{3}}]",
         rows=[f"head {h}" for h in range(H)],
         blocks=merge.labels,
-        formula=Formula(kind="copy", a=Operand(name="z", values=merge.z, letters="BHTD")),
         note="Same memory as `z`: no number was moved.",
     )
     return Step(
@@ -749,7 +749,7 @@ def merged_wrongly(scene: Scene, merge: Merge) -> Step:
     return Step(
         title="The transpose forgotten",
         text=text,
-        show=[merge.rows(title="right"), wrong, loss_facts(runner, losses, "merge")],
+        show=[loss_facts(runner, losses, "merge"), merge.rows(title="right"), wrong],
         code=right_and_wrong("wrong-merge"),
         question=last_piece_question(merge) if merge.mixes else None,
     )
@@ -779,8 +779,8 @@ def last_piece_question(merge: Merge) -> Question:
 
 
 def ask(prompt: str, *options: Option, before: Sequence[Panel] | None = None) -> Question | None:
-    """A question, unless its wrong answers all read like the right one, which is the first to be kept."""
-    kept = distinct(*sorted(options, key=lambda option: not option.right))
+    """A question, unless its wrong answers all read like the right one."""
+    kept = distinct(*options)
     return Question(prompt=prompt, options=kept, before=before) if len(kept) > 1 else None
 
 
