@@ -21,8 +21,9 @@ export function explain(payload, panel, flat) {
     decimals: panel.decimals === 0 ? 0 : 4,
   };
   if (panel.tape) Object.assign(told, { place: placeOf(panel.tape, index) }, { lines: [strideLine(panel.tape, index)] });
-  if (panel.formula) Object.assign(told, KINDS[panel.formula.kind](payload, panel, index, told));
-  return told;
+  if (!panel.formula) return told;
+  const { lines, ...more } = KINDS[panel.formula.kind](payload, panel, index, told);
+  return Object.assign(told, more, { lines: [...told.lines, ...lines] });
 }
 
 export function number(value, decimals = 4) {
@@ -89,9 +90,10 @@ const KINDS = {
     const powers = scores.map((score) => Math.exp(score - most));
     const sum = powers.reduce((x, y) => x + y, 0);
     const own = one.at({});
+    const line = a.letters.endsWith(over) ? "row" : "column";
     return {
       lines: [
-        `largest of the row: ${number(most)}; sum of all e^(score - largest): ${number(sum)}`,
+        `largest of the ${line}: ${number(most)}; sum of all e^(score - largest): ${number(sum)}`,
         `e^(${number(own)} - ${number(most)}) / ${number(sum)} = ${number(Math.exp(own - most))} / ${number(sum)} = ${number(Math.exp(own - most) / sum)}`,
       ],
       terms: { head: ["score", "", "minus largest", "e^…", "share"], rows: scores.map((score, k) => [one.name({ [over]: k }), number(score), number(score - most), number(powers[k]), number(powers[k] / sum)]) },

@@ -18,7 +18,7 @@ export function measure(panel, shape, width, most = 46) {
   const perLine = blocksPerLine(across, columns, width - left);
   const lines = Math.ceil(across / perLine) * (blocks / across);
   const cw = Math.min(most, (width - left - (perLine - 1) * GAP - 2) / (perLine * columns));
-  const ch = cw >= 14 ? Math.min(cw, Math.max(18, TALLEST / (lines * rows))) : Math.min(16, Math.max(4, TALLEST / (lines * rows)));
+  const ch = Math.min(most, cw >= 14 ? Math.min(cw, Math.max(18, TALLEST / (lines * rows))) : Math.min(16, Math.max(4, TALLEST / (lines * rows))));
   const blockLabel = panel.blocks.length || blocks > 1 ? 16 : 0;
   const numbered = cw >= 20 ? 1 : cw >= 10 ? 5 : 0; // every which column has its number
   const top = panel.columns.length && cw >= 11 ? labelRoom(panel.columns) : numbered ? 16 : 0;
