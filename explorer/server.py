@@ -26,11 +26,11 @@ def build(runner: Runner) -> gr.Blocks:
     """The app, not yet served."""
     with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         Header(elem_id="header")
-        prompt, run = ask_row()
+        prompt, link = ask_row(runner)
         with gr.Column(elem_id="page-learn"):
             learn_page(runner)
         with gr.Column(elem_id="page-explore"):
-            explore_page(runner, prompt, run)
+            explore_page(runner, prompt, link)
     return demo.queue(max_size=64)
 
 

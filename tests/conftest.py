@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter) -> None:
     """A block that fails, in its set-up or in its call, gives its points away."""
     reports = [r for outcome in ("passed", "failed", "error") for r in terminalreporter.getreports(outcome)]
-    points = {r.nodeid: dict(r.user_properties).get("points", 0) for r in reports}
+    points = {r.nodeid: dict(getattr(r, "user_properties", ())).get("points", 0) for r in reports}
     lost = sum(points[nodeid] for nodeid in {r.nodeid for r in reports if r.failed})
     if possible := sum(points.values()):
         terminalreporter.write_line(f"Homework: {possible - lost} of {possible} points")

@@ -103,9 +103,8 @@ class Head:
     def scores(self) -> Panel:
         return self.pairs(
             "scores",
-            self.of_head("scores").where(~self.future, self.products / self.D**0.5),
+            self.products / self.D**0.5,
             "scaled",
-            where=self.name("attn.scores", str(self.head), "{0}", "{1}"),
             formula=Formula(
                 kind="quotient",
                 a=Operand(name="q @ kᵀ", values=self.products, letters="TS"),

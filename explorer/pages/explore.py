@@ -20,8 +20,8 @@ NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
 PROBLEMS = (ValueError, OSError, ImportError)  # what can be wrong with a model, said in one sentence on the page
 
 
-def ask_row() -> tuple[gr.Textbox, gr.Button]:
-    """The text that all pages are about, and the button that runs it."""
+def ask_row(runner: Runner) -> tuple[gr.Textbox, PayloadLink]:
+    """The text that all pages are about, and what running it gives."""
     with gr.Row(elem_id="ask"):
         prompt = gr.Textbox(
             next(iter(EXAMPLES.values())),
@@ -33,15 +33,19 @@ def ask_row() -> tuple[gr.Textbox, gr.Button]:
             elem_id="prompt",
         )
         run = gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
-    return prompt, run
+    first = partial(open_example, runner, 0)  # as a function it is asked again by every new page
+    link = PayloadLink(first() if runner.is_shipped else first, elem_id="problem")
+    gr.on(
+        [prompt.submit, run.click], partial(run_text, runner), prompt, link, js=BUSY, api_name="run",
+        trigger_mode="always_last", **QUIET, **MODEL_WORK,
+    ).then(**IDLE)  # fmt: skip
+    return prompt, link
 
 
-def explore_page(runner: Runner, prompt: gr.Textbox, run: gr.Button) -> None:
+def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
     """Lay out the page inside the current Blocks."""
     with gr.Row(elem_id="examples"):
         chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
-    first = partial(open_example, runner, 0)  # as a function it is asked again by every new page
-    link = PayloadLink(first() if runner.is_shipped else first, elem_id="problem")
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
         HeadGrid(elem_id="heads")
@@ -49,11 +53,6 @@ def explore_page(runner: Runner, prompt: gr.Textbox, run: gr.Button) -> None:
         NextToken(elem_id="next")
     written, stream, use = _sampling_panel(prompt, runner)
 
-    asked = gr.on(
-        [prompt.submit, run.click], partial(run_text, runner), prompt, link, js=BUSY, api_name="run",
-        trigger_mode="always_last", **QUIET, **MODEL_WORK,
-    )  # fmt: skip
-    asked.then(**IDLE)
     for index, (chip, text) in enumerate(zip(chips, EXAMPLES.values())):
         chip.click(lambda text=text: text, None, prompt, js=BUSY, api_visibility="private", **QUIET)
         chip.click(partial(open_example, runner, index), None, link, api_visibility="private", **QUIET).then(**IDLE)

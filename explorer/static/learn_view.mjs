@@ -10,7 +10,7 @@ import { Picture } from "./lessons/picture.mjs";
 import { addressOf, inside, placeIn } from "./lessons/place.mjs";
 import * as progress from "./lessons/progress.mjs";
 import { questionCard } from "./lessons/question.mjs";
-import { readout } from "./lessons/readout.mjs";
+import { readout, working } from "./lessons/readout.mjs";
 import { LessonSource } from "./lessons/source.mjs";
 import { tablesOf } from "./lessons/tables.mjs";
 import { onPage, page } from "./pages.mjs";
@@ -32,7 +32,7 @@ class Learn {
     this.build();
     lightOnHover(element);
     document.addEventListener("keydown", (event) => this.key(event));
-    onPage(() => this.opened());
+    onPage((name) => name === "learn" && this.opened());
     store.subscribe(element, () => this.textMayHaveChanged());
     new MutationObserver(() => this.picture.redraw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     if (page() === "learn") this.opened();
@@ -53,7 +53,8 @@ class Learn {
     this.readout = make("div", { className: "hs-readout", "aria-live": "polite" });
     this.tables = make("details", { className: "hs-table hs-lesson-tables", ontoggle: () => this.fillTables() }, make("summary", { text: "These tensors as tables" }));
     this.about = make("p", { className: "hs-hint hs-about" });
-    this.side = make("aside", { className: "hs-side" });
+    this.working = make("section", { className: "hs-working", "aria-live": "polite" });
+    this.side = make("div");
     const tools = make("div", { className: "hs-tools" },
       make("button", { type: "button", className: "hs-link", text: "Replay", title: "play this step's movement again", onclick: () => this.replay() }),
       make("button", { type: "button", className: "hs-link", text: "Restart lesson", onclick: () => this.restart() }),
@@ -61,7 +62,7 @@ class Learn {
     const walk = make("div", { className: "hs-walk" }, this.back, this.where, this.next, tools);
     this.element.classList.add("hs-learn");
     this.element.append(this.contents.element,
-      make("section", { className: "hs-lesson" }, this.title, this.text, walk, this.controls, this.problem, stage, this.readout, this.tables, this.about), this.side);
+      make("section", { className: "hs-lesson" }, this.title, this.text, walk, this.controls, this.problem, stage, this.readout, this.tables, this.about), make("aside", { className: "hs-side" }, this.working, this.side));
   }
 
   // what happens
@@ -176,11 +177,11 @@ class Learn {
     this.draw(same);
   }
 
+  /** What was typed stays, to be mended. */
   say(problem) {
     this.problem.hidden = !problem;
     this.problem.textContent = problem ?? "";
     this.element.dataset.error = problem ?? "";
-    if (problem && this.payload) this.drawControls(); // what stands in them is what is shown
   }
 
   // drawing
@@ -247,7 +248,8 @@ class Learn {
   }
 
   told(told, locked) {
-    this.readout.replaceChildren(...readout(told, locked));
+    this.readout.replaceChildren(...readout(told));
+    this.working.replaceChildren(...(locked ? working(told) : []));
     light(this.element, told?.name);
   }
 

@@ -20,8 +20,8 @@ class Screen:
         page.set_default_timeout(PATIENCE)
 
     def open(self) -> "Screen":
-        """Load the page and wait until every view has drawn the example."""
-        self.page.goto(self.url)
+        """Load the Explore page and wait until every view has drawn the example."""
+        self.page.goto(f"{self.url}?view=explore")
         for name in MOUNTED:
             self.page.wait_for_selector(f'[data-view="{name}"][data-ready="true"]', state="attached")
         self.next_frame()

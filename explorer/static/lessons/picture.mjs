@@ -24,6 +24,7 @@ export class Picture {
     this.flow = make("div", { className: "hs-flow" });
     this.canvas = make("canvas", { className: "hs-cells", "aria-hidden": "true" });
     element.classList.add("hs-stage");
+    element.picture = this;
     element.append(this.flow, this.canvas);
     this.panels = [];
     this.cells = NOTHING;
@@ -104,6 +105,7 @@ export class Picture {
       this.element.dataset.animating = String(t < 1);
       if (t < 1) this.frame = requestAnimationFrame(draw);
     };
+    this.element.dataset.animating = String(!still);
     if (still) draw(start);
     else this.frame = requestAnimationFrame(draw);
   }
@@ -170,7 +172,8 @@ export class Picture {
   }
 
   tell() {
-    this.onTell(this.told(), this.locked !== null && this.pointed === null);
+    const { locked, pointed } = this;
+    this.onTell(this.told(), locked !== null && (pointed === null || (pointed.entry === locked.entry && pointed.flat === locked.flat)));
     if (this.element.dataset.animating !== "true" && this.payload) this.draw(NOTHING, null, 1);
   }
 
