@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
 from .browser import FLAGS, chromium_path
+from .modules import Modules, modules_in
 from .reference import Reference
 from .screen import Screen
 from .serving import App, running_app
@@ -69,6 +70,11 @@ def page(profile: BrowserContext, problems: Problems) -> Iterator[Page]:
     yield page
     page.close()
     assert problems.unexpected() == []
+
+
+@pytest.fixture(scope="module")
+def js(profile: BrowserContext) -> Iterator[Modules]:
+    yield from modules_in(profile)
 
 
 @pytest.fixture

@@ -2,50 +2,14 @@
 
 import base64
 import math
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, Error, Page, Route
+from playwright.sync_api import Error
 
 from explorer.payload import pack, unpack
 
-STATIC = Path(__file__).resolve().parents[2] / "explorer" / "static"
-HOST = "http://127.0.0.1/"
 L, H, T, K, V = 3, 2, 5, 4, 29
-
-
-def from_disk(route: Route) -> None:
-    name = route.request.url.removeprefix(HOST)
-    if name:
-        route.fulfill(body=(STATIC / name).read_text(encoding="utf-8"), content_type="text/javascript")
-    else:
-        route.fulfill(body="<!doctype html><meta charset=utf-8><body></body>", content_type="text/html")
-
-
-class Modules:
-    """``js("text", "({visible}, x) => visible(x)", "a")`` calls the function with text.mjs and "a"."""
-
-    def __init__(self, page: Page):
-        self.page = page
-
-    def __call__(self, module: str, function: str, *arguments):
-        call = f"async ([url, given]) => ({function})(await import(url), ...given)"
-        return self.page.evaluate(call, [f"{HOST}{module}.mjs", list(arguments)])
-
-
-@pytest.fixture(scope="module")
-def js(profile: BrowserContext) -> Iterator[Modules]:
-    page, errors = profile.new_page(), []
-    page.set_default_timeout(60_000)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.route(f"{HOST}**", from_disk)
-    page.goto(HOST)
-    page.evaluate("globalThis.buffer = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer")
-    yield Modules(page)
-    page.close()
-    assert errors == []
 
 
 # payload.mjs
