@@ -51,7 +51,7 @@ class Learn {
     const stage = make("div");
     this.picture = new Picture(stage, (told, locked) => this.told(told, locked));
     this.readout = make("div", { className: "hs-readout", "aria-live": "polite" });
-    this.tables = make("details", { className: "hs-table hs-lesson-tables", ontoggle: () => this.fillTables() }, make("summary", { text: "These tensors as tables" }));
+    this.tables = make("details", { className: "hs-lesson-tables", ontoggle: () => this.fillTables() }, make("summary", { text: "These tensors as tables" }));
     this.about = make("p", { className: "hs-hint hs-about" });
     this.working = make("section", { className: "hs-working", "aria-live": "polite" });
     this.side = make("div");
