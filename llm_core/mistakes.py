@@ -120,7 +120,7 @@ MISTAKES = (
         story=(
             "The width is never cut, so there is one pattern (B, 1, T, T) where there should be H. Each token can "
             "look in only one way at a time. No shape behind it changes, because merging one head is as easy as "
-            "merging many; and the scores, sums over C products now, are still divided as the code says."
+            "merging many."
         ),
         links=(
             (
@@ -142,8 +142,8 @@ MISTAKES = (
         edits=((_SCORES, "scores = q @ k.transpose(-2, -1)  # (B, H, T, S)"),),
         story=(
             "A score is a sum of D products, so its spread grows with √D. Without the division the softmax gets "
-            "numbers that are √D times too large, and puts nearly all its weight on one key. There its slope is "
-            "nearly zero, so that little is learned."
+            "numbers that are √D times too large, and puts far too much weight on few keys. The wider the heads, the "
+            "worse: where one key has it all, the slope of the softmax is zero and nothing is learned."
         ),
         links=(
             (
@@ -169,7 +169,7 @@ MISTAKES = (
         story=(
             "The sum runs over the width D of one head, not over the width C of the model. The scores become √H times "
             "too small and the patterns too even: every query looks a little everywhere. A model that is trained "
-            "this way can make up for it with larger weights, which is why nobody notices."
+            "this way can make up for it with larger weights, so its loss shows nothing."
         ),
         links=(
             (
@@ -293,9 +293,9 @@ MISTAKES = (
             ),
         ),
         story=(
-            "The positions are looked up and then forgotten. Attention alone knows no order: “dog bites man” and “man "
-            "bites dog” give the last word the same set of keys and values. The causal mask betrays a little of the "
-            "order, as each token sees one more than the one before, so a decoder still learns something."
+            "The positions are looked up and then forgotten. Attention alone knows no order: in the first block, what "
+            "a token gets from those before it is the same however they are arranged. The causal mask betrays some of "
+            "the order to later blocks, as each token sees one more than the one before it."
         ),
         links=(
             (
