@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from explorer.lessons import exhibit, museum, verdict
+from explorer.lessons import effects, exhibit, museum, verdict
 from explorer.lessons.effects import ARTICLES
 from explorer.lessons.lesson import Bars, Facts, Message, Panel, as_array
 from explorer.lessons.museum import LESSON
@@ -268,7 +268,8 @@ def test_the_losses_are_those_of_decoders_with_the_mistakes(runner, steps):
 
 
 def test_losses_are_computed_once(runner, steps, monkeypatch):
-    monkeypatch.setattr(verdict, "held_out_loss", lambda *_: pytest.fail("computed again"))
+    for module in (verdict, effects):
+        monkeypatch.setattr(module, "held_out_loss", lambda *_: pytest.fail("computed again"))
     assert len(steps_of(runner, "museum", "another text")) == LESSON.num_steps
 
 

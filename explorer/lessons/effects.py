@@ -1,38 +1,47 @@
-"""What a change does to the model: its attention on the learner's text, what it predicts next, and its held-out loss."""
+"""What a mistake does to the model: what it predicts next and its held-out loss, and the lines that differ."""
 
 import json
-from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
 from ..runner import Runner
 from .lesson import Bars
+from .source import Code, code_from, code_of
 
 ARTICLES = Path(__file__).resolve().parents[2] / "assets" / "sample_articles.jsonl"
 HELD_OUT, LONGEST = 8, 96  # articles that no model was trained on, and tokens of each
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """One model on one text."""
+@cache
+def broken_model(runner: Runner, name: str):
+    """A copy of the model that runs a mistake's wrong lines; the weights are the model's own."""
+    from llm_core.mistakes import NAMED, broken
 
-    pattern: object  # (L, H, T, S), a list of layers if their H differ
-    next: object  # (V,) probabilities behind the last token
-    loss: float  # mean over held-out tokens, in nats
+    return broken(runner.model, NAMED[name])
 
 
-def effect_of(runner: Runner, model, ids: list[int]) -> Effect:
-    """Run ``model``, whose hooks are nobody else's, on ids and on the held-out sentences."""
+@cache
+def loss_with(runner: Runner, name: str | None = None) -> float:
+    """Held-out loss of the model, or of its copy with a mistake, in nats per token; it depends on no learner's text."""
     import torch
 
-    from llm_core import record
+    model = broken_model(runner, name) if name else runner.model
+    with runner.alone(), torch.inference_mode():
+        return held_out_loss(runner, model)
 
-    with torch.inference_mode(), record(model, ["blocks.*.attn.pattern", "logits"]) as trace:
-        model(torch.tensor([ids]))
-        pattern = torch.stack([trace.attention(layer)[0] for layer in range(model.config.n_layer)])
-        following = trace["logits"][0, -1].softmax(-1)  # (V,)
-        loss = held_out_loss(runner, model)
-    return Effect(pattern, following, loss)
+
+def right_and_wrong(name: str) -> list[Code]:
+    """The function as it is, and as it ran with the mistake; the lines that differ are marked."""
+    from llm_core.mistakes import MODULES, NAMED, right_lines, wrong_lines, wrong_source
+
+    mistake = NAMED[name]
+    right, wrong = ([text for _, text in lines(mistake)] for lines in (right_lines, wrong_lines))
+    title = f"llm_core/{mistake.module}.py · {mistake.function}, with the mistake"
+    return [
+        code_of(attrgetter(mistake.function)(MODULES[mistake.module]), *right, tone="right"),
+        code_from(wrong_source(mistake), title, *wrong, tone="wrong"),
+    ]
 
 
 def held_out_loss(runner: Runner, model) -> float:

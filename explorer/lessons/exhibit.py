@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..runner import Runner
+from .effects import broken_model, loss_with
 from .lesson import Formula, Operand, Panel, Scene
-from .verdict import SEEDS, broken_model, loss_with, noisy_model, seeded
+from .verdict import SEEDS, noisy_model, seeded
 
 MOST_CHANGED = -1  # what the controls for layer and head are at first
 RECORDED = ["blocks.*.attn.scores", "blocks.*.attn.pattern", "blocks.*.attn.z", "logits"]

@@ -7,11 +7,10 @@ pictures of the split follow the slider; what a mistake does to the model is sho
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from operator import attrgetter
+from functools import lru_cache
 
 from ..runner import Runner
-from .effects import HELD_OUT, held_out_loss, next_token_bars
+from .effects import HELD_OUT, broken_model, loss_with, next_token_bars, right_and_wrong
 from .lesson import (
     Control,
     Facts,
@@ -29,7 +28,7 @@ from .lesson import (
 from .questions import distinct
 from .reshape import refusal
 from .settings import layer_control
-from .source import Code, code_from, code_of
+from .source import code_of
 
 STEPS = 11
 SPLIT_STEPS, WORDS_STEP, REFUSED_STEP = (2, 3, 4, 5), 7, 8
@@ -370,7 +369,7 @@ def run_with(runner: Runner, mistake: str, ids: tuple[int, ...]) -> Run:
 
     from llm_core import record
 
-    model, names = mistaken_model(runner, mistake), ["blocks.*.attn.scores", "blocks.*.attn.pattern", "logits"]
+    model, names = broken_model(runner, mistake), ["blocks.*.attn.scores", "blocks.*.attn.pattern", "logits"]
     with runner.alone(), torch.inference_mode(), record(model, names) as trace:
         model(torch.tensor([ids]))
     return run_of(runner, trace)
@@ -382,36 +381,6 @@ def run_of(runner: Runner, trace) -> Run:
         for name in ("scores", "pattern")
     )
     return Run(scores, pattern, trace["logits"][0, -1].softmax(-1))
-
-
-@cache
-def mistaken_model(runner: Runner, mistake: str):
-    from llm_core.mistakes import NAMED, broken
-
-    return broken(runner.model, NAMED[mistake])
-
-
-@cache
-def loss_with(runner: Runner, mistake: str | None = None) -> float:
-    """Held-out loss of the model, or of the model with a mistake. It does not depend on the learner's text."""
-    import torch
-
-    model = mistaken_model(runner, mistake) if mistake else runner.model
-    with runner.alone(), torch.inference_mode():
-        return held_out_loss(runner, model)
-
-
-def right_and_wrong(mistake: str) -> list[Code]:
-    """The function as it is and as it ran with the mistake, the lines that differ marked."""
-    from llm_core.mistakes import MODULES, NAMED, right_lines, wrong_lines, wrong_source
-
-    found = NAMED[mistake]
-    right, wrong = ([text for _, text in lines(found)] for lines in (right_lines, wrong_lines))
-    title = f"llm_core/{found.module}.py · {found.function}, with the mistake"
-    return [
-        code_of(attrgetter(found.function)(MODULES[found.module]), *right, tone="right"),
-        code_from(wrong_source(found), title, *wrong, tone="wrong"),
-    ]
 
 
 def other_attention(scene: Scene, split: Split, mistaken: Run) -> Step:

@@ -9,11 +9,11 @@ import math
 
 from ..runner import Runner
 from . import museum_questions as ask
-from .effects import HELD_OUT, next_token_bars
+from .effects import HELD_OUT, loss_with, next_token_bars, right_and_wrong
 from .exhibit import MOST_CHANGED, Exhibit, Run, exhibit, noisy_runs
 from .lesson import Bars, Control, Facts, Lesson, Message, Panel, Scene, Shown, Step
-from .source import Code, code_from, code_of
-from .verdict import SEEDS, Trained, loss_with, measurements, noisy_losses, noisy_model, sees_later_tokens, trained_with
+from .source import code_of
+from .verdict import SEEDS, Trained, measurements, noisy_losses, noisy_model, sees_later_tokens, trained_with
 
 NUM_MISTAKES = 12
 ROOM, LEAST, MOST = 34, 2, 8  # px: one of many heads, and the sides of its cells
@@ -109,21 +109,9 @@ def step_of(shown: Exhibit) -> Step:
         title=shown.mistake.title,
         text=shown.mistake.story,
         show=picture,
-        code=both_sides(shown.mistake),
+        code=right_and_wrong(shown.mistake.name),
         question=QUESTIONS[shown.name](shown),
     )
-
-
-def both_sides(mistake) -> list[Code]:
-    """The function as it is and as it ran with the mistake; the lines that differ are marked."""
-    from llm_core import mistakes
-
-    title = f"llm_core/{mistake.module}.py · {mistake.function}"
-    sides = (
-        ("right", title, mistakes.right_source(mistake), mistakes.right_lines(mistake)),
-        ("wrong", f"{title}, with the mistake", mistakes.wrong_source(mistake), mistakes.wrong_lines(mistake)),
-    )
-    return [code_from(text, name, *[line for _, line in lines], tone=tone) for tone, name, text, lines in sides]
 
 
 def compared(shown: Exhibit) -> list[Shown]:

@@ -11,20 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from ..runner import Runner
-from .effects import held_out_ids, held_out_loss
+from .effects import broken_model, held_out_ids, held_out_loss
 
 GPT2_DROPOUT = 0.1
 SEEDS = (0, 1, 2, 3)  # of dropout, where a loss is measured in train mode
 LEAST_CHANGE = 1e-3  # in a logit, to say that a token has seen a later one
 FEW = 16  # tokens
-
-
-@cache
-def broken_model(runner: Runner, name: str):
-    """A copy that runs the wrong lines; the weights are the model's own."""
-    from llm_core.mistakes import NAMED, broken
-
-    return broken(runner.model, NAMED[name])
 
 
 @cache
@@ -43,18 +35,8 @@ def noisy_model(runner: Runner, name: str | None):
 
 
 @cache
-def loss_with(runner: Runner, name: str | None = None) -> float:
-    """Held-out loss of the model, or of its copy with a mistake, in nats per token."""
-    import torch
-
-    model = broken_model(runner, name) if name else runner.model
-    with runner.alone(), torch.inference_mode():
-        return held_out_loss(runner, model)
-
-
-@cache
 def noisy_losses(runner: Runner, name: str | None = None) -> list[float]:
-    """The same in train mode, for each of ``SEEDS``."""
+    """Held-out losses in train mode, one for each of ``SEEDS``, in nats per token."""
     return [_noisy_loss(runner, name, seed) for seed in SEEDS]
 
 
