@@ -482,7 +482,7 @@ def where_it_comes_in(layer: Layer) -> Step:
     largest = [float((a - b).abs().max()) / UNIT for a, b in layer.stages.values()]
     return Step(
         title="Where the difference comes in",
-        text=f"{given}{then}Other machines, or another number of threads, show other shares.",
+        text=f"{given}{then}Another machine, or another number of threads, may show other shares.",
         show=[
             Bars(
                 title="Numbers that differ",
