@@ -204,6 +204,7 @@ class Learn {
     this.next.disabled = !waits && this.isLast();
     this.drawControls();
     this.picture.show(this.payload, this.items(), animate);
+    this.readout.hidden = this.tables.hidden = this.picture.panels.length === 0;
     this.told(null, false);
     if (this.tables.open) this.fillTables();
     this.drawAbout();

@@ -168,7 +168,16 @@ def test_a_tape_tells_the_place_beside_the_formula(js):
 
 @pytest.mark.parametrize(
     ("number", "decimals", "text"),
-    [("NaN", 4, "NaN"), ("Infinity", 4, "∞"), ("-Infinity", 2, "-∞"), ("0.12345", 4, "0.1235"), ("7", 0, "7")],
+    [
+        ("NaN", 4, "NaN"),
+        ("Infinity", 4, "∞"),
+        ("-Infinity", 2, "-∞"),
+        ("0.12345", 4, "0.1235"),
+        ("7", 0, "7"),
+        ("-0.0000123", 4, "-1.2e-5"),
+        ("0.001", 2, "0.00"),
+        ("0", 4, "0.0000"),
+    ],
 )
 def test_numbers_are_written_as_they_are(js, number, decimals, text):
     assert js("lessons/formula", f"({{number}}, d) => number({number}, d)", decimals) == text

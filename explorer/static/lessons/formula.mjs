@@ -26,10 +26,12 @@ export function explain(payload, panel, flat) {
   return Object.assign(told, more, { lines: [...told.lines, ...lines] });
 }
 
+/** With so many decimals; what they cannot show of a small number is shown by its exponent. */
 export function number(value, decimals = 4) {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
-  return value.toFixed(decimals);
+  const vanishes = value !== 0 && decimals >= 3 && Math.abs(value) < 0.5 * 10 ** -decimals;
+  return vanishes ? value.toExponential(1) : value.toFixed(decimals);
 }
 
 function nameOf(panel, index) {

@@ -284,10 +284,12 @@ function drawLabels(context, { panel, geometry, x, y, shape }) {
       context.textAlign = "left";
       context.fillText(panel.blocks[b] ?? blockName(panel, shape, b), bx, by - 8, block.width);
     }
-    if ((panel.rows.length && ch >= 10) || ch >= 14) {
+    if (ch >= (panel.rows.length ? 8 : 14)) {
       context.textAlign = "right";
+      context.font = `${Math.min(12, ch + 1)}px system-ui, sans-serif`;
       if (b % geometry.across % perLine === 0) for (let r = 0; r < rows; r++) context.fillText(panel.rows[r] ?? String(r), bx - 6, by + (r + 0.5) * ch, left - 8);
     }
+    context.font = "12px system-ui, sans-serif";
     if (b >= perLine) continue;
     for (let c = 0; c < columns; c++) {
       if (panel.columns.length && cw >= 11) upwards(context, panel.columns[c] ?? "", bx + (c + 0.5) * cw, y + top - 4);
