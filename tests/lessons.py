@@ -8,6 +8,7 @@ from explorer.runner import Runner
 
 BOAT = "How to Make a Paper Boat"
 CUP = "Wash the red cup and dry the red cup. Wash the blue bowl and dry the blue"
+LAST_BITS = {"loop - batch"}  # panels of what another number of threads changes
 ODD_TEXTS = [
     "",
     "a",

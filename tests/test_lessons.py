@@ -18,10 +18,9 @@ from explorer.payload import unpack
 from explorer.runner import Runner
 from llm_core import attention
 
-from .lessons import BOAT, CUP, ODD_TEXTS, steps_of
+from .lessons import BOAT, CUP, LAST_BITS, ODD_TEXTS, steps_of
 
 ALL = list(LESSONS)
-LAST_BITS = {"loop - batch"}  # shows what another number of threads changes
 
 
 @pytest.fixture(scope="module")

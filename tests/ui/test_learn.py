@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page
 from explorer.lessons import LESSONS
 from explorer.lessons.lesson import Panel, as_array
 from explorer.runner import Runner
-from tests.lessons import BOAT, CUP, ODD_TEXTS, right, steps_of
+from tests.lessons import BOAT, CUP, LAST_BITS, ODD_TEXTS, right, steps_of
 
 from .lesson_screen import LessonScreen
 from .serving import App
@@ -36,7 +36,6 @@ def test_the_tables_of_every_step_hold_torchs_numbers(learn: LessonScreen, runne
     """All tensors of all steps, as the page writes them, against those that the lesson is made from."""
     steps, compared = steps_of(runner, id), 0
     learn.open(id)
-    learn.open_tables()
     for number, step in enumerate(steps, start=1):
         learn.wait_for(id, number)
         learn.reveal()
@@ -53,6 +52,7 @@ def compare(learn: LessonScreen, panel: Panel) -> int:
     array = array.reshape(1, -1) if array.ndim == 1 else array
     hidden = None if panel.hidden is None else as_array(panel.hidden).reshape(array.shape)
     decimals, compared = 0 if panel.decimals == 0 else 4, 0
+    noise = 1.0 if panel.name in LAST_BITS else 2e-4
     for block in list(np.ndindex(array.shape[:-2]))[:2]:
         shown = learn.table(panel.name, ",".join(map(str, block)))
         expected = array[block][:64, :64]
@@ -61,15 +61,16 @@ def compare(learn: LessonScreen, panel: Panel) -> int:
             if hidden is not None and hidden[block][r, c]:
                 assert shown[r][c] == "hidden"
             else:
-                assert written(shown[r][c], number, decimals), (panel.name, block, r, c, shown[r][c], number)
+                assert written(shown[r][c], number, decimals, noise), (panel.name, block, r, c, shown[r][c], number)
             compared += 1
     return compared
 
 
-def written(text: str, number: float, decimals: int) -> bool:
+def written(text: str, number: float, decimals: int, noise: float) -> bool:
+    """Whether the text is the number; ``noise`` is what another run of the same model may differ by."""
     if not np.isfinite(number):
         return text == {"nan": "NaN", "inf": "∞", "-inf": "-∞"}[str(float(number))]
-    return abs(float(text) - number) <= 0.5 * 10**-decimals + 2e-4 * (decimals > 0)
+    return abs(float(text) - number) <= 0.5 * 10**-decimals + noise * (decimals > 0)
 
 
 def test_a_cell_explains_itself_with_its_own_numbers(learn: LessonScreen, runner):
