@@ -16,8 +16,9 @@ from explorer.lessons.source import code_from, code_of
 from explorer.lessons.teach import catalog, payload_of, teach
 from explorer.payload import unpack
 from explorer.runner import Runner
-from llm_core import attention
+from llm_core import Decoder, ModelConfig, attention, save_model
 
+from .common import randomised
 from .lessons import BOAT, CUP, LAST_BITS, ODD_TEXTS, steps_of
 
 ALL = list(LESSONS)
@@ -38,6 +39,25 @@ def test_a_lesson_is_built_for_any_text(runner, id):
         header, _ = unpack(payload)
         assert header["lesson"] == id and len(header["steps"]) == LESSONS[id].num_steps
         assert len(payload) < 2_500_000
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"block_size": 19, "n_layer": 3, "n_head": 2, "n_embd": 12},
+        {"block_size": 5, "n_layer": 1, "n_head": 1, "n_embd": 7, "bias": False},
+    ],
+    ids=["three layers", "one head"],
+)
+def test_every_lesson_can_be_taught_with_another_model(tmp_path, sizes):
+    save_model(randomised(Decoder(ModelConfig(vocab_size=8192, **sizes))), tmp_path)
+    other = Runner(str(tmp_path))
+    for id in ALL:
+        for text in (CUP, "", "a"):
+            header, _ = unpack(payload_of(other, LESSONS[id], text))
+            assert len(header["steps"]) == LESSONS[id].num_steps
+            if header["about"]:
+                assert len(header["about"]["tokens"]) <= sizes["block_size"]
 
 
 @pytest.mark.parametrize("id", ALL)
