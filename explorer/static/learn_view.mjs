@@ -209,7 +209,7 @@ class Learn {
     if (this.tables.open) this.fillTables();
     this.drawAbout();
     this.note("seen");
-    Object.assign(this.element.dataset, { lesson: this.lesson, step: String(this.step + 1), waits: String(Boolean(waits)), seq: String(this.source.seq) });
+    Object.assign(this.element.dataset, { lesson: this.lesson, step: String(this.step + 1), waits: String(Boolean(waits)), lessonSeq: String(this.source.seq) });
   }
 
   isLast() {

@@ -53,10 +53,10 @@ class LessonScreen:
 
     def wait_for_answer_to(self, action: Callable[[], object]) -> None:
         """Do ``action`` and wait until the server's lesson that it asks for is drawn."""
-        seq = int(self.view.get_attribute("data-seq"))
+        seq = int(self.view.get_attribute("data-lesson-seq"))
         action()
         self.page.wait_for_function(
-            "seq => Number(document.querySelector('[data-view=learn_view]').dataset.seq) > seq", arg=seq
+            "seq => Number(document.querySelector('[data-view=learn_view]').dataset.lessonSeq) > seq", arg=seq
         )
         self.wait_for_rest()
 
