@@ -14,7 +14,7 @@ const VIEWS = { matrix: "Matrix", lines: "Lines" };
 export function mount(element) {
   const state = { view: "matrix", layout: null };
   const title = make("h2");
-  const switches = viewSwitches(state);
+  const switches = choice("draw", VIEWS, "How to draw it");
   const canvas = make("canvas", { tabindex: "0", role: "img" });
   const picture = make("div", { className: "hs-picture" }, canvas);
   const cell = make("p", { className: "hs-cell", "aria-live": "polite" });
@@ -34,6 +34,7 @@ export function mount(element) {
   store.subscribe(element, (payload, focus) => {
     const width = Math.max(280, picture.clientWidth);
     title.textContent = `Layer ${focus.layer + 1}, head ${focus.head + 1}`;
+    state.view = focus.draw;
     const draw = state.view === "matrix" ? drawMatrix : drawLines;
     state.layout = draw(canvas, width, payload, focus, store.query(focus), isDark());
     element.dataset.drawing = state.view;
@@ -61,17 +62,29 @@ function onKey(event) {
   store.preview({});
 }
 
-function viewSwitches(state) {
-  const group = make("div", { className: "hs-switch", role: "group", "aria-label": "How to draw it" });
-  for (const [name, text] of Object.entries(VIEWS)) {
-    const button = make("button", { type: "button", text, "data-name": name, "aria-pressed": String(name === state.view) });
-    button.addEventListener("click", () => {
-      state.view = name;
-      for (const other of group.children) other.setAttribute("aria-pressed", String(other === button));
-      store.changed();
-    });
-    group.append(button);
+/** One of several, as radio buttons are: one Tab stop, arrows choose. */
+function choice(name, options, label) {
+  const group = make("div", { className: "hs-switch", role: "radiogroup", "aria-label": label });
+  const choose = (value) => store.toggle({ [name]: value });
+  for (const [value, text] of Object.entries(options)) {
+    group.append(make("button", { type: "button", role: "radio", text, "data-name": value, onclick: () => choose(value) }));
   }
+  group.addEventListener("keydown", (event) => {
+    const buttons = [...group.children];
+    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const next = buttons[(buttons.indexOf(event.target) + step + buttons.length) % buttons.length];
+    next.focus();
+    choose(next.dataset.name);
+  });
+  store.subscribe(group, (_, focus) => {
+    for (const button of group.children) {
+      const chosen = button.dataset.name === focus[name];
+      button.setAttribute("aria-checked", String(chosen));
+      button.tabIndex = chosen ? 0 : -1;
+    }
+  });
   return group;
 }
 

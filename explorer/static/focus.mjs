@@ -1,9 +1,13 @@
-// The one focus that all views share: layer, head, query token, key token. Pure: no DOM.
+// The one focus that all views share: layer, head, query token, key token, and how they are drawn. Pure: no DOM.
 // Hover previews, click locks, click again unlocks.
+
+/** What can be chosen by name; the first is what a page starts with. */
+export const CHOICES = { draw: ["matrix", "lines"] };
+export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix" };
 
 export class Focus {
   constructor() {
-    this.locked = { layer: 0, head: 0, query: null, key: null };
+    this.locked = { ...START };
     this.preview = {};
   }
 
@@ -29,6 +33,7 @@ export class Focus {
   fit(L, H, T) {
     const { layer, head, query, key } = this.locked;
     this.locked = {
+      ...this.locked,
       layer: Math.min(layer, L - 1),
       head: Math.min(head, H - 1),
       query: query !== null && query < T ? query : null,

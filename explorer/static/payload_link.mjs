@@ -1,4 +1,5 @@
 // Fetches the payload that the server names, and says in one sentence what went wrong if something did.
+// A text that the address names is put into the prompt and run, as if it were typed.
 
 import { make } from "./dom.mjs";
 import { parsePayload } from "./payload.mjs";
@@ -14,12 +15,16 @@ export function mount(element, { props, watch }) {
     if (!props.value) return;
     const { url, error, asked } = JSON.parse(props.value);
     if (asked < newest) return;
+    const isFirst = newest === 0;
     newest = asked;
     let problem = error ?? null;
     try {
       if (url) {
         const payload = await fetchPayload(url);
-        if (asked === newest) store.setPayload(payload);
+        if (asked === newest) {
+          if (isFirst) store.firstText = payload.text;
+          store.setPayload(payload);
+        }
       }
     } catch (caught) {
       problem = caught.message;
@@ -37,7 +42,15 @@ export function mount(element, { props, watch }) {
 
   document.addEventListener("hs-busy", () => watchServer(() => document.body.dataset.busy === "true", say));
   watch("value", load);
-  load();
+  load().then(() => store.asked?.text && runText(store.asked.text));
+}
+
+/** Gradio has no call for this from outside: its textarea and its button are used as a person would. */
+function runText(text) {
+  const prompt = document.querySelector("#prompt textarea");
+  prompt.value = text;
+  prompt.dispatchEvent(new Event("input", { bubbles: true }));
+  requestAnimationFrame(() => document.getElementById("run").click());
 }
 
 async function fetchPayload(url) {

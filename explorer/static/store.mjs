@@ -1,8 +1,13 @@
 // The client store: the newest payload and the shared focus. Views subscribe; drawing happens once a frame.
+// What is kept stands in the address, so that a link shows another person the same.
 
+import { clearAddress, readAddress, writeAddress } from "./address.mjs";
 import { Focus } from "./focus.mjs";
+import { page } from "./pages.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
+
+const ADDRESS_MS = 150; // browsers refuse an address that changes more often than some 10 times a second
 
 class Store {
   constructor() {
@@ -11,6 +16,9 @@ class Store {
     this.seq = 0;
     this.views = new Set();
     this.pending = false;
+    this.firstText = null; // what the page opens with when the address names no text
+    this.asked = page() === "explore" ? readAddress(location.search) : null; // until the result it speaks of is here
+    this.addressTimer = null;
     new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     addEventListener("resize", () => this.changed());
     document.addEventListener("hs-page", () => this.changed());
@@ -27,7 +35,10 @@ class Store {
     this.payload = payload;
     this.seq += 1;
     const [L, H, T] = payload.arrays.pattern.shape;
+    if (this.asked) this.focus.locked = { ...this.asked.focus };
     this.focus.fit(L, H, T);
+    const isTheOne = !this.asked?.text || this.asked.text === payload.text || this.seq > 1;
+    if (isTheOne) this.asked = null;
     this.changed();
   }
 
@@ -37,11 +48,13 @@ class Store {
   }
 
   toggle(part) {
+    this.asked = null;
     this.focus.toggle(part);
     this.changed();
   }
 
   changed() {
+    this.addressTimer ??= setTimeout(() => this.toAddress(), ADDRESS_MS);
     if (this.pending || !this.payload) return;
     this.pending = true;
     requestAnimationFrame(() => {
@@ -51,6 +64,17 @@ class Store {
         else this.views.delete(view);
       }
     });
+  }
+
+  /** On the other pages nothing of this one stands in the address. */
+  toAddress() {
+    this.addressTimer = null;
+    if (!this.payload || this.asked) return;
+    const { text } = this.payload;
+    const search = page() === "explore"
+      ? writeAddress(location.search, this.focus.locked, text === this.firstText ? null : text)
+      : clearAddress(location.search);
+    if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
   }
 
   drawView({ element, draw }) {

@@ -19,9 +19,9 @@ class Screen:
         self.page, self.url = page, url
         page.set_default_timeout(PATIENCE)
 
-    def open(self) -> "Screen":
-        """Load the Explore page and wait until every view has drawn the example."""
-        self.page.goto(f"{self.url}?view=explore")
+    def open(self, more: str = "") -> "Screen":
+        """Load the Explore page and wait until every view has drawn the example; ``more`` goes into the address."""
+        self.page.goto(f"{self.url}?view=explore{more}")
         for name in MOUNTED:
             self.page.wait_for_selector(f'[data-view="{name}"][data-ready="true"]', state="attached")
         self.next_frame()
@@ -122,6 +122,11 @@ class Screen:
         return self.page.evaluate(code, [module, list(arguments)])
 
     # what can be read
+
+    def address(self) -> str:
+        """What stands in the address behind the question mark, once it says what is shown."""
+        self.page.wait_for_function("globalThis.headscope.addressTimer === null")
+        return self.page.evaluate("location.search.slice(1)")
 
     def seq(self) -> int:
         return int(self.view("grid_view").get_attribute("data-seq"))

@@ -342,8 +342,8 @@ def focus_after(js, *actions) -> list[dict]:
     return js("focus", FOCUS, list(actions))
 
 
-def place(layer=0, head=0, query=None, key=None) -> dict:
-    return {"layer": layer, "head": head, "query": query, "key": key}
+def place(layer=0, head=0, query=None, key=None, draw="matrix") -> dict:
+    return {"layer": layer, "head": head, "query": query, "key": key, "draw": draw}
 
 
 def test_preview_shows_but_keeps_nothing(js):
@@ -381,6 +381,61 @@ def test_arrow_keys_stay_inside_the_grid(js):
     for key, corner in {"ArrowUp": [0, 0], "ArrowLeft": [0, 0], "ArrowDown": [3, 2], "ArrowRight": [3, 2]}.items():
         assert js("focus", call, key, *corner, 4, 3) == corner
     assert js("focus", call, "a", 1, 1, 4, 3) is None
+
+
+# address.mjs
+
+READ = "({readAddress}, search) => readAddress(search)"
+WRITE = "({writeAddress}, ...given) => writeAddress(...given)"
+
+
+@pytest.mark.parametrize(
+    ("search", "focus"),
+    [
+        ("", place()),
+        ("?view=explore&layer=4&head=1&query=5&key=2&draw=lines", place(3, 0, 5, 2, "lines")),
+        ("?query=0&key=0", place(query=0, key=0)),
+        ("?layer=0&head=-1&query=x&key=1.5&draw=paint", place()),
+        ("?layer=3&layer=4&head=%3Cb%3E&query=&key=9999999", place(2)),
+    ],
+)
+def test_the_address_names_a_place_and_what_is_wrong_in_it_is_the_default(js, search, focus):
+    assert js("address", READ, search) == {"focus": focus, "text": None}
+
+
+@pytest.mark.parametrize(
+    ("search", "focus", "text", "written"),
+    [
+        ("?view=explore", place(), None, "?view=explore"),
+        ("", place(), None, ""),
+        ("?key=9&text=old", place(3, 0, 5, 2, "lines"), None, "?layer=4&query=5&key=2&draw=lines"),
+        ("?__theme=dark", place(query=0), "a b&c", "?__theme=dark&query=0&text=a+b%26c"),
+        ("?text=old", place(), "x" * 500, "?text=" + "x" * 500),
+        ("?text=old", place(), "x" * 501, ""),
+        ("", place(), "é" * 84, ""),  # six letters each in the address
+    ],
+)  # fmt: skip
+def test_only_what_differs_from_the_default_is_written(js, search, focus, text, written):
+    assert js("address", WRITE, search, focus, text) == written
+
+
+@pytest.mark.parametrize(
+    "text", ["<img src=x onerror=alert(1)>", "${1+1} {{1}} \\x", "naïve ☕ 👩\u200d👧 a+b%20c\n#&="]
+)
+def test_what_is_written_is_read_again(js, text):
+    focus = place(5, 7, 31, 0, "lines")
+    assert js("address", READ, js("address", WRITE, "?view=explore", focus, text)) == {"focus": focus, "text": text}
+
+
+def test_half_of_a_surrogate_pair_stays_out_of_the_address(js):
+    call = "({writeAddress, readAddress}) => writeAddress('', readAddress('').focus, 'a' + String.fromCharCode(0xd83d))"
+    assert js("address", call) == ""
+
+
+def test_an_address_is_cleared_of_what_is_ours_alone(js):
+    clear = "({clearAddress}, search) => clearAddress(search)"
+    assert js("address", clear, "?lesson=heads&step=2&layer=4&draw=lines&text=x") == "?lesson=heads&step=2"
+    assert js("address", clear, "?key=1") == ""
 
 
 # matrix.mjs and lines.mjs

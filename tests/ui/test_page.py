@@ -161,6 +161,64 @@ def test_an_example_opens_with_its_text(screen: Screen, reference):
     assert screen.tokens() == screen.labels(reference.pieces(reference.ids(text)))
 
 
+# the address
+
+
+def seen(screen: Screen) -> list:
+    return [screen.title(), screen.chosen_token(), screen.text_of(".hs-cell"), screen.tokens(), screen.row_table()]
+
+
+def test_the_address_shows_another_reader_the_same(screen: Screen, page: Page):
+    assert screen.address() == "view=explore"
+    screen.choose_head(3, 0)
+    screen.point_at_cell(5, 2)
+    page.mouse.down()
+    page.mouse.up()
+    screen.choose_drawing("lines")
+    assert screen.address() == "view=explore&layer=4&query=5&key=2&draw=lines"
+    before = seen(screen)
+    page.reload()
+    screen.open("&layer=4&query=5&key=2&draw=lines")
+    assert seen(screen) == before
+    assert screen.address() == "view=explore&layer=4&query=5&key=2&draw=lines"
+    screen.choose_drawing("matrix")
+    screen.choose_head(0, 0)
+    assert screen.address() == "view=explore&query=5&key=2"
+
+
+def test_a_short_text_is_part_of_the_address_and_runs_on_load(screen: Screen, reference):
+    screen.run("one two <b>three</b> & four")
+    screen.choose_token(6)
+    screen.choose_head(1, 1)
+    address, before = screen.address(), seen(screen)
+    assert address == "view=explore&layer=2&head=2&query=6&text=one+two+%3Cb%3Ethree%3C%2Fb%3E+%26+four"
+    screen.page.goto("about:blank")
+    screen.open(address.removeprefix("view=explore"))
+    screen.page.wait_for_selector('[data-view="grid_view"][data-seq="2"]')
+    screen.next_frame()
+    assert seen(screen) == before
+    assert (screen.prompt.input_value(), screen.address()) == ("one two <b>three</b> & four", address)
+    assert not screen.is_busy()
+    screen.run("one " * 200)
+    assert "text" not in screen.address(), "too long for an address"
+
+
+def test_an_address_beyond_the_text_is_fitted_into_it(screen: Screen):
+    screen.open("&layer=99&head=99&query=999&key=999&draw=nonsense")
+    assert (screen.title(), screen.chosen_token()) == ("Layer 6, head 8", len(screen.tokens()) - 1)
+    assert screen.address() == "view=explore&layer=6&head=8"
+
+
+def test_the_learn_page_keeps_its_own_address(screen: Screen):
+    screen.choose_head(3, 2)
+    assert screen.address() == "view=explore&layer=4&head=3"
+    screen.page.click('[data-page="learn"]')
+    screen.page.wait_for_function("/^\\?lesson=\\w+&step=1$/.test(location.search)")
+    screen.page.click('[data-page="explore"]')
+    screen.next_frame()
+    assert set(screen.address().split("&")) == {"view=explore", "layer=4", "head=3"}
+
+
 # keys
 
 

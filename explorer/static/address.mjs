@@ -1,0 +1,47 @@
+// What the address says of the Explore page: the place that is looked at, how it is drawn, and a short text.
+// Pure: no DOM. Layers and heads count from 1, as on the page; tokens from 0.
+
+import { CHOICES, START } from "./focus.mjs";
+
+export const LONGEST = 500; // characters of the text as the address writes it
+const COUNTED = { layer: 1, head: 1, query: 0, key: 0 };
+
+/** "?layer=4&head=1&query=5" -> {focus, text}: what is not said, or not understood, is as at the start. */
+export function readAddress(search) {
+  const query = new URLSearchParams(search);
+  const focus = { ...START };
+  for (const [name, from] of Object.entries(COUNTED)) {
+    const value = query.get(name) ?? "";
+    if (/^\d{1,6}$/.test(value) && value >= from) focus[name] = value - from;
+  }
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    if (choices.includes(query.get(name))) focus[name] = query.get(name);
+  }
+  return { focus, text: query.get("text") || null };
+}
+
+/** The address with what differs from the start; parts that are not ours stay as they are. `text`: null for none. */
+export function writeAddress(search, focus, text) {
+  const query = new URLSearchParams(clearAddress(search));
+  for (const [name, from] of Object.entries(COUNTED)) {
+    if (focus[name] !== START[name]) query.set(name, focus[name] + from);
+  }
+  for (const name of Object.keys(CHOICES)) {
+    if (focus[name] !== START[name]) query.set(name, focus[name]);
+  }
+  if (text && fits(text)) query.set("text", text);
+  return query.size ? `?${query}` : "";
+}
+
+/** The address without anything of the Explore page. */
+export function clearAddress(search) {
+  const query = new URLSearchParams(search);
+  for (const name of [...Object.keys(COUNTED), ...Object.keys(CHOICES), "text"]) query.delete(name);
+  return query.size ? `?${query}` : "";
+}
+
+/** Whether the text is short enough, and comes back as it was: half of a surrogate pair would not. */
+function fits(text) {
+  const written = new URLSearchParams({ text }).toString();
+  return written.length - "text=".length <= LONGEST && new URLSearchParams(written).get("text") === text;
+}
