@@ -1,0 +1,80 @@
+"""The logit lens: what the model would predict if it stopped after each layer.
+
+The final norm and ``lm_head`` read the residual stream where they were never trained to, so early rows are a
+view, not what the model "thinks". nostalgebraist 2020, "interpreting GPT: the logit lens".
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .architectures import Decoder, Encoder, EncoderDecoder
+from .recording import Trace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lens:
+    """One row for the embedding, one after each layer; the last is the model's own prediction.
+
+    ``names`` are the hook points the rows were read from. Every tensor starts with (B, L+1, T).
+    """
+
+    names: tuple[str, ...]  # L+1
+    tokens: Tensor  # (B, L+1, T, K), the likeliest first
+    probabilities: Tensor  # (B, L+1, T, K), 0..1
+    entropy: Tensor  # (B, L+1, T), nats
+    kl: Tensor  # (B, L+1, T), nats: KL(final prediction || this row's), 0 in the last row
+
+
+def logit_lens(model: Encoder | Decoder | EncoderDecoder, trace: Trace, top: int = 10) -> Lens:
+    """Read the recorded residual stream, layer by layer, as the model reads its end.
+
+    ``trace`` needs ``embedding.sum``, every ``resid_post`` and ``logits``; of an encoder-decoder the decoder is read,
+    at its own tokens. ``top`` is K, at most V. Raises ``ValueError`` for another ``top``, ``KeyError`` for what was
+    not recorded.
+    """
+    V = decoder_of(model)[0].config.vocab_size
+    if not 1 <= top <= V:
+        raise ValueError(f"top={top}: must be between 1 and the vocabulary's {V}")
+    names = stream_names(model)
+    final = lens_logits(model, trace, len(names) - 1).log_softmax(-1)  # (B, T, V)
+    rows = [_read(lens_logits(model, trace, row).log_softmax(-1), final, top) for row in range(len(names))]
+    tokens, probabilities, entropy, kl = (torch.stack(part, dim=1) for part in zip(*rows))
+    return Lens(names=names, tokens=tokens, probabilities=probabilities, entropy=entropy, kl=kl)
+
+
+@torch.no_grad()
+def lens_logits(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
+    """The whole of one row of the lens, (B, T, V): row 0 is the embedding's, row L equals the model's logits."""
+    stack, _ = decoder_of(model)
+    x = residual_stream(model, trace, row)  # (B, T, C)
+    norm = stack.ln_f
+    return F.linear(F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps), stack.lm_head.weight)
+
+
+def residual_stream(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
+    """The recorded stream (B, T, C) before the first layer (row 0) or after layer ``row - 1``; without a prefix."""
+    _, prefix = decoder_of(model)
+    T = trace[f"{prefix}logits"].shape[1]
+    return trace[stream_names(model)[row]][:, -T:]
+
+
+def stream_names(model: Encoder | Decoder | EncoderDecoder) -> tuple[str, ...]:
+    """The L+1 hook points where the stream is read, from the embedding to the last layer."""
+    stack, prefix = decoder_of(model)
+    return (f"{prefix}embedding.sum", *(f"{prefix}blocks.{i}.resid_post" for i in range(stack.config.n_layer)))
+
+
+def decoder_of(model: Encoder | Decoder | EncoderDecoder) -> tuple[Encoder | Decoder, str]:
+    """The stack that makes the logits, and what its names in a trace begin with."""
+    return (model.decoder, "decoder.") if isinstance(model, EncoderDecoder) else (model, "")
+
+
+def _read(log_p: Tensor, final: Tensor, top: int) -> tuple[Tensor, ...]:
+    """Log-probabilities (B, T, V) -> tokens and probabilities (B, T, K), entropy and KL (B, T)."""
+    best = log_p.topk(top, dim=-1)
+    entropy = -(log_p.exp() * log_p).sum(-1)  # (B, T)
+    kl = (final.exp() * (final - log_p)).sum(-1)  # (B, T)
+    return best.indices, best.values.exp(), entropy, kl.clamp(min=0)  # rounding may fall below
