@@ -5,6 +5,7 @@ view, not what the model "thinks". nostalgebraist 2020, "interpreting GPT: the l
 """
 
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -39,8 +40,11 @@ def logit_lens(model: Encoder | Decoder | EncoderDecoder, trace: Trace, top: int
     if not 1 <= top <= V:
         raise ValueError(f"top={top}: must be between 1 and the vocabulary's {V}")
     names = stream_names(model)
-    final = lens_logits(model, trace, len(names) - 1).log_softmax(-1)  # (B, T, V)
-    rows = [_read(lens_logits(model, trace, row).log_softmax(-1), final, top) for row in range(len(names))]
+    L = len(names) - 1
+    final = lens_logits(model, trace, L).log_softmax(-1)  # (B, T, V)
+    final_p = final.exp()
+    early = (lens_logits(model, trace, row).log_softmax(-1) for row in range(L))  # one at a time: V is large
+    rows = [_read(log_p, final, final_p, top) for log_p in chain(early, [final])]
     tokens, probabilities, entropy, kl = (torch.stack(part, dim=1) for part in zip(*rows))
     return Lens(names=names, tokens=tokens, probabilities=probabilities, entropy=entropy, kl=kl)
 
@@ -72,9 +76,9 @@ def decoder_of(model: Encoder | Decoder | EncoderDecoder) -> tuple[Encoder | Dec
     return (model.decoder, "decoder.") if isinstance(model, EncoderDecoder) else (model, "")
 
 
-def _read(log_p: Tensor, final: Tensor, top: int) -> tuple[Tensor, ...]:
+def _read(log_p: Tensor, final: Tensor, final_p: Tensor, top: int) -> tuple[Tensor, ...]:
     """Log-probabilities (B, T, V) -> tokens and probabilities (B, T, K), entropy and KL (B, T)."""
     best = log_p.topk(top, dim=-1)
     entropy = -(log_p.exp() * log_p).sum(-1)  # (B, T)
-    kl = (final.exp() * (final - log_p)).sum(-1)  # (B, T)
+    kl = (final_p * (final - log_p)).sum(-1)  # (B, T)
     return best.indices, best.values.exp(), entropy, kl.clamp(min=0)  # rounding may fall below
