@@ -81,6 +81,12 @@ class AttentionHead(View):
     module = "attention_view.mjs"
 
 
+class HeadRoles(View):
+    """What the chosen head does on standard tests."""
+
+    module = "roles_view.mjs"
+
+
 class NextToken(View):
     """The distribution behind the chosen token."""
 

@@ -71,12 +71,20 @@ def _encoded(dtype: str, array: np.ndarray) -> bytes:
 
 
 def trace_payload(
-    facts: ModelFacts, text: str, tokens: list[dict], pieces, total: int, trace, was_cut: bool = False
+    facts: ModelFacts,
+    text: str,
+    tokens: list[dict],
+    pieces,
+    total: int,
+    trace,
+    roles: list[dict],
+    was_cut: bool = False,
 ) -> bytes:
     """One recorded forward of a decoder, batch of one.
 
     ``tokens`` describe the T tokens that ran, ``pieces(id)`` writes any token of the vocabulary, ``total`` is
-    how many tokens the whole text has, or what was read of it has if it ``was_cut``. Arrays: pattern (L, H, T, T),
+    how many tokens the whole text has, or what was read of it has if it ``was_cut``; ``roles`` are those of the
+    model's heads, (L, H) lists. Arrays: pattern (L, H, T, T),
     and the next-token distribution of every place: the TOP likeliest (T, TOP) as next_ids and next_probs, the
     true next token's actual_probs and actual_ranks (T-1,), rank 1 being the likeliest.
     """
@@ -94,6 +102,7 @@ def trace_payload(
         "total": total,
         "was_cut": was_cut,
         "mask": "causal",
+        "roles": roles,
         "pieces": {int(id): pieces(int(id)) for id in np.unique(ids)},
         "names": {"pattern": "blocks.{layer}.attn.pattern", "next_probs": "softmax(logits)"},
     }

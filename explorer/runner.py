@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 
 from .payload import ModelFacts, trace_payload
@@ -108,6 +108,26 @@ class Runner:
         }
         return model, ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
 
+    @cached_property
+    def roles(self) -> list[dict]:
+        """What every head does on standard tests, and what uniform attention would score; once for a model."""
+        from llm_core.roles import ROLES, head_roles
+
+        if self.facts.block_size < 2:
+            return []  # nothing to look at
+        with self.alone():
+            found = head_roles(self.model, self.tokenizer)
+        return [
+            {
+                **asdict(role),
+                "baseline": found.baselines[role.name],
+                "scores": found.scores[role.name].tolist(),
+                "lifts": found.lifts[role.name].tolist(),
+            }
+            for role in ROLES
+            if role.name in found.scores
+        ]
+
     def encode(self, text: str) -> list[int]:
         """Ids of ``text`` behind the token that every article began with in training."""
         return [self.tokenizer.start, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
@@ -125,13 +145,13 @@ class Runner:
 
         from llm_core import record
 
-        ids = self.encode(text)
+        ids, roles = self.encode(text), self.roles
         shown = ids[: self.facts.token_limit]
         with self._running, torch.inference_mode(), record(self.model, ["blocks.*.attn.pattern", "logits"]) as trace:
             self.model(torch.tensor([shown]))
         total, was_cut = len(ids), len(text) > MAX_CHARACTERS
         return trace_payload(
-            self.facts, text[:MAX_CHARACTERS], self.describe(shown), self.tokenizer.piece, total, trace, was_cut
+            self.facts, text[:MAX_CHARACTERS], self.describe(shown), self.tokenizer.piece, total, trace, roles, was_cut
         )
 
     def _recorded(self, text: str, limit: int) -> Recorded:

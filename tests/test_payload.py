@@ -80,7 +80,7 @@ def recorded():
     tokens = [{"id": id, "text": f"<{id}>", "special": False, "partial": False} for id in ids]
     with torch.inference_mode(), record(model) as trace:
         model(torch.tensor([ids]))
-    payload = trace_payload(facts(), "the text", tokens, lambda id: f"piece {id}", 99, trace)
+    payload = trace_payload(facts(), "the text", tokens, lambda id: f"piece {id}", 99, trace, [])
     return trace, ids, *unpack(payload)
 
 
@@ -129,7 +129,7 @@ def test_a_single_token_has_no_next_one():
     with torch.inference_mode(), record(model) as trace:
         model(torch.tensor([[5]]))
     token = {"id": 5, "text": "x", "special": False, "partial": False}
-    _, arrays = unpack(trace_payload(facts(), "", [token], str, 1, trace))
+    _, arrays = unpack(trace_payload(facts(), "", [token], str, 1, trace, []))
     assert arrays["pattern"].tolist() == [[[[1.0]]] * H] * L
     assert arrays["actual_probs"].shape == arrays["actual_ranks"].shape == (0,)
 

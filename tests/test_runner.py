@@ -12,6 +12,7 @@ from explorer.pages.explore import write_text
 from explorer.payload import unpack
 from explorer.runner import MAX_CHARACTERS, MAX_NEW_TOKENS, PayloadCache, Runner
 from llm_core import Decoder, Encoder, ModelConfig, generate, record, save_model
+from llm_core.roles import ROLES, head_roles
 from llm_core.warping import warp_logits
 
 from .common import ENCODER, randomised
@@ -246,3 +247,20 @@ def test_behind_its_end_nothing_more_is_written(runner):
     (lines, kept), *more = write_text(runner, TEXT, written, 0.8, 0, 1.0, 1, count=3)
     assert more == [] and kept == written
     assert "The model has ended this text: press Clear" in lines
+
+
+# what heads do
+
+
+def test_roles_are_those_that_are_measured_on_the_model(runner):
+    measured = head_roles(runner.model, runner.tokenizer)
+    assert [role["name"] for role in runner.roles] == [role.name for role in ROLES]
+    for role in runner.roles:
+        assert role["scores"] == measured.scores[role["name"]].tolist()
+        assert role["lifts"] == measured.lifts[role["name"]].tolist()
+        assert role["baseline"] == measured.baselines[role["name"]]
+
+
+def test_a_model_that_sees_one_token_has_no_roles(tmp_path):
+    save_model(Decoder(ModelConfig(vocab_size=8192, block_size=1, n_layer=1, n_head=1, n_embd=4)), tmp_path)
+    assert unpack(Runner(str(tmp_path)).payload("a text"))[0]["roles"] == []

@@ -7,7 +7,7 @@ from functools import partial
 
 import gradio as gr
 
-from ..components import AttentionHead, HeadGrid, NextToken, PayloadLink, SampleStream, TokenStrip
+from ..components import AttentionHead, HeadGrid, HeadRoles, NextToken, PayloadLink, SampleStream, TokenStrip
 from ..examples import EXAMPLES
 from ..runner import MAX_NEW_TOKENS, Runner
 
@@ -48,7 +48,9 @@ def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
         chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
-        HeadGrid(elem_id="heads")
+        with gr.Column(elem_id="heads", min_width=0):
+            HeadGrid()
+            HeadRoles()
         AttentionHead(elem_id="attention")
         NextToken(elem_id="next")
     written, stream, use = _sampling_panel(prompt, runner)
