@@ -2,7 +2,7 @@
 // Hover previews, click locks, click again unlocks.
 
 /** What can be chosen by name; the first is what a page starts with. */
-export const CHOICES = { draw: ["matrix", "lines"] };
+export const CHOICES = { draw: ["matrix", "lines", "flow"] };
 export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix" };
 
 export class Focus {

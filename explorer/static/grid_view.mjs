@@ -26,9 +26,9 @@ export function mount(element) {
     for (const button of table.querySelectorAll("button")) {
       const { layer, head } = button.dataset;
       const { locked } = store.focus;
-      button.classList.toggle("hs-shown", +layer === focus.layer && +head === focus.head);
+      button.classList.toggle("hs-shown", focus.draw === "flow" || (+layer === focus.layer && +head === focus.head));
       const kept = +layer === locked.layer && +head === locked.head;
-      button.setAttribute("aria-pressed", kept);
+      button.setAttribute("aria-pressed", kept && locked.draw !== "flow");
       button.tabIndex = kept ? 0 : -1;
     }
   });
@@ -48,7 +48,7 @@ function build(table, L, H) {
     const next = move(event.key, layer, head, L, H);
     if (!next) return;
     event.preventDefault();
-    store.toggle({ layer: next[0], head: next[1] });
+    store.toggle(oneHead(next[0], next[1]));
     table.querySelector(`[data-layer="${next[0]}"][data-head="${next[1]}"]`).focus();
   };
 }
@@ -59,10 +59,15 @@ function thumbnail(layer, head) {
     "data-layer": layer,
     "data-head": head,
     "aria-label": `Layer ${layer + 1}, head ${head + 1}`,
-    onmouseenter: () => store.preview({ layer, head }),
+    onmouseenter: () => store.preview(oneHead(layer, head)),
     onmouseleave: () => store.preview({}),
-    onclick: () => store.toggle({ layer, head }),
+    onclick: () => store.toggle(oneHead(layer, head)),
   }, make("canvas"));
+}
+
+/** Who chooses a head wants to see it: the flow is of all heads. */
+function oneHead(layer, head) {
+  return { layer, head, ...(store.focus.locked.draw === "flow" && { draw: "matrix" }) };
 }
 
 function drawAll(table, payload, L, H, T) {

@@ -3,7 +3,7 @@
 import { make } from "./dom.mjs";
 import { store } from "./store.mjs";
 import { grouped, label, visible } from "./text.mjs";
-import { weight } from "./payload.mjs";
+import { drawn } from "./drawn.mjs";
 import { css, ink } from "./color.mjs";
 import { isDark } from "./store.mjs";
 
@@ -11,13 +11,13 @@ export function mount(element) {
   const model = make("span", { className: "hs-model" });
   const used = make("span", { className: "hs-used" });
   const list = make("div", { className: "hs-tokens", role: "group", "aria-label": "Tokens of your text" });
-  const hint = make("p", { className: "hs-hint", text: "These pieces are the tokens. Colour: how much the chosen one (outlined) looks at each. Point at a token to choose it; click to keep it." });
+  const hint = make("p", { className: "hs-hint" });
   element.append(make("div", { className: "hs-strip-head" }, model, used), list, hint);
-  let drawn = null;
+  let listed = null;
 
   store.subscribe(element, (payload, focus) => {
-    if (drawn !== payload) {
-      drawn = payload;
+    if (listed !== payload) {
+      listed = payload;
       model.textContent = modelLine(payload.model);
       used.textContent = usedLine(payload);
       used.classList.toggle("hs-cut", payload.total > payload.tokens.length);
@@ -25,8 +25,11 @@ export function mount(element) {
     }
     const query = store.query(focus);
     const dark = isDark();
+    const { row, title } = drawn(payload, focus);
+    const shares = row(query);
+    hint.textContent = `These pieces are the tokens. Colour: how much the chosen one (outlined) ${focus.draw === "flow" ? "draws on" : "looks at"} each (${title}). Point at a token to choose it; click to keep it.`;
     [...list.children].forEach((button, i) => {
-      const p = i <= query ? weight(payload, focus.layer, focus.head, query, i) : 0;
+      const p = i <= query ? shares[i] : 0;
       button.style.backgroundColor = i <= query ? css(p, dark) : "";
       button.style.color = i <= query ? ink(p, dark) : "";
       button.classList.toggle("hs-query", i === query);

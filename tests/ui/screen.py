@@ -63,7 +63,7 @@ class Screen:
         self.point_away()
 
     def choose_drawing(self, name: str) -> None:
-        """ "matrix" or "lines"."""
+        """ "matrix", "lines" or "flow"."""
         self.page.click(f'.hs-switch button[data-name="{name}"]')
         self.point_away()
 
@@ -83,6 +83,10 @@ class Screen:
     def point_at_line_of(self, query: int) -> None:
         """Move the pointer to the middle of a query's name in the lines."""
         self._point_in_canvas("lines", "drawLines", QUERY_NAME, [query])
+
+    def point_at_input_of(self, key: int) -> None:
+        """Move the pointer to the middle of a key's name in the flow."""
+        self._point_in_canvas("flow", "drawFlow", QUERY_NAME, [key])
 
     def _point_in_canvas(self, module: str, draw: str, middle: str, place: list[int]) -> None:
         canvas = self.view("attention_view").locator("canvas")

@@ -383,6 +383,53 @@ def test_arrow_keys_stay_inside_the_grid(js):
     assert js("focus", call, "a", 1, 1, 4, 3) is None
 
 
+# rollout.mjs and drawn.mjs
+
+
+def rollout(pattern: np.ndarray) -> list[np.ndarray]:
+    """Abnar and Zuidema 2020, (L, H, T, T) -> the product of the layers from each one up, (T, T) each."""
+    products = [np.eye(pattern.shape[-1])]
+    for layer in pattern[::-1]:
+        mixed = layer.mean(0) + np.eye(pattern.shape[-1])
+        products.append(products[-1] @ (mixed / mixed.sum(-1, keepdims=True)))
+    return products[::-1]
+
+
+def test_rollout_is_the_product_of_the_layers_with_the_way_around_them(js):
+    call = """({sharesOf}, bytes, T) => import("/payload.mjs").then(({ parsePayload }) => {
+        const payload = parsePayload(buffer(bytes));
+        return Array.from({ length: T }, (_, q) => sharesOf(payload, q).map((row) => Array.from(row)));
+    })"""
+    shares = np.array(js("rollout", call, AS_TEXT, T))  # (query, L + 1, T)
+    expected = np.stack(rollout(ARRAYS["pattern"]), 1)  # (query, L + 1, T)
+    assert shares.shape == (T, L + 1, T)
+    assert np.abs(shares - expected).max() < 1e-12
+    assert np.abs(shares.sum(-1) - 1).max() < 1e-12
+
+
+DRAWN = """({drawn}, bytes, focus, T) => import("/payload.mjs").then(({ parsePayload }) => {
+    const shown = drawn(parsePayload(buffer(bytes)), focus);
+    const rows = Array.from({ length: T }, (_, q) => Array.from(shown.row(q)));
+    return { title: shown.title, name: shown.name(4, 3), rows };
+})"""
+
+
+@pytest.mark.parametrize(
+    ("draw", "title", "name"),
+    [
+        ("matrix", "Layer 3, head 2", "blocks.2.attn.pattern[0, 1, 4, 3]"),
+        ("lines", "Layer 3, head 2", "blocks.2.attn.pattern[0, 1, 4, 3]"),
+        ("flow", "All layers: rollout", "rollout[4, 3]"),
+    ],
+)
+def test_rows_are_what_title_and_name_say(js, draw, title, name):
+    got = js("drawn", DRAWN, AS_TEXT, place(2, 1, draw=draw), T)
+    expected = rollout(ARRAYS["pattern"])[0] if draw == "flow" else ARRAYS["pattern"][2, 1]
+    assert (got["title"], got["name"]) == (title, name)
+    for query, row in enumerate(got["rows"]):
+        assert row == pytest.approx(expected[query, : query + 1], abs=1e-12)
+
+
 # address.mjs
 
 READ = "({readAddress}, search) => readAddress(search)"
@@ -470,6 +517,13 @@ def test_line_at_finds_queries_left_and_keys_right(js):
     ]
     call = "({lineAt}, layout, points) => points.map(([x, y]) => lineAt(layout, x, y))"
     assert js("lines", call, layout, points) == [{"query": 0}, {"query": 3}, {"key": 3}, {"key": T - 1}, None, None]
+
+
+def test_flow_at_finds_keys_left_where_the_input_is(js):
+    layout = {"T": T, "row": 24, "top": 40, "width": 400}
+    points = [[10, 41], [199, 40 + 24 * 3 + 1], [390, 40 + 24 * T - 1], [10, 39], [10, 41 + 24 * T]]
+    call = "({flowAt}, layout, points) => points.map(([x, y]) => flowAt(layout, x, y))"
+    assert js("flow", call, layout, points) == [{"key": 0}, {"key": 3}, {"query": T - 1}, None, None]
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 from playwright.sync_api import Page
 
 from .reference import SHOWN, same
@@ -107,6 +108,8 @@ def test_looking_around_asks_the_server_nothing(screen: Screen):
     screen.point_at_cell(6, 2)
     screen.choose_drawing("lines")
     screen.point_at_line_of(9)
+    screen.choose_drawing("flow")
+    screen.point_at_input_of(3)
     screen.choose_drawing("matrix")
     screen.row_table()
     screen.page.click('[aria-label="Switch between dark and light"]')
@@ -152,6 +155,34 @@ def test_lines_show_the_row_that_is_pointed_at(screen: Screen, reference):
     shown = re.findall(r"” (<?[\d.]+\d)", screen.text_of("p.hs-row"))
     best = trace.attention(0)[0, 0, 9, :10].topk(4).values.tolist()
     assert all(same(number, p) for number, p in zip(shown, best))
+
+
+def test_flow_is_the_rollout_of_torchs_patterns(screen: Screen, reference):
+    trace = reference.trace(TEXT)
+    rollout = torch.eye(len(reference.ids(TEXT)), dtype=torch.float64)
+    for layer in range(6):
+        rollout = (trace.attention(layer)[0].double().mean(0) + torch.eye(len(rollout))) / 2 @ rollout
+    screen.run(TEXT)
+    screen.choose_drawing("flow")
+    assert screen.title() == "All layers: rollout"
+    assert "Abnar and Zuidema 2020" in screen.view("attention_view").inner_text()
+    for query in (34, 12, 0):
+        screen.choose_token(query)
+        rows = screen.row_table()
+        assert len(rows) == query + 1
+        assert all(same(row[2], share) for row, share in zip(rows, rollout[query].tolist()))
+    screen.choose_token(30)
+    screen.point_at_input_of(7)
+    assert screen.text_of(".hs-cell code") == "rollout[30, 7]"
+    assert same(screen.text_of(".hs-cell strong"), rollout[30, 7].item())
+    assert "draws most on" in screen.text_of("p.hs-row")
+    assert screen.address().startswith("view=explore&query=30&draw=flow")
+    screen.point_at(screen.page.locator(".hs-grid button").nth(9))
+    assert screen.title() == "Layer 2, head 2"
+    screen.point_away()
+    assert screen.title() == "All layers: rollout"
+    screen.choose_head(1, 1)
+    assert screen.title() == "Layer 2, head 2"
 
 
 def test_an_example_opens_with_its_text(screen: Screen, reference):
@@ -293,7 +324,9 @@ def test_nothing_is_wider_than_a_phone(screen: Screen):
     too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert screen.page.evaluate(too_wide) <= 0
     screen.row_table()
-    screen.choose_drawing("lines")
+    for name in ("lines", "flow"):
+        screen.choose_drawing(name)
+        assert screen.page.evaluate(too_wide) <= 0
     screen.write(1, "step")
     assert screen.page.evaluate(too_wide) <= 0
 
