@@ -93,6 +93,36 @@ class NextToken(View):
     module = "next_view.mjs"
 
 
+class Inside(View):
+    """The switch between the panels below it, which show the rest of the model."""
+
+    module = "inside_view.mjs"
+
+
+class Pipeline(View):
+    """The whole forward pass, from text to next token."""
+
+    module = "pipeline_view.mjs"
+
+
+class LogitLens(View):
+    """What each layer would predict."""
+
+    module = "lens_view.mjs"
+
+
+class Residual(View):
+    """What every head and MLP adds to a token's logit."""
+
+    module = "residual_view.mjs"
+
+
+class Surgery(View):
+    """Heads, layers and MLPs switched off or changed."""
+
+    module = "surgery_view.mjs"
+
+
 class SampleStream(View):
     """Tokens as they are written; its value is one JSON object a line, only ever appended to."""
 

@@ -3,9 +3,10 @@
 python -m explorer.examples        computes them anew, after another model ships
 """
 
+import json
 from pathlib import Path
 
-from .runner import Runner
+from .runner import ROLES_AHEAD, Runner
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "examples"
 
@@ -26,6 +27,7 @@ def example_file(index: int) -> Path:
 def main() -> None:
     runner = Runner()
     FOLDER.mkdir(parents=True, exist_ok=True)
+    ROLES_AHEAD.write_text(json.dumps(runner.measured_roles()) + "\n", encoding="utf-8")
     for index, text in enumerate(EXAMPLES.values()):
         example_file(index).write_bytes(runner.payload(text))
         print(f"{example_file(index)}: {example_file(index).stat().st_size / 1000:.0f} kB")

@@ -38,7 +38,7 @@ class ModelFacts:
 
 
 def pack(header: dict, arrays: dict[str, tuple[str, np.ndarray]]) -> bytes:
-    """Header and named (dtype, array) pairs -> bytes. dtypes: unit16, float32, uint8, uint16, int32, uint32."""
+    """Header and named (dtype, array) pairs -> bytes. dtypes: unit16, float16/32, uint8/16/32, int32."""
     body, listed = b"", []
     for name, (dtype, array) in arrays.items():
         raw = _encoded(dtype, array)

@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 
-from .payload import ModelFacts, trace_payload
+from .payload import MAX_TOKENS, ModelFacts, trace_payload
 
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
 MAX_NEW_TOKENS = 256
 CACHE_BYTES = 128 * 2**20
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
+ROLES_AHEAD = Path(__file__).resolve().parent.parent / "assets" / "roles.json"  # its roles; made with the examples
 
 
 class PayloadCache:
@@ -56,7 +58,7 @@ class Runner:
     def __init__(self, model_name: str = SHIPPED):
         self.model_name = model_name
         self.payloads = PayloadCache()
-        self.recorded = lru_cache(maxsize=8)(self._recorded)
+        self.recorded = lru_cache(maxsize=6)(self._recorded)
         self._running, self._loading = threading.Lock(), threading.Lock()
 
     def warm_up(self) -> threading.Thread:
@@ -111,6 +113,11 @@ class Runner:
     @cached_property
     def roles(self) -> list[dict]:
         """What every head does on standard tests, and what uniform attention would score; once for a model."""
+        if self.is_shipped:
+            return json.loads(ROLES_AHEAD.read_text(encoding="utf-8"))  # or the first text would wait for them
+        return self.measured_roles()
+
+    def measured_roles(self) -> list[dict]:
         from llm_core.roles import ROLES, head_roles
 
         if self.facts.block_size < 2:
@@ -134,27 +141,31 @@ class Runner:
 
     def run(self, text: str) -> str:
         """Run ``text`` with everything recorded; returns the key under which its payload lies."""
-        key = hashlib.sha256(json.dumps([self.model_name, text[:MAX_CHARACTERS]]).encode()).hexdigest()[:24]
+        return self._kept(text, "text", self.payload)
+
+    def part(self, name: str, text: str) -> bytes:
+        """One of ``parts.PARTS`` of the same run: what some views need beside the payload."""
+        from .parts import PARTS
+
+        return self.payloads.get(
+            self._kept(text, name, lambda text: PARTS[name](self, self.recorded(text[:MAX_CHARACTERS])))
+        )
+
+    def _kept(self, text: str, kind: str, make) -> str:
+        """The key of what ``make(text)`` gives, which is made once."""
+        text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
+        key = hashlib.sha256(json.dumps([self.model_name, kind, text]).encode()).hexdigest()[:24]
         if self.payloads.get(key) is None:
-            self.payloads.put(key, self.payload(text))
+            self.payloads.put(key, make(text))
         return key
 
     def payload(self, text: str) -> bytes:
         """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
-        import torch
+        read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
+        run, piece = self.recorded(read), self.tokenizer.piece
+        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut)
 
-        from llm_core import record
-
-        ids, roles = self.encode(text), self.roles
-        shown = ids[: self.facts.token_limit]
-        with self._running, torch.inference_mode(), record(self.model, ["blocks.*.attn.pattern", "logits"]) as trace:
-            self.model(torch.tensor([shown]))
-        total, was_cut = len(ids), len(text) > MAX_CHARACTERS
-        return trace_payload(
-            self.facts, text[:MAX_CHARACTERS], self.describe(shown), self.tokenizer.piece, total, trace, roles, was_cut
-        )
-
-    def _recorded(self, text: str, limit: int) -> Recorded:
+    def _recorded(self, text: str, limit: int = MAX_TOKENS) -> Recorded:
         """Everything that the model computes for the first ``limit`` tokens of ``text``."""
         import torch
 

@@ -1,9 +1,11 @@
 """The Blocks object and how it is served: static modules, examples, payloads, and nothing from another host."""
 
+import json
 import mimetypes
-from pathlib import Path
 
+import anyio
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -12,8 +14,12 @@ from starlette.staticfiles import StaticFiles
 from .components import STATIC, VERSION, Header
 from .examples import FOLDER
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
-from .pages.explore import ask_row, explore_page
+from .pages.ask import PROBLEMS, ask_row, sentence
+from .pages.compare import compare_page
+from .pages.explore import explore_page
+from .pages.generate import generate_page
 from .pages.learn import learn_page
+from .parts import PARTS
 from .runner import Runner
 
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
@@ -31,11 +37,17 @@ def build(runner: Runner) -> gr.Blocks:
             learn_page(runner)
         with gr.Column(elem_id="page-explore"):
             explore_page(runner, prompt, link)
+        with gr.Column(elem_id="page-compare"):
+            compare_page(runner, prompt)
+        with gr.Column(elem_id="page-generate"):
+            generate_page(runner, prompt, link)
     return demo.queue(max_size=64)
 
 
 def routes(runner: Runner) -> list:
     """What the page fetches beside Gradio's own: modules, example payloads, and payloads of the user's texts."""
+
+    turns = anyio.Semaphore(8)  # as many as Gradio's queue lets work at once
 
     async def payload(request: Request) -> Response:
         found = runner.payloads.get(request.path_params["key"])
@@ -43,11 +55,28 @@ def routes(runner: Runner) -> list:
             return Response("This result is no longer kept: press Run again.", status_code=404)
         return Response(found, media_type="application/octet-stream")
 
+    async def part(request: Request) -> Response:
+        """One of PARTS; the text comes as a JSON string."""
+        try:
+            text = json.loads(await request.body())
+        except ValueError:
+            text = None
+        name = request.path_params["name"]
+        if name not in PARTS or not isinstance(text, str):
+            return Response("No such part: the page and the app are of two versions, load the page again.", 404)
+        try:
+            async with turns:
+                found = await run_in_threadpool(runner.part, name, text)
+        except PROBLEMS as error:
+            return Response(sentence(error), 422)
+        return Response(found, media_type="application/octet-stream")
+
     return [
         Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),
         Mount("/examples", StaticFiles(directory=FOLDER)),
         Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
         Route("/payload/{key}", payload),
+        Route("/part/{name}", part, methods=["POST"]),
     ]
 
 
@@ -56,7 +85,7 @@ def launch_options(runner: Runner) -> dict:
     return {
         "app_kwargs": {"routes": routes(runner)},
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
-        "css_paths": [Path(STATIC / "app.css"), Path(STATIC / "learn.css")],
+        "css_paths": sorted(STATIC.glob("*.css")),  # app.css comes first
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from explorer.examples import EXAMPLES, example_file
-from explorer.pages.explore import write_text
+from explorer.pages.generate import write_text
 from explorer.payload import unpack
 from explorer.runner import MAX_CHARACTERS, MAX_NEW_TOKENS, PayloadCache, Runner
 from llm_core import Decoder, Encoder, ModelConfig, generate, record, save_model

@@ -1,45 +1,25 @@
-"""The Explore page: a text, its tokens, attention in every head, the next token, and live sampling."""
+"""The Explore page: a text, its tokens, attention in every head, and the rest of the model."""
 
-import json
-import time
-from collections.abc import Iterator
 from functools import partial
 
 import gradio as gr
 
-from ..components import AttentionHead, HeadGrid, HeadRoles, NextToken, PayloadLink, SampleStream, TokenStrip
+from ..components import (
+    AttentionHead,
+    HeadGrid,
+    HeadRoles,
+    Inside,
+    LogitLens,
+    NextToken,
+    PayloadLink,
+    Pipeline,
+    Residual,
+    TokenStrip,
+)
 from ..examples import EXAMPLES
-from ..runner import MAX_NEW_TOKENS, Runner
-
-MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
-QUIET = {"show_progress": "hidden"}
-BUSY = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-busy')); return inputs; }"
-WRITE = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-write')); return inputs; }"
-IDLE = {"fn": None, "js": "() => { document.dispatchEvent(new CustomEvent('hs-idle')); }"}
-NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
-PROBLEMS = (ValueError, OSError, ImportError)  # what can be wrong with a model, said in one sentence on the page
-
-
-def ask_row(runner: Runner) -> tuple[gr.Textbox, PayloadLink]:
-    """The text that all pages are about, and what running it gives."""
-    with gr.Row(elem_id="ask"):
-        prompt = gr.Textbox(
-            next(iter(EXAMPLES.values())),
-            label="Your text",
-            info="Type anything and press Enter: below is what a real model computes for it, number by number.",
-            lines=1,
-            max_lines=4,
-            scale=8,
-            elem_id="prompt",
-        )
-        run = gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
-    first = partial(open_example, runner, 0)  # as a function it is asked again by every new page
-    link = PayloadLink(first() if runner.is_shipped else first, elem_id="problem")
-    gr.on(
-        [prompt.submit, run.click], partial(run_text, runner), prompt, link, js=BUSY, api_name="run",
-        trigger_mode="always_last", **QUIET, **MODEL_WORK,
-    ).then(**IDLE)  # fmt: skip
-    return prompt, link
+from ..runner import Runner
+from .ask import BUSY, IDLE, QUIET, open_example
+from .surgery import surgery_panel
 
 
 def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
@@ -53,109 +33,12 @@ def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
             HeadRoles()
         AttentionHead(elem_id="attention")
         NextToken(elem_id="next")
-    written, stream, use = _sampling_panel(prompt, runner)
+    Inside(elem_id="inside")
+    Pipeline(elem_id="pipeline")
+    LogitLens(elem_id="lens")
+    Residual(elem_id="residual")
+    surgery_panel(runner)
 
     for index, (chip, text) in enumerate(zip(chips, EXAMPLES.values())):
         chip.click(lambda text=text: text, None, prompt, js=BUSY, api_visibility="private", **QUIET)
         chip.click(partial(open_example, runner, index), None, link, api_visibility="private", **QUIET).then(**IDLE)
-    use.click(
-        partial(use_as_prompt, runner), [prompt, written], [prompt, link, written, stream], js=BUSY,
-        api_visibility="private", **QUIET, **MODEL_WORK,
-    ).then(**IDLE)  # fmt: skip
-
-
-def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, SampleStream, gr.Button]:
-    """Controls, buttons and the written text; wired here, because nothing else listens to them."""
-    written = gr.State(NOTHING_WRITTEN, time_to_live=3600)
-    with gr.Column(elem_id="sampling"):
-        with gr.Row(elem_id="sampling-controls"):
-            temperature = gr.Slider(
-                0, 2, 0.8, step=0.05, label="Temperature", info="0 always takes the likeliest token"
-            )
-            top_k = gr.Slider(0, 200, 0, step=1, label="Top-k", info="keep the k likeliest; 0 keeps all")
-            top_p = gr.Slider(0.05, 1, 0.95, step=0.05, label="Top-p", info="keep the likeliest until they sum to p")
-            seed = gr.Number(1, label="Seed", info="same seed, same text", precision=0, min_width=90)
-            count = gr.Slider(1, 200, 60, step=1, label="Tokens", info="how many to write at most")
-        with gr.Row(elem_id="sampling-buttons"):
-            write = gr.Button("Write", variant="primary", min_width=90, elem_id="write")
-            step = gr.Button("One token", min_width=90, elem_id="step")
-            stop = gr.Button("Stop", min_width=90, elem_id="stop")
-            clear = gr.Button("Clear", min_width=90, elem_id="clear")
-            use = gr.Button("Look inside this text", min_width=160, elem_id="use")
-        stream = SampleStream("", elem_id="written")
-    settings = [temperature, top_k, top_p, seed]
-    going = [
-        write.click(partial(write_text, runner), [prompt, written, count, *settings], [stream, written],
-                    js=WRITE, api_name="sample", **QUIET, **MODEL_WORK),
-        step.click(partial(write_text, runner, count=1), [prompt, written, *settings], [stream, written],
-                   js=WRITE, api_visibility="private", **QUIET, **MODEL_WORK),
-    ]  # fmt: skip
-    stop.click(None, None, None, cancels=going)
-    clear.click(None, None, None, cancels=going).then(  # only then, or a token on its way would come back
-        lambda: ("", NOTHING_WRITTEN), None, [stream, written], queue=False, api_visibility="private", **QUIET
-    )
-    return written, stream, use
-
-
-def run_text(runner: Runner, text: str) -> str:
-    """Run a text through the model; returns JSON: the URL of the binary payload, or an error as one sentence.
-
-    The time makes no two values the same, or asking again would change nothing on the page, and tells the page
-    which of two results was asked for later.
-    """
-    asked = time.time_ns()
-    try:
-        return json.dumps({"url": f"payload/{runner.run(text or '')}", "asked": asked})
-    except PROBLEMS as error:
-        return json.dumps({"error": sentence(error), "asked": asked})
-
-
-def open_example(runner: Runner, index: int) -> str:
-    """The example as it was computed ahead; with a model that is not the shipped one it is run now."""
-    if runner.is_shipped:
-        return json.dumps({"url": f"examples/{index}.bin", "asked": time.time_ns()})
-    return run_text(runner, list(EXAMPLES.values())[index])
-
-
-def sentence(error: Exception) -> str:
-    if isinstance(error, ImportError):
-        return f"The model cannot run here ({error}): install what requirements.txt lists, and start the app again."
-    return str(error)
-
-
-def write_text(
-    runner: Runner,
-    text: str,
-    written: dict,
-    *values: float,
-    count: int | None = None,
-) -> Iterator[tuple[str, dict]]:
-    """Go on writing behind ``text``; yields all lines so far, and what was written, after every token."""
-    if count is None:
-        count, *values = values
-    temperature, top_k, top_p, seed = values
-    start = json.dumps({"prompt": text or ""})
-    ids, lines = (written["ids"], written["lines"]) if written["text"] == text else ([], [start])
-    settings = {"temperature": temperature, "top_k": int(top_k) or None, "top_p": top_p}
-    try:
-        if seed is None or not 0 <= seed < 2**63:
-            raise ValueError(f"seed={seed}: must be a whole number from 0 to 9,223,372,036,854,775,807")
-        if len(ids) >= MAX_NEW_TOKENS:
-            raise ValueError(f"{MAX_NEW_TOKENS} tokens are written: press Clear, or look inside the text")
-        if ids and ids[-1] == runner.tokenizer.end:
-            raise ValueError("The model has ended this text: press Clear to write another, or look inside it")
-        for token in runner.sample(text or "", ids, int(count), seed=int(seed), **settings):
-            ids, lines = [*ids, token["id"]], [*lines, json.dumps(token)]
-            yield "\n".join(lines) + "\n", {"text": text, "ids": ids, "lines": lines}
-    except PROBLEMS as error:
-        problem = json.dumps({"error": sentence(error)})
-        yield "\n".join([*lines, problem]) + "\n", {"text": text, "ids": ids, "lines": lines}
-
-
-def use_as_prompt(runner: Runner, text: str, written: dict) -> tuple[str, str, dict, str]:
-    """Put what was written behind the text that it goes on from, and run both."""
-    text = written["text"] if written["ids"] else text
-    tokenizer = runner.tokenizer
-    ids = [*tokenizer.encode(text or ""), *(id for id in written["ids"] if not tokenizer.is_special(id))]
-    whole = tokenizer.decode(ids)
-    return whole, run_text(runner, whole), NOTHING_WRITTEN, ""

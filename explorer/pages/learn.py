@@ -8,7 +8,7 @@ from ..components import Lessons
 from ..examples import EXAMPLES
 from ..lessons.teach import catalog, teach
 from ..runner import Runner
-from .explore import MODEL_WORK, PROBLEMS, QUIET, sentence
+from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
 
 def learn_page(runner: Runner) -> None:

@@ -1,6 +1,7 @@
 // One head, large. Matrix: a row for each query token, a column for each key. Lines: queries left, keys right.
 // Flow: not one head, but attention rollout over all layers for the chosen token.
 
+import { choice } from "./choice.mjs";
 import { TICKS, css, position } from "./color.mjs";
 import { make } from "./dom.mjs";
 import { drawn } from "./drawn.mjs";
@@ -71,32 +72,6 @@ function onKey(event) {
   if (!next) return store.toggle(cell);
   Object.assign(store.focus.locked, { query: next[0], key: Math.min(next[1], next[0]) });
   store.preview({});
-}
-
-/** One of several, as radio buttons are: one Tab stop, arrows choose. */
-function choice(name, options, label) {
-  const group = make("div", { className: "hs-switch", role: "radiogroup", "aria-label": label });
-  const choose = (value) => store.toggle({ [name]: value });
-  for (const [value, text] of Object.entries(options)) {
-    group.append(make("button", { type: "button", role: "radio", text, "data-name": value, onclick: () => choose(value) }));
-  }
-  group.addEventListener("keydown", (event) => {
-    const buttons = [...group.children];
-    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const next = buttons[(buttons.indexOf(event.target) + step + buttons.length) % buttons.length];
-    next.focus();
-    choose(next.dataset.name);
-  });
-  store.subscribe(group, (_, focus) => {
-    for (const button of group.children) {
-      const chosen = button.dataset.name === focus[name];
-      button.setAttribute("aria-checked", String(chosen));
-      button.tabIndex = chosen ? 0 : -1;
-    }
-  });
-  return group;
 }
 
 function legend() {

@@ -2,8 +2,11 @@
 // Hover previews, click locks, click again unlocks.
 
 /** What can be chosen by name; the first is what a page starts with. */
-export const CHOICES = { draw: ["matrix", "lines", "flow"] };
-export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix" };
+export const CHOICES = {
+  draw: ["matrix", "lines", "flow"],
+  panel: ["pipeline", "lens", "residual", "surgery"],
+};
+export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline" };
 
 export class Focus {
   constructor() {

@@ -1,6 +1,6 @@
 // Which page is shown: the address says so first, then the links in the header.
 
-export const PAGES = { learn: "Learn", explore: "Explore" };
+export const PAGES = { learn: "Learn", explore: "Explore", compare: "Compare", generate: "Generate" };
 
 export function page() {
   return (document.body.dataset.page ??= pageIn(location.search));
@@ -26,3 +26,5 @@ export function showPage(name) {
 export function onPage(action) {
   document.addEventListener("hs-page", () => page() && action(page()));
 }
+
+document.addEventListener("hs-show", ({ detail }) => showPage(detail)); // from what Python wires

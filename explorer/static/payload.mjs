@@ -1,7 +1,7 @@
 // The binary payload of payload.py, decoded: header (JSON) and typed arrays. Pure: no DOM.
 
 const MAGIC = 0x31505348; // "HSP1", little-endian
-const KINDS = { unit16: Uint16Array, uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array, float32: Float32Array };
+const KINDS = { unit16: Uint16Array, uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array, float32: Float32Array, float16: Uint16Array };
 
 export function parsePayload(buffer) {
   const view = new DataView(buffer);
@@ -11,9 +11,19 @@ export function parsePayload(buffer) {
   const arrays = {};
   for (const { name, dtype, shape, offset } of header.arrays) {
     const length = shape.reduce((a, b) => a * b, 1);
-    arrays[name] = { data: new KINDS[dtype](buffer, start + offset, length), shape };
+    const data = new KINDS[dtype](buffer, start + offset, length);
+    arrays[name] = { data: dtype === "float16" ? widened(data) : data, shape };
   }
   return { ...header, arrays };
+}
+
+/** float16 as bits -> float32: not every browser has a Float16Array. */
+function widened(bits) {
+  return Float32Array.from(bits, (half) => {
+    const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
+  });
 }
 
 /** One head's T×T block of the pattern array, as integers 0..65535 (a view, nothing is copied). */

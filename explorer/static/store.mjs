@@ -4,6 +4,7 @@
 import { clearAddress, readAddress, writeAddress } from "./address.mjs";
 import { Focus } from "./focus.mjs";
 import { page } from "./pages.mjs";
+import { fetchPart } from "./parts.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
 
@@ -13,26 +14,31 @@ class Store {
   constructor() {
     this.payload = null;
     this.focus = new Focus();
+    this.parts = new Map(); // of this payload: by name {value} or {error}, or {} on the way
     this.seq = 0;
     this.views = new Set();
     this.pending = false;
     this.firstText = null; // what the page opens with when the address names no text
     this.asked = page() === "explore" ? readAddress(location.search) : null; // until the result it speaks of is here
     this.addressTimer = null;
-    new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-panel"] });
     addEventListener("resize", () => this.changed());
     document.addEventListener("hs-page", () => this.changed());
   }
 
-  /** Call `draw(payload, focus)` now and whenever something changes, while `element` is on the page. */
-  subscribe(element, draw) {
-    const view = { element, draw };
+  /**
+   * Call `draw(payload, focus)` now and whenever something changes, while `element` is on the page. A view that
+   * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`.
+   */
+  subscribe(element, draw, part = null) {
+    const view = { element, draw, part };
     this.views.add(view);
     if (this.payload) this.drawView(view);
   }
 
   setPayload(payload) {
     this.payload = payload;
+    this.parts = new Map();
     this.seq += 1;
     const [L, H, T] = payload.arrays.pattern.shape;
     if (this.asked) this.focus.locked = { ...this.asked.focus };
@@ -77,11 +83,30 @@ class Store {
     if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
   }
 
-  drawView({ element, draw }) {
+  drawView({ element, draw, part }) {
     if (!element.offsetParent) return; // on a page that is not shown: drawn when it is
-    draw(this.payload, this.focus.now);
+    const { value, error } = part ? this.part(part) : {};
+    element.dataset.waiting = String(Boolean(part && !value && !error));
+    element.dataset.error = error ?? "";
+    if (part && !value) return;
+    draw(this.payload, this.focus.now, value);
     element.dataset.seq = this.seq;
     element.dataset.ready = "true";
+  }
+
+  /** What is there of a part; asked for when it was not yet. */
+  part(name) {
+    if (!this.parts.has(name)) {
+      const { parts } = this;
+      parts.set(name, {});
+      fetchPart(name, this.payload)
+        .then((value) => ({ value }), ({ message }) => ({ error: message }))
+        .then((found) => {
+          parts.set(name, found);
+          if (parts === this.parts) this.changed(); // else a newer text is shown
+        });
+    }
+    return this.parts.get(name);
   }
 
   /** The query that views speak of: the chosen one, or the last token. */

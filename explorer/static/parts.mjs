@@ -1,0 +1,14 @@
+// Fetches what some views need beside the payload: parts.py says what there is.
+
+import { parsePayload } from "./payload.mjs";
+import { GONE } from "./server.mjs";
+
+/** The payload of one part for the text of `payload`; an error whose message is a sentence for the page. */
+export async function fetchPart(name, { text }) {
+  const asked = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(text) };
+  const answer = await fetch(new URL(`part/${name}`, document.baseURI), asked).catch(() => {
+    throw new Error(GONE);
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return parsePayload(await answer.arrayBuffer());
+}
