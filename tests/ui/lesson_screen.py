@@ -13,6 +13,7 @@ class LessonScreen:
     def __init__(self, page: Page, url: str):
         self.page, self.url = page, url
         page.set_default_timeout(20_000)
+        page.emulate_media(reduced_motion="reduce")  # a test need not wait for cells to travel
 
     def open(self, lesson: str = "reshape", step: int = 1, **more: str) -> "LessonScreen":
         """Load the address of a step, and wait until its picture rests."""

@@ -187,6 +187,7 @@ def test_a_link_opens_its_step_and_the_address_follows(learn: LessonScreen):
 
 
 def test_cells_travel_and_then_rest(learn: LessonScreen):
+    learn.page.emulate_media(reduced_motion="no-preference")
     learn.open("reshape", 2)
     frames = learn.page.evaluate(
         """async () => {
@@ -201,7 +202,6 @@ def test_cells_travel_and_then_rest(learn: LessonScreen):
 
 
 def test_who_wants_less_motion_gets_none(learn: LessonScreen):
-    learn.page.emulate_media(reduced_motion="reduce")
     learn.open("reshape", 2)
     learn.page.evaluate("document.querySelector('.hs-next').click()")
     assert learn.page.evaluate("document.querySelector('.hs-stage').picture.frames") == 1
