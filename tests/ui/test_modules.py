@@ -333,7 +333,7 @@ def test_paint_colours_the_lower_triangle_and_leaves_the_rest_clear(js):
 FOCUS = """({Focus}, actions) => {
     const focus = new Focus();
     for (const [name, ...given] of actions) focus[name](...given);
-    return [focus.now, focus.locked];
+    return [focus.now, focus.locked].map(({ layer, head, query, key, draw }) => ({ layer, head, query, key, draw }));
 }"""
 
 
@@ -432,8 +432,12 @@ def test_rows_are_what_title_and_name_say(js, draw, title, name):
 
 # address.mjs
 
-READ = "({readAddress}, search) => readAddress(search)"
-WRITE = "({writeAddress}, ...given) => writeAddress(...given)"
+READ = """({readAddress}, search) => {
+    const { focus: { layer, head, query, key, draw }, text } = readAddress(search);
+    return { focus: { layer, head, query, key, draw }, text };
+}"""
+WRITE = """({writeAddress, readAddress}, search, place, text) =>
+    writeAddress(search, { ...readAddress("").focus, ...place }, text)"""
 
 
 @pytest.mark.parametrize(
