@@ -73,7 +73,7 @@ def generate(
     model that cannot write on, or a value out of range.
     """
     request = Request(model, ids, max_new_tokens, Warping(temperature, top_k, top_p), seed, stop, decoder_ids)
-    with _evaluating(model):
+    with evaluating(model):
         new = [choice.ids for choice in request.choices()]
     prompts = request.ids if request.encoder_ids is None else request.ids[:, :0]
     if isinstance(ids, Tensor):
@@ -124,7 +124,7 @@ def fill_masks(model: Encoder, ids: Ids, mask_id: int, attention_mask: Tensor | 
     masked = ids == mask_id if mask is None else (ids == mask_id) & mask  # (B, T)
     if not masked.any():
         raise ValueError(f"ids have no mask (id {mask_id}): put one where a token is to be filled in")
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         probabilities = F.softmax(model(ids, mask)[masked], dim=-1)  # (places, V)
     best_ids = probabilities.argsort(dim=-1, descending=True)  # (places, V)
     return [Filled(*place, p, best) for place, p, best in zip(masked.nonzero().tolist(), probabilities, best_ids)]
@@ -163,7 +163,7 @@ class Request:
     @torch.inference_mode()
     def choices(self) -> Iterator["Choice"]:
         """Predict, draw, append, until ``max_new_tokens``, or until every row has drawn ``stop``."""
-        context = Context(self.decoder, self.ids, self.mask, self.max_new_tokens, **self._memory())
+        context = self.context()
         finished = torch.zeros_like(self.ids[:, :1], dtype=torch.bool)  # (B, 1)
         for _ in range(self.max_new_tokens):
             logits, slid = context.next_logits(), context.slides  # (B, V)
@@ -175,6 +175,13 @@ class Request:
             yield Choice(logits, ids, u, slid)
             if self.stop is not None and finished.all():
                 return
+
+    @torch.inference_mode()
+    def context(self, copies: int = 1) -> "Context":
+        """The rows to write on, each ``copies`` times, with room for all new tokens."""
+        times = lambda x: None if x is None else x.repeat_interleave(copies, dim=0)  # noqa: E731
+        memory = {name: times(tensor) for name, tensor in self._memory().items()}
+        return Context(self.decoder, times(self.ids), times(self.mask), self.max_new_tokens, **memory)
 
     def _memory(self) -> dict[str, Tensor | None]:
         """The encoder's states, (B, S, C), and which of them are padding: what conditions the decoder."""
@@ -240,6 +247,13 @@ class Context:
         hidden = self.decoder.hidden(self.ids[:, window], mask, **self.memory, **cache)  # (B, T, C)
         return self.decoder.predict(hidden[:, -1:])[:, -1]  # (B, V)
 
+    def select(self, rows: list[int]) -> None:
+        """Row i becomes what row ``rows[i]`` was. All rows must have the same padding and memory."""
+        self.ids = self.ids[rows]
+        for own, _ in self.cache.layers:
+            for kept in (own.k, own.v):  # (B, H, S, D)
+                kept[:, :, : own.length] = kept[rows, :, : own.length]
+
     def append(self, ids: Tensor) -> None:
         self.ids[:, self.length] = ids[:, 0]
         self.length += 1
@@ -248,7 +262,7 @@ class Context:
 def _steps(request: Request, tokenizer: Tokenizer | None) -> Iterator[Step]:
     first, warping = request.ids.shape[1], request.warping
     text = TextPieces(tokenizer, request.ids[0].tolist()) if tokenizer else None
-    with _evaluating(request.model):
+    with evaluating(request.model):
         for count, choice in enumerate(request.choices(), start=1):
             id, logits = int(choice.ids), choice.logits  # (1, V)
             is_last = count == request.max_new_tokens or id == request.stop
@@ -279,7 +293,7 @@ class TextPieces:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode; afterwards every module is in the mode it was in."""
     training = [module for module in model.modules() if module.training]
     model.eval()

@@ -1,6 +1,7 @@
 """From logits to one token: temperature, top-k and top-p bend the distribution, then u picks from it.
 
-A token is drawn by inverting the cumulative distribution, in the order of the vocabulary, at u in [0, 1).
+A token is drawn by inverting the cumulative distribution, the likeliest token first, at u in [0, 1): a small u
+takes a likely token, whatever the warping.
 Top-k: Fan et al. 2018, section 5.4; top-p: Holtzman et al. 2019, section 3.1.
 """
 
@@ -66,14 +67,6 @@ class Warping:
         kept = probabilities * (before < self.top_p)
         return kept / kept.sum(-1, keepdim=True)
 
-    def candidates(self, logits: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(B, V) -> probabilities and ids (B, K) in the order of ids; None stands for all ids."""
-        if self.top_k is None and self.top_p in (None, 1):
-            return self.tempered(logits), None
-        probabilities, ids = self.most_likely(logits)
-        ids, order = ids.sort(-1)
-        return self.nucleus(probabilities).gather(-1, order), ids
-
 
 def warp_logits(
     logits: Tensor, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
@@ -95,12 +88,12 @@ def warp_logits(
 
 
 def draw(logits: Tensor, u: Tensor, warping: Warping) -> Tensor:
-    """Logits (B, V), u (B, 1) -> ids (B, 1): the first whose cumulative probability exceeds u."""
-    probabilities, ids = warping.candidates(logits)  # (B, K)
-    cumulative = probabilities.cumsum(-1)  # (B, K)
+    """Logits (B, V), u (B, 1) -> ids (B, 1): from the likeliest on, the first at which the sum exceeds u."""
+    probabilities, ids = warping.most_likely(logits)  # (B, K)
+    cumulative = warping.nucleus(probabilities).cumsum(-1)  # (B, K)
     # u is a float32 below 1: in float64 the product stays below the total, so the place always exists
     place = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)  # (B, 1)
-    return place if ids is None else ids.gather(-1, place)
+    return ids.gather(-1, place)
 
 
 def is_whole(value: object) -> bool:

@@ -312,7 +312,8 @@ def test_a_step_tells_how_its_token_was_chosen():
         assert step.logprob == pytest.approx(logits.log_softmax(-1)[step.id].item(), abs=1e-4)
         assert step.rank == logits.argsort(descending=True).tolist().index(step.id) + 1
         assert step.u == torch.rand(1, 1, generator=u).item()
-        below = step.warped.after_top_p[: step.id].double().sum().item()
+        drawn_from = step.warped.after_top_p.double()
+        below = drawn_from[drawn_from > drawn_from[step.id]].sum().item()  # likelier tokens come before it
         assert below - 1e-6 <= step.u < below + step.warped.after_top_p[step.id].item() + 1e-6
         assert (step.position, step.slid, step.piece) == (position, position > WINDOW, None)
         written.append(step.id)
@@ -430,13 +431,13 @@ def test_values_out_of_range_are_named(settings, message):
 
 
 def first_above(probabilities: list[float], u: float) -> int:
-    """The rule that ``draw`` follows, as a loop."""
-    cumulative = 0.0
-    for id, probability in enumerate(probabilities):
-        cumulative += probability
+    """The rule that ``draw`` follows, as a loop: likeliest first, until the sum exceeds u."""
+    cumulative, likeliest_first = 0.0, sorted(range(len(probabilities)), key=lambda id: -probabilities[id])
+    for id in likeliest_first:
+        cumulative += probabilities[id]
         if cumulative > u:
             return id
-    return max(id for id, probability in enumerate(probabilities) if probability > 0)
+    return max(id for id in likeliest_first if probabilities[id] > 0)
 
 
 @pytest.mark.parametrize("settings", SETTINGS[:4], ids=str)
