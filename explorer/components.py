@@ -115,6 +115,7 @@ class Residual(View):
     """What every head and MLP adds to a token's logit."""
 
     module = "residual_view.mjs"
+    own_events = ("ask",)
 
 
 class Surgery(View):

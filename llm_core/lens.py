@@ -27,14 +27,19 @@ class Lens:
     probabilities: Tensor  # (B, L+1, T, K), 0..1
     entropy: Tensor  # (B, L+1, T), nats
     kl: Tensor  # (B, L+1, T), nats: KL(final prediction || this row's), 0 in the last row
+    followed_probabilities: Tensor  # (B, L+1, T, J), 0..1, of the tokens that were to be followed
+    followed_ranks: Tensor  # (B, L+1, T, J), 1 for the likeliest
 
 
-def logit_lens(model: Encoder | Decoder | EncoderDecoder, trace: Trace, top: int = 10) -> Lens:
+def logit_lens(
+    model: Encoder | Decoder | EncoderDecoder, trace: Trace, top: int = 10, follow: Tensor | None = None
+) -> Lens:
     """Read the recorded residual stream, layer by layer, as the model reads its end.
 
     ``trace`` needs ``embedding.sum``, every ``resid_post`` and ``logits``; of an encoder-decoder the decoder is read,
-    at its own tokens. ``top`` is K, at most V. Raises ``ValueError`` for another ``top``, ``KeyError`` for what was
-    not recorded.
+    at its own tokens. ``top`` is K, at most V. ``follow`` (B, T, J) are ids whose way through the rows is wanted, J of
+    them at every place; without it, the likeliest at the end. Raises ``ValueError`` for another ``top``, ``KeyError``
+    for what was not recorded.
     """
     V = decoder_of(model)[0].config.vocab_size
     if not 1 <= top <= V:
@@ -44,9 +49,11 @@ def logit_lens(model: Encoder | Decoder | EncoderDecoder, trace: Trace, top: int
     final = lens_logits(model, trace, L).log_softmax(-1)  # (B, T, V)
     final_p = final.exp()
     early = (lens_logits(model, trace, row).log_softmax(-1) for row in range(L))  # one at a time: V is large
-    rows = [_read(log_p, final, final_p, top) for log_p in chain(early, [final])]
-    tokens, probabilities, entropy, kl = (torch.stack(part, dim=1) for part in zip(*rows))
-    return Lens(names=names, tokens=tokens, probabilities=probabilities, entropy=entropy, kl=kl)
+    follow = final.argmax(-1, keepdim=True) if follow is None else follow  # (B, T, J)
+    rows = [(*_read(log_p, final, final_p, top), *_follow(log_p, follow)) for log_p in chain(early, [final])]
+    columns = (torch.stack(part, dim=1) for part in zip(*rows))
+    read = ("tokens", "probabilities", "entropy", "kl", "followed_probabilities", "followed_ranks")
+    return Lens(names=names, **dict(zip(read, columns)))
 
 
 @torch.no_grad()
@@ -82,3 +89,10 @@ def _read(log_p: Tensor, final: Tensor, final_p: Tensor, top: int) -> tuple[Tens
     entropy = -(log_p.exp() * log_p).sum(-1)  # (B, T)
     kl = (final_p * (final - log_p)).sum(-1)  # (B, T)
     return best.indices, best.values.exp(), entropy, kl.clamp(min=0)  # rounding may fall below
+
+
+def _follow(log_p: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities (B, T, V) and ids (B, T, J) -> their probabilities and ranks, (B, T, J)."""
+    own = log_p.gather(-1, ids)  # (B, T, J)
+    ranks = [(log_p > own[..., j : j + 1]).sum(-1) + 1 for j in range(ids.shape[-1])]  # one by one: V is large
+    return own.exp(), torch.stack(ranks, -1)

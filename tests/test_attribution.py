@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.testing import assert_close
 
 from llm_core import load_model, load_tokenizer
 from llm_core.architectures import Decoder
-from llm_core.attribution import logit_attribution
+from llm_core.attribution import logit_attribution, logit_attributions
 from llm_core.recording import intervene, record
 
 from .common import DECODER, ENCODER, build, randomised
@@ -51,6 +52,36 @@ def test_the_parts_sum_to_the_logit_at_every_place(architecture):
             assert result.logit == pytest.approx(logit, abs=1e-4)
             assert result.total() == pytest.approx(logit, abs=1e-4)
             assert (result.cross_heads is not None) == (architecture == "cross")
+
+
+@pytest.mark.parametrize("architecture", ["encoder", "decoder", "prefix", "cross"])
+def test_all_places_and_several_tokens_at_once(architecture):
+    """Against every part that was written, through the final norm with its scale held, one step after the other."""
+    K = 4
+    model, inputs = build(architecture), inputs_of(architecture)
+    trace, stack = recorded(model, *inputs), getattr(model, "decoder", model)
+    prefix = "decoder." if stack is not model else ""
+    N, last = inputs[-1].shape[1], len(stack.blocks) - 1
+    tokens = torch.randint(stack.config.vocab_size, (N, K))
+    many = logit_attributions(model, trace, tokens, ROW)
+    names = ["embedding.token", *[f"blocks.{i}.{part}" for i in range(last + 1) for part in ("attn.out", "mlp.out")]]
+    found = [many.token, *[share for pair in zip(many.attentions, many.mlps) for share in pair]]
+    end = trace[f"{prefix}blocks.{last}.resid_post"][ROW, -N:]
+    scale = (end.var(-1, unbiased=False, keepdim=True) + stack.ln_f.eps).sqrt()  # (N, 1)
+    for name, share in zip(names, found):
+        written = trace[f"{prefix}{name}"][ROW, -N:]
+        logits = (written - written.mean(-1, keepdim=True)) / scale * stack.ln_f.weight @ stack.lm_head.weight.T
+        assert_close(share.float(), logits.gather(1, tokens), atol=1e-5, rtol=0)
+    assert_close(many.total().float(), model(*inputs)[ROW].gather(1, tokens), atol=1e-4, rtol=0)
+    one = logit_attribution(model, trace, PLACE, tokens[PLACE, 2].item(), ROW)
+    assert_close(one.parts(), many.one(PLACE, 2).parts(), atol=1e-5, rtol=0)
+    assert many.parts().shape == (one.parts().shape[0], N, K) and many.logit.shape == (N, K)
+
+
+def test_what_does_not_fit_the_places_is_refused(decoder, ids):
+    for wrong in (torch.zeros(T), torch.zeros(T - 1, 2)):
+        with pytest.raises(ValueError, match=r"token_ids of shape .*: must be \(T, K\), here with T=7"):
+            logit_attributions(decoder, recorded(decoder, ids), wrong.long())
 
 
 def test_the_parts_sum_without_biases(ids):
@@ -117,7 +148,7 @@ def test_a_heads_share_is_what_the_logit_loses_with_the_scale_frozen(decoder, id
         (rest - rest.mean()) / scale * decoder.ln_f.weight + decoder.ln_f.bias, decoder.lm_head.weight[TOKEN]
     )
     result = logit_attribution(decoder, trace, PLACE, TOKEN, ROW)
-    assert result.heads[2, 3].item() == pytest.approx(result.logit - without.item(), abs=1e-4)
+    assert result.heads[2, 3].item() == pytest.approx(result.logit.item() - without.item(), abs=1e-4)
 
 
 def test_a_head_switched_off_has_no_share_and_the_sum_holds(decoder, ids):

@@ -73,6 +73,21 @@ def test_the_last_row_is_the_models_own_prediction(architecture):
     assert lens.kl[:, :-1].min() >= 0 and lens.kl[:, 0].max() > 0.01
 
 
+def test_tokens_are_followed_through_the_rows(decoder, ids):
+    trace, J = recorded(decoder, ids), 3
+    follow = torch.randint(DECODER.vocab_size, (B, T, J))
+    lens = logit_lens(decoder, trace, 1, follow)
+    assert lens.followed_probabilities.shape == lens.followed_ranks.shape == (B, L + 1, T, J)
+    for row in range(L + 1):
+        p = lens_logits(decoder, trace, row).softmax(-1)
+        places = p.argsort(-1, descending=True).argsort(-1) + 1  # (B, T, V): the rank of every token
+        assert torch.equal(lens.followed_ranks[:, row], places.gather(-1, follow))
+        assert_close(lens.followed_probabilities[:, row], p.gather(-1, follow), atol=1e-6, rtol=1e-4)
+    choice = logit_lens(decoder, trace, 1)
+    assert torch.equal(choice.followed_ranks[:, -1], torch.ones(B, T, 1).long())
+    assert torch.equal(choice.followed_probabilities[:, -1], choice.probabilities[:, -1])
+
+
 def test_entropy_and_probabilities_at_their_ends(decoder, ids):
     """A model whose head is zero knows nothing: uniform, with the greatest entropy, and as far from the end as 0."""
     with torch.no_grad():

@@ -13,12 +13,12 @@ from ..components import (
     NextToken,
     PayloadLink,
     Pipeline,
-    Residual,
     TokenStrip,
 )
 from ..examples import EXAMPLES
 from ..runner import Runner
 from .ask import BUSY, IDLE, QUIET, open_example
+from .residual import residual_panel
 from .surgery import surgery_panel
 
 
@@ -36,7 +36,7 @@ def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
     Inside(elem_id="inside")
     Pipeline(elem_id="pipeline")
     LogitLens(elem_id="lens")
-    Residual(elem_id="residual")
+    residual_panel(runner)
     surgery_panel(runner)
 
     for index, (chip, text) in enumerate(zip(chips, EXAMPLES.values())):

@@ -1,12 +1,18 @@
 // The one focus that all views share: layer, head, query token, key token, and how they are drawn. Pure: no DOM.
 // Hover previews, click locks, click again unlocks.
 
+const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"]; // the 20 likeliest, the text's own, `typed`
+
 /** What can be chosen by name; the first is what a page starts with. */
 export const CHOICES = {
   draw: ["matrix", "lines", "flow"],
   panel: ["pipeline", "lens", "residual", "surgery"],
+  lens: ["probability", "entropy", "kl"], // what the logit lens colours by
+  depth: ["layer", "embedding"], // its row: after the chosen layer, or before all
+  target: TOKENS, // whose logit the residual stream explains
+  against: ["none", ...TOKENS], // the token that it is compared with
 };
-export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline" };
+export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", typed: null };
 
 export class Focus {
   constructor() {

@@ -1,0 +1,83 @@
+// How a logit came about, read from the part "stream" or from the shares of one asked token. Pure: no DOM.
+
+/** The shares of the logit of token `k` at `place`, as float64: what each part of the model adds. */
+export function sharesAt({ arrays }, place, k) {
+  const [T, K] = arrays.share_ids.shape;
+  const all = (name) => {
+    const { data } = arrays[`share_${name}`];
+    return Float64Array.from({ length: data.length / (T * K) }, (_, i) => data[(i * T + place) * K + k]);
+  };
+  const [L, H] = arrays.share_heads.shape;
+  const one = (name) => all(name)[0];
+  return { L, H, token: one("token"), position: one("position"), heads: all("heads"), biases: all("attention_bias"), mlps: all("mlps"), normBias: one("norm_bias"), logit: one("logit") };
+}
+
+/** The shares of the difference of two logits. */
+export function minus(a, b) {
+  const less = (x, y) => (typeof x === "number" ? x - y : x.map((value, i) => value - y[i]));
+  const difference = Object.entries(a).map(([name, x]) => [name, less(x, b[name])]);
+  return { ...Object.fromEntries(difference), L: a.L, H: a.H };
+}
+
+/** What a layer's attention adds: its heads and its bias. */
+export const attentionOf = ({ H, heads, biases }, layer) => heads.subarray(layer * H, (layer + 1) * H).reduce((sum, x) => sum + x, biases[layer]);
+
+/** The sum, step by step: [{name, layer, kind, value, from, to}]; the last `to` is the logit. */
+export function waterfall(shares) {
+  const steps = [{ name: "embedding", kind: "token", value: shares.token }, { name: "position", kind: "position", value: shares.position }];
+  for (let layer = 0; layer < shares.L; layer++) {
+    steps.push({ name: `L${layer + 1} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
+    steps.push({ name: `L${layer + 1} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
+  }
+  steps.push({ name: "norm bias", kind: "norm", value: shares.normBias });
+  let sum = 0;
+  return steps.map((step) => ({ ...step, from: sum, to: (sum += step.value) }));
+}
+
+/** Every part once: [{name, value}], the heads one by one. */
+export function partsOf(shares) {
+  const { L, H, heads, biases, mlps } = shares;
+  const parts = [{ name: "token embedding", value: shares.token }, { name: "position", value: shares.position }, { name: "norm bias", value: shares.normBias }];
+  for (let layer = 0; layer < L; layer++) {
+    for (let head = 0; head < H; head++) parts.push({ name: `layer ${layer + 1} head ${head + 1}`, value: heads[layer * H + head] });
+    parts.push({ name: `layer ${layer + 1} attention bias`, value: biases[layer] }, { name: `layer ${layer + 1} MLP`, value: mlps[layer] });
+  }
+  return parts;
+}
+
+/** The end of a scale around 0: the largest part by size. */
+export const largest = (shares) => partsOf(shares).reduce((most, { value }) => Math.max(most, Math.abs(value)), 0);
+
+/** With its sign, always: +1.234, −0.5. */
+export function signed(value, digits = 3) {
+  const text = Math.abs(value).toFixed(digits);
+  return `${Number(text) === 0 ? "" : value < 0 ? "−" : "+"}${text}`;
+}
+
+/** The tokens that can be explained at a place: [{choice, id, text, p}], `choice` as the focus keeps it. */
+export function choices(payload, part, place, typed) {
+  const [, K] = part.arrays.share_ids.shape;
+  const id = (k) => part.arrays.share_ids.data[place * K + k];
+  const { data: probs, shape } = payload.arrays.next_probs;
+  const options = Array.from({ length: K - 1 }, (_, k) => ({ choice: String(k + 1), source: part, k, id: id(k), text: part.pieces[id(k)], p: probs[place * shape[1] + k] }));
+  if (place + 1 < payload.tokens.length) options.push({ choice: "next", source: part, k: K - 1, id: id(K - 1), text: part.pieces[id(K - 1)], p: payload.arrays.actual_probs.data[place] });
+  if (typed) {
+    const typedId = typed.arrays.share_ids.data[0];
+    options.push({ choice: "typed", source: typed, k: 0, id: typedId, text: typed.pieces[typedId], p: null });
+  }
+  return options;
+}
+
+/** Lengths of vectors at a place: [{name, added, stream}]; `added` is null where nothing was. */
+export function lengths({ arrays }, place) {
+  const at = (name, i) => arrays[name].data[i * arrays.norm_token.shape[0] + place];
+  const rows = [
+    { name: "embedding", added: at("norm_token", 0), stream: null },
+    { name: "position", added: at("norm_position", 0), stream: at("norm_stream", 0) },
+  ];
+  for (let layer = 0; layer < arrays.norm_mlp.shape[0]; layer++) {
+    rows.push({ name: `L${layer + 1} attention`, added: at("norm_attention", layer), stream: at("norm_stream", 2 * layer + 1) });
+    rows.push({ name: `L${layer + 1} MLP`, added: at("norm_mlp", layer), stream: at("norm_stream", 2 * layer + 2) });
+  }
+  return rows;
+}
