@@ -135,3 +135,10 @@ class Lessons(View):
 
     module = "learn_view.mjs"
     own_events = ("ask",)
+
+
+class Comparison(View):
+    """The Compare page; ``ask`` carries a question of its, its value is the answer, as JSON."""
+
+    module = "compare_view.mjs"
+    own_events = ("ask",)

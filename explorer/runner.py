@@ -57,6 +57,7 @@ class Runner:
 
     def __init__(self, model_name: str = SHIPPED):
         self.model_name = model_name
+        self.is_private = False  # whether only this machine can ask; said when the app is served
         self.payloads = PayloadCache()
         self.recorded = lru_cache(maxsize=6)(self._recorded)
         self._running, self._loading = threading.Lock(), threading.Lock()

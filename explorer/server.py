@@ -15,7 +15,7 @@ from .components import STATIC, VERSION, Header
 from .examples import FOLDER
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .pages.ask import PROBLEMS, ask_row, sentence
-from .pages.compare import compare_page
+from .pages.compare import compare_page, is_loopback
 from .pages.explore import explore_page
 from .pages.generate import generate_page
 from .pages.learn import learn_page
@@ -104,6 +104,7 @@ def serve(demo: gr.Blocks, runner: Runner, host: str, port: int, share: bool) ->
     """
     if not runner.is_shipped:
         runner.run("")
+    runner.is_private = is_loopback(host) and not share
     runner.warm_up()
     options = {"server_name": host, "server_port": port, "share": share, "prevent_thread_lock": True}
     try:

@@ -8,6 +8,7 @@ import { fetchPart } from "./parts.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
 
+const OF_THE_TEXT = ["explore", "compare"]; // pages whose address says which text and what of it is looked at
 const ADDRESS_MS = 150; // browsers refuse an address that changes more often than some 10 times a second
 
 class Store {
@@ -19,7 +20,7 @@ class Store {
     this.views = new Set();
     this.pending = false;
     this.firstText = null; // what the page opens with when the address names no text
-    this.asked = page() === "explore" ? readAddress(location.search) : null; // until the result it speaks of is here
+    this.asked = OF_THE_TEXT.includes(page()) ? readAddress(location.search) : null; // until the result it speaks of is here
     this.addressTimer = null;
     new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-panel"] });
     addEventListener("resize", () => this.changed());
@@ -77,7 +78,7 @@ class Store {
     this.addressTimer = null;
     if (!this.payload || this.asked) return;
     const { text } = this.payload;
-    const search = page() === "explore"
+    const search = OF_THE_TEXT.includes(page())
       ? writeAddress(location.search, this.focus.locked, text === this.firstText ? null : text)
       : clearAddress(location.search);
     if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);

@@ -1,0 +1,200 @@
+"""The models that can be compared: the four architectures, the runs beside the app, and folders that are named.
+
+An architecture that does not ship yet is built untrained, with random weights that are the same every time, and
+says so. Models are kept, the least recently used dropped first; one whose file has changed is loaded anew.
+"""
+
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from .runner import SHIPPED, Runner
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS, RUNS = ROOT / "assets" / "models", ROOT / "runs"
+KEPT = 6
+SEED = 0  # of the untrained ones
+SIZES = {"vocab_size": 8192, "block_size": 256, "n_layer": 6, "n_head": 8, "n_embd": 256}  # as those that ship
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One of the four: its title, and what it does in one sentence."""
+
+    title: str
+    sentence: str
+
+
+ARCHITECTURES = {
+    "encoder": Architecture("Encoder", "Reads the whole text at once, to both sides, and fills in a hidden token."),
+    "decoder": Architecture("Decoder", "Reads from left to right and predicts the next token: a writer, like GPT."),
+    "encoder-decoder-prefix": Architecture(
+        "Encoder-decoder, prefix",
+        "An encoder reads the title; its states stand in front of the decoder's tokens, as if they were tokens.",
+    ),
+    "encoder-decoder-cross": Architecture(
+        "Encoder-decoder, cross",
+        "An encoder reads the title; every block of the decoder looks back at it, through cross-attention.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to run, and what there is to say about it."""
+
+    name: str
+    architecture: str  # one of ARCHITECTURES
+    trained: bool
+    model: object  # llm_core's Encoder, Decoder or EncoderDecoder
+    held_out: dict | None  # {"loss", "unit"} of its card
+    version: int  # of its file
+
+    @property
+    def title(self) -> str:
+        return ARCHITECTURES[self.name].title if self.name in ARCHITECTURES else self.name
+
+
+class Models:
+    """Models by name, loaded when they are asked for."""
+
+    def __init__(self, runner: Runner, shipped: Path = MODELS, runs: Path = RUNS):
+        self.runner, self.shipped, self.runs = runner, shipped, runs
+        self._kept, self._lock = OrderedDict(), threading.Lock()
+
+    def choices(self) -> list[dict]:
+        """What can be chosen without naming a folder: {"name", "title", "trained"} each. Imports no torch."""
+        known = [
+            {"name": name, "title": it.title, "trained": (self.shipped / name).is_dir()}
+            for name, it in ARCHITECTURES.items()
+        ]
+        return known + [{"name": name, "title": name, "trained": True} for name in self._saved()]
+
+    def get(self, name: str, any_folder: bool = False) -> Loaded:
+        """The model of that name; with ``any_folder`` also that of any folder of this machine.
+
+        Raises ``ValueError`` with one sentence for what is unknown, damaged or cannot be shown.
+        """
+        folder = self._folder(name, any_folder)
+        version = _version(folder) if folder else 0
+        key = (name, str(folder), version)
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = self._load(name, folder, version)
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+            return self._kept[key]
+
+    def _saved(self) -> dict[str, Path]:
+        """Checkpoints beside the app by name, and the one that the app was started with."""
+        found = {}
+        for folder in sorted(self.runs.glob("*/")):
+            for place in (folder, folder / "model"):  # training leaves it in runs/NAME/model
+                if (place / "config.json").is_file():
+                    found[f"runs/{folder.name}"] = place
+        if not self.runner.is_shipped:
+            found[str(self.runner.model_name)] = Path(self.runner.model_name)
+        return found
+
+    def _folder(self, name: str, any_folder: bool) -> Path | None:
+        """Where a model lies; None for one that is built, or that the runner has already."""
+        if name == self.runner.model_name:
+            return None
+        if name in ARCHITECTURES:
+            return self.shipped / name if (self.shipped / name).is_dir() else None
+        if name in (saved := self._saved()):
+            return saved[name]
+        if any_folder and Path(name).expanduser().is_dir():
+            return Path(name).expanduser().resolve()
+        known = ", ".join([*ARCHITECTURES, *saved])
+        if any_folder:
+            raise ValueError(
+                f"no folder {name}: give the path of one with model.safetensors and config.json, or {known}"
+            )
+        raise ValueError(
+            f"no model {name}: there are {known}; other folders can be opened only in an app on your own machine"
+        )
+
+    def _load(self, name: str, folder: Path | None, version: int) -> Loaded:
+        from llm_core import load_model
+
+        if name == self.runner.model_name:
+            model, folder = self.runner.model, self._card_folder(name)
+        else:
+            model = load_model(folder) if folder else untrained(name)
+        self._check(name, model)
+        trained = folder is not None or name == self.runner.model_name
+        return Loaded(name, architecture_of(model), trained, model, _held_out(folder), version)
+
+    def _card_folder(self, name: str) -> Path | None:
+        """The folder of the model that the app was started with; None if it came from the Hub."""
+        folder = self.shipped / name if name == SHIPPED else Path(name).expanduser()
+        return folder if folder.is_dir() else None
+
+    def _check(self, name: str, model) -> None:
+        """Raise ``ValueError`` for a model that our tokens mean nothing to, or that lacks its encoder."""
+        parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
+        ours = self.runner.tokenizer.n_vocab
+        for part in parts:
+            if part.config.vocab_size != ours:
+                raise ValueError(f"{name} has a vocabulary of {part.config.vocab_size}, but our tokenizer {ours}")
+        if len(parts) == 1 and getattr(model, "conditioning", None):
+            raise ValueError(f"{name} is only the decoder of an encoder-decoder: give the folder of the whole model")
+
+
+def architecture_of(model) -> str:
+    """Which of ARCHITECTURES a model is."""
+    from llm_core import Encoder, EncoderDecoder
+
+    if isinstance(model, EncoderDecoder):
+        return f"encoder-decoder-{model.conditioning}"
+    return "encoder" if isinstance(model, Encoder) else "decoder"
+
+
+def untrained(architecture: str):
+    """A model of the shape that ships with random weights, the same ones every time; in eval mode.
+
+    The weights come from a generator of their own: other threads draw from torch's global one meanwhile.
+    """
+    import torch
+    from torch import nn
+    from torch.overrides import TorchFunctionMode
+
+    from llm_core import ModelConfig
+    from llm_core.training import build_model
+
+    random = torch.Generator().manual_seed(SEED)
+    overwritten = (nn.init.kaiming_uniform_, nn.init.uniform_)  # what nn.Linear draws before the model's own start
+
+    class FromOwnGenerator(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            kwargs = kwargs or {}
+            if function in overwritten:
+                return kwargs["tensor"]
+            if function is nn.init.normal_:
+                kwargs = {**kwargs, "generator": random}
+            return function(*args, **kwargs)
+
+    with FromOwnGenerator():
+        return build_model(architecture, ModelConfig(**SIZES)).eval()
+
+
+def _version(folder: Path) -> int:
+    from llm_core.checkpoints import WEIGHTS
+
+    path = folder / WEIGHTS
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _held_out(folder: Path | None) -> dict | None:
+    """The loss that the model's card states, which training measured on articles it never learned from."""
+    from llm_core.checkpoints import CARD
+
+    if folder is None or not (folder / CARD).is_file():
+        return None
+    card = (folder / CARD).read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"\| Held-out loss \| ([\d.]+) (nats per (?:masked )?token)", card)
+    return {"loss": float(found[1]), "unit": found[2]} if found else None
