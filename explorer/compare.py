@@ -168,12 +168,10 @@ def input_for(model, tokenizer, text: str, masked: int) -> Input:
         title, _, rest = text.partition("\n")
         title = tokenizer.encode(title) or [tokenizer.start]  # as in training
         body = [tokenizer.start, *tokenizer.encode(rest)]
-        room = _limit(model.decoder) - (model.conditioning == "prefix")
-        ids = title[: min(_limit(model.encoder), room)]
-        if model.conditioning == "prefix":
-            room = _room(model.decoder) - len(ids)
-        body_shown = body[: min(room, _limit(model.decoder))]
-        return Input(ids, body_shown, len(title) + len(body) - 1)
+        room = _room(model.decoder) if model.conditioning == "prefix" else MAX_CELLS  # what title and text share
+        ids = title[: min(_limit(model.encoder), room - 1)]
+        shown = body[: min(_limit(model.decoder), room - len(ids))]
+        return Input(ids, shown, len(title) + len(body) - 1)
     ids = [tokenizer.start, *tokenizer.encode(text)]
     given = Input(ids[: _limit(model)], total=len(ids))
     if isinstance(model, Encoder):

@@ -1,6 +1,7 @@
 """The Compare page: one view, which asks for a comparison and gets the address of its payload."""
 
 import json
+from ipaddress import ip_address
 
 import gradio as gr
 
@@ -53,4 +54,7 @@ def is_owner(runner: Runner, request: gr.Request) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # another name
+        return False

@@ -162,9 +162,10 @@ class Compare {
   }
 
   ask() {
-    if (!store.payload) return;
+    if (!store.payload || store.asked) return; // the text that the address names is still on its way
     const { models, masked, second } = this.setup;
     this.source.ask({ text: store.payload.text, models, masked, second });
+    this.element.dataset.asked = this.source.seq;
   }
 
   arrived(payload) {
