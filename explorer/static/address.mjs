@@ -4,7 +4,7 @@
 import { CHOICES, START } from "./focus.mjs";
 
 export const LONGEST = 500; // characters of the text as the address writes it
-const COUNTED = { layer: 1, head: 1, query: 0, key: 0, typed: 0 };
+const COUNTED = { layer: 1, head: 1, query: 0, key: 0, typed: 0, column: 0 };
 
 /** "?layer=4&head=1&query=5" -> {focus, text}: what is not said, or not understood, is as at the start. */
 export function readAddress(search) {

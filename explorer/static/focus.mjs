@@ -1,18 +1,22 @@
 // The one focus that all views share: layer, head, query token, key token, and how they are drawn. Pure: no DOM.
 // Hover previews, click locks, click again unlocks.
 
+import { STAGE_IDS } from "./pipeline_stages.mjs";
+
 const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"]; // the 20 likeliest, the text's own, `typed`
 
 /** What can be chosen by name; the first is what a page starts with. */
 export const CHOICES = {
   draw: ["matrix", "lines", "flow"],
   panel: ["pipeline", "lens", "residual", "surgery"],
+  stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
+  cells: ["map", "numbers"],
   lens: ["probability", "entropy", "kl"], // what the logit lens colours by
   depth: ["layer", "embedding"], // its row: after the chosen layer, or before all
   target: TOKENS, // whose logit the residual stream explains
   against: ["none", ...TOKENS], // the token that it is compared with
 };
-export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", typed: null };
+export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", typed: null, stage: STAGE_IDS[0], cells: "map", column: null };
 
 export class Focus {
   constructor() {
@@ -29,11 +33,11 @@ export class Focus {
     this.preview = part;
   }
 
-  /** Keep `part`; what was kept already is let go (a layer and head always stay chosen). */
+  /** Keep `part`; what was kept already is let go (only what starts as null can be). */
   toggle(part) {
     const same = Object.entries(part).every(([name, value]) => this.locked[name] === value);
     for (const [name, value] of Object.entries(part)) {
-      this.locked[name] = same && (name === "query" || name === "key") ? null : value;
+      this.locked[name] = same && START[name] === null ? null : value;
     }
     this.preview = {};
   }

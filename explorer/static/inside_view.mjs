@@ -19,7 +19,7 @@ export function mount(element) {
     about,
   );
   store.subscribe(element, (_, focus) => {
-    document.body.dataset.panel = focus.panel;
+    if (document.body.dataset.panel !== focus.panel) document.body.dataset.panel = focus.panel; // the store redraws when it is set
     about.textContent = ABOUT[focus.panel];
   });
 }

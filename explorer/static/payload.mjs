@@ -17,13 +17,20 @@ export function parsePayload(buffer) {
   return { ...header, arrays };
 }
 
+let halves = null; // float16 -> float32 of all 65,536 there are: a part has millions of numbers
+
 /** float16 as bits -> float32: not every browser has a Float16Array. */
 function widened(bits) {
-  return Float32Array.from(bits, (half) => {
-    const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
-    if (exponent === 31) return fraction ? NaN : sign * Infinity;
-    return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
-  });
+  halves ??= Float32Array.from({ length: 65536 }, (_, half) => wide(half));
+  const numbers = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) numbers[i] = halves[bits[i]];
+  return numbers;
+}
+
+function wide(half) {
+  const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
 /** One head's T×T block of the pattern array, as integers 0..65535 (a view, nothing is copied). */

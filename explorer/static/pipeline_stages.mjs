@@ -1,0 +1,148 @@
+// The stages of a forward pass in the order in which they are computed, and what is said of each. Pure: no DOM.
+//
+// tensor   its array in the part "tensors" (the pattern is in the payload)
+// letters  its shape in the letters of the legend
+// kind     how its numbers are drawn: signed (around 0), weights (0 to 1), or tokens
+// columns  what a column is: a dimension, a key, or a place in the order of likely tokens
+// part     of the picture: before the blocks, in each block, after them
+
+const signed = { kind: "signed", columns: "dim", letters: ["T", "C"] };
+const stream = { ...signed, isStream: true };
+const heads = { ...signed, letters: ["H", "T", "D"] };
+
+export const STAGES = {
+  tokens: {
+    part: "before", title: "Tokens", kind: "tokens", letters: ["T"],
+    says: "The text is cut into pieces that the model knows, its tokens. Each has a number, its place in the vocabulary; from here on, only these numbers count. The first, “start”, stands before every text.",
+    formula: "ids = [start, *tokenizer.encode(text)]",
+  },
+  token: {
+    ...signed, part: "before", title: "Token embedding", tensor: "embedding.token",
+    says: "Each id picks one row of a table that was learned: what this token is, wherever it stands.",
+    formula: "token_table[ids]",
+  },
+  position: {
+    ...signed, part: "before", title: "Position embedding", tensor: "embedding.position",
+    says: "Each place in the text picks one row of a second learned table: where it stands, whatever it is.",
+    formula: "position_table[0 … T-1]",
+  },
+  embedding: {
+    ...stream, part: "before", title: "Sum", tensor: "embedding.sum",
+    says: "Both rows added: what it is, plus where it stands. This is the start of the residual stream, which every block reads and adds to.",
+    formula: "token + position",
+  },
+  resid_pre: {
+    ...stream, part: "block", title: "Stream in", tensor: "resid_post",
+    says: "The residual stream as it comes into this block: everything that was added so far.",
+    formula: "what the block before left",
+  },
+  ln_1: {
+    ...signed, part: "block", title: "LayerNorm", tensor: "ln_1", normOf: "resid_pre",
+    says: "Each row is brought to mean 0 and standard deviation 1, then each dimension gets its learned weight and bias. The stream itself stays as it is: attention reads this copy.",
+    formula: "(x - mean) / √(variance + ε) · weight + bias",
+  },
+  q: {
+    ...heads, part: "block", title: "Queries", tensor: "attn.q",
+    says: "What each token looks for: the normed row times a learned matrix, cut into H heads of D numbers.",
+    formula: "split_heads(ln_1 · Wq + bq)",
+  },
+  k: {
+    ...heads, part: "block", title: "Keys", tensor: "attn.k",
+    says: "What each token offers to be found by: the same row, times another matrix.",
+    formula: "split_heads(ln_1 · Wk + bk)",
+  },
+  v: {
+    ...heads, part: "block", title: "Values", tensor: "attn.v",
+    says: "What each token hands on to those that look at it: the same row, times a third matrix.",
+    formula: "split_heads(ln_1 · Wv + bv)",
+  },
+  scores: {
+    part: "block", title: "Scores", tensor: "attn.scores", kind: "signed", columns: "key", letters: ["H", "T", "T"],
+    says: "How well each query fits each key, in each head: their dot product, divided by √D so that it does not grow with D. Keys that come later are masked: their score is -∞.",
+    formula: "q · k / √D",
+  },
+  pattern: {
+    part: "block", title: "Attention", tensor: "attn.pattern", kind: "weights", columns: "key", letters: ["H", "T", "T"],
+    says: "Softmax makes weights of each row of scores: all between 0 and 1, together 1. They say where this token looks.",
+    formula: "e^score / sum of e^score over the row",
+  },
+  z: {
+    ...heads, part: "block", title: "Mixed values", tensor: "attn.z",
+    says: "Each head's result: the values of all tokens it may see, each times its weight, added up.",
+    formula: "pattern · v",
+  },
+  attn_out: {
+    ...signed, part: "block", title: "Attention out", tensor: "attn.out",
+    says: "The heads' results side by side, (T, C) again, times one more matrix: what attention writes to the stream.",
+    formula: "merge_heads(z) · Wo + bo",
+  },
+  resid_mid: {
+    ...stream, part: "block", title: "Stream + attention", tensor: "resid_mid",
+    says: "What attention wrote is added to the stream. Nothing is overwritten.",
+    formula: "x + attn.out",
+  },
+  ln_2: {
+    ...signed, part: "block", title: "LayerNorm", tensor: "ln_2", normOf: "resid_mid",
+    says: "Again each row is brought to mean 0 and standard deviation 1, with weights and biases of its own: the copy that the MLP reads.",
+    formula: "(x - mean) / √(variance + ε) · weight + bias",
+  },
+  pre: {
+    ...signed, part: "block", title: "MLP: widen", tensor: "mlp.pre", letters: ["T", "4C"],
+    says: "Each token for itself: its row times a matrix that makes it four times as wide. Each of these numbers is called a neuron.",
+    formula: "ln_2 · W_up + b_up",
+  },
+  post: {
+    ...signed, part: "block", title: "GELU", tensor: "mlp.post", letters: ["T", "4C"],
+    says: "GELU keeps what is clearly positive and sends the rest almost to 0: most neurons are silent for a token.",
+    formula: "½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))",
+  },
+  mlp_out: {
+    ...signed, part: "block", title: "MLP out", tensor: "mlp.out",
+    says: "The neurons times a matrix that brings them back to width C: what the MLP writes to the stream.",
+    formula: "post · W_down + b_down",
+  },
+  resid_post: {
+    ...stream, part: "block", title: "Stream + MLP", tensor: "resid_post",
+    says: "What the MLP wrote is added, too. The next block reads this; behind the last block stands the final norm.",
+    formula: "resid_mid + mlp.out",
+  },
+  ln_f: {
+    ...signed, part: "after", title: "Final norm", tensor: "ln_f", normOf: "resid_post",
+    says: "One last LayerNorm, so that the stream of every token can be compared with the tokens of the vocabulary.",
+    formula: "(x - mean) / √(variance + ε) · weight + bias",
+  },
+  logits: {
+    part: "after", title: "Logits", tensor: "logits", kind: "signed", columns: "rank", letters: ["T", "V"],
+    says: "A score for every token of the vocabulary: the normed row times each row of the token table, the same one as at the start. The 20 largest of each place are shown, largest first.",
+    formula: "ln_f · token_tableᵀ",
+  },
+  softmax: {
+    part: "after", title: "Next token", tensor: "logits", kind: "weights", columns: "rank", letters: ["T", "V"],
+    says: "Softmax over the whole vocabulary makes probabilities of the logits: what the model expects next. The 20 likeliest of each place are shown.",
+    formula: "e^logit / sum of e^logit over all V tokens",
+  },
+};
+
+export const STAGE_IDS = Object.keys(STAGES);
+
+/** What a stage's tensor is called in a trace. */
+export function nameOf(stage, layer) {
+  const { part, tensor } = STAGES[stage];
+  if (stage === "tokens") return "ids";
+  if (stage === "softmax") return "logits.softmax(-1)";
+  if (stage === "resid_pre") return layer === 0 ? "embedding.sum" : `blocks.${layer - 1}.resid_post`;
+  return part === "block" ? `blocks.${layer}.${tensor}` : tensor;
+}
+
+export const inPart = (part) => STAGE_IDS.filter((id) => STAGES[id].part === part);
+
+/** The stage computed after this one (`step` 1) or before it (-1), {stage, layer}: through all L blocks; null at an end. */
+export function neighbour({ stage, layer }, step, L) {
+  const [before, block, after] = ["before", "block", "after"].map(inPart);
+  const way = [...before, ...Array.from({ length: L }).flatMap(() => block), ...after];
+  const offset = { before: 0, block: layer * block.length, after: (L - 1) * block.length }[STAGES[stage].part];
+  const place = STAGE_IDS.indexOf(stage) + offset + step;
+  if (place < 0 || place >= way.length) return null;
+  const layerAt = Math.floor((place - before.length) / block.length);
+  return { stage: way[place], layer: STAGES[way[place]].part === "block" ? layerAt : layer };
+}
