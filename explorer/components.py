@@ -119,9 +119,17 @@ class Residual(View):
 
 
 class Surgery(View):
-    """Heads, layers and MLPs switched off or changed."""
+    """Heads, layers and MLPs switched off or changed; its value is what a measurement has found so far, as JSON."""
 
     module = "surgery_view.mjs"
+    own_events = ("effect", "sweep", "halt")
+
+
+class SurgeryBanner(View):
+    """Says that it is a changed model that is shown."""
+
+    module = "surgery_banner.mjs"
+    saves = False
 
 
 class SampleStream(View):

@@ -79,6 +79,7 @@ def trace_payload(
     trace,
     roles: list[dict],
     was_cut: bool = False,
+    more: tuple[dict, dict] = ({}, {}),
 ) -> bytes:
     """One recorded forward of a decoder, batch of one.
 
@@ -86,7 +87,8 @@ def trace_payload(
     how many tokens the whole text has, or what was read of it has if it ``was_cut``; ``roles`` are those of the
     model's heads, (L, H) lists. Arrays: pattern (L, H, T, T),
     and the next-token distribution of every place: the TOP likeliest (T, TOP) as next_ids and next_probs, the
-    true next token's actual_probs and actual_ranks (T-1,), rank 1 being the likeliest.
+    true next token's actual_probs and actual_ranks (T-1,), rank 1 being the likeliest. ``more`` of both: header
+    and arrays.
     """
     pattern = np.stack([trace.attention(layer)[0].numpy() for layer in range(facts.n_layer)])  # (L, H, T, T)
     probs = trace["logits"][0].softmax(-1)  # (T, V)
@@ -113,4 +115,4 @@ def trace_payload(
         "actual_probs": ("float32", actual_probs[:, 0].numpy()),
         "actual_ranks": ("uint32", actual_ranks.numpy()),
     }
-    return pack(header, arrays)
+    return pack({**header, **more[0]}, {**arrays, **more[1]})

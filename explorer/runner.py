@@ -50,6 +50,8 @@ class Recorded:
     tokens: list[dict]  # the same, described for the screen
     total: int  # tokens of the whole text
     trace: object  # llm_core.Trace
+    text: str
+    edits: tuple = ()  # of llm_core.surgery: what was changed in the model
 
 
 class Runner:
@@ -144,18 +146,24 @@ class Runner:
         """Run ``text`` with everything recorded; returns the key under which its payload lies."""
         return self._kept(text, "text", self.payload)
 
-    def part(self, name: str, text: str) -> bytes:
-        """One of ``parts.PARTS`` of the same run: what some views need beside the payload."""
+    def part(self, name: str, text: str, edits: tuple = ()) -> bytes:
+        """One of ``parts.PARTS`` of the same run, or of the model with ``edits``: what some views need beside the
+        payload."""
         from .parts import PARTS
 
-        return self.payloads.get(
-            self._kept(text, name, lambda text: PARTS[name](self, self.recorded(text[:MAX_CHARACTERS])))
-        )
+        def make(text: str) -> bytes:
+            return PARTS[name](self, self.operated(text[:MAX_CHARACTERS], edits))
 
-    def _kept(self, text: str, kind: str, make) -> str:
+        return self.payloads.get(self._kept(text, name, make, edits))
+
+    def operated(self, text: str, edits: tuple) -> Recorded:
+        """``recorded``, with ``edits`` of llm_core.surgery in the model; without any it is the same recording."""
+        return self.recorded(text, edits=edits) if edits else self.recorded(text)
+
+    def _kept(self, text: str, kind: str, make, edits: tuple = ()) -> str:
         """The key of what ``make(text)`` gives, which is made once."""
         text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
-        key = hashlib.sha256(json.dumps([self.model_name, kind, text]).encode()).hexdigest()[:24]
+        key = hashlib.sha256(json.dumps([self.model_name, kind, text, repr(edits)]).encode()).hexdigest()[:24]
         if self.payloads.get(key) is None:
             self.payloads.put(key, make(text))
         return key
@@ -166,17 +174,41 @@ class Runner:
         run, piece = self.recorded(read), self.tokenizer.piece
         return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut)
 
-    def _recorded(self, text: str, limit: int = MAX_TOKENS) -> Recorded:
-        """Everything that the model computes for the first ``limit`` tokens of ``text``."""
+    @cached_property
+    def means(self) -> dict:
+        """What comes out of heads and MLPs on average, for mean ablation."""
+        from llm_core.effects import mean_activations
+
+        with self.alone():
+            return mean_activations(self.model, self.tokenizer)
+
+    @cached_property
+    def held_out(self) -> list:
+        """The held-out sentences, ready to measure edits on; others have their turn between two batches."""
+        from llm_core.effects import held_out_batches
+
+        batches, making = [], held_out_batches(self.model, self.tokenizer)
+        while True:
+            with self.alone():
+                batch = next(making, None)
+            if batch is None:
+                return batches
+            batches.append(batch)
+
+    def _recorded(self, text: str, limit: int = MAX_TOKENS, edits: tuple = ()) -> Recorded:
+        """Everything that the model, with ``edits`` in it, computes for the first ``limit`` tokens of ``text``."""
         import torch
 
-        from llm_core import record
+        from llm_core import intervene, record
+        from llm_core.surgery import interventions
 
         ids = self.encode(text)
         shown = ids[: min(limit, self.facts.token_limit)]
-        with self.alone(), torch.inference_mode(), record(self.model) as trace:
+        means = self.means if any(edit.how == "mean" for edit in edits) else None
+        changed = interventions(self.model, edits, means)
+        with self.alone(), torch.inference_mode(), intervene(self.model, changed), record(self.model) as trace:
             self.model(torch.tensor([shown]))
-        return Recorded(shown, self.describe(shown), len(ids), trace)
+        return Recorded(shown, self.describe(shown), len(ids), trace, text, edits)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

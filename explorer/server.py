@@ -21,6 +21,7 @@ from .pages.generate import generate_page
 from .pages.learn import learn_page
 from .parts import PARTS
 from .runner import Runner
+from .surgery import read_edits
 
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
 
@@ -56,17 +57,18 @@ def routes(runner: Runner) -> list:
         return Response(found, media_type="application/octet-stream")
 
     async def part(request: Request) -> Response:
-        """One of PARTS; the text comes as a JSON string."""
+        """One of PARTS; the text comes as a JSON string, or as {text, edits} when the model is changed."""
         try:
-            text = json.loads(await request.body())
+            asked = json.loads(await request.body())
         except ValueError:
-            text = None
+            asked = None
+        text, edits = (asked.get("text"), asked.get("edits")) if isinstance(asked, dict) else (asked, [])
         name = request.path_params["name"]
-        if name not in PARTS or not isinstance(text, str):
+        if name not in PARTS or not isinstance(text, str) or not isinstance(edits, list):
             return Response("No such part: the page and the app are of two versions, load the page again.", 404)
         try:
             async with turns:
-                found = await run_in_threadpool(runner.part, name, text)
+                found = await run_in_threadpool(lambda: runner.part(name, text, read_edits(edits)))
         except PROBLEMS as error:
             return Response(sentence(error), 422)
         return Response(found, media_type="application/octet-stream")

@@ -19,13 +19,14 @@ from ..examples import EXAMPLES
 from ..runner import Runner
 from .ask import BUSY, IDLE, QUIET, open_example
 from .residual import residual_panel
-from .surgery import surgery_panel
+from .surgery import surgery_banner, surgery_panel
 
 
 def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
     """Lay out the page inside the current Blocks."""
     with gr.Row(elem_id="examples"):
         chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
+    surgery_banner()
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
         with gr.Column(elem_id="heads", min_width=0):

@@ -5,6 +5,7 @@ A part is a function of the runner and the recorded run; its bytes are packed as
 
 from .neurons import neurons
 from .stream import stream
+from .surgery import surgery
 from .tensors import tensors
 
-PARTS = {"neurons": neurons, "stream": stream, "tensors": tensors}
+PARTS = {"neurons": neurons, "stream": stream, "surgery": surgery, "tensors": tensors}

@@ -4,6 +4,7 @@
 import { CHOICES, START } from "./focus.mjs";
 
 export const LONGEST = 500; // characters of the text as the address writes it
+const WORDS = ["edits"]; // of the model, as surgery_edits.mjs writes them
 const COUNTED = { layer: 1, head: 1, query: 0, key: 0, typed: 0, column: 0 };
 
 /** "?layer=4&head=1&query=5" -> {focus, text}: what is not said, or not understood, is as at the start. */
@@ -13,6 +14,9 @@ export function readAddress(search) {
   for (const [name, from] of Object.entries(COUNTED)) {
     const value = query.get(name) ?? "";
     if (/^\d{1,6}$/.test(value) && value >= from) focus[name] = value - from;
+  }
+  for (const name of WORDS) {
+    if (/^[\w.~-]{1,600}$/.test(query.get(name) ?? "")) focus[name] = query.get(name);
   }
   for (const [name, choices] of Object.entries(CHOICES)) {
     if (choices.includes(query.get(name))) focus[name] = query.get(name);
@@ -26,7 +30,7 @@ export function writeAddress(search, focus, text) {
   for (const [name, from] of Object.entries(COUNTED)) {
     if (focus[name] !== START[name]) query.set(name, focus[name] + from);
   }
-  for (const name of Object.keys(CHOICES)) {
+  for (const name of [...WORDS, ...Object.keys(CHOICES)]) {
     if (focus[name] !== START[name]) query.set(name, focus[name]);
   }
   if (text && fits(text)) query.set("text", text);
@@ -36,7 +40,7 @@ export function writeAddress(search, focus, text) {
 /** The address without anything of the Explore page. */
 export function clearAddress(search) {
   const query = new URLSearchParams(search);
-  for (const name of [...Object.keys(COUNTED), ...Object.keys(CHOICES), "text"]) query.delete(name);
+  for (const name of [...Object.keys(COUNTED), ...WORDS, ...Object.keys(CHOICES), "text"]) query.delete(name);
   return query.size ? `?${query}` : "";
 }
 

@@ -14,9 +14,12 @@ export const CHOICES = {
   lens: ["probability", "entropy", "kl"], // what the logit lens colours by
   depth: ["layer", "embedding"], // its row: after the chosen layer, or before all
   target: TOKENS, // whose logit the residual stream explains
+  tool: ["zero", "mean", "uniform", "diagonal", "previous", "mask"], // surgery: see surgery_edits.mjs
+  scope: ["head", "attention", "everywhere"], // whose mask is painted
+  changed: ["here", "everywhere"], // where the changed model is shown
   against: ["none", ...TOKENS], // the token that it is compared with
 };
-export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", typed: null, stage: STAGE_IDS[0], cells: "map", column: null };
+export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", tool: "zero", scope: "head", changed: "here", edits: "", typed: null, stage: STAGE_IDS[0], cells: "map", column: null };
 
 export class Focus {
   constructor() {

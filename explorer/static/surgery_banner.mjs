@@ -1,0 +1,18 @@
+// Above everything: that it is the changed model that is shown, and a way back.
+
+import { make } from "./dom.mjs";
+import { editName } from "./surgery_edits.mjs";
+import { operation } from "./surgery_state.mjs";
+import { store } from "./store.mjs";
+
+export function mount(element) {
+  const words = make("span");
+  const back = make("button", { type: "button", className: "hs-button", text: "Show the model as it is", onclick: () => store.toggle({ changed: "here" }) });
+  const banner = make("div", { className: "hs-changed", role: "status", hidden: "" }, words, back);
+  element.append(banner);
+  store.subscribe(element, (payload, focus) => {
+    operation.sees(payload, focus);
+    banner.hidden = !store.payload.edits;
+    words.textContent = store.payload.edits ? `Everything below shows a changed model: ${operation.done.map(editName).join("; ")}.` : "";
+  });
+}

@@ -1,0 +1,114 @@
+// Edits of the model, as llm_core/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no DOM.
+
+export const HOWS = {
+  zero: { tool: "Switch off", says: "off", sign: "0", about: "What comes out of it is replaced by zeros: as if it were not there." },
+  mean: { tool: "Mean", says: "its mean", sign: "μ", about: "What comes out of it is replaced by its average over other articles: it goes on adding what it always adds, but no longer reacts to your text." },
+  uniform: { tool: "Look everywhere", says: "looks everywhere alike", sign: "≡", about: "Its pattern is frozen: every visible token gets the same weight." },
+  diagonal: { tool: "Look at itself", says: "looks at itself", sign: "╲", about: "Its pattern is frozen: every token looks only at itself." },
+  previous: { tool: "Look one back", says: "looks one back", sign: "←", about: "Its pattern is frozen: every token looks only at the one before it." },
+  mask: { tool: "Paint a mask", sign: "▦", about: "You decide which tokens may be looked at. Normally a token sees itself and what stands before it." },
+};
+const MASKS = { open: "sees the future", first: "sees the first token only", painted: "painted mask" };
+const OFF = ["zero", "mean"];
+const MASK_HOWS = ["open", "window", "first", "painted"];
+
+export const isMask = ({ how }) => MASK_HOWS.includes(how);
+/** Whether an edit of a head's output or pattern can be made of an MLP, too. */
+export const fitsMlp = (how) => OFF.includes(how);
+
+export function placeName({ what, layer, head }) {
+  if (what === "everywhere") return "All heads";
+  return `Layer ${layer + 1}, ${what === "head" ? `head ${head + 1}` : what === "mlp" ? "MLP" : "attention"}`;
+}
+
+export function editName(edit) {
+  const says = edit.how === "window" ? `sees the last ${edit.n}` : MASKS[edit.how] ?? HOWS[edit.how].says;
+  return `${placeName(edit)}: ${says}`;
+}
+
+/** Whether `wide` changes everything that `narrow` does, in the same respect. */
+function covers(wide, narrow) {
+  if (isMask(wide) !== isMask(narrow) || (wide.what === "mlp") !== (narrow.what === "mlp")) return false;
+  if (wide.what === "everywhere") return true;
+  return wide.layer === narrow.layer && (wide.what === "attention" ? narrow.what !== "everywhere" : wide.what === narrow.what && wide.head === narrow.head);
+}
+
+/** The edits with `edit` last, where it counts; what it covers is dropped. */
+export function put(edits, edit) {
+  return [...edits.filter((other) => !covers(edit, other)), edit];
+}
+
+/** Put it, or take it away if it is there already. */
+export function toggle(edits, edit) {
+  const same = JSON.stringify(edit);
+  return edits.some((other) => JSON.stringify(other) === same) ? edits.filter((other) => JSON.stringify(other) !== same) : put(edits, edit);
+}
+
+/** The edits that count for one head, or for an MLP (head null): {change, mask}. */
+export function counting(edits, layer, head) {
+  const own = edits.filter((edit) => covers(edit, { ...edit, what: head === null ? "mlp" : "head", layer, head }));
+  return { change: own.findLast((edit) => !isMask(edit)), mask: own.findLast(isMask) };
+}
+
+/** Whether the query sees the key with that mask edit, or with none. */
+export function sees(mask, query, key) {
+  if (mask?.how === "open") return true;
+  if (mask?.how === "window") return key <= query && key > query - mask.n;
+  if (mask?.how === "first") return key === 0;
+  if (mask?.how === "painted" && query < mask.rows.length && key < mask.rows.length) return mask.rows[query][key] === "1";
+  return key <= query;
+}
+
+/** A mask as rows of 0 and 1, for T tokens. */
+export function rowsOf(mask, T) {
+  return Array.from({ length: T }, (_, query) => Array.from({ length: T }, (_, key) => (sees(mask, query, key) ? "1" : "0")).join(""));
+}
+
+export function isCausal(rows) {
+  return rows.every((row, query) => row === "1".repeat(query + 1) + "0".repeat(rows.length - query - 1));
+}
+
+// as one word for the address: "zero.h.3.2~window4.e", layers and heads from 1
+
+const LETTERS = { head: "h", attention: "a", everywhere: "e", mlp: "m" };
+const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // six cells of a mask each
+const LONGEST = 600;
+
+/** "" for none, or if it would be too long. */
+export function writeEdits(edits) {
+  const text = edits.map((edit) => {
+    const place = [edit.layer, edit.head].filter((value) => value !== undefined).map((value) => value + 1);
+    const painted = edit.how === "painted" ? [edit.rows.length, toDigits(edit.rows.join(""))] : [];
+    return [`${edit.how}${edit.n ?? ""}`, LETTERS[edit.what], ...place, ...painted].join(".");
+  }).join("~");
+  return text.length > LONGEST ? "" : text;
+}
+
+/** What is not understood is left out. */
+export function readEdits(text) {
+  return text.split("~").map(readEdit).filter(Boolean);
+}
+
+function readEdit(text) {
+  const [verb, letter, ...rest] = text.split(".");
+  const [, how, n] = /^([a-z]+)(\d{0,3})$/.exec(verb) ?? [];
+  const what = Object.keys(LETTERS).find((name) => LETTERS[name] === letter);
+  if (!what || !(how in HOWS || MASK_HOWS.includes(how)) || how === "mask") return null;
+  const count = { head: 2, attention: 1, mlp: 1, everywhere: 0 }[what];
+  const place = rest.slice(0, count).map((value) => Number(value) - 1);
+  if (place.length < count || !place.every((value) => Number.isInteger(value) && value >= 0)) return null;
+  if ((how === "window") !== (Number(n) > 0) || (what === "mlp" && !fitsMlp(how))) return null;
+  const edit = { what, how, ...(count > 0 && { layer: place[0] }), ...(count > 1 && { head: place[1] }), ...(how === "window" && { n: Number(n) }) };
+  if (how !== "painted") return edit;
+  const T = Number(rest[count]);
+  const cells = fromDigits(rest[count + 1] ?? "").slice(0, T * T);
+  return T > 0 && cells.length === T * T ? { ...edit, rows: Array.from({ length: T }, (_, q) => cells.slice(q * T, (q + 1) * T)) } : null;
+}
+
+function toDigits(cells) {
+  return (cells.match(/.{1,6}/g) ?? []).map((six) => DIGITS[parseInt(six.padEnd(6, "0"), 2)]).join("");
+}
+
+function fromDigits(text) {
+  return [...text].map((digit) => Math.max(DIGITS.indexOf(digit), 0).toString(2).padStart(6, "0")).join("");
+}
