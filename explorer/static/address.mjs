@@ -4,8 +4,9 @@
 import { CHOICES, START } from "./focus.mjs";
 
 export const LONGEST = 500; // characters of the text as the address writes it
+const COUNTED = { layer: 1, head: 1, query: 0, key: 0, dim: 0, least: 0, typed: 0, column: 0 };
+const LISTED = { also: 1 }; // "2_5"
 const WORDS = ["edits"]; // of the model, as surgery_edits.mjs writes them
-const COUNTED = { layer: 1, head: 1, query: 0, key: 0, typed: 0, column: 0 };
 
 /** "?layer=4&head=1&query=5" -> {focus, text}: what is not said, or not understood, is as at the start. */
 export function readAddress(search) {
@@ -14,6 +15,10 @@ export function readAddress(search) {
   for (const [name, from] of Object.entries(COUNTED)) {
     const value = query.get(name) ?? "";
     if (/^\d{1,6}$/.test(value) && value >= from) focus[name] = value - from;
+  }
+  for (const [name, from] of Object.entries(LISTED)) {
+    const values = (query.get(name) ?? "").split("_");
+    if (values.every((value) => /^\d{1,3}$/.test(value) && value >= from)) focus[name] = shifted(values, -from);
   }
   for (const name of WORDS) {
     if (/^[\w.~-]{1,600}$/.test(query.get(name) ?? "")) focus[name] = query.get(name);
@@ -30,6 +35,9 @@ export function writeAddress(search, focus, text) {
   for (const [name, from] of Object.entries(COUNTED)) {
     if (focus[name] !== START[name]) query.set(name, focus[name] + from);
   }
+  for (const [name, from] of Object.entries(LISTED)) {
+    if (focus[name] !== START[name]) query.set(name, shifted(focus[name].split("_"), from));
+  }
   for (const name of [...WORDS, ...Object.keys(CHOICES)]) {
     if (focus[name] !== START[name]) query.set(name, focus[name]);
   }
@@ -40,8 +48,12 @@ export function writeAddress(search, focus, text) {
 /** The address without anything of the Explore page. */
 export function clearAddress(search) {
   const query = new URLSearchParams(search);
-  for (const name of [...Object.keys(COUNTED), ...WORDS, ...Object.keys(CHOICES), "text"]) query.delete(name);
+  for (const name of [COUNTED, LISTED, CHOICES].flatMap(Object.keys).concat(WORDS, "text")) query.delete(name);
   return query.size ? `?${query}` : "";
+}
+
+function shifted(values, by) {
+  return values.map((value) => Number(value) + by).join("_");
 }
 
 /** Whether the text is short enough, and comes back as it was: half of a surrogate pair would not. */

@@ -4,10 +4,16 @@
 import { STAGE_IDS } from "./pipeline_stages.mjs";
 
 const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"]; // the 20 likeliest, the text's own, `typed`
-
 /** What can be chosen by name; the first is what a page starts with. */
 export const CHOICES = {
-  draw: ["matrix", "lines", "flow"],
+  draw: ["matrix", "lines", "flow", "neuron"],
+  sides: ["left-right", "top-bottom"],
+  dims: ["place", "size"],
+  by: ["one", "mean", "max"], // one head, or several as one: see aggregate.mjs
+  over: ["heads", "layers", "all"],
+  read: ["row", "column"], // see reading.mjs
+  sink: ["shown", "hidden"], // the first token: see sink.mjs
+  sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"], // the grid, by a role
   panel: ["pipeline", "lens", "residual", "surgery"],
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
   cells: ["map", "numbers"],
@@ -19,7 +25,7 @@ export const CHOICES = {
   changed: ["here", "everywhere"], // where the changed model is shown
   against: ["none", ...TOKENS], // the token that it is compared with
 };
-export const START = { layer: 0, head: 0, query: null, key: null, draw: "matrix", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", tool: "zero", scope: "head", changed: "here", edits: "", typed: null, stage: STAGE_IDS[0], cells: "map", column: null };
+export const START = { layer: 0, head: 0, query: null, key: null, also: "", least: 20, dim: null, draw: "matrix", sides: "left-right", dims: "place", by: "one", over: "heads", read: "row", sink: "shown", sort: "place", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", tool: "zero", scope: "head", changed: "here", edits: "", typed: null, stage: STAGE_IDS[0], cells: "map", column: null };
 
 export class Focus {
   constructor() {
@@ -47,13 +53,15 @@ export class Focus {
 
   /** Keep the focus inside a new result: L layers, H heads, T tokens. */
   fit(L, H, T) {
-    const { layer, head, query, key } = this.locked;
+    const { layer, head, query, key, also, least } = this.locked;
     this.locked = {
       ...this.locked,
       layer: Math.min(layer, L - 1),
       head: Math.min(head, H - 1),
       query: query !== null && query < T ? query : null,
       key: key !== null && key < T ? key : null,
+      also: also.split("_").filter((other) => other !== "" && other < H).join("_"),
+      least: Math.min(least, 1000),
     };
     this.preview = {};
   }

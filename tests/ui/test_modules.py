@@ -509,6 +509,9 @@ def test_cell_at_is_null_beside_the_matrix(js):
     assert js("matrix", CELL_AT, LAYOUT, outside) == [None] * len(outside)
 
 
+SIDES_OF_LINES = [("query", "row", [0, 3]), ("key", "column", [3, T - 1])]
+
+
 def test_line_at_finds_queries_left_and_keys_right(js):
     layout = {"T": T, "row": 24, "top": 20, "width": 400}
     points = [
@@ -520,7 +523,8 @@ def test_line_at_finds_queries_left_and_keys_right(js):
         [10, 21 + 24 * T],
     ]
     call = "({lineAt}, layout, points) => points.map(([x, y]) => lineAt(layout, x, y))"
-    assert js("lines", call, layout, points) == [{"query": 0}, {"query": 3}, {"key": 3}, {"key": T - 1}, None, None]
+    queries, keys = ([{name: i, "read": read} for i in places] for name, read, places in SIDES_OF_LINES)
+    assert js("lines", call, layout, points) == [*queries, *keys, None, None]
 
 
 def test_flow_at_finds_keys_left_where_the_input_is(js):
