@@ -22,15 +22,21 @@ def static_version() -> str:
 
 
 VERSION = static_version()
+SAVE = (
+    f"import(new URL('static/{VERSION}/save.mjs', document.baseURI).href)"
+    ".then(({ attach }) => attach(element.querySelector('.hs-view')));"
+)
 
 
 class View(gr.HTML):
     """An element on which ``static/<module>`` mounts: ``mount(element, {props, watch, trigger})``.
 
     Gradio gives a component the events that stand quoted in its script, so ``own_events`` are listed there.
+    What a view shows can be saved, if it ``saves``.
     """
 
     module = ""
+    saves = True
     own_events = ()
 
     def __init__(self, value: str | None = None, **options):
@@ -40,6 +46,7 @@ class View(gr.HTML):
             js_on_load=(
                 f"import(new URL('static/{VERSION}/{self.module}', document.baseURI).href)"
                 ".then((m) => m.mount(element.querySelector('.hs-view'), { props, watch, trigger }));"
+                + (SAVE if self.saves else "")
                 + "".join(f" /* '{event}' */" for event in self.own_events)
             ),
             apply_default_css=False,
@@ -55,12 +62,14 @@ class Header(View):
     """Name, theme and keys."""
 
     module = "header_view.mjs"
+    saves = False
 
 
 class PayloadLink(View):
     """Draws only problems: its value says where the payload lies, or what went wrong, as JSON."""
 
     module = "payload_link.mjs"
+    saves = False
 
 
 class TokenStrip(View):
@@ -97,6 +106,7 @@ class Inside(View):
     """The switch between the panels below it, which show the rest of the model."""
 
     module = "inside_view.mjs"
+    saves = False
 
 
 class Pipeline(View):
@@ -142,6 +152,7 @@ class Lessons(View):
     """The Learn page; ``ask`` carries a question of its, its value is the answer, as JSON."""
 
     module = "learn_view.mjs"
+    saves = False
     own_events = ("ask",)
 
 

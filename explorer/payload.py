@@ -92,11 +92,7 @@ def trace_payload(
     """
     pattern = np.stack([trace.attention(layer)[0].numpy() for layer in range(facts.n_layer)])  # (L, H, T, T)
     probs = trace["logits"][0].softmax(-1)  # (T, V)
-    best = probs.topk(min(TOP, probs.shape[1]), dim=-1)  # (T, TOP)
-    actual = probs.new_tensor([token["id"] for token in tokens[1:]]).long()[:, None]  # (T-1, 1)
-    actual_probs = probs[:-1].gather(1, actual)  # (T-1, 1)
-    actual_ranks = (probs[:-1] > actual_probs).sum(1) + 1  # (T-1,)
-    ids = best.indices.numpy()
+    found = next_arrays(probs, [token["id"] for token in tokens])
     header = {
         "model": {**facts.__dict__, "token_limit": facts.token_limit},
         "text": text,
@@ -105,14 +101,21 @@ def trace_payload(
         "was_cut": was_cut,
         "mask": "causal",
         "roles": roles,
-        "pieces": {int(id): pieces(int(id)) for id in np.unique(ids)},
+        "pieces": {int(id): pieces(int(id)) for id in np.unique(found["next_ids"][1])},
         "names": {"pattern": "blocks.{layer}.attn.pattern", "next_probs": "softmax(logits)"},
     }
-    arrays = {
-        "pattern": ("unit16", pattern),
-        "next_ids": ("uint16", ids),
+    return pack({**header, **more[0]}, {"pattern": ("unit16", pattern), **found, **more[1]})
+
+
+def next_arrays(probs, ids: list[int]) -> dict[str, tuple[str, np.ndarray]]:
+    """Of probs (T, V), what is expected behind every place, and what comes there: the ``ids`` of the T tokens."""
+    best = probs.topk(min(TOP, probs.shape[1]), dim=-1)  # (T, TOP)
+    actual = probs.new_tensor(ids[1:]).long()[:, None]  # (T-1, 1)
+    actual_probs = probs[:-1].gather(1, actual)  # (T-1, 1)
+    actual_ranks = (probs[:-1] > actual_probs).sum(1) + 1  # (T-1,)
+    return {
+        "next_ids": ("uint16", best.indices.numpy()),
         "next_probs": ("float32", best.values.numpy()),
         "actual_probs": ("float32", actual_probs[:, 0].numpy()),
         "actual_ranks": ("uint32", actual_ranks.numpy()),
     }
-    return pack({**header, **more[0]}, {**arrays, **more[1]})

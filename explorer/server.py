@@ -12,6 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from .components import STATIC, VERSION, Header
+from .downloads import download_routes
 from .examples import FOLDER
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .pages.ask import PROBLEMS, ask_row, sentence
@@ -79,6 +80,7 @@ def routes(runner: Runner) -> list:
         Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
         Route("/payload/{key}", payload),
         Route("/part/{name}", part, methods=["POST"]),
+        *download_routes(runner, turns),
     ]
 
 

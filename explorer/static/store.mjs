@@ -73,6 +73,12 @@ class Store {
     });
   }
 
+  /** Draw at once what `root` shows, as often as it is asked for: who saves a picture listens meanwhile. */
+  redraw(root) {
+    if (!this.payload) return;
+    for (const view of this.views) if (root.contains(view.element)) this.drawView(view);
+  }
+
   /** On the other pages nothing of this one stands in the address. */
   toAddress() {
     this.addressTimer = null;

@@ -55,11 +55,12 @@ function chip(token, i) {
 function about(token, i) {
   if (token.special) return `place ${i}: token ${token.id}, a special token that stands before every article`;
   const part = token.partial ? ", bytes of a character that needs several tokens" : "";
-  return `place ${i}: token ${token.id}${part}`;
+  return `place ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
 }
 
 function modelLine(model) {
-  return `${model.name} · ${model.n_layer} layers × ${model.n_head} heads · width ${model.n_embd} · ${(model.num_parameters / 1e6).toFixed(1)} M parameters`;
+  const size = [model.n_embd && `width ${model.n_embd}`, model.num_parameters && `${(model.num_parameters / 1e6).toFixed(1)} M parameters`];
+  return [model.name, `${model.n_layer} layers × ${model.n_head} heads`, ...size].filter(Boolean).join(" · ");
 }
 
 function usedLine({ tokens, total, was_cut, model }) {

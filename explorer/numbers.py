@@ -1,0 +1,47 @@
+"""All tensors of a run as a file that other programs read: NumPy's and safetensors'."""
+
+import io
+import json
+import re
+
+import numpy as np
+
+KINDS = ("npz", "safetensors")
+
+
+def numbers(runner, text: str, kind: str) -> bytes:
+    """Everything that the model computed for ``text`` (its first tokens, where the window ends), by tensor name.
+
+    Beside the tensors stand ``ids``, int64 (T,). "npz" is for ``numpy.load`` and also holds ``tokens``, a string
+    each; "safetensors" is for ``llm_core.Trace.load`` and has model, text and tokens in its metadata. Raises
+    ``ValueError`` for another kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of file that is made here: {' or '.join(KINDS)}")
+    run = runner.recorded(text)
+    tensors = {name: tensor.numpy() for name, tensor in run.trace.items()}
+    tensors["ids"] = np.array(run.ids, dtype=np.int64)
+    pieces = [token["text"] for token in run.tokens]
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+    if kind == "npz":
+        return _npz({**tensors, "tokens": np.array(pieces, dtype=np.str_)})
+    return _safetensors(tensors, {"model": str(runner.model_name), "text": text, "tokens": json.dumps(pieces)})
+
+
+def file_name(model: str, text: str, kind: str) -> str:
+    """Says which model and which text; ASCII, so that it stands in a header."""
+    words = re.findall(r"[a-z0-9]+", f"headscope {model} {text[:40]}".lower())
+    return f"{'-'.join(words)}.{kind}"
+
+
+def _npz(tensors: dict[str, np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **tensors)
+    return file.getvalue()
+
+
+def _safetensors(tensors: dict[str, np.ndarray], about: dict[str, str]) -> bytes:
+    from safetensors.numpy import save
+
+    whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    return save(whole, metadata={"format": "headscope-trace", **about})

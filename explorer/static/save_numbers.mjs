@@ -1,0 +1,53 @@
+// The numbers that a view shows, as the rows of a table, and a table as CSV.
+
+import { drawn } from "./drawn.mjs";
+import { headBlock, nextTokens } from "./payload.mjs";
+import { visible } from "./text.mjs";
+
+const places = ({ tokens }) => tokens.map(({ text }, i) => `${i} ${visible(text)}`);
+const exact = (unit) => (unit / 65535).toFixed(6); // as it travels: in 16 bits
+
+/** By view: (payload, focus, query) -> rows, the first of them names. A view that is not here shows its numbers in tables. */
+const NUMBERS = {
+  tokens_view: ({ tokens }) => [["place", "token", "id"], ...tokens.map(({ text, id }, i) => [i, visible(text), id])],
+  attention_view: (payload, focus) => {
+    const shown = drawn(payload, focus);
+    return [["query \\ key", ...places(payload)], ...places(payload).map((name, q) => [name, ...Array.from(shown.row(q), (p) => p.toFixed(6))])];
+  },
+  grid_view: (payload) => {
+    const [L, H, T] = payload.arrays.pattern.shape;
+    const rows = [["layer", "head", "query \\ key", ...places(payload)]];
+    for (let layer = 0; layer < L; layer++) {
+      for (let head = 0; head < H; head++) {
+        const block = headBlock(payload, layer, head);
+        places(payload).forEach((name, q) => rows.push([layer + 1, head + 1, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]));
+      }
+    }
+    return rows;
+  },
+  roles_view: ({ roles }) => [
+    ["layer", "head", ...roles.map(({ name }) => name)],
+    ...(roles[0]?.scores ?? []).flatMap((heads, layer) => heads.map((_, head) => [layer + 1, head + 1, ...roles.map(({ scores }) => scores[layer][head])])),
+  ],
+  next_view: (payload, _, query) => [
+    ["after", "token", "id", "probability"],
+    ...nextTokens(payload, query, payload.arrays.next_ids.shape[1]).best.map(({ text, id, p }) => [places(payload)[query], visible(text), id, p]),
+  ],
+};
+
+/** Rows of the numbers that the view `element` shows now; null if it shows none. */
+export function numbersOf(element, payload, focus, query) {
+  const rows = NUMBERS[element.dataset.view]?.(payload, focus, query) ?? [...element.querySelectorAll("table")].flatMap(cellsOf);
+  return rows.length ? rows : null;
+}
+
+function cellsOf(table) {
+  const text = (cell) => (cell.dataset.value ?? cell.textContent).trim().replace(/\s+/g, " ");
+  return [...table.rows].map((row) => [...row.cells].map(text));
+}
+
+/** RFC 4180: what holds a comma, a quote or a line end stands in quotes. */
+export function csv(rows) {
+  const cell = (value) => (/[",\r\n]|^\s|\s$/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+  return rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
+}
