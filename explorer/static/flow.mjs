@@ -64,16 +64,22 @@ function drawLines(context, layout, layers, shares, query) {
   context.globalAlpha = 1;
 }
 
-/** A point's area is the share that comes through it. */
+/** A point's area is the share that comes through it. Those of almost nothing are one path: a long text has thousands. */
 function drawPoints(context, layout, shares) {
-  const [ink, faint] = [cssColor("--hs-attention"), cssColor("--hs-hatch")];
   const largest = Math.min(7, layout.row / 2);
-  shares.forEach((row, step) => row.forEach((share, i) => {
-    context.fillStyle = share < LEAST ? faint : ink;
+  const point = (step, i, radius) => {
+    const [x, y] = [across(layout, step), down(layout, i)];
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+  };
+  for (const isSeen of [false, true]) {
+    context.fillStyle = cssColor(isSeen ? "--hs-attention" : "--hs-hatch");
     context.beginPath();
-    context.arc(across(layout, step), down(layout, i), Math.max(1.2, largest * Math.sqrt(share)), 0, 2 * Math.PI);
+    shares.forEach((row, step) => row.forEach((share, i) => {
+      if (share >= LEAST === isSeen) point(step, i, Math.max(1.2, largest * Math.sqrt(share)));
+    }));
     context.fill();
-  }));
+  }
 }
 
 function drawTokens(context, layout, payload, input, query, key) {

@@ -1,27 +1,34 @@
-// Draws one head as a matrix on a canvas: a pure function of payload, focus and size. Returns the layout,
-// from which `cellAt` finds what lies under the pointer.
+// Draws attention as a matrix on a canvas: a pure function of payload, focus and size. Returns the layout, from which
+// `cellAt` finds what lies under the pointer. Along the edges, bars say what each token receives and gives.
 
 import { css, ink, paint, palette } from "./color.mjs";
 import { cssColor, prepare } from "./dom.mjs";
-import { headBlock } from "./payload.mjs";
+import { drawn } from "./drawn.mjs";
+import { hatch } from "./hatching.mjs";
+import { drawBars } from "./margin_bars.mjs";
+import { reading } from "./reading.mjs";
 import { label } from "./text.mjs";
 
 const FONT = "12px system-ui, sans-serif";
 const NUMBERS_FROM = 34; // px: cells at least this wide carry their number
 const LABELS_FROM = 11;
+const HATCH = 6; // px between the strokes of the mask, along an edge
+const GAP = 5; // px between the matrix and its bars
 
 export function drawMatrix(canvas, width, payload, focus, query, dark) {
-  const T = payload.tokens.length;
-  const labels = payload.tokens.map((token) => label(token));
-  const layout = measure(canvas, width, labels, T);
+  const shown = drawn(payload, focus);
+  const layout = measure(canvas, width, payload);
   const context = prepare(canvas, layout.width, layout.height);
-  const block = headBlock(payload, focus.layer, focus.head);
   const ground = cssColor("--hs-muted");
-  drawCells(context, layout, block, dark);
+  const { column, token } = reading(payload, { draw: "matrix", ...focus, query: focus.query ?? query }, shown);
+  const place = column ? { query: focus.query, key: token } : { query: token, key: focus.key };
+  drawCells(context, layout, shown.block, dark);
   drawMask(context, layout, cssColor("--hs-hatch"));
-  if (layout.cell >= NUMBERS_FROM) drawNumbers(context, layout, block, dark);
-  drawLabels(context, layout, labels, query, focus.key, ground);
-  drawFocus(context, layout, query, focus.key);
+  if (shown.hidden) drawHidden(context, layout, shown, cssColor("--hs-faint"));
+  if (layout.cell >= NUMBERS_FROM) drawNumbers(context, layout, shown, dark);
+  drawLabels(context, layout, payload, place, ground);
+  drawBars(context, layout, shown);
+  drawFocus(context, layout, place);
   return layout;
 }
 
@@ -31,92 +38,135 @@ export function cellAt({ left, top, cell, T }, x, y) {
   return key >= 0 && key < T && query >= 0 && query < T ? { query, key } : null;
 }
 
-function measure(canvas, width, labels, T) {
-  const context = canvas.getContext("2d");
-  context.font = FONT;
-  const longest = Math.ceil(Math.max(...labels.map((text) => context.measureText(text).width), 20));
-  const room = (width - longest - 14) / T;
-  const labelled = room >= LABELS_FROM;
-  const left = labelled ? longest + 12 : 24;
-  const top = labelled ? longest + 12 : 24;
-  const cell = Math.min(44, (width - left - 2) / T);
-  return { T, left, top, cell, labelled, width: Math.ceil(left + cell * T + 2), height: Math.ceil(top + cell * T + 2) };
+/** Beside the cells: a key's name or bar asks who looks at it, a query's where it looks. */
+export function edgeAt({ left, top, cell, T }, x, y) {
+  const key = Math.floor((x - left) / cell);
+  const query = Math.floor((y - top) / cell);
+  const isKey = key >= 0 && key < T;
+  const isQuery = query >= 0 && query < T;
+  if (isKey === isQuery) return null;
+  return isKey ? { key, read: "column" } : { query, read: "row" };
 }
 
-function drawCells(context, { left, top, cell, T }, block, dark) {
+const longest = new WeakMap(); // by payload: the widest label, in px
+
+function measure(canvas, width, payload) {
+  const T = payload.tokens.length;
+  const bars = width < 420 ? 26 : 40;
+  const edge = GAP + bars + 2;
+  if (!longest.has(payload)) longest.set(payload, widest(canvas, payload));
+  const names = longest.get(payload);
+  const labelled = (width - names - 12 - edge) / T >= LABELS_FROM;
+  const left = labelled ? names + 12 : 24;
+  const top = labelled ? Math.max(names + 12, 40) : 40;
+  const cell = Math.min(44, (width - left - edge) / T);
+  const size = cell * T;
+  return { T, left, top, cell, size, bars, gap: GAP, labelled, width: Math.ceil(left + size + edge), height: Math.ceil(top + size + edge) };
+}
+
+function widest(canvas, { tokens }) {
+  const context = canvas.getContext("2d");
+  context.font = FONT;
+  return Math.ceil(Math.max(...tokens.map((token) => context.measureText(label(token)).width), 20));
+}
+
+function drawCells(context, { left, top, size, T }, block, dark) {
   const image = new ImageData(T, T);
   paint(block, T, palette(dark), new Uint32Array(image.data.buffer));
   const small = new OffscreenCanvas(T, T);
   small.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
-  context.drawImage(small, left, top, cell * T, cell * T);
+  context.drawImage(small, left, top, size, size);
 }
 
-/** Hatch everything above the diagonal: a masked cell is never merely pale. */
-function drawMask(context, { left, top, cell, T }, color) {
-  const size = cell * T;
-  context.save();
-  context.beginPath();
-  for (let q = 0; q < T; q++) context.rect(left + (q + 1) * cell, top + q * cell, size - (q + 1) * cell, cell);
-  context.clip();
+/** Strokes from the diagonal to the upper right edges: a masked cell is never merely pale. */
+function drawMask(context, { left, top, cell, size }, color) {
   context.strokeStyle = color;
   context.lineWidth = 1;
   context.beginPath();
-  for (let d = -size; d < size; d += 6) {
-    context.moveTo(left + d, top + size);
-    context.lineTo(left + d + size, top);
+  for (let sum = HATCH; sum < 2 * size; sum += HATCH) { // of x and y, along a rising line
+    const i = Math.floor(sum / 2 / cell); // it leaves the diagonal in this cell, to the right or upwards
+    const x = (2 * i + 1) * cell <= sum ? (i + 1) * cell : sum - i * cell;
+    if (x >= size) continue;
+    context.moveTo(left + x, top + sum - x);
+    context.lineTo(left + Math.min(sum, size), top + Math.max(sum - size, 0));
   }
   context.stroke();
-  context.restore();
 }
 
-function drawNumbers(context, { left, top, cell, T }, block, dark) {
+/** The column of the first token, crossed; and a dashed line where almost nothing is left of a row. */
+function drawHidden(context, { left, top, cell, size, T }, shown, color) {
+  const wide = Math.max(cell, 4); // to be seen in a long text, too
+  const box = { left, top, right: left + wide, bottom: top + size };
+  hatch(context, box, (path) => path.rect(left, top, wide, size), [1, -1], color, 5);
+  context.strokeStyle = color;
+  context.lineWidth = 1;
+  context.setLineDash([3, 3]);
+  context.beginPath();
+  for (let q = 1; q < T; q++) {
+    if (shown.state(q, q) !== "faint") continue;
+    context.moveTo(left + cell, top + (q + 0.5) * cell);
+    context.lineTo(left + (q + 1) * cell, top + (q + 0.5) * cell);
+  }
+  context.stroke();
+  context.setLineDash([]);
+}
+
+function drawNumbers(context, { left, top, cell, T }, shown, dark) {
   context.font = "11px ui-monospace, Menlo, Consolas, monospace";
   context.textAlign = "center";
   context.textBaseline = "middle";
   for (let q = 0; q < T; q++) {
     for (let k = 0; k <= q; k++) {
-      const p = block[q * T + k] / 65535;
+      if (shown.state(q, k) !== "seen") continue;
+      const p = shown.at(q, k);
       context.fillStyle = ink(p, dark);
       context.fillText(p.toFixed(2).replace(/^0/, ""), left + (k + 0.5) * cell, top + (q + 0.5) * cell);
     }
   }
 }
 
-function drawLabels(context, { left, top, cell, T, labelled }, labels, query, key, color) {
+function drawLabels(context, { left, top, cell, T, labelled }, payload, { query, key }, color) {
   context.font = FONT;
   context.textBaseline = "middle";
   context.fillStyle = color;
-  if (!labelled) {
-    context.textAlign = "left";
-    context.fillText("keys →", left, top - 12);
-    context.save();
-    context.translate(left - 12, top);
-    context.rotate(Math.PI / 2);
-    context.fillText("queries →", 0, 0);
-    context.restore();
-    return;
-  }
+  if (!labelled) return drawAxes(context, left, top);
+  const [queryColor, keyColor] = [cssColor("--hs-query"), cssColor("--hs-key")];
   for (let i = 0; i < T; i++) {
     const middle = (i + 0.5) * cell;
-    context.fillStyle = i === query ? cssColor("--hs-query") : color;
+    const text = label(payload.tokens[i]);
+    context.fillStyle = i === query ? queryColor : color;
     context.textAlign = "right";
-    context.fillText(labels[i], left - 8, top + middle);
-    context.save();
-    context.translate(left + middle, top - 8);
-    context.rotate(-Math.PI / 2);
-    context.fillStyle = i === key ? cssColor("--hs-key") : color;
+    context.fillText(text, left - 8, top + middle);
+    context.fillStyle = i === key ? keyColor : color;
     context.textAlign = "left";
-    context.fillText(labels[i], 0, 0);
-    context.restore();
+    turned(context, left + middle, top - 8, -1, () => context.fillText(text, 0, 0));
   }
 }
 
-function drawFocus(context, { left, top, cell, T }, query, key) {
+function drawAxes(context, left, top) {
+  context.textAlign = "left";
+  context.fillText("keys →", left, top - 12);
+  turned(context, left - 12, top, 1, () => context.fillText("queries →", 0, 0));
+}
+
+function turned(context, x, y, quarters, draw) {
+  context.save();
+  context.translate(x, y);
+  context.rotate((quarters * Math.PI) / 2);
+  draw();
+  context.restore();
+}
+
+/** The chosen row and column; the other one only if there is a choice of it. */
+function drawFocus(context, { left, top, cell, size }, { query, key }) {
   context.lineWidth = 2;
-  context.strokeStyle = cssColor("--hs-query");
-  context.strokeRect(left, top + query * cell, cell * T, cell);
-  if (key === null) return;
-  context.strokeStyle = cssColor("--hs-key");
-  context.strokeRect(left + key * cell, top, cell, cell * T);
+  if (query !== null) {
+    context.strokeStyle = cssColor("--hs-query");
+    context.strokeRect(left, top + query * cell, size, cell);
+  }
+  if (key !== null) {
+    context.strokeStyle = cssColor("--hs-key");
+    context.strokeRect(left + key * cell, top, cell, size);
+  }
 }

@@ -1,6 +1,7 @@
 // What the chosen head does, measured on standard tests: a score for each role, and a badge where it is far above
 // what uniform attention would score.
 
+import { worn } from "./badges.mjs";
 import { make } from "./dom.mjs";
 import { store } from "./store.mjs";
 
@@ -22,11 +23,6 @@ export function mount(element) {
     drawn = roles;
     more.replaceChildren(more.firstElementChild, make("dl", {}, ...roles.flatMap(meaning)));
   });
-}
-
-/** The roles that this head wears as badges. */
-export function worn(roles, layer, head) {
-  return roles.filter(({ lifts, threshold }) => lifts[layer][head] >= threshold);
 }
 
 function sentence(roles, layer, head) {

@@ -2,26 +2,26 @@
 // attention and the way around it carry half each. A(layer) = (mean over heads of its pattern + identity) / 2, each
 // row divided by its sum; rollout = A(last) · … · A(2) · A(1). Pure: no DOM.
 
-const known = new WeakMap();
+import { blockOf } from "./aggregate.mjs";
+
+const known = new WeakMap(); // by payload: A of every layer
+const shared = new WeakMap(); // by payload: the shares of every token that was asked for
 
 /** A of every layer: L arrays of T×T, row by row. */
 export function mixing(payload) {
-  if (!known.has(payload)) known.set(payload, mixingOf(payload.arrays.pattern));
+  if (!known.has(payload)) known.set(payload, mixingOf(payload));
   return known.get(payload);
 }
 
-function mixingOf({ data, shape: [L, H, T] }) {
+function mixingOf(payload) {
+  const [L, , T] = payload.arrays.pattern.shape;
   return Array.from({ length: L }, (_, layer) => {
-    const mixed = new Float64Array(T * T);
-    for (let head = 0; head < H; head++) {
-      const start = (layer * H + head) * T * T;
-      for (let i = 0; i < T * T; i++) mixed[i] += data[start + i] / 65535 / H;
-    }
+    const mixed = blockOf(payload, { layer, by: "mean", over: "heads" }).map((units) => units / 65535);
     for (let q = 0; q < T; q++) {
-      const row = mixed.subarray(q * T, q * T + q + 1);
-      row[q] += 1;
-      const sum = row.reduce((a, b) => a + b, 0);
-      for (let k = 0; k <= q; k++) row[k] /= sum;
+      mixed[q * T + q] += 1;
+      let sum = 0;
+      for (let i = q * T; i <= q * T + q; i++) sum += mixed[i];
+      for (let i = q * T; i <= q * T + q; i++) mixed[i] /= sum;
     }
     return mixed;
   });
@@ -29,6 +29,13 @@ function mixingOf({ data, shape: [L, H, T] }) {
 
 /** What of `query` in the last layer comes through each token: L+1 rows of T shares, from the input to the last layer. */
 export function sharesOf(payload, query) {
+  if (!shared.has(payload)) shared.set(payload, new Map());
+  const found = shared.get(payload);
+  if (!found.has(query)) found.set(query, sharesThrough(payload, query));
+  return found.get(query);
+}
+
+function sharesThrough(payload, query) {
   const layers = mixing(payload);
   const T = payload.arrays.pattern.shape[2];
   const shares = Array.from({ length: layers.length + 1 }, () => new Float64Array(T));

@@ -4,6 +4,7 @@ import { make } from "./dom.mjs";
 import { store } from "./store.mjs";
 import { grouped, label, visible } from "./text.mjs";
 import { drawn } from "./drawn.mjs";
+import { reading, readsColumn } from "./reading.mjs";
 import { css, ink } from "./color.mjs";
 import { isDark } from "./store.mjs";
 
@@ -23,20 +24,40 @@ export function mount(element) {
       used.classList.toggle("hs-cut", payload.total > payload.tokens.length);
       list.replaceChildren(...payload.tokens.map(chip));
     }
-    const query = store.query(focus);
+    const shown = drawn(payload, focus);
+    const read = reading(payload, focus, shown);
+    hint.textContent = `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to choose it; click to keep it.`;
     const dark = isDark();
-    const { row, title } = drawn(payload, focus);
-    const shares = row(query);
-    hint.textContent = `These pieces are the tokens. Colour: how much the chosen one (outlined) ${focus.draw === "flow" ? "draws on" : "looks at"} each (${title}). Point at a token to choose it; click to keep it.`;
+    const cells = new Map(read.others.map((cell) => [cell.place, cell]));
+    const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
     [...list.children].forEach((button, i) => {
-      const p = i <= query ? shares[i] : 0;
-      button.style.backgroundColor = i <= query ? css(p, dark) : "";
-      button.style.color = i <= query ? ink(p, dark) : "";
-      button.classList.toggle("hs-query", i === query);
-      button.classList.toggle("hs-later", i > query);
-      button.setAttribute("aria-pressed", i === store.focus.locked.query);
+      const look = lookOf(cells.get(i), dark, i === read.token && (read.column ? "hs-key" : "hs-query"), i === kept);
+      if (looks.get(button) !== String(look)) wear(button, look);
     });
   });
+}
+
+const looks = new WeakMap(); // of the chips: only what changes is written, for a text may have many
+
+function lookOf(cell, dark, chosen, pressed) {
+  const seen = cell?.state === "seen";
+  return [seen ? css(cell.p, dark) : "", seen ? ink(cell.p, dark) : "", chosen || "", !seen, pressed];
+}
+
+/** A share as a colour; none for what cannot be seen, or is left out. */
+function wear(button, look) {
+  const [ground, letters, chosen, isLater, pressed] = look;
+  button.style.backgroundColor = ground;
+  button.style.color = letters;
+  for (const name of ["hs-query", "hs-key"]) button.classList.toggle(name, name === chosen);
+  button.classList.toggle("hs-later", isLater);
+  button.setAttribute("aria-pressed", pressed);
+  looks.set(button, String(look));
+}
+
+function told({ draw }, { column }) {
+  if (column) return "how much each looks at the chosen one (outlined)";
+  return `how much the chosen one (outlined) ${draw === "flow" ? "draws on" : "looks at"} each`;
 }
 
 function chip(token, i) {
@@ -46,11 +67,13 @@ function chip(token, i) {
     dir: "auto",
     text: token.special ? label(token) : visible(token.text),
     title: about(token, i),
-    onmouseenter: () => store.preview({ query: i }),
+    onmouseenter: () => store.preview(named(i)),
     onmouseleave: () => store.preview({}),
-    onclick: () => store.toggle({ query: i }),
+    onclick: () => store.toggle(named(i)),
   });
 }
+
+const named = (i) => (readsColumn(store.focus.locked) ? { key: i } : { query: i });
 
 function about(token, i) {
   if (token.special) return `place ${i}: token ${token.id}, a special token that stands before every article`;

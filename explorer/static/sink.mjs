@@ -1,0 +1,30 @@
+// The sink: many heads put most of a row on the first token. Without it, what is left of a row is divided by its sum.
+// Pure: no DOM. Weights travel as 16-bit fractions, so little that is left says little: see LEAST_LEFT and digits.
+
+export const LEAST_LEFT = 0.005; // of a row: below, rounding would be a visible part of what is shown
+const UNITS = 65535;
+
+/** What is left of a row beside its first number: 1 minus that, where rows sum to 1; else the sum of the others. */
+export function leftOf(units, T, query, sumsToOne) {
+  if (query === 0) return 0;
+  const start = query * T;
+  if (sumsToOne) return 1 - units[start] / UNITS;
+  let sum = 0;
+  for (let k = 1; k <= query; k++) sum += units[start + k];
+  return sum / UNITS;
+}
+
+/** How many decimals of a share are right, where `left` of the row is left: 2 to 4. */
+export function digits(left) {
+  return Math.min(4, Math.max(2, Math.floor(Math.log10((left * UNITS) / 2))));
+}
+
+/** The whole block without its first column, rows divided by what is left; where that is almost nothing, zeros. */
+export function withoutFirst(units, T, left) {
+  const found = new Float32Array(T * T);
+  for (let q = 1; q < T; q++) {
+    if (left[q] < LEAST_LEFT) continue;
+    for (let i = q * T + 1; i <= q * T + q; i++) found[i] = units[i] / left[q];
+  }
+  return found;
+}
