@@ -142,10 +142,20 @@ class SurgeryBanner(View):
     saves = False
 
 
-class SampleStream(View):
-    """Tokens as they are written; its value is one JSON object a line, only ever appended to."""
+class Generate(View):
+    """The Generate page; ``ask`` carries a question of its, its value is the answer, as JSON; ``use`` opens a text."""
 
-    module = "sample_view.mjs"
+    module = "generate_view.mjs"
+    saves = False
+    own_events = ("ask", "use")
+
+
+class GenerateRun(View):
+    """Carries longer work of that page: its value is one JSON object a line, only ever appended to."""
+
+    module = "generate_run.mjs"
+    saves = False
+    own_events = ("go", "halt")
 
 
 class Lessons(View):

@@ -15,9 +15,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
+from .turns import Turns
 
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
-MAX_NEW_TOKENS = 256
 CACHE_BYTES = 128 * 2**20
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
 ROLES_AHEAD = Path(__file__).resolve().parent.parent / "assets" / "roles.json"  # its roles; made with the examples
@@ -62,7 +62,7 @@ class Runner:
         self.is_private = False  # whether only this machine can ask; said when the app is served
         self.payloads = PayloadCache()
         self.recorded = lru_cache(maxsize=6)(self._recorded)
-        self._running, self._loading = threading.Lock(), threading.Lock()
+        self._running, self._loading = Turns(), threading.Lock()
 
     def warm_up(self) -> threading.Thread:
         """Load torch and the model in the background, and run once, so that the first text is as fast as the next."""
@@ -212,7 +212,7 @@ class Runner:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """The model for oneself: no other thread runs it, so nobody's hooks hear another's forward."""
+        """The model for oneself, in turn: no other thread runs it, so nobody's hooks hear another's forward."""
         with self._running:
             yield
 
@@ -236,45 +236,3 @@ class Runner:
         except UnicodeDecodeError:
             return True
         return False
-
-    def sample(self, text: str, written: list[int], count: int, **settings) -> Iterator[dict]:
-        """Write up to ``count`` tokens behind ``text`` and what was ``written`` before; a dict per token.
-
-        Random numbers go on where ``written`` ended, so ten single steps write what one run of ten writes.
-        """
-        from llm_core import stream
-
-        prompt = self.encode(text[-MAX_CHARACTERS:])
-        steps = stream(
-            self.model,
-            [*prompt, *written],
-            min(count, MAX_NEW_TOKENS - len(written)),
-            stop=self.tokenizer.end,
-            draws_before=len(written),
-            **settings,
-        )
-        while True:
-            with self._running:
-                step = next(steps, None)
-            if step is None:
-                return
-            yield self._describe_step(step)
-
-    def _describe_step(self, step) -> dict:
-        """One generated token: its place in the distribution, and what each warping step left of the likeliest."""
-        stages = (step.warped.before, step.warped.after_temperature, step.warped.after_top_k, step.warped.after_top_p)
-        best = stages[0].topk(12).indices.tolist()
-        if step.id not in best:
-            best[-1] = step.id
-        return {
-            **self.describe([step.id])[0],
-            "logprob": step.logprob,
-            "rank": step.rank,
-            "u": step.u,
-            "slid": step.slid,
-            "candidates": [
-                {"id": id, "text": self.tokenizer.piece(id), "probs": [float(stage[id]) for stage in stages]}
-                for id in best
-            ],
-            "left": [int((stage > 0).sum()) for stage in stages],
-        }

@@ -2,6 +2,7 @@
 
 from .architectures import Decoder, Encoder, EncoderDecoder
 from .attention import MultiHeadAttention, merge_heads, split_heads
+from .beam import beam_search
 from .checkpoints import list_models, load_model, save_model
 from .config import ModelConfig
 from .recording import Trace, intervene, record
@@ -15,6 +16,7 @@ __all__ = [
     "ModelConfig",
     "MultiHeadAttention",
     "Trace",
+    "beam_search",
     "fill_masks",
     "generate",
     "intervene",

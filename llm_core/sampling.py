@@ -35,10 +35,17 @@ class Step:
     piece: str | None  # the text that this token completes; None without a tokenizer
     logprob: float  # natural logarithm, in the distribution before warping
     rank: int  # 1 = most likely, before warping
-    warped: Warped  # (V,) each
+    logits: Tensor  # (V,)
+    warping: Warping
     u: float | None  # the number drawn, in [0, 1); None when greedy
     slid: bool  # the window was full: the earliest tokens were not seen any more
     position: int  # place among all of the decoder's tokens, the first is 0
+
+    @cached_property
+    def warped(self) -> Warped:
+        """The distribution after each step of warping, (V,) each; made when it is asked for."""
+        warping = self.warping
+        return warp_logits(self.logits[None], warping.temperature, warping.top_k, warping.top_p).row(0)
 
 
 @dataclass(frozen=True)
@@ -260,7 +267,7 @@ class Context:
 
 
 def _steps(request: Request, tokenizer: Tokenizer | None) -> Iterator[Step]:
-    first, warping = request.ids.shape[1], request.warping
+    first = request.ids.shape[1]
     text = TextPieces(tokenizer, request.ids[0].tolist()) if tokenizer else None
     with evaluating(request.model):
         for count, choice in enumerate(request.choices(), start=1):
@@ -271,7 +278,8 @@ def _steps(request: Request, tokenizer: Tokenizer | None) -> Iterator[Step]:
                 piece=text.add(id, is_last) if text else None,
                 logprob=F.log_softmax(logits.double(), dim=-1)[0, id].item(),
                 rank=1 + int((logits > logits[0, id]).sum()),
-                warped=warp_logits(logits, warping.temperature, warping.top_k, warping.top_p).row(0),
+                logits=logits[0],
+                warping=request.warping,
                 u=None if choice.u is None else choice.u.item(),
                 slid=choice.slid,
                 position=first + count - 1,

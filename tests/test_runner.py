@@ -8,12 +8,11 @@ import pytest
 import torch
 
 from explorer.examples import EXAMPLES, example_file
-from explorer.pages.generate import write_text
 from explorer.payload import unpack
-from explorer.runner import MAX_CHARACTERS, MAX_NEW_TOKENS, PayloadCache, Runner
-from llm_core import Decoder, Encoder, ModelConfig, generate, record, save_model
+from explorer.runner import MAX_CHARACTERS, PayloadCache, Runner
+from explorer.writing import write
+from llm_core import Decoder, Encoder, ModelConfig, record, save_model
 from llm_core.roles import ROLES, head_roles
-from llm_core.warping import warp_logits
 
 from .common import ENCODER, randomised
 
@@ -135,14 +134,14 @@ def test_the_shipped_examples_are_what_the_shipped_model_computes():
 def test_runs_at_the_same_time_do_not_mix(runner):
     """Eight threads, a text each, payloads and written tokens: as if each were alone."""
     texts = [f"the {word} again and {word}" for word in ("cup", "red", "dry", "wash", "boat", "fold", "make", "paper")]
-    alone = [(runner.payload(text), [step["id"] for step in runner.sample(text, [], 6, **SETTINGS)]) for text in texts]
+    alone = [(runner.payload(text), [step["id"] for step in write(runner, text, [], 6, **SETTINGS)]) for text in texts]
     together, start = {}, threading.Barrier(len(texts))
 
     def work(i: int) -> None:
         start.wait()
         for _ in range(4):
             payload = runner.payload(texts[i])
-            together.setdefault(i, set()).add((payload, *(s["id"] for s in runner.sample(texts[i], [], 6, **SETTINGS))))
+            together.setdefault(i, set()).add((payload, *(s["id"] for s in write(runner, texts[i], [], 6, **SETTINGS))))
 
     threads = [threading.Thread(target=work, args=[i]) for i in range(len(texts))]
     for thread in threads:
@@ -152,61 +151,6 @@ def test_runs_at_the_same_time_do_not_mix(runner):
     for i, (payload, ids) in enumerate(alone):
         assert together[i] == {(payload, *ids)}
     assert len({payload for payload, _ in alone}) == len(texts)
-
-
-# writing
-
-
-def new_ids(runner: Runner, text: str, count: int, **settings) -> list[int]:
-    ids = runner.encode(text)
-    return generate(runner.model, [ids], count, stop=runner.tokenizer.end, **settings)[0][len(ids) :]
-
-
-@pytest.mark.parametrize("settings", [SETTINGS, {"temperature": 0}, {"seed": 3}])
-def test_sample_writes_what_generate_writes(runner, settings):
-    steps = list(runner.sample(TEXT, [], 9, **settings))
-    assert [step["id"] for step in steps] == new_ids(runner, TEXT, 9, **settings)
-
-
-@pytest.mark.parametrize("parts", [[1] * 9, [4, 5], [2, 3, 4]])
-def test_sample_goes_on_where_it_was_left(runner, parts):
-    whole = list(runner.sample(TEXT, [], 9, **SETTINGS))
-    written = []
-    for count in parts:
-        written += runner.sample(TEXT, [step["id"] for step in written], count, **SETTINGS)
-    assert [step["id"] for step in written] == [step["id"] for step in whole]
-    assert [step["u"] for step in written] == [step["u"] for step in whole]
-    assert len({step["u"] for step in whole}) == 9
-
-
-def test_a_step_tells_what_every_warping_left_of_the_likeliest(runner):
-    settings = {name: value for name, value in SETTINGS.items() if name != "seed"}
-    *before, step = runner.sample(TEXT, [], 3, **SETTINGS)
-    with torch.inference_mode():
-        logits = runner.model(torch.tensor([[*runner.encode(TEXT), *(s["id"] for s in before)]]))[0, -1:]
-    warped = warp_logits(logits, **settings).row(0)
-    stages = [warped.before, warped.after_temperature, warped.after_top_k, warped.after_top_p]
-    ids = [candidate["id"] for candidate in step["candidates"]]
-    assert step["id"] in ids and len(ids) == 12
-    assert set(ids) - {step["id"]} <= set(warped.before.topk(12).indices.tolist())
-    for candidate in step["candidates"]:
-        assert candidate["probs"] == pytest.approx([float(stage[candidate["id"]]) for stage in stages], abs=1e-6)
-        assert candidate["text"] == runner.tokenizer.piece(candidate["id"])
-    assert step["left"] == [int((stage > 0).sum()) for stage in stages]
-    assert step["logprob"] == pytest.approx(float(warped.before[step["id"]].log()), abs=1e-4)
-    assert step["rank"] == 1 + int((warped.before > warped.before[step["id"]]).sum())
-
-
-def test_behind_a_long_text_it_goes_on_from_its_end(runner):
-    text = "red cup and " * 20 + "blue"
-    steps = list(runner.sample(text, [], 3, **SETTINGS))
-    assert [step["id"] for step in steps] == new_ids(runner, text, 3, **SETTINGS)
-    assert all(step["slid"] for step in steps)
-
-
-def test_no_more_is_written_than_is_kept(runner):
-    written = [5] * (MAX_NEW_TOKENS - 2)
-    assert len(list(runner.sample(TEXT, written, 50, **SETTINGS))) <= 2
 
 
 # models that this page cannot show
@@ -237,16 +181,6 @@ def test_a_name_that_is_no_model_is_refused_in_a_sentence():
 def test_warming_up_fails_quietly(capfd):
     Runner("nonsense").warm_up().join()
     assert capfd.readouterr() == ("", "")
-
-
-# going on with a text
-
-
-def test_behind_its_end_nothing_more_is_written(runner):
-    written = {"text": TEXT, "ids": [5, runner.tokenizer.end], "lines": ["{}"]}
-    (lines, kept), *more = write_text(runner, TEXT, written, 0.8, 0, 1.0, 1, count=3)
-    assert more == [] and kept == written
-    assert "The model has ended this text: press Clear" in lines
 
 
 # what heads do

@@ -1,100 +1,139 @@
-"""The Generate page: the model writes, one token at a time or many, and shows how each was chosen."""
+"""The Generate page: the model writes, one token at a time or many, and every choice can be looked at and changed.
+
+The tree of what was written lives in the browser; a question carries the text and the ids behind it. Long work is
+told line by line through ``GenerateRun``, single answers through ``Generate``.
+"""
 
 import json
 from collections.abc import Iterator
-from functools import partial
 
 import gradio as gr
 
-from ..components import PayloadLink, SampleStream
-from ..runner import MAX_NEW_TOKENS, Runner
-from .ask import IDLE, MODEL_WORK, PROBLEMS, QUIET, run_text, sentence
+from ..cache_times import COUNT, cache_times
+from ..components import Generate, GenerateRun, PayloadLink
+from ..payload import pack
+from ..runner import Runner
+from ..strategies import MAX_COUNT, STRATEGIES, compare
+from ..writing import MAX_NEW_TOKENS, look, next_token, random_numbers, write
+from .ask import MODEL_WORK, PROBLEMS, QUIET, run_text, sentence
 
-WRITE = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-write')); return inputs; }"
-LOOK = """(...inputs) => {
-    document.dispatchEvent(new CustomEvent('hs-busy'));
-    document.dispatchEvent(new CustomEvent('hs-show', { detail: 'explore' }));
-    return inputs;
-}"""
-NOTHING_WRITTEN = {"text": None, "ids": [], "lines": []}
+LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "writing"}  # or eight who write would let nobody look
 
 
 def generate_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
     """Lay out the page inside the current Blocks."""
-    written, stream, use = _sampling_panel(prompt, runner)
-    use.click(
-        partial(use_as_prompt, runner), [prompt, written], [prompt, link, written, stream],
-        js=LOOK,
-        api_visibility="private", **QUIET, **MODEL_WORK,
-    ).then(**IDLE)  # fmt: skip
+    limits = {"tokens": MAX_NEW_TOKENS, "strategies": [strategy.name for strategy in STRATEGIES], "most": MAX_COUNT}
+    page = Generate(elem_id="generate", limits=json.dumps(limits))
+    run = GenerateRun(elem_id="generate-run")
+
+    def answer(evt: gr.EventData) -> str:
+        """The page's question -> JSON with its number, and the answer or what is wrong in a sentence."""
+        asked = evt._data
+        try:
+            return json.dumps({"seq": asked["seq"], **ANSWERS[asked["kind"]](runner, asked)})
+        except PROBLEMS as error:
+            return json.dumps({"seq": asked["seq"], "error": sentence(error)})
+
+    def go(evt: gr.EventData) -> Iterator[str]:
+        """Work that takes a while -> one JSON object a line, only ever appended to; the last is done or error."""
+        asked = evt._data
+        told = json.dumps({"seq": asked["seq"]}) + "\n"
+        try:
+            for line in RUNS[asked["kind"]](runner, asked):
+                told += json.dumps(line) + "\n"
+                yield told
+            yield told + json.dumps({"done": True}) + "\n"
+        except PROBLEMS as error:
+            yield told + json.dumps({"error": sentence(error)}) + "\n"
+
+    def use(evt: gr.EventData) -> tuple[str, str]:
+        """Put what was written behind the text that it goes on from, and run both."""
+        whole = whole_text(runner, evt._data["text"], evt._data["written"])
+        return whole, run_text(runner, whole)
+
+    private = {"api_visibility": "private", **QUIET}
+    page.ask(answer, None, page, trigger_mode="multiple", **private, **MODEL_WORK)
+    page.use(use, None, [prompt, link], **private, **MODEL_WORK)
+    going = run.go(go, None, run, trigger_mode="multiple", **private, **LONG_WORK)
+    run.halt(None, None, None, cancels=[going], **private)
+    _offer_api(runner)
 
 
-def _sampling_panel(prompt: gr.Textbox, runner: Runner) -> tuple[gr.State, SampleStream, gr.Button]:
-    """Controls, buttons and the written text; wired here, because nothing else listens to them."""
-    written = gr.State(NOTHING_WRITTEN, time_to_live=3600)
-    with gr.Column(elem_id="sampling"):
-        with gr.Row(elem_id="sampling-controls"):
-            temperature = gr.Slider(
-                0, 2, 0.8, step=0.05, label="Temperature", info="0 always takes the likeliest token"
-            )
-            top_k = gr.Slider(0, 200, 0, step=1, label="Top-k", info="keep the k likeliest; 0 keeps all")
-            top_p = gr.Slider(0.05, 1, 0.95, step=0.05, label="Top-p", info="keep the likeliest until they sum to p")
-            seed = gr.Number(1, label="Seed", info="same seed, same text", precision=0, min_width=90)
-            count = gr.Slider(1, 200, 60, step=1, label="Tokens", info="how many to write at most")
-        with gr.Row(elem_id="sampling-buttons"):
-            write = gr.Button("Write", variant="primary", min_width=90, elem_id="write")
-            step = gr.Button("One token", min_width=90, elem_id="step")
-            stop = gr.Button("Stop", min_width=90, elem_id="stop")
-            clear = gr.Button("Clear", min_width=90, elem_id="clear")
-            use = gr.Button("Look inside this text", min_width=160, elem_id="use")
-        stream = SampleStream("", elem_id="written")
-    settings = [temperature, top_k, top_p, seed]
-    going = [
-        write.click(partial(write_text, runner), [prompt, written, count, *settings], [stream, written],
-                    js=WRITE, api_name="sample", **QUIET, **MODEL_WORK),
-        step.click(partial(write_text, runner, count=1), [prompt, written, *settings], [stream, written],
-                   js=WRITE, api_visibility="private", **QUIET, **MODEL_WORK),
-    ]  # fmt: skip
-    stop.click(None, None, None, cancels=going)
-    clear.click(None, None, None, cancels=going).then(  # only then, or a token on its way would come back
-        lambda: ("", NOTHING_WRITTEN), None, [stream, written], queue=False, api_visibility="private", **QUIET
-    )
-    return written, stream, use
-
-
-def write_text(
-    runner: Runner,
-    text: str,
-    written: dict,
-    *values: float,
-    count: int | None = None,
-) -> Iterator[tuple[str, dict]]:
-    """Go on writing behind ``text``; yields all lines so far, and what was written, after every token."""
-    if count is None:
-        count, *values = values
-    temperature, top_k, top_p, seed = values
-    start = json.dumps({"prompt": text or ""})
-    ids, lines = (written["ids"], written["lines"]) if written["text"] == text else ([], [start])
-    settings = {"temperature": temperature, "top_k": int(top_k) or None, "top_p": top_p}
-    try:
-        if seed is None or not 0 <= seed < 2**63:
-            raise ValueError(f"seed={seed}: must be a whole number from 0 to 9,223,372,036,854,775,807")
-        if len(ids) >= MAX_NEW_TOKENS:
-            raise ValueError(f"{MAX_NEW_TOKENS} tokens are written: press Clear, or look inside the text")
-        if ids and ids[-1] == runner.tokenizer.end:
-            raise ValueError("The model has ended this text: press Clear to write another, or look inside it")
-        for token in runner.sample(text or "", ids, int(count), seed=int(seed), **settings):
-            ids, lines = [*ids, token["id"]], [*lines, json.dumps(token)]
-            yield "\n".join(lines) + "\n", {"text": text, "ids": ids, "lines": lines}
-    except PROBLEMS as error:
-        problem = json.dumps({"error": sentence(error)})
-        yield "\n".join([*lines, problem]) + "\n", {"text": text, "ids": ids, "lines": lines}
-
-
-def use_as_prompt(runner: Runner, text: str, written: dict) -> tuple[str, str, dict, str]:
-    """Put what was written behind the text that it goes on from, and run both."""
-    text = written["text"] if written["ids"] else text
+def whole_text(runner: Runner, text: str, written: list[int]) -> str:
+    """The text with what was written; special tokens are no text."""
     tokenizer = runner.tokenizer
-    ids = [*tokenizer.encode(text or ""), *(id for id in written["ids"] if not tokenizer.is_special(id))]
-    whole = tokenizer.decode(ids)
-    return whole, run_text(runner, whole), NOTHING_WRITTEN, ""
+    return tokenizer.decode([*tokenizer.encode(text), *(id for id in written if not tokenizer.is_special(id))])
+
+
+def _vocabulary(runner: Runner) -> str:
+    """The key of the payload with the text of every token, by id, and which are special or part of a character."""
+    if runner.payloads.get("vocabulary") is None:
+        tokens = runner.describe(list(range(runner.facts.vocab_size)))
+        header = {kind: [token["id"] for token in tokens if token[kind]] for kind in ("special", "partial")}
+        runner.payloads.put("vocabulary", pack({"pieces": [token["text"] for token in tokens], **header}, {}))
+    return "vocabulary"
+
+
+def _settings(asked: dict) -> dict:
+    return {name: asked[name] for name in ("temperature", "top_k", "top_p")}
+
+
+ANSWERS = {  # what is asked -> the answer
+    "look": lambda runner, asked: {"url": f"payload/{look(runner, asked['text'], asked['written'])}"},
+    "vocabulary": lambda runner, asked: {"url": f"payload/{_vocabulary(runner)}"},
+    "numbers": lambda runner, asked: {"numbers": random_numbers(asked["seed"])},
+    "cache": lambda runner, asked: cache_times(runner, asked["text"], asked["written"]),
+}
+RUNS = {  # what is to be done -> its lines
+    "write": lambda runner, asked: write(
+        runner, asked["text"], asked["written"], asked["count"], asked["seed"], **_settings(asked)
+    ),
+    "strategies": lambda runner, asked: compare(
+        runner, asked["text"], asked["written"], min(asked["count"], MAX_COUNT), asked["seed"]
+    ),
+}
+
+
+def _offer_api(runner: Runner) -> None:
+    """The page's work for programs, under documented names."""
+
+    def generate_text(
+        text: str, count: int = 60, temperature: float = 0.8, top_k: int = 0, top_p: float = 0.95, seed: int = 1
+    ) -> Iterator[str]:
+        """Continue a text by up to ``count`` tokens (at most 256); streams the new text, longer with every token.
+
+        ``temperature`` 0 takes the likeliest token; ``top_k`` 0 keeps all; the same ``seed`` gives the same text.
+        """
+        ids = []
+        settings = {"temperature": temperature, "top_k": top_k or None, "top_p": top_p}
+        for token in write(runner, text, [], count, seed, **settings):
+            ids.append(token["id"])
+            yield whole_text(runner, "", ids)
+
+    def next_token_of(text: str, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> dict:
+        """The distribution behind a text, by the model and after temperature, top-k and top-p.
+
+        Returns ``tokens``, the 50 likeliest with a probability per step, ``others``, how many tokens are not listed
+        and their mass per step, and ``tokens_left``, how many can still be drawn.
+        """
+        return next_token(runner, text, temperature, top_k or None, top_p)
+
+    def strategies(text: str, count: int = 60, seed: int = 1) -> list[dict]:
+        """Seven strategies from one text and seed, up to ``count`` tokens (at most 100) each: greedy, three
+        temperatures, top-k, top-p and beam search, with log-probability, repetition and seconds."""
+        return list(compare(runner, text, [], count, seed))
+
+    def look_at_step(text: str, written: list[int]) -> str:
+        """The address, relative to the app, of a binary payload about the newest token behind a text and ``written``
+        ids: its attention in every head, and the logits of the whole vocabulary, likeliest first."""
+        return f"payload/{look(runner, text, written)}"
+
+    def time_cache(text: str, count: int = COUNT) -> dict:
+        """Write ``count`` tokens (at most 100) with and without the KV cache: milliseconds per token of both."""
+        return cache_times(runner, text, [], max(1, min(count, MAX_COUNT)))
+
+    gr.api(generate_text, api_name="generate_text", **LONG_WORK)
+    gr.api(next_token_of, api_name="next_token", **MODEL_WORK)
+    gr.api(strategies, api_name="strategies", **LONG_WORK)
+    gr.api(look_at_step, api_name="look_at_step", **MODEL_WORK)
+    gr.api(time_cache, api_name="cache_times", **LONG_WORK)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page
 
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
-MOUNTED = ("header_view", "payload_link", "sample_view", *VIEWS)
+MOUNTED = ("header_view", "payload_link", "generate_view", *VIEWS)
 PATIENCE = 60_000  # ms
 
 
@@ -100,25 +100,6 @@ class Screen:
         """Views draw once a frame: behind the second one, what was asked for is drawn."""
         self.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
 
-    def write(self, count: int, button: str = "write") -> None:
-        """Press a button of the sampling panel and wait until ``count`` tokens stand there."""
-        self.page.click(f"#{button}")
-        self.wait_for_written(count)
-
-    def wait_for_written(self, count: int) -> None:
-        self.page.wait_for_selector(f'[data-view="sample_view"][data-count="{count}"]')
-
-    def set(self, **settings: float | str) -> None:
-        """Type values into the number fields of settings: ``set(temperature=0.5, top_k=40)``."""
-        for name, value in settings.items():
-            label = name.replace("_", "-").capitalize()
-            field = self.page.locator(
-                f'#sampling-controls input[aria-label="number input for {label}"],'
-                f'#sampling-controls input[aria-label="{label}"]'
-            )
-            field.fill(str(value))
-            field.press("Tab")
-
     def call(self, module: str, function: str, *arguments):
         """``function(module, ...arguments)`` on the page, with a module that the page itself has loaded."""
         address = "performance.getEntriesByType('resource').find(({ name }) => name.includes(`/${module}.mjs`)).name"
@@ -142,9 +123,6 @@ class Screen:
         """The place that is outlined in the token strip."""
         return self.page.locator(".hs-tokens").evaluate("e => [...e.children].findIndex(b => b.matches('.hs-query'))")
 
-    def written(self) -> list[str]:
-        return self.page.locator(".hs-written button").all_text_contents()
-
     def title(self) -> str:
         return self.text_of('[data-view="attention_view"] h2')
 
@@ -162,10 +140,6 @@ class Screen:
         return self.page.locator(".hs-bars li").evaluate_all(
             "all => all.map(li => ['.hs-bar-name', '.hs-number'].map(part => li.querySelector(part).textContent))"
         )
-
-    def candidates(self) -> list[list[str]]:
-        """The rows of the sampling steps' table: token, and its probability after each step; last, tokens left."""
-        return rows_of(self.page.locator(".hs-steps table"))[1:]
 
     def is_busy(self) -> bool:
         return self.page.locator(".hs-busy").is_visible()

@@ -3,6 +3,7 @@
 import pytest
 
 from .screen import Screen
+from .writing import Writer
 
 WINDOW = 256
 
@@ -24,7 +25,8 @@ TEXTS = {
 def assert_unharmed(screen: Screen) -> None:
     """Nothing ran, and the next text is shown as ever."""
     assert screen.page.evaluate("globalThis.hacked") is None
-    assert screen.page.locator("#page-explore .hs-view").locator("img, script, svg, b, a, details details").count() == 0
+    views = screen.page.locator("#page-explore .hs-view, #page-generate .hs-view")
+    assert views.locator("img, script, svg, b, a, details details").count() == 0
     screen.run("one two three")
     assert screen.tokens() == ["start", "one", " two", " three"]
     assert not screen.has_problem()
@@ -36,12 +38,16 @@ def test_any_text_is_shown_as_text(screen: Screen, reference, name):
     screen.run(text)
     typed = screen.prompt.input_value()  # a browser has its own opinion of \\r
     assert screen.tokens() == screen.labels(reference.pieces(reference.ids(typed)))
-    screen.set(temperature=0)
-    screen.write(1, "step")
-    assert screen.text_of(".hs-before") == typed
-    assert screen.written() == screen.labels(reference.pieces(reference.written(typed, 1, temperature=0)))
     screen.choose_drawing("lines")
     screen.row_table()
+    writer = Writer(screen.page, screen.url).show()
+    writer.set(temperature=0)
+    writer.write(1, "step")
+    assert writer.text_of(".hs-before") == typed
+    assert writer.written() == writer.labels(reference.pieces(reference.written(typed, 1, temperature=0)))
+    writer.wait_for_picture()
+    writer.tree_list()
+    screen.page.click('a[data-page="explore"]')
     assert_unharmed(screen)
 
 
@@ -53,7 +59,8 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(screen: Screen,
     screen.prompt.evaluate(enter)
     screen.wait_for_result_of(lambda: screen.prompt.press("Enter"))
     assert screen.tokens() == screen.labels(reference.pieces(reference.ids("a\ufffd b")))
-    screen.write(1, "step")
+    writer = Writer(screen.page, screen.url).show()
+    writer.write(1, "step")
     screen.wait_for_result_of(lambda: screen.page.click("#use"))
     assert screen.prompt.input_value().startswith("a\ufffd b")
     assert_unharmed(screen)
@@ -73,26 +80,31 @@ def test_a_text_inside_the_window_says_how_much_of_it_is_used(screen: Screen, re
     assert screen.text_of(".hs-used") == f"{len(reference.ids('red cup and blue cup'))} / {WINDOW} tokens"
 
 
-@pytest.mark.parametrize("seed", ["", "-4", "1e30"])
-def test_a_seed_that_cannot_be_is_one_sentence(screen: Screen, reference, seed):
-    screen.set(seed=seed, tokens=2)
-    screen.page.click("#write")
-    said = screen.problem("sample_view")
-    assert said.startswith("seed=") and said.endswith("must be a whole number from 0 to 9,223,372,036,854,775,807")
-    assert screen.written() == []
-    screen.set(seed=3)
-    screen.write(2)
+@pytest.fixture
+def writer(page, app) -> Writer:
+    return Writer(page, app.url).open()
+
+
+def test_a_seed_that_cannot_be_is_one_sentence(writer: Writer, reference):
+    for seed in ("", "-4", "1e30", "x"):
+        writer.set(seed=seed, tokens=2)
+        writer.page.click("#write")
+        said = writer.problem("generate_view")
+        assert said == f"seed={seed}: must be a whole number from 0 to 9,223,372,036,854,775,807"
+        assert writer.written() == []
+    writer.set(seed=3)
+    writer.write(2)
     new = reference.written("How to Make a Paper Boat", 2, temperature=0.8, top_p=0.95, seed=3)
-    assert screen.written() == screen.labels(reference.pieces(new))
-    assert not screen.has_problem()
+    assert writer.written() == writer.labels(reference.pieces(new))
+    assert not writer.has_problem()
 
 
-@pytest.mark.parametrize("name", ["temperature", "top_k", "top_p", "tokens"])
-def test_whatever_is_typed_for_another_setting_something_is_written(screen: Screen, name):
-    screen.set(tokens=2)
-    for value in ("", "-5", "100000"):
-        screen.set(**{name: value})
-        screen.page.click("#write")
-        screen.page.wait_for_function("Number(document.querySelector('[data-view=sample_view]').dataset.count) > 0")
-        screen.write(0, "clear")
-        assert screen.page.locator('[data-testid="toast-body"]').count() == 0 and not screen.has_problem()
+def test_whatever_is_typed_for_another_setting_something_is_written(writer: Writer):
+    for name in ("temperature", "top_k", "top_p", "tokens"):
+        for value in ("", "-5", "100000"):
+            writer.set(tokens=2)
+            writer.set(**{name: value})
+            writer.page.click("#write")
+            writer.wait_for_at_least(1)
+            writer.write(0, "clear")
+            assert writer.page.locator('[data-testid="toast-body"]').count() == 0 and not writer.has_problem()

@@ -327,8 +327,6 @@ def test_nothing_is_wider_than_a_phone(screen: Screen):
     for name in ("lines", "flow"):
         screen.choose_drawing(name)
         assert screen.page.evaluate(too_wide) <= 0
-    screen.write(1, "step")
-    assert screen.page.evaluate(too_wide) <= 0
 
 
 def test_dark_and_light_change_ground_ink_and_pictures(screen: Screen):

@@ -46,8 +46,9 @@ def test_without_torch_the_examples_are_shown_and_running_is_answered_in_a_sente
     page.click("#run")
     assert screen.problem().startswith("The model cannot run here (torch was taken away)")
     assert not screen.is_busy()
+    page.click('a[data-page="generate"]')
     page.click("#write")
-    assert screen.problem("sample_view").startswith("The model cannot run here (torch was taken away)")
+    assert screen.problem("generate_view").startswith("The model cannot run here (torch was taken away)")
     assert (screen.seq(), screen.tokens()) == (seq, example_tokens(screen, 4))
     assert "Traceback" not in app_without_torch.printed
 
