@@ -79,7 +79,7 @@ function listen(table) {
 function lines(payload, part) {
   const rows = rowsOf(part);
   const text = payload.tokens.map((token, place) => make("th", { scope: "col", dir: "auto", "data-place": place, text: label(token, 12), title: `after ${label(token, 40)}, place ${place}` }));
-  const head = make("tr", {}, make("th", { className: "hs-lens-name", scope: "row", text: "your text" }), ...text);
+  const head = make("tr", {}, make("th", { className: "hs-lens-name", scope: "row" }, make("span", { className: "hs-long", text: "your text" })), ...text);
   return [head, ...Array.from({ length: rows }, (_, row) => make("tr", {}, rowName(row, rows - 1), ...payload.tokens.map((_, place) => lensTd(payload, part, row, place))))];
 }
 
@@ -106,6 +106,7 @@ function paint(table, payload, part, name) {
     const value = measured(part, name, +td.dataset.row, +td.dataset.place);
     [td.style.background, td.style.color] = cellColors(name, value, most, dark);
     td.lastChild.textContent = write(value);
+    td.dataset.value = `${td.firstChild.textContent} ${value}`; // what is saved as a table
   }
 }
 
@@ -117,19 +118,18 @@ function scaleOf(payload, part, name) {
 }
 
 function mark(table, row, place) {
-  for (const cell of table.querySelectorAll(".hs-query, .hs-open")) cell.classList.remove("hs-query", "hs-open");
+  for (const cell of table.querySelectorAll(".hs-query, .hs-lens-open")) cell.classList.remove("hs-query", "hs-lens-open");
   for (const cell of table.querySelectorAll(`[data-place="${place}"]`)) cell.classList.add("hs-query");
   const open = table.querySelector(`td[data-row="${row}"][data-place="${place}"]`);
-  open.classList.add("hs-open");
+  open.classList.add("hs-lens-open");
   table.setAttribute("aria-activedescendant", open.id);
 }
 
 /** Scroll sideways, and only within the table. */
 function bringIntoView(scroller, table, place) {
   const { offsetLeft: left, offsetWidth: width } = table.rows[0].cells[place + 1];
-  const names = table.rows[0].cells[0].offsetWidth;
-  if (left - names < scroller.scrollLeft) scroller.scrollLeft = left - names;
-  else if (left + width > scroller.scrollLeft + scroller.clientWidth) scroller.scrollLeft = left + width - scroller.clientWidth;
+  const [first, last] = [scroller.scrollLeft + table.rows[0].cells[0].offsetWidth, scroller.scrollLeft + scroller.clientWidth];
+  if (left < first || left + width > last) scroller.scrollLeft = left - scroller.clientWidth / 2;
 }
 
 /** The ten likeliest tokens of the cell, and how sure it is. */
@@ -172,7 +172,7 @@ function development(payload, part, row, place) {
   if (next && next.text !== choice.text) followed.push(["next", pieceName(next.text), "your text"]);
   const ways = followed.map(([kind]) => along(part, kind, place));
   const head = make("tr", {}, make("th", { text: "after" }), ...followed.map(([, text, whose]) => make("th", { scope: "col" }, make("span", { className: "hs-bar-name", dir: "auto", text }), make("small", { text: whose }))));
-  const lines = ways[0].map((_, at) => make("tr", { className: at === row ? "hs-open" : "" },
+  const lines = ways[0].map((_, at) => make("tr", { className: at === row ? "hs-lens-open" : "" },
     make("th", { scope: "row", text: at ? `layer ${at}` : "embedding" }), ...ways.map((way) => wayTd(way[at]))));
   return [
     make("h3", { text: "How it came about" }),

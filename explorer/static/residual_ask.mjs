@@ -7,14 +7,19 @@ import { store } from "./store.mjs";
 export class TypedToken {
   /** `onAnswer()` is called whenever something has changed here. */
   constructor(trigger, onAnswer) {
-    Object.assign(this, { trigger, onAnswer, seq: 0, waiting: null, found: null, problem: "" });
+    Object.assign(this, { trigger, onAnswer, seq: 0, waiting: null, found: null, failed: null });
+  }
+
+  /** What went wrong with the last question about the text that is shown, or "". */
+  get problem() {
+    return this.failed?.of === store.seq ? this.failed.problem : "";
   }
 
   /** `question`: {token: "as typed"} or {id}. */
   ask(question) {
     this.seq += 1;
     const asked = { seq: this.seq, of: store.seq, id: question.id };
-    Object.assign(this, { waiting: asked, problem: "" });
+    Object.assign(this, { waiting: asked, failed: null });
     watchServer(() => this.waiting === asked, (problem) => this.end(asked, { problem }));
     this.trigger("ask", { seq: this.seq, text: store.payload.text, ...question });
     this.onAnswer();
@@ -25,8 +30,8 @@ export class TypedToken {
     if (id === null) return null;
     if (this.found?.id === id && this.found.of === store.seq) return this.found.part;
     const isAsked = this.waiting?.id === id && this.waiting.of === store.seq;
-    const failed = this.failed?.id === id && this.failed.of === store.seq;
-    if (!isAsked && !failed) this.ask({ id });
+    const hasFailed = this.failed?.id === id && this.failed.of === store.seq;
+    if (!isAsked && !hasFailed) this.ask({ id });
     return null;
   }
 
@@ -51,9 +56,8 @@ export class TypedToken {
   end(asked, { found = null, problem = "" }) {
     if (this.waiting !== asked) return;
     this.waiting = null;
-    this.problem = problem;
     if (found) this.found = found;
-    else this.failed = asked;
+    else this.failed = { ...asked, problem };
     this.onAnswer(found);
   }
 }

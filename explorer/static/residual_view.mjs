@@ -45,15 +45,12 @@ export function mount(element, { props, watch, trigger }) {
     const other = options.find(({ choice }) => choice === focus.against) ?? null;
     fill(target, options, explained.choice, []);
     fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
-    field.say(typed, focus);
+    field.say();
     const shares = of(place, explained, other);
     const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
     summary.replaceChildren(...sumUp(payload, place, shares, names));
     sum.replaceChildren(...waterfallRows(shares, names));
-    const limit = largest(shares);
-    heads.replaceChildren(...headRows(shares, limit));
-    markHead(heads, focus);
-    legend.replaceChildren(scaleOf(limit));
+    legend.replaceChildren(scaleOf(drawHeads(heads, shares, focus)));
     readout.replaceChildren(...headWords(shares, focus, place, names));
     norms.replaceChildren(...lengthRows(part, place));
   }, "stream");
@@ -100,10 +97,10 @@ function typedField(typed) {
     typed.ask({ token: input.value });
   } }, labelled("or type one", input), make("button", { type: "submit", text: "Explain" }));
   const note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-  const say = ({ waiting, problem }, focus) => {
-    form.dataset.busy = String(Boolean(waiting));
-    note.textContent = problem;
-    note.hidden = problem === "";
+  const say = () => {
+    form.dataset.busy = String(Boolean(typed.waiting));
+    note.textContent = typed.problem;
+    note.hidden = typed.problem === "";
   };
   return { element: form, note, say };
 }
@@ -138,41 +135,50 @@ function waterfallRows(shares, [, other]) {
   const head = make("tr", {}, ...["part", "", "adds", "sum so far"].map((text) => make("th", { scope: "col", text })));
   const rows = steps.map(({ name, value, from, to }) => make("tr", {},
     make("th", { scope: "row", text: name }), make("td", {}, floating(x(Math.min(from, to)), x(Math.max(from, to)), x(0), value)),
-    make("td", { className: "hs-number", text: signed(value) }), make("td", { className: "hs-number", text: signed(to) })));
+    numberTd(value), numberTd(to)));
   const last = make("tr", { className: "hs-end" }, make("th", { scope: "row", text: other ? "difference" : "logit" }),
-    make("td", {}, floating(x(Math.min(0, shares.logit)), x(Math.max(0, shares.logit)), x(0), 0)), make("td"), make("td", { className: "hs-number", text: signed(shares.logit) }));
+    make("td", {}, floating(x(Math.min(0, shares.logit)), x(Math.max(0, shares.logit)), x(0), 0)), make("td"), numberTd(shares.logit));
   return [head, ...rows, last];
 }
 
+/** `data-value`: what is saved as a table is exact, and no typographic minus. */
+const numberTd = (value) => make("td", { className: "hs-number", text: signed(value), "data-value": value });
+
 /** A bar from `left` to `right` (percent) with the line of zero; blue adds, orange takes away, the result is grey. */
 function floating(left, right, zero, value) {
-  const bar = make("span", { className: `hs-step ${value > 0 ? "hs-up" : value < 0 ? "hs-down" : ""}` });
+  const bar = make("span", { className: `hs-sum-step ${value > 0 ? "hs-up" : value < 0 ? "hs-down" : ""}` });
   Object.assign(bar.style, { left: `${left}%`, width: `${right - left}%` });
-  const line = make("span", { className: "hs-zero" });
+  const line = make("span", { className: "hs-sum-zero" });
   line.style.left = `${zero}%`;
   return make("span", { className: "hs-floating" }, line, bar);
 }
 
-function headRows(shares, limit) {
+/** Cells stay as long as their number does: one that is replaced under the pointer would be pointed at anew. */
+function drawHeads(table, shares, { layer, head }) {
   const { L, H, heads, biases, mlps } = shares;
-  const names = ["", ...Array.from({ length: H }, (_, h) => `H${h + 1}`), "bias", "MLP"];
-  const head = make("tr", {}, ...names.map((text) => make("th", { scope: "col", text })));
-  const td = (value, place) => {
-    const color = divergingColor(value, limit, isDark());
-    const cell = make("td", { className: "hs-number", text: signed(value, 2), ...place });
+  if (table.dataset.shape !== `${L}x${H}`) buildHeads(table, L, H);
+  const [limit, dark] = [largest(shares), isDark()];
+  table.querySelectorAll("td").forEach((cell, i) => {
+    const [row, column] = [Math.floor(i / (H + 2)), i % (H + 2)];
+    const value = column < H ? heads[row * H + column] : (column === H ? biases : mlps)[row];
+    const color = divergingColor(value, limit, dark);
+    cell.textContent = signed(value, 2);
+    cell.dataset.value = value;
     Object.assign(cell.style, { background: `rgb(${color.join(" ")})`, color: inkOn(color) });
-    return cell;
-  };
-  const row = (_, layer) => make("tr", {}, make("th", { scope: "row", text: `L${layer + 1}` }),
-    ...Array.from({ length: H }, (_, h) => td(heads[layer * H + h], { "data-layer": layer, "data-head": h, id: `hs-share-${layer}-${h}` })),
-    td(biases[layer], { title: "bias of out_proj: belongs to no head" }), td(mlps[layer], { title: "the whole MLP of this layer" }));
-  return [head, ...Array.from({ length: L }, row)];
+    cell.classList.toggle("hs-share-open", row === layer && column === head);
+  });
+  table.setAttribute("aria-activedescendant", `hs-share-${layer}-${head}`);
+  return limit;
 }
 
-function markHead(table, { layer, head }) {
-  const cell = table.querySelector(`[data-layer="${layer}"][data-head="${head}"]`);
-  cell.classList.add("hs-open");
-  table.setAttribute("aria-activedescendant", cell.id);
+function buildHeads(table, L, H) {
+  table.dataset.shape = `${L}x${H}`;
+  const names = ["", ...Array.from({ length: H }, (_, h) => `H${h + 1}`), "bias", "MLP"];
+  const td = (about) => make("td", { className: "hs-number", ...about });
+  const row = (_, layer) => make("tr", {}, make("th", { scope: "row", text: `L${layer + 1}` }),
+    ...Array.from({ length: H }, (_, h) => td({ "data-layer": layer, "data-head": h, id: `hs-share-${layer}-${h}` })),
+    td({ title: "the bias of the output projection: it belongs to no head" }), td({ title: "the whole MLP of this layer" }));
+  table.replaceChildren(make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))), ...Array.from({ length: L }, row));
 }
 
 function listen(table) {
@@ -214,7 +220,7 @@ function lengthRows(part, place) {
     if (value === null) return make("td");
     const fill = make("span", { className: `hs-fill ${className}` });
     fill.style.width = `${(value / most) * 100}%`;
-    return make("td", {}, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: value.toFixed(2) }));
+    return make("td", { "data-value": value }, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: value.toFixed(2) }));
   };
   const head = make("tr", {}, ...["part", "adds", "stream after it"].map((text) => make("th", { scope: "col", text })));
   return [head, ...rows.map(({ name, added, stream }) => make("tr", {}, make("th", { scope: "row", text: name }), td(added, "hs-added"), td(stream, "")))];
