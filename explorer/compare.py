@@ -125,10 +125,11 @@ def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Colum
     model, tokenizer = loaded.model, runner.tokenizer
     given = input_for(model, tokenizer, text, masked)
     watched = ["*attn.pattern", "*blocks.0.*attn.scores", "*logits"]
+    with runner.alone(), torch.inference_mode(), record(model, watched) as trace:
+        model(*given.tensors())
     with runner.alone(), torch.inference_mode():
-        with record(model, watched) as trace:
-            model(*given.tensors())
         timed = _time(model, given)
+    with runner.alone():
         written = _continuation(model, tokenizer, given)
     parts = parts_of(model, runner, given)
     arrays = {}
@@ -239,18 +240,20 @@ def _time(model, given: Input) -> dict:
 
 
 def _continuation(model, tokenizer, given: Input) -> dict | None:
-    """What a model that writes goes on with, the likeliest token each time; None for an encoder."""
+    """What a model that writes goes on with, the likeliest token each time, while its window has room; None for an
+    encoder."""
     from llm_core import generate
 
     if given.masked is not None:
         return None
-    settings = {"temperature": 0, "stop": tokenizer.end}
-    if given.decoder_ids is None:
-        new = generate(model, [given.ids], WRITTEN, **settings)[0][len(given.ids) :]
-    else:
-        new = generate(model, [given.ids], WRITTEN, decoder_ids=[given.decoder_ids], **settings)[0]
-    ended = new[-1] == tokenizer.end
-    return {"text": tokenizer.decode([id for id in new if not tokenizer.is_special(id)]), "ids": new, "ended": ended}
+    pair = given.decoder_ids is not None
+    own, window = (given.decoder_ids, model.decoder.config) if pair else (given.ids, model.config)
+    room = min(WRITTEN, window.block_size - len(own))  # a full window would slide, and be read anew for every token
+    settings = {"temperature": 0, "stop": tokenizer.end, **({"decoder_ids": [own]} if pair else {})}
+    new = generate(model, [given.ids], room, **settings)[0] if room else []
+    new = new if pair else new[len(own) :]
+    text = tokenizer.decode([id for id in new if not tokenizer.is_special(id)])
+    return {"text": text, "ids": new, "ended": tokenizer.end in new}
 
 
 def _prediction(tokenizer, trace, given: Input) -> tuple[dict, dict]:

@@ -14,15 +14,16 @@ const EVEN = 0.0095; // below, three decimals would hide what differs
 const MOST_CELLS = 3000; // of the table: above, it holds the chosen row only
 
 export class Column {
-  /** `on` = {mask(place), show(part, cell), toggle(part, cell), place(column, {layer, head}), tab()}. */
-  constructor(header, index, payload, on) {
+  /** `on` = {mask(place), show(part, cell), toggle(part, cell, stays), tab()}; what stood there `before` stays open. */
+  constructor(header, index, payload, on, before = null) {
     Object.assign(this, header, { index, on });
     this.patterns = (header.parts ?? []).map((part) => withArrays(part, index, payload));
-    this.open = this.patterns.at(-1); // what tells most: the decoder, or its look at the title
+    const last = this.patterns.at(-1); // what tells most: the decoder, or its look at the title
+    this.open = this.patterns.find(({ name }) => before?.name === header.name && name === before.open?.name) ?? last;
     if (header.error) this.cells = failedCells(header);
     else {
       this.arrays = Object.fromEntries(["ids", "probs", "actual_probs", "actual_ranks"].map((name) => [name, payload.arrays[`${index}.${name}`]]));
-      this.cells = [headCell(this, payload), this.maskCell(), this.attentionCell(), this.predictionCell(), costCell(this)];
+      this.cells = [headCell(this, payload), this.maskCell(), this.attentionCell(before?.table?.open ?? false), this.predictionCell(), costCell(this)];
     }
   }
 
@@ -34,12 +35,13 @@ export class Column {
       make("figure", {}, ...(this.patterns.length > 1 ? [make("figcaption", { text: KINDS[part.name] })] : []), canvas, make("p", { className: "hs-hint", text: maskLine(part) }))));
   }
 
-  attentionCell() {
+  attentionCell(wasOpen) {
     this.pickers = make("div", { className: "hs-compare-own" });
     this.caption = make("p", { className: "hs-compare-title" });
     this.canvas = make("canvas", { tabindex: "0", role: "img" });
     this.readout = make("p", { className: "hs-compare-readout", "aria-live": "polite" });
     this.table = make("details", { className: "hs-table" }, make("summary", { text: "These numbers as a table" }));
+    this.table.open = wasOpen;
     this.table.addEventListener("toggle", () => this.on.tab());
     this.canvas.addEventListener("mousemove", (event) => this.on.show(this.open, cellAt(this.layout, event.offsetX, event.offsetY)));
     this.canvas.addEventListener("mouseleave", () => this.on.show(this.open, null));
@@ -100,9 +102,11 @@ export class Column {
   writtenLines() {
     if (!this.written) return [];
     const { text, ended, ids } = this.written;
-    const lines = [make("p", { className: "hs-compare-label", text: `Greedy continuation of the text (the likeliest token, ${ids.length} times${ended ? "; then the model ends the text" : ""}):` })];
-    lines.push(make("blockquote", { dir: "auto", text: text.trim() || "(white space only)" }));
-    return lines;
+    if (!ids.length) return [make("p", { className: "hs-hint", text: "The text fills the model's window: there is no room to write on." })];
+    return [
+      make("p", { className: "hs-compare-label", text: `Greedy continuation of the text (the likeliest token, ${ids.length} times${ended ? "; then the model ends the text" : ""}):` }),
+      make("blockquote", { dir: "auto", text: text.trim() || "(white space only)" }),
+    ];
   }
 
   // what is drawn
@@ -111,6 +115,9 @@ export class Column {
   paint(place, cellOf, dark) {
     if (this.error) return;
     for (const { part, canvas } of this.masks) {
+      const look = `${this.width(canvas)}/${dark}`; // a mask is the same in all layers and heads
+      if (canvas.dataset.look === look) continue;
+      canvas.dataset.look = look;
       drawCells(canvas, this.width(canvas), maskPicture({ ...labelled(part), dark, focus: null }), { largest: Math.min(14, MASK / Math.max(part.T, part.S)), names: "axes" });
       canvas.setAttribute("aria-label", `Mask of ${KINDS[part.name]}. ${maskLine(part)}`);
     }

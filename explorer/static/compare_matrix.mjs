@@ -111,7 +111,10 @@ function hatch(context, { left, top, cell, T, S }, { isHidden }) {
   context.save();
   context.beginPath();
   for (let q = 0; q < T; q++) {
-    for (let k = 0; k < S; k++) if (isHidden(q, k)) context.rect(left + k * cell, top + q * cell, cell, cell);
+    for (let k = 0, end; k < S; k = end + 1) { // one rectangle for neighbours: a path of single cells is slow to clip to
+      for (end = k; end < S && isHidden(q, end); end++);
+      if (end > k) context.rect(left + k * cell, top + q * cell, (end - k) * cell, cell);
+    }
   }
   context.clip();
   context.strokeStyle = cssColor("--hs-hatch");

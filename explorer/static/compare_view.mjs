@@ -9,6 +9,7 @@ import { CellFocus } from "./compare_focus.mjs";
 import { drawCells, maskPicture } from "./compare_matrix.mjs";
 import { CompareSource } from "./compare_source.mjs";
 import { MASKS, whatToLookAt } from "./compare_words.mjs";
+import { TICKS, css, position } from "./color.mjs";
 import { make } from "./dom.mjs";
 import { onPage, page } from "./pages.mjs";
 import { isDark, store } from "./store.mjs";
@@ -20,6 +21,7 @@ const STAGES = [
   ["What it predicts", ""],
   ["What it costs, and how good it is", "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare only if they are of the same kind: to guess a hidden token is another task than to guess the next one."],
 ];
+const ATTENTION = 2;
 const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
 
 export function mount(element, { props, watch, trigger }) {
@@ -69,6 +71,7 @@ class Compare {
     this.lines = make("p", { className: "hs-hint" });
     this.board = make("div", { className: "hs-compare-board" });
     this.difference = new Difference(this.on);
+    this.legend = weightLegend();
     this.element.append(
       make("h2", { text: "Architectures side by side" }),
       make("p", { text: "Your text runs through each model you choose. Row by row: what may each token see, where does it look, what is predicted, what does it cost?" }),
@@ -139,12 +142,11 @@ class Compare {
     this.redraw();
   }
 
+  /** `stays`: what is kept already is not let go, as arrow keys want it. */
   toggle(part, cell, stays = false) {
-    if (this.isOfTheText(part)) {
-      const { locked } = store.focus;
-      if (!stays || Object.entries(cell).some(([name, value]) => locked[name] !== value)) store.toggle(cell);
-      return;
-    }
+    const kept = this.isOfTheText(part) ? store.focus.locked : this.cells.at(part.T, part.S);
+    if (stays && Object.entries(cell).every(([name, value]) => kept[name] === value)) return;
+    if (this.isOfTheText(part)) return store.toggle(cell);
     this.cells.toggle(part.T, part.S, cell);
     this.redraw();
   }
@@ -172,10 +174,10 @@ class Compare {
     this.say(null);
     this.payload = payload;
     this.choices = payload.choices;
-    this.columns = payload.columns.map((header, i) => new Column(header, i, payload, this.on));
+    this.columns = payload.columns.map((header, i) => new Column(header, i, payload, this.on, this.columns[i]));
     if (this.setup.own) this.setup.own = this.columns.map((_, i) => this.setup.own[i] ?? this.shared());
     this.drawControls();
-    this.drawBoard();
+    keepingFocus(this.board, () => this.drawBoard());
     this.paint();
     Object.assign(this.element.dataset, { compared: String(this.source.seq) });
   }
@@ -212,16 +214,17 @@ class Compare {
     this.link.mark(own ? "own" : "linked");
     this.texts.hidden = second === null;
     if (second !== null) this.second.value = second;
-    this.chips.replaceChildren(...listed.map(({ name, title, trained }) => make("button", {
+    const chip = ({ name, title, trained }) => make("button", {
       type: "button", "data-name": name, "aria-pressed": String(models.includes(name)), onclick: () => this.choose(name),
-    }, make("span", { text: title }), ...(trained ? [] : [make("small", { text: "untrained" })]))));
+    }, make("span", { text: title }), ...(trained ? [] : [make("small", { text: "untrained" })]));
+    keepingFocus(this.chips, () => this.chips.replaceChildren(...listed.map(chip)));
   }
 
   drawBoard() {
     const { columns } = this;
     this.board.style.setProperty("--columns", columns.length);
     const rows = STAGES.flatMap(([name, about], i) => [
-      make("div", { className: "hs-compare-stage" }, make("h3", { text: name }), ...(about ? [make("p", { className: "hs-hint", text: about })] : [])),
+      make("div", { className: "hs-compare-stage" }, make("h3", { text: name }), ...(about ? [make("p", { className: "hs-hint", text: about })] : []), ...(i === ATTENTION ? [this.legend] : [])),
       ...columns.map((column) => this.cellOf(column, i)),
     ]);
     this.board.replaceChildren(...rows);
@@ -273,11 +276,33 @@ class Compare {
     for (const [canvas, { shape, sees }] of this.examples) drawExample(canvas, shape, sees, dark);
     if (!this.payload) return;
     const shown = this.columns.filter(({ error }) => !error);
+    this.legend.paint(dark);
     this.pickers.forEach((picker, i) => picker.mark(this.setup.own ? this.place(shown[i]) : this.shared()));
     for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
     this.difference.paint((column) => this.place(column), (part) => this.cell(part), dark);
     this.element.dataset.painted = String(Number(this.element.dataset.painted ?? 0) + 1);
   }
+}
+
+/** Build the inside of `root` anew; the button in the same place gets the keyboard's focus back. */
+function keepingFocus(root, build) {
+  const at = [...root.querySelectorAll("button")].indexOf(document.activeElement);
+  build();
+  if (at >= 0) root.querySelectorAll("button")[at]?.focus({ preventScroll: true });
+}
+
+/** The scale of all patterns: 0 to 1, in the square root. */
+function weightLegend() {
+  const bar = make("span", { className: "hs-legend-bar" });
+  const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
+  const scale = make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks));
+  const legend = make("div", { className: "hs-legend" },
+    make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), scale),
+    make("span", { className: "hs-legend-part" }, make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })));
+  legend.paint = (dark) => {
+    bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
+  };
+  return legend;
 }
 
 /** Which mask is used where, and why. */
@@ -296,6 +321,8 @@ function maskTable(keep) {
 }
 
 function drawExample(canvas, { T, S, prefix }, sees, dark) {
+  if (canvas.dataset.look === String(dark)) return;
+  canvas.dataset.look = String(dark);
   const mask = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
   const names = (count) => Array.from({ length: count }, () => "");
   drawCells(canvas, 120, maskPicture({ T, S, mask, prefix, queries: names(T), keys: names(S), dark, focus: null }), { largest: 14, names: "none" });
