@@ -32,12 +32,12 @@ function build(element) {
   view.names = { q: make("span"), k: make("span") };
   view.sum = make("span", { className: "hs-number" });
   view.ends = [make("span"), make("span")];
-  view.pair = make("div", { className: "hs-pair", tabindex: "0", role: "img", onmouseleave: () => store.preview({}), onkeydown: (event) => onKey(event, view) });
-  const line = (name, one, end = "") => make("div", { className: "hs-pair-row" }, name, one.element, end);
+  view.pair = make("div", { className: "hs-neuron-pair", tabindex: "0", role: "img", onmouseleave: () => store.preview({}), onkeydown: (event) => onKey(event, view) });
+  const line = (name, one, end = "") => make("div", { className: "hs-neuron-row" }, name, one.element, end);
   view.pair.append(
     line(view.names.q, view.q), line(view.names.k, view.k),
     line(make("span", { text: "q × k" }), view.product, view.sum),
-    make("div", { className: "hs-pair-row hs-pair-ends" }, make("span", { text: "dimension" }), make("span", {}, ...view.ends)));
+    make("div", { className: "hs-neuron-row hs-neuron-ends" }, make("span", { text: "dimension" }), make("span", {}, ...view.ends)));
   view.dimension = make("p", { className: "hs-dim-read", "aria-live": "polite" });
   view.scales = make("div", { className: "hs-neuron-scales" });
   view.keys = neuronKeys();

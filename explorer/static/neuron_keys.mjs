@@ -58,7 +58,7 @@ function keyRow(key) {
   const cells = strip({ pointed: (dim) => store.preview({ key, dim }), clicked: (dim) => store.toggle({ key, dim }) });
   const numbers = Array.from({ length: 4 }, () => make("td", { className: "hs-number" }));
   const element = make("tr", { onmouseenter: () => store.preview({ key }), onclick: () => store.toggle({ key }) },
-    make("th", { scope: "row" }, name), make("td", { className: "hs-strip-cell" }, cells.element), ...numbers);
+    make("th", { scope: "row" }, name), make("td", { className: "hs-neuron-cells" }, cells.element), ...numbers);
   const paint = (token, { products, dot, score, exp, share }, order, limit) => {
     name.textContent = label(token, 12);
     cells.paint(products, order, limit);

@@ -8,7 +8,7 @@ import { isDark } from "./store.mjs";
 /** {element, paint(values, order, limit)}: `pointed(d)` and `clicked(d)` are told which dimension is under the pointer. */
 export function strip({ pointed, clicked }) {
   const canvas = make("canvas", { height: 1 });
-  const element = make("span", { className: "hs-strip" }, canvas);
+  const element = make("span", { className: "hs-neuron-strip" }, canvas);
   let shown = [];
   const under = (event) => shown[Math.min(shown.length - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * shown.length)))];
   canvas.addEventListener("mousemove", (event) => pointed(under(event)));

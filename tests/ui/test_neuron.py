@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Page
 
 from explorer.payload import pack
 
 from .screen import Screen
+from .serving import App
 from .test_lines import TEXT
 
 D = 32
@@ -134,12 +136,12 @@ def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     assert asked == [], "another head or token asks the server nothing"
 
 
-def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(screen: Screen, reference):
+def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(page: Page, app: App, reference):
     trace = reference.trace("one two three four")
-    screen.open("&draw=neuron&layer=3&head=4&query=4&key=2")
+    screen = Screen(page, app.url).open("&draw=neuron&layer=3&head=4&query=4&key=2")
     screen.run("one two three four")
     read(screen)
-    cells = screen.page.locator(".hs-pair .hs-strip canvas").first
+    cells = screen.page.locator(".hs-neuron-pair .hs-neuron-strip canvas").first
     width = cells.bounding_box()["width"]
     cells.hover(position={"x": width * 17.5 / D, "y": 8})
     screen.next_frame()
@@ -156,20 +158,19 @@ def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(screen: Screen,
     screen.page.click(".hs-dim-table summary")
     products = [abs(number(row[3])) for row in read(screen)["dims"]]
     assert products == sorted(products, reverse=True) and len(products) == D
-    screen.page.locator(".hs-pair").focus()
-    first = read(screen)["dims"][0][0]
-    for _ in range(D):
-        screen.page.keyboard.press("ArrowLeft")
-    assert read(screen)["dim"].startswith(f"Dimension {first}:")
+    screen.page.locator(".hs-neuron-pair").focus()
+    dims = [row[0] for row in read(screen)["dims"]]
+    screen.page.keyboard.press("ArrowLeft")
+    assert read(screen)["dim"].startswith(f"Dimension {dims[max(dims.index('17') - 1, 0)]}:")
     screen.page.keyboard.press("ArrowUp")
-    assert "[0, 3, 1, " in read(screen)["dim"], "up leads to the key before"
+    assert "attn.k[0, 3, 1, " in read(screen)["dim"], "up leads to the key before"
     screen.page.locator(".hs-keys-of tbody button").nth(3).press("Enter")
     assert read(screen)["shown"] == 3
 
 
-def test_a_masked_pair_says_that_the_mask_hides_it(screen: Screen, reference):
+def test_a_masked_pair_says_that_the_mask_hides_it(page: Page, app: App, reference):
     trace = reference.trace("one two three four")
-    screen.open("&draw=neuron&query=2&key=4")
+    screen = Screen(page, app.url).open("&draw=neuron&query=2&key=4")
     screen.run("one two three four")
     now = read(screen)
     assert "the mask hides it" in now["about"]
@@ -179,6 +180,9 @@ def test_a_masked_pair_says_that_the_mask_hides_it(screen: Screen, reference):
     assert "blocks.0.attn.scores" not in " ".join(now["codes"]), "the model has −∞ there"
     assert len(now["keys"]) == 3 and now["shown"] == -1
     assert "The 2 tokens after “two” are hidden by the mask" in now["hints"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    screen.next_frame()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "wider than a phone"
 
 
 def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(screen: Screen, problems):
@@ -196,11 +200,3 @@ def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(scree
     waiting[0].fulfill(status=503, body="The model is away.")
     screen.page.wait_for_selector('[data-view="neuron_view"][data-error="The model is away."]')
     assert "The model is away." in screen.page.evaluate(sign.replace("PART", "after"))
-
-
-def test_nothing_is_wider_than_a_phone(screen: Screen):
-    screen.page.set_viewport_size({"width": 390, "height": 844})
-    screen.open("&draw=neuron&layer=4&query=7")
-    read(screen)
-    too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert screen.page.evaluate(too_wide) <= 0
