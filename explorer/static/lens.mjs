@@ -1,6 +1,6 @@
 // What the logit lens shows, read from the part "stream": rows 0..L (the embedding, then after each layer). Pure: no DOM.
 
-import { css, ink, TICKS } from "./color.mjs";
+import { TICKS } from "./color.mjs";
 import { probability } from "./text.mjs";
 
 /** What cells are coloured by: a value of 0..limit, drawn at its place 0..1 on the scale. */
@@ -56,12 +56,6 @@ export function lensCell(part, row, place) {
 export function measured(part, name, row, place) {
   const { data, shape } = part.arrays[MEASURES[name].array];
   return data[(row * shape[1] + place) * (shape[2] ?? 1)];
-}
-
-/** Background and text colour of a value. */
-export function cellColors(name, value, limit, dark) {
-  const at = MEASURES[name].at(value, limit);
-  return [css(at ** 2, dark), ink(at ** 2, dark)];
 }
 
 /** How the text's next token ("next") or the model's choice ("final") fares along the rows: [{p, rank}]. */

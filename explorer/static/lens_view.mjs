@@ -2,10 +2,10 @@
 // cell, and how the prediction came about along the column.
 
 import { choice } from "./choice.mjs";
-import { css } from "./color.mjs";
+import { css, ink } from "./color.mjs";
 import { make } from "./dom.mjs";
 import { move } from "./focus.mjs";
-import { along, cellColors, firstSentence, layerName, lensCell, measured, MEASURES, rowsOf, whereName } from "./lens.mjs";
+import { along, firstSentence, layerName, lensCell, measured, MEASURES, rowsOf, whereName } from "./lens.mjs";
 import { actualNext } from "./payload.mjs";
 import { scaleBar } from "./scale.mjs";
 import { isDark, store } from "./store.mjs";
@@ -13,6 +13,7 @@ import { grouped, label, pieceName, probability, quoted } from "./text.mjs";
 
 const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL to the end" };
 const ABOUT = "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads its last one, through the final norm and the output matrix. The norm was never trained for early layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist 2020). Point at a cell to open it, click to keep it.";
+const SHADES = 100; // colours are made once, not for each of thousands of cells
 const KEY = "Bold: already the token that the model ends with.  ✓ the token that your text goes on with.";
 
 export function mount(element) {
@@ -95,19 +96,30 @@ function lensTd(payload, part, row, place) {
   const { id, text } = lensCell(part, row, place).best[0];
   const isFinal = id === lensCell(part, rowsOf(part) - 1, place).best[0].id;
   const isNext = id === payload.tokens[place + 1]?.id;
-  return make("td", { "data-row": row, "data-place": place, id: `hs-lens-${row}-${place}`, className: isFinal ? "hs-final" : "" },
-    make("span", { className: "hs-lens-token", dir: "auto", text: `${isNext ? "✓ " : ""}${pieceName(text).trim() || "␣"}` }), make("span", { className: "hs-number" }));
+  return make("td", { "data-row": row, "data-place": place, id: `hs-lens-${row}-${place}`, className: isFinal ? "hs-final" : "", "data-value": saved(part, row, place, text) },
+    make("span", { className: "hs-lens-token", dir: "auto", text: `${isNext ? "✓ " : ""}${pieceName(text).trim() || "␣"}` }), make("span", { className: "hs-number", text: " " }));
+}
+
+/** A cell of the table that is saved: all that is known of it. */
+function saved(part, row, place, text) {
+  const numbers = Object.keys(MEASURES).map((name) => `${name} ${measured(part, name, row, place)}`);
+  return [pieceName(text), ...numbers].join("; ");
 }
 
 function paint(table, payload, part, name) {
-  const { write, limit } = MEASURES[name];
-  const [most, dark] = [limit(part, payload), isDark()];
-  for (const td of table.querySelectorAll("td")) {
-    const value = measured(part, name, +td.dataset.row, +td.dataset.place);
-    [td.style.background, td.style.color] = cellColors(name, value, most, dark);
-    td.lastChild.textContent = write(value);
-    td.dataset.value = `${td.firstChild.textContent} ${value}`; // what is saved as a table
-  }
+  const { write, limit, at } = MEASURES[name];
+  const [most, colors] = [limit(part, payload), shades(isDark())];
+  const T = payload.tokens.length;
+  table.querySelectorAll("td").forEach((td, i) => {
+    const value = measured(part, name, Math.floor(i / T), i % T);
+    td.style.cssText = colors[Math.round(at(value, most) * SHADES)];
+    td.lastChild.firstChild.data = write(value);
+  });
+}
+
+/** The cells' styles from 0 to the end of the scale. */
+function shades(dark) {
+  return Array.from({ length: SHADES + 1 }, (_, i) => `background: ${css((i / SHADES) ** 2, dark)}; color: ${ink((i / SHADES) ** 2, dark)}`);
 }
 
 function scaleOf(payload, part, name) {
