@@ -129,10 +129,9 @@ def _checked(pattern: np.ndarray) -> np.ndarray:
     if pattern.ndim != 4 or shape[2] != shape[3]:
         raise ValueError(f"patterns must have the shape (L, H, T, T), not {shape}")
     if pattern.size > MAX_CELLS:
-        most = int((MAX_CELLS / (shape[0] * shape[1])) ** 0.5)
-        raise ValueError(
-            f"{shape[2]} tokens in {shape[0] * shape[1]} heads are too many to draw: {most} tokens are not"
-        )
+        heads = shape[0] * shape[1]
+        most = int((MAX_CELLS / heads) ** 0.5)
+        raise ValueError(f"{shape[2]} tokens are too many to draw in {heads} heads: at most {most}")
     if not np.isfinite(pattern).all() or pattern.min() < 0 or pattern.max() > 1 + 1e-4:
         raise ValueError("attention weights must be from 0 to 1: give the patterns after the softmax, without dropout")
     return np.minimum(pattern, 1)

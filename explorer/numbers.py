@@ -12,15 +12,13 @@ KINDS = ("npz", "safetensors")
 def numbers(runner, text: str, kind: str) -> bytes:
     """Everything that the model computed for ``text`` (its first tokens, where the window ends), by tensor name.
 
-    Beside the tensors stand ``ids``, int64 (T,). "npz" is for ``numpy.load`` and also holds ``tokens``, a string
-    each; "safetensors" is for ``llm_core.Trace.load`` and has model, text and tokens in its metadata. Raises
-    ``ValueError`` for another kind.
+    "npz" is for ``numpy.load`` and also holds ``tokens``, T strings; "safetensors" is for ``llm_core.Trace.load`` and
+    has model, text and tokens (a JSON list) in its metadata. Raises ``ValueError`` for another kind.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of file that is made here: {' or '.join(KINDS)}")
     run = runner.recorded(text)
     tensors = {name: tensor.numpy() for name, tensor in run.trace.items()}
-    tensors["ids"] = np.array(run.ids, dtype=np.int64)
     pieces = [token["text"] for token in run.tokens]
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     if kind == "npz":

@@ -16,13 +16,13 @@ class Embedding(nn.Module):
         self.token_table = nn.Embedding(config.vocab_size, config.n_embd)
         self.position_table = nn.Embedding(config.block_size, config.n_embd)
         self.dropout = nn.Dropout(config.embd_pdrop)
-        self.token, self.position, self.sum = HookPoint(), HookPoint(), HookPoint()
+        self.ids, self.token, self.position, self.sum = HookPoint(), HookPoint(), HookPoint(), HookPoint()
 
     def forward(self, ids: Tensor, positions: Tensor | None = None) -> Tensor:
         """``positions`` is (T,) or (B, T), default 0..T-1."""
         if positions is None:
             positions = torch.arange(ids.shape[1], device=ids.device)  # (T,)
-        token = self.token(self.token_table(ids))  # (B, T, C)
+        token = self.token(self.token_table(self.ids(ids)))  # (B, T, C)
         position = self.position(self.position_table(positions))  # (T, C) or (B, T, C)
         return self.dropout(self.sum(token + position))  # (B, T, C)
 

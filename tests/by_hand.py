@@ -40,6 +40,7 @@ def stack_by_hand(
     w, T = stack.state_dict(), ids.shape[1]
     positions = torch.arange(T) if positions is None else positions
     seen = {
+        "embedding.ids": ids,
         "embedding.token": w["embedding.token_table.weight"][ids],
         "embedding.position": w["embedding.position_table.weight"][positions],
     }

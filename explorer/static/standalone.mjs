@@ -12,6 +12,7 @@ import * as tokens from "./tokens_view.mjs";
 
 const ABOUT = "A page saved from Headscope: it works without a network. Point at a head, a token or a cell to see its numbers; click to keep it.";
 
+const UNCHANGED = { edits: "", changed: "here" }; // the payload is of the model as it is
 const SERVED = '.hs-switch [data-name="neuron"]'; // drawings of tensors that only the app has
 
 /** Show a payload (an ArrayBuffer); `focus` is what is looked at first. */
@@ -20,7 +21,7 @@ export function open(payload, focus) {
   followTheme();
   document.body.append(head(), ...layout(found));
   for (const button of document.querySelectorAll(SERVED)) button.remove();
-  Object.assign(store.focus.locked, focus, focus.draw === "neuron" && { draw: "matrix" });
+  Object.assign(store.focus.locked, focus, UNCHANGED, focus.draw === "neuron" && { draw: "matrix" });
   store.setPayload(found);
 }
 
