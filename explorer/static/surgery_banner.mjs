@@ -5,6 +5,9 @@ import { editName } from "./surgery_edits.mjs";
 import { operation } from "./surgery_state.mjs";
 import { store } from "./store.mjs";
 
+const NAMED = 3; // edits
+const FUTURE = " Later tokens that it may look at are drawn under Head surgery only; the other views hatch them.";
+
 export function mount(element) {
   const words = make("span");
   const back = make("button", { type: "button", className: "hs-button", text: "Show the model as it is", onclick: () => store.toggle({ changed: "here" }) });
@@ -13,6 +16,13 @@ export function mount(element) {
   store.subscribe(element, (payload, focus) => {
     operation.sees(payload, focus);
     banner.hidden = !store.payload.edits;
-    words.textContent = store.payload.edits ? `Everything below shows a changed model: ${operation.done.map(editName).join("; ")}.` : "";
+    words.textContent = store.payload.edits ? said(store.payload) : "";
   });
+}
+
+function said({ arrays }) {
+  const names = operation.done.slice(0, NAMED).map(editName);
+  const more = operation.done.length - names.length;
+  if (more > 0) names.push(`${more} more`);
+  return `Everything below shows a changed model: ${names.join("; ")}.${arrays.reach ? FUTURE : ""}`;
 }

@@ -14,7 +14,11 @@ import { label, pieceName, probability, quoted, visible } from "./text.mjs";
 const SHOWN = 8; // next tokens of each side
 const LINES = 5; // leaks that are told at once
 
-export const signed = (x, decimals = 3) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(decimals)}`;
+/** "+0.123", "−0.123", and what is rounded to nothing without a sign. */
+export function signed(x, decimals = 3) {
+  const size = Math.abs(x).toFixed(decimals);
+  return Number(size) === 0 ? size : `${x < 0 ? "−" : "+"}${size}`;
+}
 
 export function lossCard() {
   const line = make("p", { className: "hs-loss-line" });

@@ -30,7 +30,7 @@ export function editName(edit) {
 function covers(wide, narrow) {
   if (isMask(wide) !== isMask(narrow) || (wide.what === "mlp") !== (narrow.what === "mlp")) return false;
   if (wide.what === "everywhere") return true;
-  return wide.layer === narrow.layer && (wide.what === "attention" ? narrow.what !== "everywhere" : wide.what === narrow.what && wide.head === narrow.head);
+  return wide.layer === narrow.layer && (wide.what === "attention" ? narrow.what !== "everywhere" : wide.what === narrow.what && (wide.head ?? null) === (narrow.head ?? null));
 }
 
 /** The edits with `edit` last, where it counts; what it covers is dropped. */
@@ -93,7 +93,7 @@ function readEdit(text) {
   const [verb, letter, ...rest] = text.split(".");
   const [, how, n] = /^([a-z]+)(\d{0,3})$/.exec(verb) ?? [];
   const what = Object.keys(LETTERS).find((name) => LETTERS[name] === letter);
-  if (!what || !(how in HOWS || MASK_HOWS.includes(how)) || how === "mask") return null;
+  if (!what || !(Object.hasOwn(HOWS, how) || MASK_HOWS.includes(how)) || how === "mask") return null;
   const count = { head: 2, attention: 1, mlp: 1, everywhere: 0 }[what];
   const place = rest.slice(0, count).map((value) => Number(value) - 1);
   if (place.length < count || !place.every((value) => Number.isInteger(value) && value >= 0)) return null;

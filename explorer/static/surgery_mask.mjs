@@ -12,7 +12,7 @@ import { label, quoted } from "./text.mjs";
 const SCOPES = { head: "This head", attention: "This layer", everywhere: "All heads" };
 const LARGEST = 460; // px
 const MARKS_FROM = 8; // px: cells at least this wide carry a sign where they leak
-// as little-endian RGBA: a token that may be seen, and one that comes later and may be seen
+// as little-endian RGBA, of surgery.css: a token that may be seen, and one that comes later and may be seen
 const SEEN = { false: 0xffd9a58f, true: 0xff8a4a63 };
 const LEAK = { false: 0xff1c6fe8, true: 0xff3c92fb };
 

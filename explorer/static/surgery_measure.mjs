@@ -97,9 +97,9 @@ function interval({ mean, low, high }) {
   const [from, to] = [Math.min(0, low), Math.max(0, high)];
   const pad = (to - from) * 0.08 || 1;
   const at = (x) => `${((x - from + pad) / (to - from + 2 * pad)) * 100}%`;
-  const zero = make("span", { className: "hs-zero" }, make("span", { text: "0" }));
-  const bar = make("span", { className: "hs-between" });
-  const dot = make("span", { className: "hs-mean" });
+  const zero = make("span", { className: "hs-interval-zero" }, make("span", { text: "0" }));
+  const bar = make("span", { className: "hs-interval-range" });
+  const dot = make("span", { className: "hs-interval-mean" });
   zero.style.left = at(0);
   dot.style.left = at(mean);
   Object.assign(bar.style, { left: at(low), width: `calc(${at(high)} - ${at(low)})` });
@@ -121,7 +121,7 @@ function drawSweep(grid, table, sweep, payload, focus) {
   grid.replaceChildren(make("span"), ...names, ...rows.flat());
   const ranked = [...sweep.list].sort((a, b) => b.mean - a.mean);
   const lines = ranked.map((one, i) => make("tr", {}, ...[String(i + 1), placeName(one)].map((text) => make("td", { text })), ...[signed(one.mean), `${signed(one.low)} to ${signed(one.high)}`].map((text) => make("td", { className: "hs-number", text }))));
-  table.replaceChildren(make("table", {}, make("caption", { text: `${sweep.how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats per token. + does harm.` }), make("tr", {}, ...["", "which", "change", "95 % interval"].map((text) => make("th", { text }))), ...lines));
+  table.replaceChildren(make("table", {}, make("caption", { text: `${sweep.how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats per token. + does harm. The colours end at the largest effect of a head.` }), make("tr", {}, ...["", "which", "change", "95 % interval"].map((text) => make("th", { text }))), ...lines));
 }
 
 /** The end of the colour scale: the largest effect of a head, for an MLP's can be fifty times as large. */
