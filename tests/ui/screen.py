@@ -128,10 +128,10 @@ class Screen:
 
     def row_table(self) -> list[list[str]]:
         """The rows of "This row as a table": place, key token, weight."""
-        details = self.page.locator(".hs-table")
+        details = self.view("attention_view").locator(".hs-table")
         if details.get_attribute("open") is None:
             details.locator("summary").click()
-        self.page.wait_for_selector(".hs-table table")
+        details.locator("table").wait_for()
         self.point_away()
         return rows_of(details.locator("table"))[1:]
 
