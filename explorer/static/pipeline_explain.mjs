@@ -46,7 +46,7 @@ const HOW = {
     const terms = Array.from({ length: row + 1 }, (_, key) => weights[key] * v.values[key * v.columns + dim]);
     const key = terms.reduce((best, term, i) => (Math.abs(term) > Math.abs(terms[best]) ? i : best), 0);
     const sum = terms.reduce((a, b) => a + b, 0);
-    return `sum of ${row + 1} products weight × value = ${three(sum)}; the largest: ${three(weights[key])} × ${three(v.values[key * v.columns + dim])} = ${three(terms[key])}, from token ${key}`;
+    return `sum of ${row + 1} products weight × value = ${three(sum)}; the largest: ${three(weights[key])} × ${three(v.values[key * v.columns + dim])} = ${three(terms[key])}, from place ${key}`;
   },
   post(read, row, neuron) {
     const x = read("pre").row[neuron];

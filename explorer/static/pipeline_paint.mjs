@@ -26,16 +26,27 @@ const packed = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
 export const channels = (color) => [color & 255, (color >> 8) & 255, (color >> 16) & 255];
 
+const shrunk = new WeakMap();
+
 /** A tensor of at most MOST cells: of those that fall together the strongest, largest away from 0, is kept. */
-export function shrink({ rows, columns, values }) {
-  const [height, width] = [Math.min(rows, MOST.rows), Math.min(columns, MOST.columns)];
-  if (height === rows && width === columns) return { rows, columns, values };
+export function shrink(tensor) {
+  if (tensor.rows <= MOST.rows && tensor.columns <= MOST.columns) return tensor;
+  if (!shrunk.has(tensor)) shrunk.set(tensor, strongest(tensor));
+  return shrunk.get(tensor);
+}
+
+function strongest({ rows, columns, values }) {
+  const height = Math.min(rows, MOST.rows);
+  const width = Math.min(columns, MOST.columns);
   const small = new Float32Array(height * width).fill(NaN);
+  const places = Uint16Array.from({ length: columns }, (_, c) => Math.floor((c * width) / columns));
+  let i = 0;
   for (let r = 0; r < rows; r++) {
     const start = Math.floor((r * height) / rows) * width;
     for (let c = 0; c < columns; c++) {
-      const [value, at] = [values[r * columns + c], start + Math.floor((c * width) / columns)];
-      if (!(Math.abs(value) <= Math.abs(small[at]))) small[at] = Number.isNaN(value) ? small[at] : value;
+      const value = values[i++];
+      const at = start + places[c];
+      if (value === value && !(Math.abs(value) <= Math.abs(small[at]))) small[at] = value; // NaN is unequal to itself
     }
   }
   return { rows: height, columns: width, values: small };

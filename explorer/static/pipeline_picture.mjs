@@ -94,8 +94,7 @@ export class Picture {
     for (let layer = 0; layer < L; layer++) {
       const at = { layer, head: 0 };
       const color = colorer("signed", limitOf("resid_post", payload, part, at), isDark());
-      const { rows, columns, values } = tensorOf("resid_post", payload, part, at);
-      paintSmall(this.blocks.children[layer].querySelector("canvas"), { rows, columns, values }, color);
+      paintSmall(this.blocks.children[layer].querySelector("canvas"), tensorOf("resid_post", payload, part, at), color);
     }
   }
 

@@ -105,12 +105,13 @@ const BINS = 1024;
 /** The absolute value that 99 of 100 numbers do not exceed, to a thousandth of the largest. */
 export function within(values, share = 0.99) {
   let most = 0;
-  for (const value of values) if (Math.abs(value) > most) most = Math.abs(value);
+  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]) > most) most = Math.abs(values[i]);
   const counts = new Uint32Array(BINS + 1);
+  const scale = BINS / (most || 1);
   let total = 0;
-  for (const value of values) {
-    if (Number.isNaN(value)) continue;
-    counts[Math.floor((Math.abs(value) / (most || 1)) * BINS)] += 1;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i])) continue;
+    counts[Math.floor(Math.abs(values[i]) * scale)] += 1;
     total += 1;
   }
   let [bin, seen] = [0, counts[0]];

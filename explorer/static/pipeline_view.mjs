@@ -4,7 +4,9 @@ import { make } from "./dom.mjs";
 import { OpenStage } from "./pipeline_open.mjs";
 import { Picture } from "./pipeline_picture.mjs";
 import { MOST } from "./pipeline_paint.mjs";
+import { wholeTensor } from "./pipeline_words.mjs";
 import { store } from "./store.mjs";
+import { grouped } from "./text.mjs";
 
 export function mount(element) {
   let built = null;
@@ -21,13 +23,14 @@ function build(element) {
   const [picture, open] = [new Picture(), new OpenStage()];
   const lead = make("p", { text: "Text goes in on the left, the next token comes out on the right. Every small picture is a tensor that the model has just computed: a row for each token, the chosen one marked. Click one to open it, or walk with Next ▸." });
   const note = make("p", { className: "hs-hint" });
+  element.numbers = () => wholeTensor(store.payload, store.focus.locked, store.part("tensors").value);
   element.append(lead, picture.element, note, open.element);
   return { picture, open, note };
 }
 
 function noteOf({ tokens, model }) {
   const { n_embd: C } = model;
-  const legend = `T = ${tokens.length} tokens · C = ${C} numbers for each · H = ${model.n_head} heads of D = ${C / model.n_head} · V = ${model.vocab_size} tokens of vocabulary.`;
+  const legend = `T = ${tokens.length} tokens · C = ${C} numbers for each · H = ${model.n_head} heads of D = ${C / model.n_head} · V = ${grouped(model.vocab_size)} tokens of vocabulary.`;
   const isSmaller = tokens.length > MOST.rows || 4 * C > MOST.columns;
   return isSmaller ? `${legend} A small picture has at most ${MOST.rows} × ${MOST.columns} cells: of the numbers that share one, the strongest is shown. The open stage shows all.` : legend;
 }

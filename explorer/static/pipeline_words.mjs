@@ -1,10 +1,10 @@
-// What is said of one row of a stage: a sentence with its numbers, and all of them as a table.
+// What is said of one row of a stage: a sentence with its numbers, and all of them as a table; and all rows, to be saved.
 
 import { make } from "./dom.mjs";
 import { focusOf } from "./pipeline_explain.mjs";
 import { STAGES } from "./pipeline_stages.mjs";
 import { rowFacts, tensorOf, three, writer } from "./pipeline_tensor.mjs";
-import { grouped, label, pieceName, quoted } from "./text.mjs";
+import { grouped, label, pieceName, quoted, visible } from "./text.mjs";
 
 const LOUD = 0.1; // a neuron above this counts as active
 
@@ -38,6 +38,20 @@ export function tableOf(stage, payload, part, tensor, row) {
   const lines = Array.from({ length: count }, (_, i) => make("tr", {},
     make("td", { text: String(columns === "rank" ? i + 1 : i) }), ...what(i).map((text) => make("td", { dir: "auto", text })), make("td", { className: "hs-number", text: write(value(i)) })));
   return make("table", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text }))), ...lines);
+}
+
+/** Rows of a spreadsheet: all numbers of the open stage, a row for each token; masked cells are empty. */
+export function wholeTensor(payload, focus, part) {
+  const tokens = payload.tokens.map(({ text, id }, i) => [i, visible(text), id]);
+  if (focus.stage === "tokens") return [["place", "token", "id"], ...tokens];
+  const { columns, values, text } = tensorOf(focus.stage, payload, part, focus);
+  const heads = Array.from({ length: columns }, (_, i) => (text ? [`token ${i + 1}`, `value ${i + 1}`] : [String(i)])).flat();
+  const cell = (row, i) => {
+    const value = values[row * columns + i];
+    const number = Number.isNaN(value) ? "" : Number(value.toPrecision(6));
+    return text ? [text(row, i), number] : [number];
+  };
+  return [["place", "token", "id", ...heads], ...tokens.map((start, row) => [...start, ...Array.from({ length: columns }, (_, i) => cell(row, i)).flat()])];
 }
 
 function candidate(part, { columns }, row, rank) {

@@ -7,7 +7,7 @@ import { visible } from "./text.mjs";
 const places = ({ tokens }) => tokens.map(({ text }, i) => `${i} ${visible(text)}`);
 const exact = (unit) => (unit / 65535).toFixed(6); // as it travels: in 16 bits
 
-/** By view: (payload, focus, query) -> rows, the first of them names. A view that is not here shows its numbers in tables. */
+/** By view: (payload, focus, query) -> rows, the first of them names. A view that is not here has `numbers()` on its element, or shows them in tables. */
 const NUMBERS = {
   tokens_view: ({ tokens }) => [["place", "token", "id"], ...tokens.map(({ text, id }, i) => [i, visible(text), id])],
   attention_view: (payload, focus) => {
@@ -37,7 +37,7 @@ const NUMBERS = {
 
 /** Rows of the numbers that the view `element` shows now; null if it shows none. */
 export function numbersOf(element, payload, focus, query) {
-  const rows = NUMBERS[element.dataset.view]?.(payload, focus, query) ?? [...element.querySelectorAll("table")].flatMap(cellsOf);
+  const rows = element.numbers?.() ?? NUMBERS[element.dataset.view]?.(payload, focus, query) ?? [...element.querySelectorAll("table")].flatMap(cellsOf);
   return rows.length ? rows : null;
 }
 

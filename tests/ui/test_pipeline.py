@@ -161,6 +161,10 @@ def test_a_cell_is_the_entry_that_it_names_and_says_how_it_came_to_be(pipeline: 
     expected = trace["logits"][0, 9].softmax(-1).topk(3)
     assert same("softmax", p[0], expected.values[2].item()) and p[1].endswith(f"[0, 9, {expected.indices[2]}]")
     assert p[2].endswith(f"= {p[0]}")
+    pipeline.page.evaluate(CELLS, [("z", 4, 6, 3, 2)])
+    rows = pipeline.page.evaluate("""() => document.querySelector('[data-view="pipeline_view"]').numbers()""")
+    saved = torch.tensor([row[3:] for row in rows[1:]])
+    assert torch.allclose(saved, trace["blocks.4.attn.z"][0, 6], rtol=1e-3, atol=1e-6)
 
 
 def test_it_can_be_walked_from_text_to_next_token_without_the_server(pipeline: Screen):
