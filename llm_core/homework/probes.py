@@ -1,13 +1,13 @@
 """What is looked at in each block: the same questions to a student's file, to the reference, and to each known fault.
 
-A probe runs one block of a solution on fixed inputs with fixed weights and returns ``Observations``: named tensors
-in the order in which they are computed. B, T, H, D, C, V and P all differ, token 0 occurs, weights are random (fresh
+A probe runs one block of a solution on fixed inputs with fixed weights, and fills ``Observations``: named tensors in
+the order in which they are computed. B, T, H, D, C, V and P all differ, token 0 occurs, weights are random (fresh
 ones would hide a forgotten bias), and the two dropout rates differ. Statistics come with the difference that chance
-may make.
+may make. A block has one probe or more, quick ones first.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from .solution import PADDING, solution
-from .watching import Products, Softmaxes, submodules_of
+from .watching import Products
 
 B, T, P, H, C = 4, 7, 5, 3, 24  # D = 8
 LENGTHS = torch.tensor([7, 2, 5, 1])
@@ -27,17 +27,25 @@ DRAWS = 20_000
 EXACT = 2e-5
 
 
+class NoTensor(TypeError):
+    """A block gave something else."""
+
+
+def _spoken(value: object) -> str:
+    return "None (is a return missing?)" if value is None else f"a value of type {type(value).__name__}"
+
+
 @dataclass
 class Observations:
     """``tensors`` by name; ``chance`` is the difference that sampling may make, for those that are statistics."""
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
-    inner: dict[str, Tensor] = field(default_factory=dict)  # on the way: shown, not judged
+    error: Exception | None = None  # what ended the probe
 
     def add(self, name: str, tensor: Tensor, chance: float = 0.0) -> None:
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"{name} should be a tensor, and is {type(tensor).__name__}")
+            raise NoTensor(f"{name}: there should be a tensor, and there is {_spoken(tensor)}")
         self.tensors[name] = tensor.detach().double()
         if chance:
             self.chance[name] = chance
@@ -47,6 +55,10 @@ class Observations:
         names = list(dict.fromkeys([*other.tensors, *self.tensors]))
         return next((name for name in names if not self._agrees(other, name)), None)
 
+    def agrees(self, other: "Observations") -> bool:
+        """All tensors agree, and the same error ended both, or none."""
+        return _said(self.error) == _said(other.error) and self.first_difference(other) is None
+
     def _agrees(self, other: "Observations", name: str) -> bool:
         mine, theirs = self.tensors.get(name), other.tensors.get(name)
         if mine is None or theirs is None or mine.shape != theirs.shape:
@@ -54,6 +66,10 @@ class Observations:
         if name in self.chance:  # total difference relative to the size: single numbers may stray
             return bool((mine - theirs).abs().sum() <= self.chance[name] * (theirs.abs().sum() + 1e-12))
         return torch.allclose(mine, theirs, rtol=1e-4, atol=EXACT, equal_nan=True)
+
+
+def _said(error: Exception | None) -> tuple[str, str] | None:
+    return error and (type(error).__name__, str(error))
 
 
 def config(**changes) -> SimpleNamespace:
@@ -100,49 +116,41 @@ def mask() -> Tensor:
 # --- the probes ------------------------------------------------------------------------------------------------
 
 
-def embedding(names: SimpleNamespace) -> Observations:
-    found, layer = Observations(), randomised(names.Embedding(config()))
+def embedding(names: SimpleNamespace, found: Observations) -> None:
+    layer = randomised(names.Embedding(config()))
     tokens = ids(B, T, 31)
     tokens[1, :] = tokens[1, 0]  # one token at every place
     for mode in ("eval", "train"):
-        found.add(f"embedding in {mode} mode", getattr(layer, mode)()(tokens))
+        found.add(f"embedding in {mode} mode", getattr(layer, mode)()(tokens.clone()))
     found.add("embedding of one token", layer.eval()(tokens[:1, :1]))
-    return found
 
 
-def attention(names: SimpleNamespace) -> Observations:
-    found, layer, x = Observations(), randomised(names.GenericSelfAttention(config())).eval(), numbers(B, T, C)
-    with submodules_of(layer) as inner, Softmaxes() as softmaxes:
-        out = layer(x, mask())
-    found.inner = {name: inner[f"{name} >"] for name in "qkv" if f"{name} >" in inner}
-    if softmaxes.calls:
-        found.inner |= {"scores": softmaxes.calls[0][0], "pattern": softmaxes.calls[0][1]}
-    if "c_proj <" in inner:
-        found.inner["heads merged (into c_proj)"] = inner["c_proj <"]
-    found.add("output", out)
-    found.add("output with a bool mask", layer(x, mask().bool()))
-    found.add("output with a float mask", layer(x, mask().float()))
-    found.add("output with everything visible", layer(x, torch.ones(B, 1, T, T)))
-    found.add("matrix products that come with more heads", products_with_more_heads(names))
-    _dropout(found, layer.train(), x[:1], torch.ones(1, 1, T, T).tril())
-    return found
+def attention(names: SimpleNamespace, found: Observations) -> None:
+    layer, x = randomised(names.GenericSelfAttention(config())).eval(), numbers(B, T, C)
+    found.add("output", layer(x.clone(), mask()))
+    found.add("output with a bool mask", layer(x.clone(), mask().bool()))
+    found.add("output with a float mask", layer(x.clone(), mask().float()))
+    found.add("output with everything visible", layer(x.clone(), torch.ones(B, 1, T, T)))
 
 
-def products_with_more_heads(names: SimpleNamespace) -> Tensor:
+def matrix_products(names: SimpleNamespace, found: Observations) -> None:
+    """Whether there are more of them with more heads."""
     counts, x, visible = [], numbers(B, T, C), mask()
     for n_head in (1, 8):
         layer = names.GenericSelfAttention(config(n_head=n_head)).eval()
         with torch.no_grad(), Products() as products:
-            layer(x, visible)
+            layer(x.clone(), visible)
         counts.append(products.count)
-    return torch.tensor(float(counts[1] > counts[0]))
+    found.add("matrix products that come with more heads", torch.tensor(float(counts[1] > counts[0])))
 
 
-def _dropout(found: Observations, layer: nn.Module, x: Tensor, visible: Tensor) -> None:
+def dropout(names: SimpleNamespace, found: Observations) -> None:
     """How the output scatters over many copies of one text: every place of dropout leaves its own trace."""
+    layer = randomised(names.GenericSelfAttention(config())).train()
+    x, visible = numbers(B, T, C)[:1].expand(COPIES, -1, -1), torch.ones(T, T).tril().expand(COPIES, 1, T, T)
     torch.manual_seed(1)
     with torch.no_grad():
-        out = layer(x.expand(COPIES, -1, -1), visible.expand(COPIES, -1, -1, -1))  # (COPIES, T, C)
+        out = layer(x.clone(), visible)  # (COPIES, T, C)
     zeros = (out == 0).double().mean((0, 2))  # (T,)
     found.add("share of zeros in train mode", zeros, chance=0.05)
     found.add("scatter of the output in train mode", out.var(0), chance=0.06)
@@ -151,61 +159,65 @@ def _dropout(found: Observations, layer: nn.Module, x: Tensor, visible: Tensor) 
     found.add("how outputs scatter together in train mode", pairs.flatten(1), chance=0.25)
 
 
-def block(names: SimpleNamespace) -> Observations:
-    found, layer, x = Observations(), randomised(names.TransformerBlock(config())).eval(), numbers(B, T, C)
-    with submodules_of(layer) as inner:
-        out = layer(x, mask())
-    shown = {"ln_1 >": "ln_1(x)", "attn >": "attn(ln_1(x))", "ln_2 <": "x + attn", "ln_2 >": "ln_2", "mlpf >": "mlpf"}
-    found.inner = {title: inner[name] for name, title in shown.items() if name in inner}
-    found.add("output", out)
-    return found
+def block(names: SimpleNamespace, found: Observations) -> None:
+    found.add("output", randomised(names.TransformerBlock(config())).eval()(numbers(B, T, C), mask()))
 
 
-def transformer(names: SimpleNamespace) -> Observations:
+def whole(names: SimpleNamespace, masked_like: str = "Decoder") -> nn.Module:
+    """The student's transformer with a mask of ours."""
+
     class Whole(names.GenericTransformer):
-        get_attention_mask = solution().Decoder.get_attention_mask
+        get_attention_mask = getattr(solution(), masked_like).get_attention_mask
 
-    found, model = Observations(), randomised(Whole(config())).eval()
+    return randomised(Whole(config())).eval()
+
+
+def transformer(names: SimpleNamespace, found: Observations) -> None:
+    model = whole(names)
     tokens, targets, cache = padded(ids(B, T, 31)), padded(ids(B, T, 31, seed=2)), numbers(B, P, C)
-    with submodules_of(model) as inner:
-        hidden = model(tokens, return_hidden=True)
-    found.inner = {
-        f"after block {i + 1}": inner[f"transformer.h.{i} >"] for i in range(2) if f"transformer.h.{i} >" in inner
-    }
-    found.add("hidden states", real_places(hidden))
-    logits, _ = model(tokens)
+    found.add("hidden states", real_places(model(tokens.clone(), return_hidden=True)))
+    logits, _ = model(tokens.clone())
     found.add("logits", real_places(logits))
-    found.add("loss", model(tokens, targets)[1])
-    logits, loss = model(tokens, targets, hidden_cache=cache)
+    found.add("loss", model(tokens.clone(), targets.clone())[1])
+    logits, loss = model(tokens.clone(), targets.clone(), hidden_cache=cache.clone())
     found.add("logits behind a cache", real_places(logits, P))
     found.add("loss behind a cache", loss)
     found.add("logits of a cache alone", model(tokens[:, :0], hidden_cache=cache)[0])
-    return found
+    found.add("hidden states of an encoder", real_places(whole(names, "Encoder")(tokens, return_hidden=True)))
 
 
-def encoder_mask(names: SimpleNamespace) -> Observations:
-    return _mask(names.Encoder(config()))
+def encoder_mask(names: SimpleNamespace, found: Observations) -> None:
+    _masks(names.Encoder, found)
 
 
-def decoder_mask(names: SimpleNamespace) -> Observations:
-    return _mask(names.Decoder(config()))
+def decoder_mask(names: SimpleNamespace, found: Observations) -> None:
+    _masks(names.Decoder, found)
 
 
-def _mask(model: nn.Module) -> Observations:
-    found = Observations()
+def _masks(kind: type, found: Observations) -> None:
+    model = with_a_mask(kind)
     for lengths in (LENGTHS, torch.tensor([3]), torch.tensor([4, 4])):
-        given = model.get_attention_mask(lengths)
+        given = model.get_attention_mask(lengths.clone())
         if isinstance(given, Tensor) and given.dim() == 3:  # (B, T, T) has lost the place of the heads
             found.add("shape of the mask", torch.tensor(given.shape))
-        found.add(f"mask of lengths {lengths.tolist()}", given.double() if given.dtype == torch.bool else given)
-    return found
+        found.add(f"mask of lengths {lengths.tolist()}", given)
+
+
+def with_a_mask(kind: type) -> nn.Module:
+    """An encoder or decoder; a bare one if the student's transformer cannot be built yet."""
+    with suppress(Exception):
+        return kind(config())
+    model = kind.__new__(kind)
+    nn.Module.__init__(model)
+    model.config, model.block_size = config(), config().block_size
+    return model
 
 
 class Fixed(nn.Module):
     """In place of a model: the next token's chances depend on the last token and on how many there are.
 
-    ``fed`` keeps the tokens of every call. As a decoder it writes behind a cache; as an encoder its states tell the
-    length of the text.
+    ``fed`` keeps the tokens of every call. As a decoder it writes behind a cache; as an encoder its states are a
+    table's rows.
     """
 
     def __init__(self, V: int, shift: int = 0):
@@ -226,17 +238,30 @@ class Fixed(nn.Module):
         return self.table[tokens % V] + self.table[:, count].T[None], None  # (B, P+T, V)
 
 
-def generation(names: SimpleNamespace) -> Observations:
-    found, prompt = Observations(), torch.tensor([[1, 4, 0]])
+class FixedPair(nn.Module):
+    """In place of an encoder-decoder."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = Fixed(8), Fixed(5, shift=2)
+
+    def forward(self, prefix, targets=None):
+        tokens = prefix.new_empty(len(prefix), 0) if targets is None else targets
+        return self.decoder(tokens, hidden_cache=self.encoder(prefix, return_hidden=True))
+
+
+PROMPT, PREFIX = torch.tensor([[1, 4, 0]]), torch.tensor([[7, 2, 3, 1]])
+
+
+def generation(names: SimpleNamespace, found: Observations) -> None:
     for temperature in (0.5, 2.0):
         model = Fixed(5).eval()
         torch.manual_seed(1)
-        written = names.generate(model, prompt.expand(DRAWS, -1), 2, temperature)
+        written = names.generate(model, PROMPT.repeat(DRAWS, 1), 2, temperature)
         found.add("shape of what is written", torch.tensor(written.shape))
         found.add("the prompt in front", written[:1, :3])
         found.add("what the model is given for the second token", model.fed[-1][:1, :3])
         found.add(f"pairs of new tokens at temperature {temperature}", frequencies(written[:, 3:]), chance=0.05)
-    return found
 
 
 def frequencies(pairs: Tensor, V: int = 6) -> Tensor:
@@ -245,11 +270,17 @@ def frequencies(pairs: Tensor, V: int = 6) -> Tensor:
     return torch.bincount(pairs[:, 0] * V + pairs[:, 1], minlength=V * V).view(V, V) / len(pairs)
 
 
-def encoder_decoder(names: SimpleNamespace) -> Observations:
-    found, model = Observations(), names.EncoderDecoder(config(), config(vocab_size=29, n_head=4))
-    randomised(model).eval()
-    prefix, targets = padded(ids(B, P, 31), LENGTHS.clamp(max=P)), padded(ids(B, T, 29, seed=2))
-    logits, loss = model(prefix, targets)
+def pair(names: SimpleNamespace) -> nn.Module:
+    return randomised(names.EncoderDecoder(config(), config(vocab_size=29, n_head=4))).eval()
+
+
+def title_and_text() -> tuple[Tensor, Tensor]:
+    return padded(ids(B, P, 31), LENGTHS.clamp(max=P)), padded(ids(B, T, 29, seed=2))
+
+
+def encoder_decoder(names: SimpleNamespace, found: Observations) -> None:
+    model, (prefix, targets) = pair(names), title_and_text()
+    logits, loss = model(prefix.clone(), targets.clone())
     found.add("size of the decoder's vocabulary", torch.tensor(logits.shape[-1]))
     found.add("logits", real_places(logits, P))
     found.add("loss", loss)
@@ -257,40 +288,42 @@ def encoder_decoder(names: SimpleNamespace) -> Observations:
     loss.backward()
     slopes = [p.grad.abs().sum() for p in model.encoder.parameters() if p.grad is not None]
     found.add("slope of the loss in the encoder's weights", sum(slopes, torch.tensor(0.0)))
-    return found
 
 
-class FixedPair(nn.Module):
-    """In place of an encoder-decoder."""
-
-    def __init__(self):
-        super().__init__()
-        self.encoder, self.decoder = Fixed(8), Fixed(5, shift=2)
-
-
-def prefix_generation(names: SimpleNamespace) -> Observations:
-    found, prefix = Observations(), torch.tensor([[7, 2, 3, 1]])
+def prefix_generation(names: SimpleNamespace, found: Observations) -> None:
     for temperature in (0.5, 2.0):
         model = FixedPair().eval()
         torch.manual_seed(1)
-        written = names.prefix_generate(model, prefix.expand(DRAWS, -1), 2, temperature)
+        written = names.prefix_generate(model, PREFIX.repeat(DRAWS, 1), 3, temperature)
         found.add("shape of what is written", torch.tensor(written.shape))
         found.add("times that the encoder ran", torch.tensor(float(len(model.encoder.fed))))
         found.add(f"pairs of new tokens at temperature {temperature}", frequencies(written[:, -2:]), chance=0.05)
+
+
+Probe = Callable[[SimpleNamespace, Observations], None]
+
+PROBES: dict[str, Sequence[Probe]] = {
+    "embedding": [embedding],
+    "attention": [attention, matrix_products, dropout],
+    "block": [block],
+    "transformer": [transformer],
+    "encoder mask": [encoder_mask],
+    "decoder mask": [decoder_mask],
+    "generate": [generation],
+    "encoder-decoder": [encoder_decoder],
+    "prefix generate": [prefix_generation],
+}
+
+
+def observe(probe: Probe, names: SimpleNamespace) -> Observations:
+    """What the probe sees, up to the error that ended it."""
+    found = Observations()
+    try:
+        probe(names, found)
+    except Exception as error:
+        found.error = error
     return found
 
-
-PROBES: dict[str, Callable[[SimpleNamespace], Observations]] = {
-    "embedding": embedding,
-    "attention": attention,
-    "block": block,
-    "transformer": transformer,
-    "encoder mask": encoder_mask,
-    "decoder mask": decoder_mask,
-    "generate": generation,
-    "encoder-decoder": encoder_decoder,
-    "prefix generate": prefix_generation,
-}
 
 TESTED = {  # the name in a student's file
     "embedding": "Embedding",

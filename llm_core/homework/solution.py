@@ -57,7 +57,12 @@ def attention(names: SimpleNamespace, faults: frozenset[str]) -> None:
             out = merge(z, faults)  # (B, T, C)
             if "no-projection" not in faults:
                 out = self.c_proj(out)
-            return out if "no-output-dropout" in faults else self.hidden_dropout(out)
+            return out if "no-output-dropout" in faults else self._dropouts()[1](out)
+
+        def _dropouts(self) -> tuple[nn.Module, nn.Module]:
+            """That of the weights, that of the output."""
+            both = self.attn_dropout, self.hidden_dropout
+            return both[::-1] if "dropouts-swapped" in faults else both
 
         def _layers(self) -> tuple[nn.Module, nn.Module, nn.Module]:
             if "qk-swapped" in faults:
@@ -76,7 +81,7 @@ def attention(names: SimpleNamespace, faults: frozenset[str]) -> None:
             pattern = weights(scores, mask != 0, faults, self.attn_dropout)
             if "dropout-on-values" in faults:
                 v = self.attn_dropout(v)
-            z = (pattern if "no-attention-dropout" in faults else self.attn_dropout(pattern)) @ v
+            z = (pattern if "no-attention-dropout" in faults else self._dropouts()[0](pattern)) @ v
             return self.attn_dropout(z) if "third-dropout" in faults else z
 
     names.GenericSelfAttention = GenericSelfAttention
@@ -108,6 +113,8 @@ def weights(scores: Tensor, visible: Tensor, faults: frozenset[str], dropout: nn
         visible = ~visible
     if "dropout-on-scores" in faults:
         scores = dropout(scores)
+    if "no-softmax" in faults:
+        return scores.masked_fill(~visible, 0.0)
     axis = {"softmax-over-queries": -2, "softmax-over-heads": 1}
     axis = next((axis[fault] for fault in axis if fault in faults), -1)
     if "mask-after-softmax" in faults:
@@ -169,6 +176,8 @@ def transformer(names: SimpleNamespace, faults: frozenset[str]) -> None:
             lengths = (idx != PADDING).sum(1)
             if "mask-forgets-padding" in faults:
                 lengths = torch.full_like(lengths, idx.shape[1])
+            if "cache-not-in-mask" in faults:
+                return self.get_attention_mask(lengths)
             mask = self.get_attention_mask(lengths + P)
             return F.pad(mask, (0, P + idx.shape[1] - mask.shape[-1], 0, P + idx.shape[1] - mask.shape[-2]))
 
@@ -248,6 +257,8 @@ def sampling(names: SimpleNamespace, faults: frozenset[str]) -> None:
         new = prefix.new_empty(len(prefix), 0)
         for _ in range(max_new_tokens):
             seen = new[:, :0] if "not-fed-back" in faults else new[:, -1:] if "only-last-token-seen" in faults else new
+            if "encoded-every-time" in faults:
+                hidden = model.encoder(prefix, return_hidden=True)
             logits, _ = model.decoder(seen, hidden_cache=hidden)
             new = torch.cat([new, drawn(logits, temperature, faults)], dim=1)
         return torch.cat([prefix, new], dim=1) if "prefix-returned" in faults else new

@@ -1,61 +1,102 @@
-"""Watch code that we did not write while it runs: which modules it calls, which softmax, how many matrix products."""
+"""Watch code that we did not write while it runs: every operation with its line, and how many matrix products."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+import sys
+from collections import Counter
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax, torch.nn.functional.softmax}
-PRODUCTS = {"mm", "bmm", "addmm", "baddbmm", "mv", "dot", "linear", "matmul", "einsum"}
+PRODUCTS = {"mm", "bmm", "addmm", "baddbmm", "mv", "dot", "linear", "matmul", "__matmul__", "einsum"}
+DROPOUTS = {F.dropout, torch.dropout}
+FUSED = F.scaled_dot_product_attention
 
 
-class Softmaxes(TorchFunctionMode):
-    """What goes into every softmax and what comes out, however it is called."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation: what came out, and the line of the watched file that asked for it (None: not of that file)."""
 
-    def __init__(self):
+    operation: str
+    tensor: Tensor
+    line: int | None
+    given: Tensor | None = None  # the first tensor that went in
+
+
+class Steps(TorchFunctionMode):
+    """Every operation in order. Dropout is made visible: instead of chance, a factor of 1 + p.
+
+    The fused attention kernel hides its scores and its pattern; they are computed beside it, as steps of their own.
+    """
+
+    def __init__(self, file: str | None = None):
         super().__init__()
-        self.calls: list[tuple[Tensor, Tensor]] = []
+        self.file, self.steps = file, []
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        if function in SOFTMAX and args and isinstance(result, Tensor):
-            self.calls.append((args[0].detach(), result.detach()))
+        kwargs = kwargs or {}
+        if function in DROPOUTS:
+            result = _marked(*args, **kwargs)
+        elif function is FUSED:
+            result = self._fused(*args, **kwargs)
+        else:
+            result = function(*args, **kwargs)
+        if isinstance(result, Tensor) and function is not Tensor.detach:
+            self._note(function.__name__, result, args)
         return result
+
+    def _note(self, operation: str, result: Tensor, args=()) -> None:
+        given = args[0].detach().clone() if args and isinstance(args[0], Tensor) else None
+        self.steps.append(Step(operation, result.detach().clone(), self._line(), given))
+
+    def _line(self) -> int | None:
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != self.file:
+            frame = frame.f_back
+        return frame and frame.f_lineno
+
+    def _fused(self, q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, **others):
+        scores = q @ k.transpose(-2, -1) * (scale or 1 / math.sqrt(q.shape[-1]))
+        if is_causal:
+            scores = scores.masked_fill(~torch.ones(scores.shape[-2:]).tril().bool(), -math.inf)
+        if attn_mask is not None:
+            added = attn_mask if attn_mask.dtype != torch.bool else torch.zeros(1).masked_fill(~attn_mask, -math.inf)
+            scores = scores + added
+        pattern = scores.softmax(-1)
+        self._note("softmax", pattern, [scores])
+        self._note("dropout", pattern * (1 + dropout_p))
+        return (1 + dropout_p) * FUSED(q, k, v, attn_mask, 0.0, is_causal, scale=scale, **others)
+
+    def looped(self, times: int) -> int | None:
+        """The line that asked for at least so many matrix products."""
+        counts = Counter(step.line for step in self.steps if is_product(step.operation))
+        return next((line for line, count in counts.items() if line and count >= times), None)
+
+
+def _marked(input, p=0.5, training=True, train=None, inplace=False):
+    """``F.dropout`` and ``torch.dropout(input, p, train)``."""
+    return input * (1 + p) if (training if train is None else train) else input * 1
+
+
+def is_product(operation: str) -> bool:
+    """The fused attention kernel is one."""
+    return operation in PRODUCTS or "scaled_dot_product" in operation
 
 
 class Products(TorchDispatchMode):
-    """Counts matrix products; the fused attention kernel is one."""
+    """Counts matrix products as they reach the kernels, whatever they were called."""
 
     def __init__(self):
         super().__init__()
         self.count = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        name = function.overloadpacket.__name__
-        self.count += name in PRODUCTS or "scaled_dot_product" in name
+        self.count += is_product(function.overloadpacket.__name__)
         return function(*args, **(kwargs or {}))
 
-
-@contextmanager
-def submodules_of(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Fills a dict with what goes into ("c_proj <") and comes out of ("ln_1 >") the submodules, by name, as called."""
-    seen: dict[str, Tensor] = {}
-
-    def listener(name: str):
-        def listen(_module, inputs, output) -> None:
-            for mark, value in (("<", inputs[0] if inputs else None), (">", output)):
-                if isinstance(value, Tensor):
-                    seen.setdefault(f"{name} {mark}", value.detach())
-
-        return listen
-
-    hooks = [module.register_forward_hook(listener(name)) for name, module in model.named_modules() if name]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # wrapping this in the compiler's guard would import the compiler: seconds
