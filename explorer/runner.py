@@ -70,6 +70,7 @@ class Runner:
         def run_once() -> None:
             with suppress(ImportError, ValueError, OSError):  # said on the page, to who asks for a text
                 self.run("How to")
+                _ = self.means  # or the first mean ablation would wait for them
 
         thread = threading.Thread(target=run_once, name="warm-up", daemon=True)
         thread.start()

@@ -27,7 +27,7 @@ from .tokenizer import ASSETS, Tokenizer
 
 ARTICLES = ASSETS / "sample_articles.jsonl"
 NUM_SENTENCES, SHORTEST = 100, 6  # sentences, and the words that one has at least
-MEAN_TOKENS = 128  # of each article that the means are taken over
+MEAN_TOKENS = 64  # of each article that the means are taken over
 BATCH = 6  # articles that run at once: enough to be fast, few enough to let others have their turn
 CONFIDENCE = 0.95
 
