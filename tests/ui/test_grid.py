@@ -1,4 +1,4 @@
-"""Several heads as one, the first token hidden, columns, what tokens receive and give, the grid by role: as torch has it."""
+"""Several heads as one, the first token hidden, columns, what tokens receive and give, the grid by role: with torch."""
 
 import base64
 from itertools import pairwise
