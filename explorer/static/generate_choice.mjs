@@ -46,7 +46,7 @@ function heads({ settings, warped }) {
   return make("tr", {},
     make("th", { scope: "col" }, make("strong", { text: "Token" }), make("span", { text: "press one to take it" })),
     step("1", "Model", "as it predicts"),
-    step("2", `Temperature ${round(settings.temperature)}`, isGreedy ? taken(left[0], left[1], removed[1]) : removed[1] < 0.0005 ? "moves nothing" : `moves ${probability(removed[1])}`),
+    step("2", `Temper\u00adature ${round(settings.temperature)}`, isGreedy ? taken(left[0], left[1], removed[1]) : removed[1] < 0.0005 ? "moves nothing" : `moves ${probability(removed[1])}`),
     step("3", settings.top_k ? `Top-k ${settings.top_k}` : "No top-k", taken(left[1], left[2], removed[2])),
     step("4", settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : "No top-p", taken(left[2], left[3], removed[3])),
     make("th", { scope: "col" }, make("strong", { text: "Sum" }), make("span", { text: "down to here" })));

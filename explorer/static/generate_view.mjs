@@ -352,12 +352,19 @@ class Generate {
       button.setAttribute("aria-checked", String(mode === this.mode));
       button.disabled = mode === "chosen" && !at.parent;
     }
-    const { scrollTop } = this.choice;
     const { table, scale } = choiceTable(choice, this.vocabulary.pieces, (id) => this.take(id));
     this.choice.replaceChildren(table);
-    this.choice.scrollTop = scrollTop;
+    this.keepInSight(table.querySelector(isNext ? ".hs-drawn" : ".hs-taken"), `${this.mode} ${at.number}`);
     this.drawn.replaceChildren(drawLine(choice, this.vocabulary.pieces));
     this.said.textContent = `${this.sentence(choice)} ${scale}`;
+  }
+
+  /** Once for each picture: then the learner scrolls. */
+  keepInSight(row, picture) {
+    const { choice } = this;
+    const from = this.inSight === picture ? choice.scrollTop : row && row.offsetTop > choice.clientHeight - 60 ? row.offsetTop - choice.clientHeight / 2 : 0;
+    this.inSight = picture;
+    choice.scrollTop = from;
   }
 
   sentence(choice) {
