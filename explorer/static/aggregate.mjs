@@ -2,7 +2,7 @@
 //
 // focus.by: one, mean or max. focus.over: heads (of the layer), layers (of the head with that number), or all.
 
-import { cellName, headBlock } from "./payload.mjs";
+import { cellName, headBlock, lastSeen } from "./payload.mjs";
 
 const known = new WeakMap(); // by payload: what was computed, by name
 
@@ -26,24 +26,26 @@ export function blockOf(payload, focus) {
   return blocks.get(name);
 }
 
-/** In whole numbers, and below the diagonal only: a text of 256 tokens has three million cells. */
+/** In whole numbers, and only what can be seen: a text of 256 tokens has three million cells. */
 function combined(payload, by, heads) {
   const T = payload.arrays.pattern.shape[2];
   const found = new (by === "max" ? Uint16Array : Uint32Array)(T * T);
   const add = by === "max" ? keepLarger : addUp;
-  for (const [layer, head] of heads) add(found, headBlock(payload, layer, head), T);
+  for (const [layer, head] of heads) add(found, headBlock(payload, layer, head), T, payload);
   return by === "max" ? found : Float64Array.from(found, (sum) => sum / heads.length);
 }
 
-function addUp(found, block, T) {
+function addUp(found, block, T, payload) {
   for (let q = 0; q < T; q++) {
-    for (let i = q * T; i <= q * T + q; i++) found[i] += block[i];
+    const end = q * T + lastSeen(payload, q);
+    for (let i = q * T; i <= end; i++) found[i] += block[i];
   }
 }
 
-function keepLarger(found, block, T) {
+function keepLarger(found, block, T, payload) {
   for (let q = 0; q < T; q++) {
-    for (let i = q * T; i <= q * T + q; i++) if (block[i] > found[i]) found[i] = block[i];
+    const end = q * T + lastSeen(payload, q);
+    for (let i = q * T; i <= end; i++) if (block[i] > found[i]) found[i] = block[i];
   }
 }
 

@@ -17,7 +17,7 @@ export function legend() {
   const gives = Object.entries(GIVES).map(([part, text]) => make("span", { "data-part": part }, swatch(PARTS[part]), make("span", { text: ` ${text}` })));
   const colors = make("div", { className: "hs-legend" },
     part({}, make("span", { text: "weight" }), scale),
-    part({ "data-of": "matrix" }, make("span", { className: "hs-hatch" }), make("span", { text: "later tokens, hidden by the mask" })),
+    part({ "data-of": "mask" }, make("span", { className: "hs-hatch" }), make("span", { text: "later tokens, hidden by the mask" })),
     part({ "data-of": "sink" }, make("span", { className: "hs-hatch hs-crossed" }), make("span", { text: "first token, left out" })),
     part({ "data-of": "sink" }, make("span", { className: "hs-dash" }), make("span", { text: "almost nothing is left of the row" })));
   const bars = make("div", { className: "hs-legend-bars", "data-of": "matrix" },
@@ -35,9 +35,10 @@ export function fitLegend(element, { draw }, shown, dark) {
     element.querySelector(".hs-legend-bar").style.background = `linear-gradient(to right, ${stops})`;
   }
   element.hidden = draw === "flow" || draw === "neuron";
-  const has = { matrix: draw === "matrix", sink: draw === "matrix" && shown.hidden };
+  const has = { matrix: draw === "matrix", mask: draw === "matrix" && !shown.open, sink: draw === "matrix" && shown.hidden };
   for (const one of element.querySelectorAll("[data-of]")) one.hidden = !has[one.dataset.of];
   element.querySelector('[data-part="first"]').hidden = shown.hidden;
+  element.querySelector('[data-part="others"]').lastElementChild.textContent = ` ${shown.open ? "to other tokens" : GIVES.others}`;
 }
 
 function part(options, ...children) {

@@ -13,6 +13,7 @@ import { isolateToken, linesControls, linesText } from "./lines_panel.mjs";
 import { cellAt, drawMatrix, edgeAt } from "./matrix.mjs";
 import { move } from "./focus.mjs";
 import { neuronView } from "./neuron.mjs";
+import { lastSeen } from "./payload.mjs";
 import { reading } from "./reading.mjs";
 import { isDark, store } from "./store.mjs";
 
@@ -100,6 +101,6 @@ function onKey(event) {
   if (!next && event.key !== "Enter") return;
   event.preventDefault();
   if (!next) return store.toggle(cell);
-  Object.assign(store.focus.locked, { query: next[0], key: Math.min(next[1], next[0]) });
+  Object.assign(store.focus.locked, { query: next[0], key: Math.min(next[1], lastSeen(store.payload, next[0])) });
   store.preview({});
 }

@@ -68,13 +68,13 @@ export function sinkText(payload, shown, { column, token }) {
 export function marginText(payload, shown, token) {
   const got = received(shown)[token];
   const name = named(payload, token);
-  const count = shown.T - token;
+  const count = shown.open ? shown.T : shown.T - token;
   const first = Number.isNaN(got) ? "" : `${name} receives ${probability(got)} on average from the ${count} ${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
   const parts = given(shown, token);
   if (!parts) return first.trim();
   const gives = [
     ...(shown.hidden || token === 0 ? [] : [`${share(parts.first, shown, token)} to the first token`]),
-    ...(token > (shown.hidden ? 1 : 0) ? [`${share(parts.others, shown, token)} to ${shown.hidden ? "" : "other "}earlier tokens`] : []),
+    ...(shown.open || token > (shown.hidden ? 1 : 0) ? [`${share(parts.others, shown, token)} to ${shown.open ? "other" : shown.hidden ? "earlier" : "other earlier"} tokens`] : []),
   ];
   const keeps = `${gives.length ? "and keeps" : "keeps"} ${share(parts.itself, shown, token)} for itself`;
   return `${first}${gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;

@@ -32,11 +32,12 @@ export function ink(weight, dark) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
-/** Fill `pixels` (Uint32Array, T*T) with the colours of `block` (integers 0..65535); cells above the diagonal stay clear. */
-export function paint(block, T, colors, pixels) {
+/** Fill `pixels` (Uint32Array, T*T) with the colours of `block` (integers 0..65535); cells behind `last(query)` stay clear. */
+export function paint(block, T, colors, pixels, last = (query) => query) {
   for (let q = 0; q < T; q++) {
-    for (let k = 0; k <= q; k++) pixels[q * T + k] = colors[(Math.sqrt(block[q * T + k] / 65535) * 255 + 0.5) | 0];
-    pixels.fill(0, q * T + q + 1, (q + 1) * T);
+    const end = last(q);
+    for (let k = 0; k <= end; k++) pixels[q * T + k] = colors[(Math.sqrt(block[q * T + k] / 65535) * 255 + 0.5) | 0];
+    pixels.fill(0, q * T + end + 1, (q + 1) * T);
   }
 }
 

@@ -1,6 +1,6 @@
 // What the views draw: rows of shares, and how to call them. Pure: no DOM.
 //
-// {title, verb, row(query): shares of the keys 0..query, name(query, key): the number as one would write it in Python}
+// {title, verb, row(query): shares of the keys 0..last(query), open: whether there is no mask, name(query, key): the number as one would write it in Python}
 // and what stands behind the rows:
 // {at(query, key): one share, state(query, key): "seen", "later" (masked), "out" (the hidden first token) or "faint"
 //  (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token is,
@@ -9,6 +9,7 @@
 // A number that is not "seen" is 0 in rows and blocks.
 
 import { blockOf, numberName, rowName, titleOf } from "./aggregate.mjs";
+import { lastSeen } from "./payload.mjs";
 import { sharesOf } from "./rollout.mjs";
 import { LEAST_LEFT, digits, leftOf, withoutFirst } from "./sink.mjs";
 
@@ -25,20 +26,22 @@ export function drawn(payload, focus) {
 }
 
 function weights(payload, focus) {
-  const T = payload.arrays.pattern.shape[2];
+  const { T, last, open } = sightOf(payload);
   const units = blockOf(payload, focus);
   const sumsToOne = focus.by !== "max";
   const plain = {
     T,
+    last,
+    open,
     title: titleOf(payload, focus),
     verb: "looks",
     hidden: false,
     sumsToOne,
     block: units,
     at: (query, key) => units[query * T + key] / 65535,
-    state: (query, key) => (key > query ? "later" : "seen"),
+    state: (query, key) => (key > last(query) ? "later" : "seen"),
     digits: () => 4,
-    total: (query) => (sumsToOne ? 1 : sum(units, query * T, query) / 65535),
+    total: (query) => (sumsToOne ? 1 : sum(units, query * T, last(query)) / 65535),
     name: (query, key) => numberName(payload, focus, query, key),
   };
   plain.first = (query) => plain.at(query, 0) / plain.total(query);
@@ -47,10 +50,10 @@ function weights(payload, focus) {
 
 /** The same without the first token. */
 function hiding(payload, focus, plain) {
-  const { T, block: units, sumsToOne } = plain;
-  const left = Float64Array.from({ length: T }, (_, query) => leftOf(units, T, query, sumsToOne));
+  const { T, last, block: units, sumsToOne } = plain;
+  const left = Float64Array.from({ length: T }, (_, query) => leftOf(units, T, query, sumsToOne, last(query)));
   const state = (query, key) => {
-    if (key > query) return "later";
+    if (key > last(query)) return "later";
     if (key === 0) return "out";
     return left[query] < LEAST_LEFT ? "faint" : "seen";
   };
@@ -65,35 +68,43 @@ function hiding(payload, focus, plain) {
     total: () => 1,
     left: (query) => left[query],
     get block() {
-      return (block ??= withoutFirst(units, T, left));
+      return (block ??= withoutFirst(units, T, left, last));
     },
     name: (query, key) => `(row := ${rowName(payload, focus, query)})[${key}] / row[1:].sum()`,
   };
 }
 
 function rollout(payload) {
-  const T = payload.arrays.pattern.shape[2];
+  const { T, last, open } = sightOf(payload);
   return withRows({
     T,
+    last,
+    open,
     title: "All layers: rollout",
     verb: "draws",
     hidden: false,
     sumsToOne: true,
     at: (query, key) => sharesOf(payload, query)[0][key],
-    state: (query, key) => (key > query ? "later" : "seen"),
+    state: (query, key) => (key > last(query) ? "later" : "seen"),
     digits: () => 4,
     total: () => 1,
     name: (query, key) => `rollout[${query}, ${key}]`,
   });
 }
 
+/** How many tokens there are, and what each can see. */
+function sightOf(payload) {
+  const T = payload.arrays.pattern.shape[2];
+  return { T, open: payload.mask === "none", last: (query) => lastSeen(payload, query) };
+}
+
 function withRows(shown) {
-  const row = (query) => Float64Array.from({ length: query + 1 }, (_, key) => shown.at(query, key));
+  const row = (query) => Float64Array.from({ length: shown.last(query) + 1 }, (_, key) => shown.at(query, key));
   return Object.defineProperty(shown, "row", { value: row, enumerable: true });
 }
 
-function sum(units, start, query) {
+function sum(units, start, last) {
   let found = 0;
-  for (let k = 0; k <= query; k++) found += units[start + k];
+  for (let k = 0; k <= last; k++) found += units[start + k];
   return found;
 }

@@ -15,7 +15,7 @@ export function drawFlow(canvas, width, payload, focus, query, _dark) {
   const context = prepare(canvas, size, layout.top + T * row + 8);
   const shares = sharesOf(payload, query);
   drawLayers(context, layout);
-  drawLines(context, layout, mixing(payload), shares, query);
+  drawLines(context, layout, mixing(payload), shares);
   drawPoints(context, layout, shares);
   drawTokens(context, layout, payload, shares[0], query, focus.key);
   return layout;
@@ -44,12 +44,13 @@ function drawLayers(context, layout) {
   context.fillText("goes to", layout.width - layout.column, 28);
 }
 
-function drawLines(context, layout, layers, shares, query) {
+function drawLines(context, layout, layers, shares) {
   context.strokeStyle = cssColor("--hs-attention");
   layers.forEach((mixed, layer) => {
     const [from, to] = [across(layout, layer), across(layout, layer + 1)];
-    for (let q = 0; q <= query; q++) {
-      for (let k = 0; k <= q; k++) {
+    for (let q = 0; q < layout.T; q++) {
+      if (shares[layer + 1][q] < LEAST) continue; // so are all shares of it
+      for (let k = 0; k < layout.T; k++) {
         const share = shares[layer + 1][q] * mixed[q * layout.T + k];
         if (share < LEAST) continue;
         context.globalAlpha = 0.2 + 0.8 * share;

@@ -5,7 +5,7 @@ import { sign, sorted, worn } from "./badges.mjs";
 import { paint, palette } from "./color.mjs";
 import { make } from "./dom.mjs";
 import { CHOICES, move } from "./focus.mjs";
-import { headBlock } from "./payload.mjs";
+import { headBlock, lastSeen } from "./payload.mjs";
 import { isDark, store } from "./store.mjs";
 
 export function mount(element) {
@@ -147,7 +147,7 @@ function drawAll(table, payload) {
     const { layer, head } = button.dataset;
     const canvas = button.querySelector("canvas");
     canvas.width = canvas.height = T;
-    paint(headBlock(payload, +layer, +head), T, colors, pixels);
+    paint(headBlock(payload, +layer, +head), T, colors, pixels, (query) => lastSeen(payload, query));
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 }

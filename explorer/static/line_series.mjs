@@ -21,9 +21,9 @@ export function seriesOf(payload, focus) {
 export function eachLine({ shown }, focus, T, visit) {
   const column = readsColumn(focus);
   const { query, key } = focus;
-  if (column && key !== null) for (let q = key; q < T; q++) visit(q, key, shown.at(q, key));
-  else if (!column && query !== null) for (let k = 0; k <= query; k++) visit(query, k, shown.at(query, k));
-  else for (let q = 0; q < T; q++) for (let k = 0; k <= q; k++) visit(q, k, shown.at(q, k));
+  if (column && key !== null) for (let q = shown.open ? 0 : key; q < T; q++) visit(q, key, shown.at(q, key));
+  else if (!column && query !== null) for (let k = 0; k <= shown.last(query); k++) visit(query, k, shown.at(query, k));
+  else for (let q = 0; q < T; q++) for (let k = 0; k <= shown.last(q); k++) visit(q, k, shown.at(q, k));
 }
 
 /** The weight from which on lines are drawn: the chosen threshold, or a higher one above which MOST lines are left. */
@@ -43,7 +43,7 @@ export function isDrawn(weight, floor) {
 export function standsOut(payload, focus, shown) {
   const { column, token } = reading(payload, focus, shown);
   const { query, key } = focus;
-  if (query !== null && key !== null && key <= query) return (q, k) => q === query && k === key;
+  if (query !== null && key !== null && key <= shown.last(query)) return (q, k) => q === query && k === key;
   return column ? (_, k) => k === token : (q) => q === token;
 }
 

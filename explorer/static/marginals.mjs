@@ -10,7 +10,7 @@ export function received(shown) {
   const [sums, seen] = [new Float64Array(T), new Uint32Array(T)];
   for (let query = 0; query < T; query++) {
     if (shown.state(query, query) !== "seen") continue;
-    for (let key = shown.hidden ? 1 : 0; key <= query; key++) {
+    for (let key = shown.hidden ? 1 : 0; key <= shown.last(query); key++) {
       sums[key] += block[query * T + key];
       seen[key] += 1;
     }

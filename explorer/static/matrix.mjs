@@ -22,8 +22,8 @@ export function drawMatrix(canvas, width, payload, focus, query, dark) {
   const ground = cssColor("--hs-muted");
   const { column, token } = reading(payload, { draw: "matrix", ...focus, query: focus.query ?? query }, shown);
   const place = column ? { query: focus.query, key: token } : { query: token, key: focus.key };
-  drawCells(context, layout, shown.block, dark);
-  drawMask(context, layout, cssColor("--hs-hatch"));
+  drawCells(context, layout, shown, dark);
+  if (!shown.open) drawMask(context, layout, cssColor("--hs-hatch"));
   if (shown.hidden) drawHidden(context, layout, shown, cssColor("--hs-faint"));
   if (layout.cell >= NUMBERS_FROM) drawNumbers(context, layout, shown, dark);
   drawLabels(context, layout, payload, place, ground);
@@ -70,9 +70,9 @@ function widest(canvas, { tokens }) {
   return Math.ceil(Math.max(...tokens.map((token) => context.measureText(label(token)).width), 20));
 }
 
-function drawCells(context, { left, top, size, T }, block, dark) {
+function drawCells(context, { left, top, size, T }, shown, dark) {
   const image = new ImageData(T, T);
-  paint(block, T, palette(dark), new Uint32Array(image.data.buffer));
+  paint(shown.block, T, palette(dark), new Uint32Array(image.data.buffer), shown.last);
   const small = new OffscreenCanvas(T, T);
   small.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
@@ -117,7 +117,7 @@ function drawNumbers(context, { left, top, cell, T }, shown, dark) {
   context.textAlign = "center";
   context.textBaseline = "middle";
   for (let q = 0; q < T; q++) {
-    for (let k = 0; k <= q; k++) {
+    for (let k = 0; k <= shown.last(q); k++) {
       if (shown.state(q, k) !== "seen") continue;
       const p = shown.at(q, k);
       context.fillStyle = ink(p, dark);

@@ -41,6 +41,11 @@ export function headBlock(payload, layer, head) {
   return data.subarray(start, start + T * T);
 }
 
+/** The last key that a query sees: itself under a causal mask, else the last of all. */
+export function lastSeen({ mask, tokens }, query) {
+  return mask === "none" ? tokens.length - 1 : query;
+}
+
 /** Attention weight of one cell, 0..1. */
 export function weight(payload, layer, head, query, key) {
   const T = payload.arrays.pattern.shape[2];

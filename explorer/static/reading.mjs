@@ -14,8 +14,9 @@ export function reading({ tokens }, focus, shown) {
   const column = readsColumn(focus);
   const token = column ? focus.key ?? Math.min(shown.hidden ? 1 : 0, T - 1) : focus.query ?? T - 1;
   const others = [];
-  for (let place = column ? token : 0; place < (column ? T : token + 1); place++) {
+  for (let place = 0; place < T; place++) {
     const cell = column ? [place, token] : [token, place];
+    if (cell[1] > shown.last(cell[0])) continue;
     others.push({ place, p: shown.at(...cell), state: shown.state(...cell), digits: shown.digits(cell[0]) });
   }
   return { column, token, others };

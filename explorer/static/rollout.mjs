@@ -3,6 +3,7 @@
 // row divided by its sum; rollout = A(last) · … · A(2) · A(1). Pure: no DOM.
 
 import { blockOf } from "./aggregate.mjs";
+import { lastSeen } from "./payload.mjs";
 
 const known = new WeakMap(); // by payload: A of every layer
 const shared = new WeakMap(); // by payload: the shares of every token that was asked for
@@ -20,8 +21,9 @@ function mixingOf(payload) {
     for (let q = 0; q < T; q++) {
       mixed[q * T + q] += 1;
       let sum = 0;
-      for (let i = q * T; i <= q * T + q; i++) sum += mixed[i];
-      for (let i = q * T; i <= q * T + q; i++) mixed[i] /= sum;
+      const end = q * T + lastSeen(payload, q);
+      for (let i = q * T; i <= end; i++) sum += mixed[i];
+      for (let i = q * T; i <= end; i++) mixed[i] /= sum;
     }
     return mixed;
   });
@@ -41,9 +43,9 @@ function sharesThrough(payload, query) {
   const shares = Array.from({ length: layers.length + 1 }, () => new Float64Array(T));
   shares[layers.length][query] = 1;
   for (let layer = layers.length - 1; layer >= 0; layer--) {
-    for (let q = 0; q <= query; q++) {
+    for (let q = 0; q <= lastSeen(payload, query); q++) {
       const share = shares[layer + 1][q];
-      for (let k = 0; k <= q; k++) shares[layer][k] += share * layers[layer][q * T + k];
+      for (let k = 0; k <= lastSeen(payload, q); k++) shares[layer][k] += share * layers[layer][q * T + k];
     }
   }
   return shares;

@@ -180,7 +180,7 @@ def test_what_is_not_drawn_is_counted_with_its_weight(js, more):
 def test_of_very_many_lines_the_strongest_are_drawn(js):
     call = """({floorOf, isDrawn, eachLine, MOST}, T) => {
         const at = (q, k) => ((q * 7919 + k * 104729) % 65521) / 65521; // no two alike
-        const series = [{ shown: { at } }];
+        const series = [{ shown: { at, last: (query) => query } }];
         const focus = { query: null, key: null, read: "row", draw: "lines", least: 0 };
         const floor = floorOf(series, focus, T);
         let [drawn, weakest, strongest] = [0, 1, 0];
