@@ -46,7 +46,7 @@ function part(options, ...children) {
 }
 
 function swatch(color) {
-  const square = make("span", { className: "hs-swatch" });
+  const square = make("span", { className: "hs-legend-swatch" });
   square.style.background = `var(${color})`;
   return square;
 }

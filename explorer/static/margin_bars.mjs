@@ -16,13 +16,13 @@ export function drawBars(context, layout, shown) {
   drawGiven(context, layout, shown);
 }
 
-function drawNames(context, { left, top, size, gap, bars }) {
+function drawNames(context, { left, top, size, gap, bars, depth }) {
   context.font = FONT;
   context.fillStyle = cssColor("--hs-muted");
   context.textBaseline = "middle";
   context.textAlign = "left";
   turned(context, left + size + gap + bars / 2, top - 8, "gives");
-  const middle = top + size + gap + bars / 2;
+  const middle = top + size + gap + depth / 2;
   if (left < 56) return turned(context, left - 12, middle + 18, "receives");
   context.textAlign = "right";
   context.fillText("receives", left - 8, middle);
@@ -37,16 +37,16 @@ function turned(context, x, y, text) {
 }
 
 /** On the scale of the cells' colours, the square root, or all but the first token would have no bar. */
-function drawReceived(context, { left, top, cell, size, gap, bars, T }, shown) {
+function drawReceived(context, { left, top, cell, size, gap, depth, T }, shown) {
   const [color, ground] = [cssColor("--hs-key"), cssColor("--hs-panel")];
   const start = top + size + gap;
   context.fillStyle = ground;
-  context.fillRect(left, start, size, bars);
-  const columns = Array.from(received(shown), (p, key) => [left + key * cell + inset(cell), start, cell - 2 * inset(cell), Math.min(1, position(p)) * bars]);
+  context.fillRect(left, start, size, depth);
+  const columns = Array.from(received(shown), (p, key) => [left + key * cell + inset(cell), start, cell - 2 * inset(cell), Math.min(1, position(p)) * depth]);
   fillAll(context, color, columns.filter(([, , , length]) => length > 0)); // none for NaN
   if (shown.hidden && T > 0) {
     const wide = Math.max(cell, 4);
-    hatch(context, { left, top: start, right: left + wide, bottom: start + bars }, (path) => path.rect(left, start, wide, bars), [1, -1], cssColor("--hs-faint"), 5);
+    hatch(context, { left, top: start, right: left + wide, bottom: start + depth }, (path) => path.rect(left, start, wide, depth), [1, -1], cssColor("--hs-faint"), 5);
   }
 }
 

@@ -54,6 +54,7 @@ function measure(canvas, width, payload) {
   const T = payload.tokens.length;
   const bars = width < 420 ? 26 : 40;
   const edge = GAP + bars + 2;
+  const depth = 40; // of the bars below
   if (!longest.has(payload)) longest.set(payload, widest(canvas, payload));
   const names = longest.get(payload);
   const labelled = (width - names - 12 - edge) / T >= LABELS_FROM;
@@ -61,7 +62,7 @@ function measure(canvas, width, payload) {
   const top = labelled ? Math.max(names + 12, 40) : 40;
   const cell = Math.min(44, (width - left - edge) / T);
   const size = cell * T;
-  return { T, left, top, cell, size, bars, gap: GAP, labelled, width: Math.ceil(left + size + edge), height: Math.ceil(top + size + edge) };
+  return { T, left, top, cell, size, bars, depth, gap: GAP, labelled, width: Math.ceil(left + size + edge), height: Math.ceil(top + size + GAP + depth + 2) };
 }
 
 function widest(canvas, { tokens }) {
