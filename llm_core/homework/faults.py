@@ -353,7 +353,7 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "ln_f never runs: lm_head reads the raw stream.",
                 "Logits grow with the depth of the model, and ln_f is never trained.",
                 _FINAL,
-                "hidden states (B, T, C)",
+                "logits (B, T, V)",
             ),
             hidden_before_norm=(
                 "Hidden states from before ln_f",

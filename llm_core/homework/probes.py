@@ -234,7 +234,7 @@ class Fixed(nn.Module):
         V = len(self.table)
         first = torch.full((len(idx), P), self.shift, dtype=torch.long)
         tokens = torch.cat([first, idx.long()], dim=1)  # (B, P+T)
-        count = torch.arange(tokens.shape[1]).clamp(max=V - 1)
+        count = torch.arange(tokens.shape[1]) % V
         return self.table[tokens % V] + self.table[:, count].T[None], None  # (B, P+T, V)
 
 
@@ -320,6 +320,8 @@ def observe(probe: Probe, names: SimpleNamespace) -> Observations:
     found = Observations()
     try:
         probe(names, found)
+    except MemoryError:
+        raise
     except Exception as error:
         found.error = error
     return found
