@@ -146,7 +146,6 @@ class Generate(View):
     """The Generate page; ``ask`` carries a question of its, its value is the answer, as JSON; ``use`` opens a text."""
 
     module = "generate_view.mjs"
-    saves = False
     own_events = ("ask", "use")
 
 

@@ -64,7 +64,7 @@ async function pngOf(svg) {
 }
 
 function saveNumbers(view) {
-  const rows = store.payload && numbersOf(view, store.payload, store.focus.locked, store.query(store.focus.locked));
+  const rows = store.payload && numbersOf(view, store.payload, store.focus.locked, store.query(store.focus.locked), (name) => store.part(name).value);
   if (!rows) throw new Error("This view shows no table of numbers now.");
   return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv")); // the mark tells a spreadsheet that it is UTF-8
 }

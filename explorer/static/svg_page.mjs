@@ -15,21 +15,41 @@ const OF_SHAPES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-das
 export function svgOf(root, { redraw, caption, ground }) {
   const heard = new Map([...root.querySelectorAll("canvas")].map((canvas) => [canvas, listen(canvas)]));
   root.classList.add("hs-saving");
+  const fold = unfold(root);
   try {
     redraw();
     const walk = new Walk(root, heard);
     walk.element(root);
     return walk.file(caption, ground);
   } finally {
+    fold();
     root.classList.remove("hs-saving");
     for (const { stop } of heard.values()) stop();
     redraw();
   }
 }
 
+/** A picture cannot be scrolled: show all of what can, and return what undoes it. */
+function unfold(root) {
+  const folded = [...root.querySelectorAll("*")].filter(canScroll).map((element) => ({ element, kept: element.style.cssText, top: element.scrollTop, left: element.scrollLeft }));
+  for (const { element } of folded) Object.assign(element.style, { maxHeight: "none", height: "auto", overflowY: "visible", overflowX: "visible" });
+  return () => {
+    for (const { element, kept, top, left } of folded) {
+      element.style.cssText = kept;
+      Object.assign(element, { scrollTop: top, scrollLeft: left });
+    }
+  };
+}
+
+function canScroll(element) {
+  if (element.scrollHeight <= element.clientHeight + 1) return false;
+  return ["auto", "scroll"].includes(getComputedStyle(element).overflowY);
+}
+
 class Walk {
   constructor(root, heard) {
-    const { left, top } = root.getBoundingClientRect();
+    const { left, top, right } = root.getBoundingClientRect();
+    this.right = right;
     this.root = root;
     this.heard = heard;
     this.origin = { left: left - MARGIN, top: top - MARGIN };
@@ -72,7 +92,7 @@ class Walk {
     const opacity = Number(style.opacity);
     if (opacity < 1) this.parts.push(`<g opacity="${short(opacity)}">`);
     if (isSeen) this.decorations(this.box(rect), style);
-    const clips = isSeen && ["hidden", "clip"].includes(style.overflowX) && element !== this.root;
+    const clips = isSeen && this.isCut(element, style, rect);
     if (clips) this.openClip(this.box(rect), style);
     if (element instanceof HTMLCanvasElement) this.canvas(element, this.box(rect), style);
     else if (element instanceof SVGSVGElement) this.drawing(element, this.box(rect));
@@ -80,6 +100,13 @@ class Walk {
     else for (const node of element.childNodes) this.node(node, style);
     if (clips) this.parts.push("</g>");
     if (opacity < 1) this.parts.push("</g>");
+  }
+
+  /** Whether what goes beyond an element is not seen. What scrolls sideways is shown if nothing stands beside it. */
+  isCut(element, { overflowX }, { right }) {
+    if (element === this.root) return false;
+    const scrolls = ["auto", "scroll"].includes(overflowX) && element.scrollWidth > element.clientWidth + 1;
+    return ["hidden", "clip"].includes(overflowX) || (scrolls && right < this.right - 8);
   }
 
   node(node, style) {
@@ -99,11 +126,16 @@ class Walk {
     const ring = /^(rgba?\([^)]+\)) 0px 0px 0px ([\d.]+)px$/.exec(style.boxShadow);
     if (ring) this.frame(box, -ring[2] / 2, Number(ring[2]), ring[1], radius);
     const back = paintOf(style.backgroundColor);
-    if (back) this.parts.push(tag("rect", { ...box, rx: radius, fill: back.color, "fill-opacity": back.opacity }));
+    if (back) this.ground(box, style, radius, { fill: back.color, "fill-opacity": back.opacity });
     if (style.backgroundImage !== "none") this.gradient(box, style.backgroundImage);
     this.borders(box, style, radius);
     const outline = parseFloat(style.outlineWidth);
     if (style.outlineStyle !== "none" && outline > 0) this.frame(box, -(parseFloat(style.outlineOffset) || 0) - outline / 2, outline, style.outlineColor, radius);
+  }
+
+  ground(box, { clipPath }, radius, look) {
+    const isCut = clipPath.startsWith("polygon(");
+    this.parts.push(isCut ? tag("polygon", { points: cornersOf(clipPath, box), ...look }) : tag("rect", { ...box, rx: radius, ...look }));
   }
 
   borders(box, style, radius) {
@@ -208,6 +240,13 @@ class Walk {
     for (const [name, value] of Object.entries(box)) copy.setAttribute(name, short(value));
     this.parts.push(new XMLSerializer().serializeToString(copy));
   }
+}
+
+/** The corners of a CSS polygon, which are in pixels or in per cent of its box. */
+function cornersOf(polygon, { x, y, width, height }) {
+  const part = (value, unit, whole) => (unit === "%" ? (value / 100) * whole : Number(value));
+  const corners = [...polygon.matchAll(/(-?[\d.]+)(px|%)? (-?[\d.]+)(px|%)?/g)];
+  return corners.map(([, a, of, b, per]) => `${short(x + part(a, of, width))},${short(y + part(b, per, height))}`).join(" ");
 }
 
 function radiusOf({ width, height }, style) {

@@ -78,6 +78,19 @@ def test_pictures_and_numbers_of_every_view(weird: Screen, reference: Reference)
     assert np.allclose([float(row[3]) for row in rows(content)[1:]], best.values.numpy(), atol=1e-6)
 
 
+def test_the_logit_lens_is_saved_with_all_its_numbers(page: Page, app, reference: Reference):
+    Screen(page, app.url).open("&panel=lens")
+    page.wait_for_selector('[data-view="lens_view"][data-ready="true"]')
+    table = rows(saved(page, "lens_view", "CSV")[1])
+    ET.fromstring(saved(page, "lens_view", "SVG")[1])
+    probs = reference.probabilities(page.locator("#prompt textarea").input_value())
+    last = table[-len(probs) :]  # after the last layer: the model's own prediction
+    assert {row[0] for row in last} == {"6"} and len(table) == 1 + 7 * len(probs)
+    assert np.allclose([float(row[5]) for row in last], probs.amax(-1).numpy(), atol=1e-5)
+    entropy = torch.special.entr(probs).sum(-1)
+    assert np.allclose([float(row[2]) for row in last], entropy.numpy(), atol=1e-4)
+
+
 def vectors_in_the_colours_of_the_screen(screen: Screen) -> None:
     root = ET.fromstring(saved(screen.page, "attention_view", "SVG")[1])
     assert not list(root.iter(f"{SVG}image"))
