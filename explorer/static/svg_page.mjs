@@ -31,8 +31,12 @@ export function svgOf(root, { redraw, caption, ground }) {
 
 /** A picture cannot be scrolled: show all of what can, and return what undoes it. */
 function unfold(root) {
-  const folded = [...root.querySelectorAll("*")].filter(canScroll).map((element) => ({ element, kept: element.style.cssText, top: element.scrollTop, left: element.scrollLeft }));
-  for (const { element } of folded) Object.assign(element.style, { maxHeight: "none", height: "auto", overflowY: "visible", overflowX: "visible" });
+  const all = [...root.querySelectorAll("*")];
+  const scrolled = all.filter(canScroll);
+  const stuck = all.filter((element) => getComputedStyle(element).position === "sticky");
+  const folded = [...new Set([...scrolled, ...stuck])].map((element) => ({ element, kept: element.style.cssText, top: element.scrollTop, left: element.scrollLeft }));
+  for (const element of scrolled) Object.assign(element.style, { maxHeight: "none", height: "auto", overflowY: "visible", overflowX: "visible" });
+  for (const element of stuck) element.style.position = "relative"; // where it is before anything scrolls
   return () => {
     for (const { element, kept, top, left } of folded) {
       element.style.cssText = kept;
