@@ -19,6 +19,9 @@ class Store {
     this.seq = 0;
     this.views = new Set();
     this.pending = false;
+    this.away = new Set(); // elements that are scrolled out of sight
+    this.late = new Set(); // their views, to be drawn a frame later: what is seen does not wait for them
+    this.sight = new IntersectionObserver((all) => all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)));
     this.firstText = null; // what the page opens with when the address names no text
     this.asked = OF_THE_TEXT.includes(page()) ? readAddress(location.search) : null; // until the result it speaks of is here
     this.addressTimer = null;
@@ -34,6 +37,7 @@ class Store {
   subscribe(element, draw, part = null) {
     const view = { element, draw, part };
     this.views.add(view);
+    this.sight.observe(element);
     if (this.payload) this.drawView(view);
   }
 
@@ -67,10 +71,24 @@ class Store {
     requestAnimationFrame(() => {
       this.pending = false;
       for (const view of this.views) {
-        if (view.element.isConnected) this.drawView(view);
-        else this.views.delete(view);
+        if (!view.element.isConnected) this.forget(view);
+        else if (this.away.has(view.element)) this.late.add(view);
+        else this.drawView(view);
       }
+      if (this.late.size) requestAnimationFrame(() => this.drawLate());
     });
+  }
+
+  drawLate() {
+    const { late } = this;
+    this.late = new Set();
+    for (const view of late) this.drawView(view);
+  }
+
+  forget(view) {
+    this.views.delete(view);
+    this.away.delete(view.element);
+    this.sight.unobserve(view.element);
   }
 
   /** Draw at once what `root` shows, as often as it is asked for: who saves a picture listens meanwhile. */
