@@ -145,7 +145,7 @@ class Runner:
 
     def run(self, text: str) -> str:
         """Run ``text`` with everything recorded; returns the key under which its payload lies."""
-        return self._kept(text, "text", self.payload)
+        return self._kept(text, "text", self.payload)[0]
 
     def part(self, name: str, text: str, edits: tuple = ()) -> bytes:
         """One of ``parts.PARTS`` of the same run, or of the model with ``edits``: what some views need beside the
@@ -155,19 +155,21 @@ class Runner:
         def make(text: str) -> bytes:
             return PARTS[name](self, self.operated(text[:MAX_CHARACTERS], edits))
 
-        return self.payloads.get(self._kept(text, name, make, edits))
+        return self._kept(text, name, make, edits)[1]
 
     def operated(self, text: str, edits: tuple) -> Recorded:
         """``recorded``, with ``edits`` of llm_core.surgery in the model; without any it is the same recording."""
         return self.recorded(text, edits=edits) if edits else self.recorded(text)
 
-    def _kept(self, text: str, kind: str, make, edits: tuple = ()) -> str:
-        """The key of what ``make(text)`` gives, which is made once."""
+    def _kept(self, text: str, kind: str, make, edits: tuple = ()) -> tuple[str, bytes]:
+        """What ``make(text)`` gives, which is made once and kept while there is room, and its key."""
         text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
         key = hashlib.sha256(json.dumps([self.model_name, kind, text, repr(edits)]).encode()).hexdigest()[:24]
-        if self.payloads.get(key) is None:
-            self.payloads.put(key, make(text))
-        return key
+        found = self.payloads.get(key)
+        if found is None:
+            found = make(text)
+            self.payloads.put(key, found)
+        return key, found
 
     def payload(self, text: str) -> bytes:
         """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
