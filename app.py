@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from explorer.pages.check import may_take_code
 from explorer.runner import SHIPPED, Runner
 from explorer.server import build, serve
 
@@ -15,6 +16,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--model", default=SHIPPED, metavar="NAME", help=f"a shipped model, a folder, or a Hub id (default: {SHIPPED})"
     )
     parser.add_argument("--share", action="store_true", help="also make a public link, through Gradio's servers")
+    parser.add_argument(
+        "--allow-code-upload", action="store_true", help="let the page “Check your code” run homework files of yours"
+    )
     return parser.parse_args(arguments)
 
 
@@ -26,7 +30,11 @@ def main() -> None:
     args = parse_arguments()
     chosen = runner if args.model == SHIPPED else Runner(args.model)
     try:
-        serve(demo if chosen is runner else build(chosen), chosen, args.host, args.port, args.share)
+        if args.allow_code_upload:
+            may_take_code(args.host, args.share)
+        is_as_built = chosen is runner and not args.allow_code_upload
+        app = demo if is_as_built else build(chosen, args.allow_code_upload)
+        serve(app, chosen, args.host, args.port, args.share)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 

@@ -165,6 +165,14 @@ class Lessons(View):
     own_events = ("ask",)
 
 
+class Check(View):
+    """The page "Check your code"; ``check`` carries a file, if the app takes any, its value is the answer, as JSON."""
+
+    module = "check_view.mjs"
+    saves = False
+    own_events = ("check", "halt")
+
+
 class Comparison(View):
     """The Compare page; ``ask`` carries a question of its, its value is the answer, as JSON."""
 

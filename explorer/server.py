@@ -16,6 +16,7 @@ from .downloads import download_routes
 from .examples import FOLDER
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .pages.ask import PROBLEMS, ask_row, sentence
+from .pages.check import EXAMPLE, check_page
 from .pages.compare import compare_page, is_loopback
 from .pages.explore import explore_page
 from .pages.generate import generate_page
@@ -30,8 +31,8 @@ SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"
 MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
-def build(runner: Runner) -> gr.Blocks:
-    """The app, not yet served."""
+def build(runner: Runner, code_upload: bool = False) -> gr.Blocks:
+    """The app, not yet served; with ``code_upload`` it runs homework files that its owner sends."""
     with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         Header(elem_id="header")
         prompt, link = ask_row(runner)
@@ -43,6 +44,8 @@ def build(runner: Runner) -> gr.Blocks:
             compare_page(runner, prompt)
         with gr.Column(elem_id="page-generate"):
             generate_page(runner, prompt, link)
+        with gr.Column(elem_id="page-check"):
+            check_page(runner, code_upload)
     return demo.queue(max_size=64)
 
 
@@ -77,6 +80,7 @@ def routes(runner: Runner) -> list:
     return [
         Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),
         Mount("/examples", StaticFiles(directory=FOLDER)),
+        Mount("/homework", StaticFiles(directory=EXAMPLE)),
         Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
         Route("/payload/{key}", payload),
         Route("/part/{name}", part, methods=["POST"]),
