@@ -10,6 +10,9 @@ from playwright.sync_api import Locator, Page
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
 MOUNTED = ("header_view", "payload_link", "generate_view", *VIEWS)
 PATIENCE = 60_000  # ms
+THREE_FRAMES = """async () => {
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+}"""
 
 
 class Screen:
@@ -97,8 +100,8 @@ class Screen:
         self.next_frame()
 
     def next_frame(self) -> None:
-        """Views draw once a frame: behind the second one, what was asked for is drawn."""
-        self.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+        """Views draw once a frame, those out of sight a frame later: behind the third one, all is drawn."""
+        self.page.evaluate(THREE_FRAMES)
 
     def call(self, module: str, function: str, *arguments):
         """``function(module, ...arguments)`` on the page, with a module that the page itself has loaded."""

@@ -224,7 +224,7 @@ def seen_at(screen: Screen, places: list[dict]) -> list[dict]:
 
 SEEN_AT = """async (places) => {
     const view = document.querySelector('[data-view="attention_view"]');
-    const frames = () => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    const frames = async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); };
     const text = (selector) => view.querySelector(selector).textContent;
     const rows = (selector) => [...view.querySelectorAll(`${selector} tr`)].slice(1)
         .map((tr) => [...tr.children].map((cell) => cell.textContent));

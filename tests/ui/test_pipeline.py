@@ -46,7 +46,7 @@ def same(stage: str, shown: str, expected: float) -> bool:
 
 # what is clicked and read, for many: [[stage, layer, head, query], …] -> [[rows of the table, sentence], …]
 READ = """async (asked) => {
-    const frame = () => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    const frame = async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); };
     const find = (selector) => document.querySelector(`[data-view="pipeline_view"] ${selector}`);
     const texts = (all) => [...all].map((one) => one.textContent);
     const read = [];
@@ -71,7 +71,7 @@ CELLS = """async (asked) => {
     for (const [stage, layer, head, query, column] of asked) {
         Object.assign(store.focus.locked, { stage, layer, head, query, column, key: column });
         store.preview({});
-        await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+        for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
         read.push(['.hs-cell strong', '.hs-cell code', '.hs-how', '.hs-cell'].map((part) => find(part).textContent));
     }
     return read;
@@ -87,7 +87,7 @@ WALK = """async () => {
         const next = view.querySelector('.hs-next');
         if (next.disabled) return way;
         next.click();
-        await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+        for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
     }
 }"""
 

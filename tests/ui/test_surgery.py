@@ -133,7 +133,7 @@ def losses(trace, reference) -> torch.Tensor:
 
 # Every row of the table, one token after the other.
 ALL_ROWS = """async (T) => {
-    const frame = () => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    const frame = async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame); };
     const details = document.querySelector('[data-view=surgery_view] .hs-table');
     details.open = true;
     const found = [];
