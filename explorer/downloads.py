@@ -1,10 +1,12 @@
 """Files that the app makes of a text: its numbers, and a page of its views that works without the app.
 
 ``GET numbers/<key>.npz`` (or ``.safetensors``) and ``GET standalone/<key>.html`` speak of a payload by the key that
-running a text gave. ``POST`` to the same places with any other name takes the text as JSON.
+running a text gave. ``POST`` to the same places with any other name takes the text as JSON, or an object with
+``text`` and perhaps ``edits`` (of llm_core.surgery: the changed model is meant) and ``focus`` (for the page).
 """
 
 import json
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,6 +18,7 @@ from .pages.ask import PROBLEMS, sentence
 from .payload import unpack
 from .runner import Runner
 from .standalone import standalone_html
+from .surgery import read_edits
 
 TYPES = {"npz": "application/zip", "safetensors": "application/octet-stream", "html": "text/html"}
 NOT_KEPT = "This result is no longer kept: run its text again."
@@ -25,31 +28,26 @@ def download_routes(runner: Runner, turns) -> list[Route]:
     """The routes; ``turns`` is the semaphore that bounds how many of them work at once."""
 
     async def numbers_file(request: Request) -> Response:
-        text = await _text(runner, request)
-        return await answer(request, text, lambda kind: numbers(runner, text, kind), KINDS)
+        return await answer(request, KINDS, lambda asked, kind: numbers(runner, asked.text, kind, asked.edits))
 
     async def standalone_page(request: Request) -> Response:
-        asked = await _json(request) if request.method == "POST" else {}
-        text = asked.get("text") if isinstance(asked, dict) else None
-        text = text if isinstance(text, str) else await _text(runner, request)
-        focus = asked.get("focus") if isinstance(asked, dict) else None
+        def page(asked: Asked, _kind: str) -> bytes:
+            changed = asked.edits and runner.part("surgery", asked.text, asked.edits)
+            return standalone_html(changed or runner.payload(asked.text), asked.focus).encode()
 
-        def page(_kind: str) -> bytes:
-            payload = runner.payloads.get(runner.run(text))
-            return standalone_html(payload, focus if isinstance(focus, dict) else None).encode()
+        return await answer(request, ("html",), page)
 
-        return await answer(request, text, page, ("html",))
-
-    async def answer(request: Request, text: str | None, make, kinds: tuple[str, ...]) -> Response:
+    async def answer(request: Request, kinds: tuple[str, ...], make) -> Response:
         kind = request.path_params["name"].rpartition(".")[2]
-        if text is None or kind not in kinds:
-            return Response(NOT_KEPT if kind in kinds else f"A name ends with .{' or .'.join(kinds)}", 404)
         try:
+            asked = await _asked(runner, request)
+            if asked is None or kind not in kinds:
+                return Response(NOT_KEPT if kind in kinds else f"A name ends with .{' or .'.join(kinds)}", 404)
             async with turns:
-                body = await run_in_threadpool(make, kind)
+                body = await run_in_threadpool(make, asked, kind)
         except PROBLEMS as error:
             return Response(sentence(error), 422)
-        name = file_name(str(runner.model_name), text, kind)
+        name = file_name(str(runner.model_name), asked.text, kind)
         return Response(body, media_type=TYPES[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
     return [
@@ -58,17 +56,27 @@ def download_routes(runner: Runner, turns) -> list[Route]:
     ]
 
 
-async def _text(runner: Runner, request: Request) -> str | None:
-    """The text that is asked about: sent as a JSON string, or that of the payload which the name's key names."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a file is to be made of."""
+
+    text: str
+    edits: tuple = ()  # of llm_core.surgery: the model as it was changed
+    focus: dict | None = None
+
+
+async def _asked(runner: Runner, request: Request) -> Asked | None:
+    """What was sent, or what the payload that the name's key names was made of; None if it is neither."""
     if request.method == "POST":
-        asked = await _json(request)
-        return asked if isinstance(asked, str) else None
-    payload = runner.payloads.get(request.path_params["name"].rpartition(".")[0])
-    return None if payload is None else unpack(payload)[0].get("text")
-
-
-async def _json(request: Request):
-    try:
-        return json.loads(await request.body())
-    except ValueError:
+        try:
+            sent = json.loads(await request.body())
+        except ValueError:
+            return None
+        sent = {"text": sent} if isinstance(sent, str) else sent
+    else:
+        payload = runner.payloads.get(request.path_params["name"].rpartition(".")[0])
+        sent = None if payload is None else unpack(payload)[0]
+    if not isinstance(sent, dict) or not isinstance(sent.get("text"), str):
         return None
+    focus = sent.get("focus")
+    return Asked(sent["text"], read_edits(sent.get("edits") or []), focus if isinstance(focus, dict) else None)

@@ -9,21 +9,22 @@ import numpy as np
 KINDS = ("npz", "safetensors")
 
 
-def numbers(runner, text: str, kind: str) -> bytes:
-    """Everything that the model computed for ``text`` (its first tokens, where the window ends), by tensor name.
+def numbers(runner, text: str, kind: str, edits: tuple = ()) -> bytes:
+    """Everything that the model, with ``edits`` in it, computed for ``text`` (its first tokens, where the window ends).
 
-    "npz" is for ``numpy.load`` and also holds ``tokens``, T strings; "safetensors" is for ``llm_core.Trace.load`` and
+    Tensors by name. "npz" is for ``numpy.load`` and also holds ``tokens``, T strings; "safetensors" is for ``llm_core.Trace.load`` and
     has model, text and tokens (a JSON list) in its metadata. Raises ``ValueError`` for another kind.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of file that is made here: {' or '.join(KINDS)}")
-    run = runner.recorded(text)
+    run = runner.operated(text, edits)
     tensors = {name: tensor.numpy() for name, tensor in run.trace.items()}
     pieces = [token["text"] for token in run.tokens]
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
     if kind == "npz":
         return _npz({**tensors, "tokens": np.array(pieces, dtype=np.str_)})
-    return _safetensors(tensors, {"model": str(runner.model_name), "text": text, "tokens": json.dumps(pieces)})
+    about = {"model": str(runner.model_name), "text": text, "tokens": json.dumps(pieces)}
+    return _safetensors(tensors, {**about, **({"edits": repr(edits)} if edits else {})})
 
 
 def file_name(model: str, text: str, kind: str) -> str:

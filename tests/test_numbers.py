@@ -96,3 +96,15 @@ def test_half_a_surrogate_pair_in_a_text_harms_no_file(client):
 
 def test_file_names_hold_letters_and_digits_alone():
     assert file_name("runs/my model", "../<b>ü</b>\n", "npz") == "headscope-runs-my-model-b-b.npz"
+
+
+def test_with_edits_the_numbers_are_those_of_the_changed_model(client, runner):
+    edits = [{"what": "mlp", "how": "zero", "layer": 0}]
+    answer = client.post("/numbers/trace.npz", json={"text": TEXT, "edits": edits})
+    tensors = np.load(io.BytesIO(answer.content))
+    assert not tensors["blocks.0.mlp.out"].any() and tensors["blocks.1.mlp.out"].any()
+    page = client.post("/standalone/view.html", json={"text": TEXT, "edits": edits, "focus": {}})
+    plain = client.post("/standalone/view.html", json={"text": TEXT, "focus": {}})
+    assert page.status_code == plain.status_code == 200 and page.text != plain.text
+    wrong = client.post("/numbers/trace.npz", json={"text": TEXT, "edits": [{"what": "tail", "how": "zero"}]})
+    assert wrong.status_code == 422 and "what='tail'" in wrong.text

@@ -17,9 +17,9 @@ const OF_VIEW = {
 };
 const OF_TEXT = {
   Link: { title: "Copy an address that opens what you see now", save: copyLink },
-  NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveFrom("numbers/trace.npz", store.payload.text, "npz") },
-  safetensors: { title: "Every tensor that was recorded, for Trace.load", save: () => saveFrom("numbers/trace.safetensors", store.payload.text, "safetensors") },
-  "HTML page": { title: "These views in one file that works without this app and without a network", save: () => saveFrom("standalone/view.html", { text: store.payload.text, focus: store.focus.locked }, "html") },
+  NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveFrom("numbers/trace.npz", "npz") },
+  safetensors: { title: "Every tensor that was recorded, for Trace.load", save: () => saveFrom("numbers/trace.safetensors", "safetensors") },
+  "HTML page": { title: "These views in one file that works without this app and without a network", save: () => saveFrom("standalone/view.html", "html") },
 };
 
 /** Put "Save" below a view; `wholeText`: below the tokens of a text, offer what belongs to all of it, too. */
@@ -82,8 +82,10 @@ async function copyLink() {
   }
 }
 
-/** What the app makes of the text: it has tensors that the page has not. */
-async function saveFrom(address, asked, ending) {
+/** What the app makes of the text, in the changed model if that is shown: it has tensors that the page has not. */
+async function saveFrom(address, ending) {
+  const { text, edits = [] } = store.payload;
+  const asked = { text, edits, focus: store.focus.locked };
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) };
   const answer = await fetch(new URL(address, document.baseURI), options).catch(() => {
     throw new Error(GONE);
