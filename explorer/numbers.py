@@ -12,8 +12,9 @@ KINDS = ("npz", "safetensors")
 def numbers(runner, text: str, kind: str, edits: tuple = ()) -> bytes:
     """Everything that the model, with ``edits`` in it, computed for ``text`` (its first tokens, where the window ends).
 
-    Tensors by name. "npz" is for ``numpy.load`` and also holds ``tokens``, T strings; "safetensors" is for ``llm_core.Trace.load`` and
-    has model, text and tokens (a JSON list) in its metadata. Raises ``ValueError`` for another kind.
+    Tensors by name. "npz" is for ``numpy.load`` and also holds ``tokens``, T strings; "safetensors" is for
+    ``llm_core.Trace.load`` and has model, text and tokens (a JSON list) in its metadata. Raises ``ValueError`` for
+    another kind.
     """
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of file that is made here: {' or '.join(KINDS)}")
