@@ -22,14 +22,14 @@ from .shown import difference
 TITLES = {
     "embedding": "Embedding.forward",
     "attention": "GenericSelfAttention.forward",
-    "block": "TransformerBlock",
+    "block": "TransformerBlock.forward",
     "transformer": "GenericTransformer.forward",
     "encoder mask": "Encoder.get_attention_mask",
     "decoder mask": "Decoder.get_attention_mask",
     "generate": "generate",
     "encoder-decoder": "EncoderDecoder.forward",
     "prefix generate": "prefix_generate",
-    "pipeline": "The whole pipeline: train and test the EncoderDecoder",
+    "pipeline": "The whole pipeline",
 }
 POINTS = {name: 2 if name == "pipeline" else 1 for name in TITLES}
 NOT_STARTED = "Not written yet."

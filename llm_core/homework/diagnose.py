@@ -42,7 +42,7 @@ def diagnose(block: str, student: ModuleType) -> Diagnosis:
     seen: dict[Probe, Observations] = {}
     for probe in PROBES[block]:
         seen[probe] = observe(probe, student)
-        if not seen[probe].agrees(expected := _of(probe, frozenset())):
+        if not seen[probe].agrees(expected := known(probe, frozenset())):
             break
     else:
         return Diagnosis(True)
@@ -50,7 +50,7 @@ def diagnose(block: str, student: ModuleType) -> Diagnosis:
     for other in PROBES[block]:
         if other not in seen and not failed.error:
             seen[other] = observe(other, student)
-    failed.faults = next((list(names) for names in suspicions(block) if _fits(names, seen, probe)), [])
+    failed.faults = next((list(names) for names in suspicions(block) if _fits(names, seen)), [])
     return failed
 
 
@@ -61,14 +61,14 @@ def suspicions(block: str) -> Iterator[tuple[str, ...]]:
     yield from sorted(combinations(names, 2), key=lambda pair: sum(rank[name] for name in pair))
 
 
-def _fits(names: tuple[str, ...], seen: dict[Probe, Observations], first: Probe) -> bool:
-    """The probe that saw something is asked first: most suspicions end there."""
-    order = sorted(seen, key=lambda probe: probe is not first)
-    return all(seen[probe].agrees(_of(probe, frozenset(names))) for probe in order)
+def _fits(names: tuple[str, ...], seen: dict[Probe, Observations]) -> bool:
+    """Quick probes come first: most suspicions end there."""
+    return all(found.agrees(known(probe, frozenset(names))) for probe, found in seen.items())
 
 
 @cache
-def _of(probe: Probe, faults: frozenset[str]) -> Observations:
+def known(probe: Probe, faults: frozenset[str] = frozenset()) -> Observations:
+    """What the probe sees in our blocks, with faults or without."""
     return observe(probe, solution(faults))
 
 
@@ -84,7 +84,19 @@ def locate(block: str, student: ModuleType, diagnosis: Diagnosis, file: str | No
     line = error_line(diagnosis.error, file)
     if line is None and "loop-over-heads" in diagnosis.faults:
         line = _loop_line(student, file)
-    return place, line or (marked and marked.line) or (place and place.line)
+    if line is None and CALLS & set(diagnosis.faults):
+        line = next((step.line for step in reversed(walked.steps) if step.line and step.operation == "full"), None)
+    if diagnosis.faults == ["loop-over-heads"]:
+        place = None  # the numbers agree
+    return place, line or (marked and marked.line) or (place and place.line) or _first_line(walked)
+
+
+CALLS = {"not-fed-back", "only-last-token-seen", "encoded-every-time"}  # what is wrong is how a model is called
+
+
+def _first_line(walked: Walk) -> int | None:
+    """The line behind the first landmark."""
+    return next((line for tensor in walked.landmarks.values() if (line := line_of(tensor, walked))), None)
 
 
 def _marked(block: str, faults: list[str], walked: Walk) -> Place | None:

@@ -71,7 +71,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             positions_over_batch=(
                 "Positions counted over the batch",
-                "Your positions go on counting from one sequence to the next: the second sequence starts at T, not at 0.",
+                "Your positions go on counting from one sequence to the next: the second sequence starts "
+                "at T, not at 0.",
                 "A text is read differently depending on which row of the batch it is in.",
                 _PLACES,
                 "position of each token",
@@ -164,7 +165,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             mask_after_softmax=(
                 "Mask after the softmax",
                 "You set the weights of hidden keys to 0 after the softmax, so the rows no longer sum to 1.",
-                "Hidden keys still take their share away: early tokens get almost nothing, and the future leaks as a sum.",
+                "Hidden keys still take their share away: early tokens get almost nothing, and the "
+                "future leaks as a sum.",
                 _MASK,
                 "pattern (B, H, T, T)",
                 "museum",
@@ -281,7 +283,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             qk_swapped=(
                 "q and k mixed up",
                 "Your queries come from self.k and your keys from self.q.",
-                "It trains the same from scratch, since both are only names; with trained weights it reads the map crosswise.",
+                "It trains the same from scratch, since both are only names; with trained weights it "
+                "reads the map crosswise.",
                 "The token that looks is the query (rows), the one looked at the key (columns): q @ k transposed.",
                 "scores (B, H, T, T)",
                 "attention",
@@ -290,7 +293,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             kv_swapped=(
                 "k and v mixed up",
                 "Your keys come from self.v and your values from self.k.",
-                "It trains the same from scratch, since both are only names; with trained weights it mixes what was meant to match.",
+                "It trains the same from scratch, since both are only names; with trained weights it "
+                "mixes what was meant to match.",
                 "Keys are compared with queries; values are what is mixed.",
                 "scores (B, H, T, T)",
                 "attention",
@@ -325,7 +329,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             one_norm_twice=(
                 "One norm used twice",
                 "You use ln_1 in front of the MLP too; ln_2 never runs.",
-                "Attention and MLP must share a norm, and ln_2 is never trained. Fresh norms are equal, so nothing shows at first.",
+                "Attention and MLP must share a norm, and ln_2 is never trained. Fresh norms are equal, "
+                "so nothing shows at first.",
                 _BLOCK,
                 "what goes into the MLP (B, T, C)",
             ),
@@ -401,14 +406,16 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             cache_targets_not_shifted=(
                 "Targets not shifted behind a cache",
-                "Behind a cache you compare logits[:, P:] with the targets: each place is asked for the token that it was given.",
+                "Behind a cache you compare logits[:, P:] with the targets: each place is asked for the "
+                "token that it was given.",
                 "The loss falls towards 0, because copying is easy; what it writes is nonsense.",
                 "Without shifting by the caller, the place before a token predicts it: logits[:, P-1:-1].",
                 "logits that meet the targets (B, T, V)",
             ),
             targets_shifted_twice=(
                 "Targets shifted twice",
-                "You shift the targets once more, although the caller has done that: the model is asked for the token after next.",
+                "You shift the targets once more, although the caller has done that: the model is asked "
+                "for the token after next.",
                 "It trains, to a higher loss, and its texts skip words.",
                 _LOSS,
                 "logits that meet the targets",
@@ -448,6 +455,9 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "attention",
                 6,
             ),
+        ),
+        *_of(
+            "encoder mask",  # under a causal mask it is the same as padded_rows_see_nothing
             padding_hides_rows=(
                 "Rows hidden instead of columns",
                 "You hide the rows of padding, not its columns: padding is a key that real tokens still see.",
@@ -457,6 +467,9 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "attention",
                 6,
             ),
+        ),
+        *_of(
+            *MASKS,
             padded_rows_see_nothing=(
                 "Rows of padding are hidden completely",
                 "Rows of padded tokens are hidden completely: softmax gives NaN.",
@@ -588,7 +601,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             "encoder-decoder",
             no_end_of_text=(
                 "No end-of-text token",
-                "The decoder's vocabulary is not one larger than its config says: it has no token for the end of the text.",
+                "The decoder's vocabulary is not one larger than its config says: it has no token for "
+                "the end of the text.",
                 "The target “end of text” has no row: an index error, or texts that never end.",
                 "decoder_config.vocab_size + 1: the last token is the end of the text.",
                 "decoder's logits (B, P+T, V+1)",

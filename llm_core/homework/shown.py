@@ -38,7 +38,7 @@ def _cut(dim: int, index: list[int]) -> tuple[tuple, int, int]:
     """The last two dimensions from a row and a column on, such that the cell is inside."""
     starts = [max(0, i - MOST + 1) for i in index[-2:]]
     cut = (*index[:-2], *(slice(start, start + MOST) for start in starts))
-    row, column = ([0, 0] + starts)[-2:]
+    row, column = [0, 0, *starts][-2:]
     return cut, row, column
 
 

@@ -7,14 +7,14 @@ first of them that the student's run has too is the place to show, and the line 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
 from . import probes
-from .probes import C, LENGTHS, P, T
+from .probes import LENGTHS, C, P, T
 from .solution import solution
 from .watching import Step, Steps
 
@@ -25,6 +25,19 @@ class Walk:
 
     steps: list[Step]
     landmarks: dict[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def _by_shape(self) -> dict[torch.Size, tuple[list[Step], Tensor]]:
+        """All steps of one shape stacked, so that one look compares with all of them."""
+        groups: dict[torch.Size, list[Step]] = {}
+        for step in self.steps:
+            groups.setdefault(step.tensor.squeeze().shape, []).append(step)
+        return {shape: (steps, torch.stack([_flat(step.tensor) for step in steps])) for shape, steps in groups.items()}
+
+    def steps_with(self, tensor: Tensor) -> list[Step]:
+        """Those that gave the same numbers in the same shape, dimensions of size 1 aside."""
+        steps, stacked = self._by_shape.get(tensor.squeeze().shape, ([], None))
+        return [steps[int(i)] for i in _close(stacked, _flat(tensor)).all(1).nonzero()] if steps else []
 
 
 @dataclass(frozen=True)
@@ -52,16 +65,16 @@ def walk(block: str, names: SimpleNamespace, file: str | None = None) -> Walk:
 
 def marks(block: str, faults: frozenset[str]) -> list[tuple[Tensor, Tensor]]:
     """(the wrong tensor, the right one in its place), in order."""
-    right, wrong = _walked(block, frozenset()).steps, _walked(block, faults).steps
-    missed = [step.tensor for step in right if not _among(step.tensor, wrong)]
-    marks = [step.tensor for step in wrong if not _among(step.tensor, right)]
+    right, wrong = _walked(block, frozenset()), _walked(block, faults)
+    missed = [step.tensor for step in right.steps if not wrong.steps_with(step.tensor)]
+    marks = [step.tensor for step in wrong.steps if not right.steps_with(step.tensor)]
     return [(mark, _counterpart(mark, missed)) for mark in marks if missed]
 
 
 def place_of(block: str, faults: frozenset[str], student: Walk, shown: str) -> Place | None:
     """The first mark of the faults in the student's walk, under the name ``shown`` if that has as many dimensions."""
     for mark, right in marks(block, faults):
-        step = next((step for step in student.steps if step.line and same(step.tensor, mark)), None)
+        step = next((step for step in student.steps_with(mark) if step.line), None)
         if step:
             fits = "(" not in shown or shown.count(",") + 1 == mark.dim()
             return Place(shown if fits else "a tensor on the way", right, step.tensor, step.line)
@@ -78,17 +91,20 @@ def first_landmark(block: str, student: Walk) -> Place | None:
 
 
 def line_of(tensor: Tensor, student: Walk) -> int | None:
-    return next((step.line for step in student.steps if step.line and same(step.tensor, tensor)), None)
+    return next((step.line for step in student.steps_with(tensor) if step.line), None)
 
 
 def same(a: Tensor, b: Tensor) -> bool:
     """Equal numbers and equal shapes, dimensions of size 1 aside."""
-    a, b = a.squeeze(), b.squeeze()
-    return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=1e-4, atol=2e-5, equal_nan=True)
+    return a.squeeze().shape == b.squeeze().shape and bool(_close(_flat(a), _flat(b)).all())
 
 
-def _among(tensor: Tensor, steps: list[Step]) -> bool:
-    return any(same(tensor, step.tensor) for step in steps)
+def _flat(x: Tensor) -> Tensor:
+    return x.double().flatten().nan_to_num(nan=1e30, posinf=2e30, neginf=-1e30)
+
+
+def _close(a: Tensor, b: Tensor) -> Tensor:
+    return torch.isclose(a, b, rtol=1e-4, atol=2e-5)
 
 
 def _counterpart(mark: Tensor, missed: list[Tensor]) -> Tensor:
@@ -157,7 +173,7 @@ def _mask_of(name: str) -> Callable[[SimpleNamespace, dict], Run]:
 
 
 def _generation(names: SimpleNamespace, _seen: dict) -> Run:
-    model, prompt = probes.Fixed(5).eval(), probes.PROMPT.repeat(3, 1)
+    model, prompt = probes.Fixed(5).eval(), probes.PROMPT.repeat(9, 1)
     yield
     yield "tokens written", names.generate(model, prompt, 2, 0.5)
 
@@ -172,7 +188,7 @@ def _encoder_decoder(names: SimpleNamespace, seen: dict) -> Run:
 
 
 def _prefix_generation(names: SimpleNamespace, _seen: dict) -> Run:
-    model, prefix = probes.FixedPair().eval(), probes.PREFIX.repeat(3, 1)
+    model, prefix = probes.FixedPair().eval(), probes.PREFIX.repeat(9, 1)
     yield
     yield "tokens written", names.prefix_generate(model, prefix, 3, 0.5)
 

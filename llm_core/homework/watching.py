@@ -44,8 +44,9 @@ class Steps(TorchFunctionMode):
             result = self._fused(*args, **kwargs)
         else:
             result = function(*args, **kwargs)
-        if isinstance(result, Tensor) and function is not Tensor.detach:
-            self._note(function.__name__, result, args)
+        for tensor in result if isinstance(result, tuple) else [result]:
+            if isinstance(tensor, Tensor):
+                self._note(function.__name__, tensor, args)
         return result
 
     def _note(self, operation: str, result: Tensor, args=()) -> None:
@@ -66,6 +67,7 @@ class Steps(TorchFunctionMode):
             added = attn_mask if attn_mask.dtype != torch.bool else torch.zeros(1).masked_fill(~attn_mask, -math.inf)
             scores = scores + added
         pattern = scores.softmax(-1)
+        self._note("scores", scores)
         self._note("softmax", pattern, [scores])
         self._note("dropout", pattern * (1 + dropout_p))
         return (1 + dropout_p) * FUSED(q, k, v, attn_mask, 0.0, is_causal, scale=scale, **others)
