@@ -26,13 +26,13 @@ const step = (title, text, ...rest) => make("li", {}, make("h3", { text: title }
 
 function uploadOn(checkCode) {
   return make("section", { className: "hs-check-upload" }, make("h3", { text: "Or let this app check it" }),
-    make("p", { text: "Your file runs on the computer on which the app runs, in a process of its own with limits on time, memory and files, and without a network. Only files that you trust: it is your code, run by your account." }),
+    make("p", { text: "Your file runs on the computer on which the app runs, in a process of its own with limits on time, memory and files, and without a network. These limits stop accidents, not somebody who means harm: choose only a file whose author you trust." }),
     make("button", { type: "button", className: "hs-check-primary", text: "Choose my_llm_implementation.py", onclick: checkCode }));
 }
 
 function uploadOff() {
   return make("details", { className: "hs-check-upload" }, make("summary", { text: "Why can I not upload my file here?" }),
-    make("p", { text: "To check code is to run it, so this app does not take any unless its owner says so. On your own computer, and only there, start it like this:" }),
+    make("p", { text: "To check code is to run it, so this app takes none unless its owner says so. On your own computer, and only there, start it like this:" }),
     command(ALLOW));
 }
 

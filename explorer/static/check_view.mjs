@@ -20,7 +20,7 @@ class Check {
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
     this.stage = make("div");
     this.report = fileInput(".json,application/json", (file) => this.open(file));
-    this.code = fileInput(".py,text/x-python", (file) => this.check(file));
+    this.code = upload ? fileInput(".py,text/x-python", (file) => this.check(file)) : "";
     element.classList.add("hs-checker");
     element.append(this.problem, this.stage, this.report, this.code);
     element.addEventListener("dragover", (event) => event.preventDefault());
