@@ -204,6 +204,7 @@ def test_a_class_with_one_bad_file(tmp_path, capsys):
     written(folder / "a.py", "import os; os._exit(0)")
     written(folder / "deeper" / "c.py", "def embedding(): return True")
     written(folder / "notes.txt", "not checked")
+    written(folder / "._b.py", "what a Mac leaves")
     (folder / "d.py").symlink_to(tmp_path / "gone")
     assert main(["--batch", str(folder), "--csv", str(table), "--jobs", "2", "--seconds", "500"]) == 1
     with open(table, encoding="utf-8", newline="") as file:

@@ -17,9 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .limits import Limits
-from .rendering import HEADER, print_report, to_junit, to_row, use_what_the_terminal_can, wants_colours
+from .rendering import HEADER, print_report, to_junit, to_row, use_what_the_terminal_can
 from .report import BLOCKS, FAILED, POSSIBLE, BlockResult, Report, to_json
 from .sandbox import check_file
+from .schema import printable
 from .skeleton import write_skeleton
 
 
@@ -77,21 +78,21 @@ def _reason(error: Exception) -> str:
 
 
 def _one(args: argparse.Namespace, limits: Limits) -> int:
-    with_line = _progress()
-    report = check_file(args.file, limits, with_line)
-    with_line(None)
-    if args.junit:
-        args.junit.write_text(to_junit(report), encoding="utf-8")
+    show = _progress()
+    report = check_file(args.file, limits, show)
+    show(None)
     if args.json:
         print(to_json(report))
     else:
         print_report(report)
+    if args.junit:
+        args.junit.write_text(to_junit(report), encoding="utf-8")
     return 0 if report.is_complete else 1
 
 
 def _progress() -> Callable[[str | None], None]:
     """Tells on the error output which block is being checked; on a terminal in one line, which None takes away."""
-    names, on_terminal = list(BLOCKS), wants_colours(sys.stderr)
+    names, on_terminal = list(BLOCKS), sys.stderr.isatty()
 
     def show(name: str | None) -> None:
         told = f"checking {names.index(name) + 1} of {len(names)}: {BLOCKS[name][0]} …" if name else ""
@@ -106,7 +107,7 @@ def _progress() -> Callable[[str | None], None]:
 def _batch(args: argparse.Namespace, limits: Limits) -> int:
     if not args.batch.is_dir():
         raise NotADirectoryError(20, "there is no such folder", str(args.batch))
-    files = sorted(path for path in args.batch.rglob("*.py") if path.is_file())
+    files = sorted(path for path in args.batch.rglob("*.py") if path.is_file() and not _is_hidden(path, args.batch))
     if not files:
         raise ValueError(f"{args.batch} has no .py file")
     jobs = args.jobs or max(1, (os.cpu_count() or 1) // 2)
@@ -123,11 +124,16 @@ def _batch(args: argparse.Namespace, limits: Limits) -> int:
     return 0 if complete else 1
 
 
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """What a Mac or an editor leaves beside the files of people."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _reports(files: list[Path], folder: Path, limits: Limits, jobs: int) -> Iterator[Report]:
     """In the order of the files; one that cannot even be read is a report too."""
 
     def check(path: Path) -> Report:
-        name = path.relative_to(folder).as_posix()
+        name = printable(path.relative_to(folder).as_posix())
         try:
             found = check_file(path, limits)
         except Exception as error:

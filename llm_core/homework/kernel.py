@@ -45,7 +45,7 @@ SINCE = {2: 1 << 13, 3: TRUNCATE}  # rights that later versions know
 def confine(folder: str) -> set[str]:
     """From here on, for this process and its threads: no new process, no socket, no writing outside ``folder``.
 
-    Returns which of {"calls", "files"} the kernel has agreed to. Call it before the first other thread starts.
+    Returns which of {"calls", "files"} the kernel has agreed to. Threads that run already stay free.
     """
     if not sys.platform.startswith("linux"):
         return set()

@@ -59,7 +59,7 @@ def check_file(path: Path, limits: Limits | None = None, progress: Progress | No
     began, limits = time.monotonic(), limits or Limits()
     source = read_source(path)
     if isinstance(source, str):
-        return Report(path.name, nothing_checked(), problem=source)
+        return Report(printable(path.name), nothing_checked(), problem=source)
     with tempfile.TemporaryDirectory(prefix="homework-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder).resolve() / "my_llm_implementation.py"
         copy.write_bytes(source)
@@ -68,7 +68,7 @@ def check_file(path: Path, limits: Limits | None = None, progress: Progress | No
     seconds = round(time.monotonic() - began, 1)
     missing = nothing_checked() if checking.problem else checking.out_of_time()
     blocks = {block.name: block for block in missing} | checking.results
-    return Report(path.name, in_order(blocks.values()), seconds, checking.problem)
+    return Report(printable(path.name), in_order(blocks.values()), seconds, checking.problem)
 
 
 def read_source(path: Path) -> bytes | str:
@@ -215,8 +215,16 @@ class _Process:
             return self._messages.get(timeout=max(0.0, seconds))
         except queue.Empty:
             self.reason = self.reason or "slow"
+            self._let_it_say_where()
             self.kill()
             return None
+
+    def _let_it_say_where(self) -> None:
+        """On this signal Python's faulthandler prints the lines that are running, even those that wait in C."""
+        if hasattr(os, "killpg"):
+            with suppress(OSError, subprocess.TimeoutExpired):
+                self._process.send_signal(signal.SIGABRT)
+                self._process.wait(timeout=2)
 
     def _read(self) -> None:
         """Messages, as long as they carry the token."""
@@ -276,10 +284,9 @@ class _Process:
         return f"Your code ends Python at once, with exit code {code}, instead of returning."
 
     def last_line(self, file: Path) -> Line | None:
-        """The student's line in what Python says when it crashes."""
+        """The student's innermost line in what Python says when it crashes."""
         tail = self._tail.decode(errors="replace")
-        crash = tail[tail.rfind("Fatal Python error") :] if "Fatal Python error" in tail else ""
-        for told in crash.splitlines():
+        for told in tail[max(0, tail.rfind("Current thread 0x")) :].splitlines():
             name, _, rest = told.strip().removeprefix('File "').partition('", line ')
             number = rest.split(" ")[0]
             if name == str(file) and number.isdigit():
