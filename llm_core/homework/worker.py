@@ -64,7 +64,7 @@ def _channel(token: str) -> Callable[..., None]:
 
 
 def _get_ready(checks: str, limits: Limits) -> tuple:
-    """The checks, and a function that names what has been replaced. Limits of size come behind torch, which is large."""
+    """The checks, and a function that names what has been replaced. Sizes are limited behind torch, which is large."""
     from .guard import watch
     from .kernel import confine
 
