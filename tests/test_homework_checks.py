@@ -252,6 +252,13 @@ def test_an_unknown_mistake_is_shown_all_the_same(file):
     assert report["line"]["text"] == RIGHT.splitlines()[32].strip()
 
 
+def test_dropout_in_a_place_that_no_fault_has(file):
+    source = edited(("q = self.q(x)", "q = self.attn_dropout(self.q(x))"))
+    report = block_of(check(file(source), only=["attention"]), "attention")
+    said = "dropout runs on (4, 7, 24) in line 25 and on (4, 3, 7, 7) in line 35 and on (4, 7, 24) in line 39."
+    assert report["faults"] == [] and said in report["sentence"]
+
+
 def test_an_error_is_told_with_its_line(file):
     report = block_of(check(file(edited(("y = att @ v", "y = att @ w"))), only=["attention"]), "attention")
     assert report["sentence"] == "It stops with NameError: name 'w' is not defined."

@@ -123,6 +123,9 @@ def _unnamed(found: Diagnosis) -> str:
         return f"No known mistake fits. {name}: the shape is {tuple(mine.shape)} instead of {tuple(right.shape)}."
     if mine is not None and mine.isnan().any() and not (right is not None and right.isnan().any()):
         return f"No known mistake fits. First difference: {name} has NaN in it."
+    if name.endswith("in train mode"):
+        places = " and ".join(f"on {tuple(shape)} in line {line}" for line, shape in found.dropouts)
+        return f"No known mistake fits. In training, dropout runs {places or 'nowhere'}. {NAMED['third-dropout'].idea}"
     return f"No known mistake fits. First difference: {name}."
 
 

@@ -26,6 +26,7 @@ class Diagnosis:
     probe: Probe | None = None  # the first that saw a difference
     found: Observations | None = None
     expected: Observations | None = None
+    dropouts: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # their lines and shapes, once located
 
     @property
     def tensor(self) -> str | None:
@@ -78,6 +79,8 @@ def known(probe: Probe, faults: frozenset[str] = frozenset()) -> Observations:
 def locate(block: str, student: ModuleType, diagnosis: Diagnosis, file: str | None) -> tuple[Place | None, int | None]:
     """The first tensor that differs, and the student's line."""
     walked = walk(block, student, file)
+    dropped = [step for step in walked.steps if step.line and step.operation.startswith("dropout")]
+    diagnosis.dropouts = [(step.line, tuple(step.tensor.shape)) for step in dropped]
     marked = _marked(block, diagnosis.faults, walked)
     comparable = marked and marked.expected.squeeze().shape == marked.found.squeeze().shape
     place = (marked if comparable else None) or first_landmark(block, walked) or marked or _observed(diagnosis, walked)
