@@ -1,7 +1,8 @@
 // One block, opened: what is wrong, see it, why it matters, where to read.
 
 import { linkedCells } from "./check_cells.mjs";
-import { STATUS, capital, codeLine, countOf, differences, displaced, exact, gap, isHidden, isWhole, limit, ofPoints, short, slice } from "./check_words.mjs";
+import { breakable } from "./check_tiles.mjs";
+import { STATUS, capital, codeLine, countOf, differences, displaced, exact, gap, isWhole, limit, ofPoints, short, slice } from "./check_words.mjs";
 import { make } from "./dom.mjs";
 import { divergingColor, probabilityColor } from "./lessons/hues.mjs";
 import { quoted, visible } from "./text.mjs";
@@ -12,7 +13,7 @@ export function blockPanel(block, lessons) {
   const repaints = [];
   const parts = block.status === "failed" ? failed(block, lessons, repaints) : [make("p", { text: block.sentence || "It agrees with the reference in everything that was tried.", dir: "auto" })];
   const element = make("section", { className: "hs-check-block" },
-    make("h2", { dir: "auto" }, make("span", { className: `hs-check-sign hs-check-${block.status.replace(" ", "-")}`, text: sign, "aria-hidden": "true" }), ` ${block.title} `, make("small", { text: `${word}, ${ofPoints(block)}` })),
+    make("h2", { dir: "auto" }, make("span", { className: `hs-check-sign hs-check-${block.status.replace(" ", "-")}`, text: sign, "aria-hidden": "true" }), " ", ...breakable(block.title), " ", make("small", { text: `${word}, ${ofPoints(block)}` })),
     ...parts);
   return { element, repaint: () => repaints.forEach((repaint) => repaint()) };
 }
@@ -49,15 +50,16 @@ function lineAndIdea(line, faults) {
 function tensors(difference, repaints) {
   const { tensor, where, shape, rows, columns, expected, found, differs } = difference;
   const [most, whole] = [limit(expected, found), isWhole(expected, found)];
-  const table = (caption, values) => ({ caption, values, color: (value, dark) => divergingColor(value, most, dark), write: (value) => short(value, whole), say: exact });
+  const broken = (r, c) => expected[r][c] !== null && found[r][c] === null;
+  const table = (caption, values) => ({ caption, values, broken, color: (value, dark) => divergingColor(value, most, dark), write: (value) => short(value, whole), say: exact });
   const place = (r, c) => (rows.length > 1 ? `row ${rows[r]}, column ${columns[c]}` : `number ${columns[c]}`);
   const [count, all, cut] = [countOf(differs), rows.length * columns.length, slice(difference)];
   return drawing({
     title: tensor,
     note: `${capital(visible(where))}. Shape ${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${count} of the ${all} numbers shown differ: they have a thick border and bold digits. ${displaced(difference)}`,
-    key: `Blue is above 0, orange below; the strongest colour is ${exact(Number(most.toPrecision(3)))}. Striped: not a finite number.`,
+    key: `Blue is above 0, orange below; the strongest colour is ${exact(Number(most.toPrecision(3)))}. Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.`,
     cells: { tables: [table("It should be", expected), table("Yours", found)], rows, columns, marked: (r, c) => differs[r][c], start: first(differs) },
-    told: (r, c) => [`${place(r, c)}: it should be `, expected[r][c], ", yours is ", found[r][c], `; difference ${gap(expected[r][c], found[r][c])}`],
+    told: (r, c) => [`${place(r, c)}: it should be `, expected[r][c], ", yours is ", found[r][c], gap(expected[r][c], found[r][c])],
   }, repaints);
 }
 
@@ -67,14 +69,16 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
   const apart = differences(expected, found);
   const marks = apart.map((row, r) => row.map((value, c) => (value === null ? expected[r][c] !== found[r][c] : Math.abs(value) > 0.0005)));
   const most = limit(apart);
-  const weights = (caption, values) => ({ caption, values, color: probabilityColor, write: short, say: exact });
-  const between = { caption: "Yours minus what it should be", values: apart, color: (value, dark) => divergingColor(value, most, dark), write: short, say: (value) => exact(value === null ? null : Number(value.toPrecision(6))) };
+  const broken = (r, c) => found[r][c] === null;
+  const hides = (...values) => (r, c) => values.every((value) => value[r][c] === 0);
+  const weights = (caption, values) => ({ caption, values, color: probabilityColor, write: short, say: exact, hidden: hides(expected, values), broken });
+  const between = { hidden: hides(expected, found), broken, caption: "Yours minus what it should be", values: apart, color: (value, dark) => divergingColor(value, most, dark), write: short, say: (value) => exact(value === null ? null : Number(value.toPrecision(6))) };
   return drawing({
     title: `Attention in the trained model, layer ${layer + 1}, head ${head + 1}`,
     note: `Your attention was given the trained model's weights and a text; this is the head where it goes most astray. Each row is a token that looks (a query), each column one that is looked at (a key).`,
-    key: `The first two: weight 0 is the ground, 1 the darkest in light mode and the brightest in dark; striped cells are hidden by the mask. The third: blue where you have more, orange where less, up to ${exact(Number(most.toPrecision(3)))}.`,
-    cells: { tables: [weights("It should be", expected), weights("Yours", found), between], rows: labels, columns: labels, axes: ["query", "key"], marked: (r, c) => marks[r][c], hidden: (r, c) => isHidden(expected, found, r, c), start: first(marks) },
-    told: (r, c) => [`${quoted(labels[r])} looks at ${quoted(labels[c])}: it should be `, expected[r][c], ", yours is ", found[r][c], `; difference ${gap(expected[r][c], found[r][c])}`],
+    key: `The first two: weight 0 is the ground, 1 the darkest in light mode and the brightest in dark; striped cells are hidden by the mask (in red: NaN). The third: blue where you have more, orange where less, up to ${exact(Number(most.toPrecision(3)))}.`,
+    cells: { tables: [weights("It should be", expected), weights("Yours", found), between], rows: labels, columns: labels, axes: ["query", "key"], marked: (r, c) => marks[r][c], start: first(marks) },
+    told: (r, c) => [`${quoted(labels[r])} looks at ${quoted(labels[c])}: it should be `, expected[r][c], ", yours is ", found[r][c], gap(expected[r][c], found[r][c])],
   }, repaints);
 }
 

@@ -7,12 +7,13 @@ import { make } from "./dom.mjs";
 const MANY = 9; // columns: with more, a narrow screen has no room for numbers in the cells
 
 /**
- * `tables`: [{caption, values (null: not finite), color(value, dark) -> [r, g, b], write(value), say(value)}], all of
- * rows × columns. `marked(r, c)`: it differs. `hidden(r, c)`: nothing is there, on purpose. `tell(r, c)` is called with
- * the cell that is pointed at, or else the one that was chosen last, first of all `start`.
+ * `tables`: [{caption, values, color(value, dark) -> [r, g, b], write(value), say(value), hidden(r, c), broken(r, c)}],
+ * all of rows × columns; null is a value that is not finite, hidden is what the mask hides, broken is what should be
+ * finite. `marked(r, c)`: it differs. `tell(r, c)` is called with the cell that is pointed at, or else the one that was
+ * chosen last, first of all `start`.
  */
-export function linkedCells({ tables, rows, columns, marked, hidden = () => false, axes = ["row", "column"], start, tell }) {
-  const made = tables.map((table) => cellTable(table, { rows, columns, marked, hidden, axes }));
+export function linkedCells({ tables, rows, columns, marked, axes = ["row", "column"], start, tell }) {
+  const made = tables.map((table) => cellTable(table, { rows, columns, marked, axes }));
   let chosen = start;
   const light = (place) => {
     for (const { cells } of made) {
@@ -54,13 +55,15 @@ export function linkedCells({ tables, rows, columns, marked, hidden = () => fals
   return { elements: made.map(({ element }) => element), repaint };
 }
 
-function cellTable({ caption, values, color, write, say }, { rows, columns, marked, hidden, axes }) {
+const never = () => false;
+
+function cellTable({ caption, values, color, write, say, hidden = never, broken = never }, { rows, columns, marked, axes }) {
   const cells = rows.map((row, r) => columns.map((column, c) => {
     const state = `${hidden(r, c) ? ", hidden by the mask" : ""}${marked(r, c) ? ", differs" : ""}`;
     const cell = make("td", { role: "gridcell", tabindex: "-1", "data-row": r, "data-column": c, "data-value": values[r][c] ?? "", text: hidden(r, c) ? "" : write(values[r][c]), "aria-label": `${axes[0]} ${row}, ${axes[1]} ${column}: ${say(values[r][c])}${state}` });
     if (marked(r, c)) cell.classList.add("hs-check-differs");
     if (hidden(r, c)) cell.classList.add("hs-check-hidden");
-    else if (values[r][c] === null) cell.classList.add("hs-check-infinite");
+    else if (values[r][c] === null) cell.classList.add(broken(r, c) ? "hs-check-broken" : "hs-check-infinite");
     return cell;
   }));
   const head = make("tr", {}, make("td", { className: "hs-check-corner", "aria-hidden": "true" }), ...columns.map((text) => make("th", { scope: "col" }, make("span", { text, dir: "auto" }))));

@@ -30,13 +30,13 @@ function tile(block, i, onclick) {
   const { sign, word } = STATUS[block.status];
   const made = make("button", { type: "button", role: "tab", id: `check-tile-${i}`, "aria-controls": "check-panel", className: `hs-check-tile hs-check-${block.status.replace(" ", "-")}`, "data-block": block.name, "aria-label": `${block.title}: ${word}, ${ofPoints(block)}`, onclick },
     make("span", { className: "hs-check-mark" }, make("span", { className: "hs-check-sign", text: sign }), ` ${word}`),
-    make("span", { className: "hs-check-title", dir: "auto" }, ...broken(block.title)),
+    make("span", { className: "hs-check-title", dir: "auto" }, ...breakable(block.title)),
     make("span", { className: "hs-check-points", text: block.points === block.possible ? points(block.points) : `${block.points} of ${block.possible}` }));
   made.style.setProperty("--points", Math.max(1, block.possible));
   return made;
 }
 
 /** A name that may break between its words: Generic·Self·Attention·.forward. */
-export function broken(name) {
+export function breakable(name) {
   return name.split(/(?<=[a-z])(?=[A-Z.])|(?<=_)/).flatMap((word, i) => (i ? [document.createElement("wbr"), word] : [word]));
 }

@@ -25,17 +25,18 @@ export const exact = (value) => (value === null ? "NaN or ∞" : String(value));
 
 /** As it fits into a cell: two decimals, or fewer where the number is large; whole numbers stay whole. */
 export function short(value, whole = false) {
-  if (value === null) return "?";
+  if (value === null) return "";
   const size = Math.abs(value);
   if (whole || size >= 1000) return size >= 1e4 ? value.toExponential(0).replace("e+", "e") : String(Math.round(value));
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2).replace(/^(-?)0\./, "$1.").replace(/^-(?=[.0]+$)/, "");
 }
 
-/** Found minus expected. */
+/** Found minus expected, as the end of a sentence. */
 export function gap(expected, found) {
-  if (expected === null || found === null) return expected === found ? "no difference" : "one of the two is not finite";
+  if (expected === found) return ", the same";
+  if (expected === null || found === null) return "";
   const difference = Number((found - expected).toPrecision(6));
-  return difference === 0 ? "no difference" : `${difference > 0 ? "+" : "−"}${Math.abs(difference)}`;
+  return `; difference ${difference > 0 ? "+" : "−"}${Math.abs(difference)}`;
 }
 
 /** "[0, 1, :, :]": which part of a tensor is shown; the last two dimensions are rows and columns. */
@@ -55,9 +56,6 @@ export const isWhole = (...tables) => tables.flat(2).every((value) => value === 
 export function differences(expected, found) {
   return expected.map((row, r) => row.map((value, c) => (value === null || found[r][c] === null ? null : found[r][c] - value)));
 }
-
-/** Attention that the mask forbids: the right pattern gives exactly nothing there. */
-export const isHidden = (expected, found, row, column) => expected[row][column] === 0 && found[row][column] === 0;
 
 /** A student's line, told by its number; what cannot be seen is made visible. */
 export const codeLine = (line) => visible(line.text);
