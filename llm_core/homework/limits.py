@@ -18,7 +18,7 @@ class Limits:
     """Times in seconds, sizes in bytes."""
 
     seconds: float = 120  # for the whole file, by the clock
-    block_seconds: float = 15  # for one block (and for what runs on import), of computing: a busy machine is no fault
+    block_seconds: float = 10  # for one block (and for what runs on import), of computing: a busy machine is no fault
     patience: float = 60  # for the same, by the clock: who sleeps does not compute
     memory: int = 4096 * MB  # beyond what torch itself takes
     output: int = 16 * MB  # what it may print
