@@ -1,6 +1,7 @@
 // Attention, large: of one head, or of several as one. Matrix: a row for each query token, a column for each key.
 // Lines: queries left, keys right. Flow: attention rollout over all layers for the chosen token.
 
+import { computeAhead } from "./ahead.mjs";
 import { attentionControls } from "./attention_controls.mjs";
 import { fitLegend, legend } from "./attention_legend.mjs";
 import { cellText, marginTable, marginText, readingTable, readingText, sinkText } from "./attention_words.mjs";
@@ -52,6 +53,7 @@ export function mount(element) {
   for (const details of [table, marginals]) details.addEventListener("toggle", () => store.changed());
 
   store.subscribe(element, (payload, focus) => {
+    if (state.payload !== payload) computeAhead((state.payload = payload), () => state.payload === payload);
     const width = Math.max(280, picture.clientWidth);
     const shown = drawn(payload, focus);
     title.textContent = shown.title;

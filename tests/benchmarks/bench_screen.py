@@ -25,7 +25,7 @@ WORDS = "wash the red cup and dry it with a clean cloth, then put the blue bowl 
 # From the key event to the frame after the one in which the last view has taken up a new result.
 TEXT_TIMER = """(views) => {
     const seqs = () => views.map((name) => Number(document.querySelector(`[data-view=${name}]`).dataset.seq));
-    const before = Math.max(...seqs());
+    const before = globalThis.headscope.seq;
     globalThis.took = new Promise((done) => {
         document.addEventListener("keydown", ({ timeStamp }) => {
             const look = () => seqs().every((seq) => seq > before)
