@@ -46,10 +46,16 @@ function pageLinks() {
     event.preventDefault();
     showPage(name);
   } }));
-  const mark = () => links.forEach((link) => (link.dataset.page === page() ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
+  const nav = make("nav", { className: "hs-pages", "aria-label": "Pages" }, ...links);
+  const mark = () => {
+    for (const link of links) link.toggleAttribute("aria-current", false);
+    const current = links.find((link) => link.dataset.page === page());
+    current?.setAttribute("aria-current", "page");
+    if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft; // on a phone not all of them have room
+  };
   onPage(mark);
-  mark();
-  return make("nav", { className: "hs-pages", "aria-label": "Pages" }, ...links);
+  requestAnimationFrame(mark);
+  return nav;
 }
 
 function isTyping(target) {
