@@ -108,7 +108,10 @@ def _close(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _counterpart(mark: Tensor, missed: list[Tensor]) -> Tensor:
-    return next((right for right in missed if right.squeeze().shape == mark.squeeze().shape), missed[0])
+    """The first of the same shape, best with the same cells hidden: scores are there with the mask and without."""
+    alike = [right for right in missed if right.squeeze().shape == mark.squeeze().shape] or missed[:1]
+    hidden = mark.isfinite().flatten()
+    return next((right for right in alike if torch.equal(right.isfinite().flatten(), hidden)), alike[0])
 
 
 @cache

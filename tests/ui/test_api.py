@@ -18,9 +18,9 @@ def endpoints(app: App) -> dict:
     return Client(app.url, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def names(app: App) -> dict:
-    """What the document's first examples define, for this app's address."""
+    """What the document's first examples define, for this app's address; nothing of any other example."""
     names: dict = {}
     for code in EXAMPLE.findall(SECTIONS[0].replace("http://127.0.0.1:7860/", app.url)):
         exec(code, names)
