@@ -236,8 +236,9 @@ def test_linux_itself_refuses_what_gets_round_python(tmp_path):
     victim.write_text("precious")
     command = [sys.executable, "-c", IN_C, str(Path(sandbox.__file__).parent), str(victim)]
     told = json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout)
-    if told["agreed"] != ["calls", "files"]:
-        pytest.skip("this kernel, or this container, agrees to less")
-    assert told["calls"] == [-1, -1, -1, 127]  # 127: no shell could be started
-    assert told["files"] == [-1, -1] and victim.read_text() == "precious"
+    assert set(told["agreed"]) <= {"calls", "files"}  # an old kernel, or a container, may agree to less
+    if "calls" in told["agreed"]:
+        assert told["calls"] == [-1, -1, -1, 127]  # 127: no shell could be started
+    if "files" in told["agreed"]:
+        assert told["files"] == [-1, -1] and victim.read_text() == "precious"
     assert told["left"] == []  # a thread works as ever, and the own folder is free

@@ -1,7 +1,7 @@
 // One column of the Compare page: a model with a text. Five cells, one for each stage; they are drawn again when
 // layer, head or the cell that is pointed at changes.
 
-import { choiceOf } from "./compare_choice.mjs";
+import { choiceOf } from "./choice.mjs";
 import { cellAt, drawCells, maskPicture, patternPicture } from "./compare_matrix.mjs";
 import { KINDS, inputLine, maskLine, short, sum } from "./compare_words.mjs";
 import { make } from "./dom.mjs";

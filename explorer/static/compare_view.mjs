@@ -2,7 +2,8 @@
 // The server is asked once for a text, its models and the hidden token; layer, head and cells are looked at here alone.
 
 import { MOST, START, clearCompare, readCompare, writeCompare } from "./compare_address.mjs";
-import { choiceOf, placePicker } from "./compare_choice.mjs";
+import { choiceOf } from "./choice.mjs";
+import { placePicker } from "./compare_choice.mjs";
 import { Column } from "./compare_column.mjs";
 import { Difference } from "./compare_difference.mjs";
 import { CellFocus } from "./compare_focus.mjs";

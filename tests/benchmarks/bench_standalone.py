@@ -1,8 +1,8 @@
 """The stand-alone page against BertViz's ``model_view``: the size of the file, and the time to its first picture.
 
-    python -m venv /tmp/bertviz && /tmp/bertviz/bin/pip install bertviz torch ipython
-    npm install --prefix /tmp/bertviz-npm d3@5.7.0 jquery@2.2.4 requirejs@2.3.6
-    python -m tests.benchmarks.bench_standalone --peer /tmp/bertviz/bin/python --npm /tmp/bertviz-npm/node_modules
+    python -m venv bertviz && bertviz/bin/pip install bertviz torch ipython
+    npm install --prefix bertviz-npm d3@5.7.0 jquery@2.2.4 requirejs@2.3.6
+    python -m tests.benchmarks.bench_standalone --peer bertviz/bin/python --npm bertviz-npm/node_modules
 
 Both show the same attention of the shipped model: 64 tokens, 6 layers of 8 heads. BertViz's page loads d3, jQuery
 and RequireJS from other hosts; here they come from npm through this machine, so that no network is timed (jQuery
