@@ -165,6 +165,19 @@ class Lessons(View):
     own_events = ("ask",)
 
 
+class TrainSwitch(View):
+    """The switch between the two parts of the Train page."""
+
+    module = "train_switch.mjs"
+    saves = False
+
+
+class Timeline(View):
+    """What was recorded of models while they trained, step by step."""
+
+    module = "timeline_view.mjs"
+
+
 class Check(View):
     """The page "Check your code"; ``check`` carries a file, if the app takes any, its value is the answer, as JSON."""
 

@@ -21,6 +21,7 @@ from .pages.compare import compare_page, is_loopback
 from .pages.explore import explore_page
 from .pages.generate import generate_page
 from .pages.learn import learn_page
+from .pages.train import train_page
 from .parts import PARTS
 from .runner import Runner
 from .surgery import read_edits
@@ -44,6 +45,8 @@ def build(runner: Runner, code_upload: bool = False) -> gr.Blocks:
             compare_page(runner, prompt)
         with gr.Column(elem_id="page-generate"):
             generate_page(runner, prompt, link)
+        with gr.Column(elem_id="page-train"):
+            train_page(runner)
         with gr.Column(elem_id="page-check"):
             check_page(runner, code_upload)
     return demo.queue(max_size=64)

@@ -1,0 +1,47 @@
+// The switch between the two parts of the Train page, and which of them is seen; the address says so.
+
+import { choiceOf } from "./choice.mjs";
+import { make } from "./dom.mjs";
+import { onPage, page } from "./pages.mjs";
+
+const PARTS = { timeline: "Watch a model learn", live: "Train a tiny model now" };
+const ABOUT = {
+  timeline: "Our models were looked at while they trained: move through the training and see attention form.",
+  live: "Choose a task and a small model, press the button, and it learns before your eyes.",
+};
+
+export function mount(element) {
+  const about = make("p", { className: "hs-hint" });
+  const parts = choiceOf(PARTS, "What to see of training", (name) => show(name));
+  element.append(parts, about);
+
+  const show = (name) => {
+    document.body.dataset.train = name;
+    parts.mark(name);
+    about.textContent = ABOUT[name];
+    toAddress();
+    document.dispatchEvent(new CustomEvent("hs-train", { detail: name }));
+  };
+  onPage(toAddress);
+  show(partIn(location.search));
+  element.dataset.ready = "true";
+}
+
+/** "?view=train&train=live" names a part; the first is the default. */
+export function partIn(search) {
+  const named = new URLSearchParams(search).get("train");
+  return named in PARTS ? named : "timeline";
+}
+
+/** The address with the part that is shown, if it is not the default; without any on other pages. */
+export function withPart(search, name) {
+  const query = new URLSearchParams(search);
+  query.delete("train");
+  if (name in PARTS && name !== "timeline") query.set("train", name);
+  return query.size ? `?${query}` : "";
+}
+
+function toAddress() {
+  const search = withPart(location.search, page() === "train" ? document.body.dataset.train : null);
+  if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
+}
