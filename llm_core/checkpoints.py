@@ -1,4 +1,5 @@
-"""Models on disk: ``model.safetensors`` (the weights), ``config.json`` (the sizes), ``README.md`` (the card).
+"""Models on disk: ``model.safetensors`` (the weights), ``config.json`` (the sizes, and which tokenizer the ids are of),
+``README.md`` (the card).
 
 Nothing is ever unpickled. Loading checks the names and shapes in the weights file against the sizes before it
 reads a weight, so whatever is wrong with a checkpoint is one sentence. Saving is atomic: a full disk or a kill
@@ -20,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from .architectures import Decoder, Encoder, EncoderDecoder, Stack
 from .config import ModelConfig
-from .tokenizer import ASSETS
+from .tokenizer import ASSETS, NAMES, OURS
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -41,6 +42,7 @@ class ModelInfo:
     architecture: str
     num_parameters: int
     path: Path
+    tokenizer: str  # for load_tokenizer
 
 
 def num_parameters(model: nn.Module) -> int:
@@ -48,15 +50,23 @@ def num_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def save_model(model: Model, folder: str | Path, card: str | None = None, dtype: torch.dtype = torch.float32) -> None:
+def save_model(
+    model: Model,
+    folder: str | Path,
+    card: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    tokenizer: str = OURS,
+) -> None:
     """Write weights, sizes and, if given, the card into ``folder``, each matrix once and as ``dtype``.
 
-    Raises ``CheckpointError`` if the disk refuses; the files that were there are then unchanged.
+    ``tokenizer`` is the name of the one that made the ids the model learned from. Raises ``CheckpointError`` for a name
+    that is unknown, or if the disk refuses; the files that were there are then unchanged.
     """
+    _check_tokenizer(tokenizer)
     tensors = {name: p.detach().to("cpu", dtype).contiguous() for name, p in model.named_parameters()}
     files = {
         WEIGHTS: to_safetensors(tensors, metadata={"format": "pt"}),
-        CONFIG: (json.dumps(_describe(model), indent=2) + "\n").encode(),
+        CONFIG: (json.dumps(_describe(model) | {"tokenizer": tokenizer}, indent=2) + "\n").encode(),
     }
     if card is not None:
         files[CARD] = card.encode()
@@ -77,15 +87,26 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     return model.eval()
 
 
+def tokenizer_name(name_or_path: str | Path) -> str:
+    """Which tokenizer a checkpoint's ids are of, for ``load_tokenizer``; one that does not say so is of ours.
+
+    Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file, and nothing to download.
+    """
+    folder = _find(name_or_path)
+    name = _read_config(folder / CONFIG).get("tokenizer", OURS)
+    _check_tokenizer(name, f"{folder / CONFIG}: ")
+    return name
+
+
 def list_models() -> list[ModelInfo]:
     """The models that ship, in order of name; damaged ones are left out. Reads no weights."""
     found = []
     for folder in sorted(MODELS.glob("*/")):
         try:
-            model = _skeleton(folder)
+            model, tokenizer = _skeleton(folder), tokenizer_name(folder)
         except CheckpointError:
             continue
-        found.append(ModelInfo(folder.name, _describe(model)["architecture"], num_parameters(model), folder))
+        found.append(ModelInfo(folder.name, _describe(model)["architecture"], num_parameters(model), folder, tokenizer))
     return found
 
 
@@ -107,8 +128,13 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
         ) from error
 
 
+def _check_tokenizer(name: object, where: str = "") -> None:
+    if name not in NAMES:
+        raise CheckpointError(f"{where}unknown tokenizer {name!r}; known are {', '.join(NAMES)}")
+
+
 def _describe(model: Model) -> dict:
-    """What ``config.json`` holds."""
+    """What ``config.json`` says of the model."""
     if isinstance(model, EncoderDecoder):
         name, config = "encoder-decoder", {"encoder": model.encoder.config, "decoder": model.decoder.config}
         config = {part: sizes.to_dict() for part, sizes in config.items()}
@@ -121,7 +147,6 @@ def _describe(model: Model) -> dict:
         "architecture": name,
         **({"conditioning": conditioning} if conditioning else {}),
         "config": config,
-        "tokenizer": "wikihow-8k",
     }
 
 

@@ -17,6 +17,7 @@ import tiktoken
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
+NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
 VOCAB_SIZE = 8192
 
 # GPT-2's split into words, numbers, punctuation and white space: no token reaches over two of them. White
@@ -82,14 +83,19 @@ def join_surrogates(text: str) -> str:
 
 @lru_cache
 def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
-    """Our tokenizer (the default), the rank file at a path, or one that tiktoken knows, such as "gpt2".
+    """Our tokenizer (the default, also called "wikihow-8k"), "bytes" (each byte of the text is a token), the rank file
+    at a path, or one that tiktoken knows, such as "gpt2".
 
     Raises ``ValueError`` with one sentence if the file is damaged, or tiktoken cannot get the ranks.
     """
+    if name == OURS:
+        return load_tokenizer()
+    if name == BYTES:
+        return Tokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
     if str(name).endswith(".tiktoken"):
         return Tokenizer(_encoding_from_file(Path(name)))
     if name not in tiktoken.list_encoding_names():
-        known = ", ".join(tiktoken.list_encoding_names())
+        known = ", ".join([*NAMES, *tiktoken.list_encoding_names()])
         raise ValueError(f"no tokenizer {str(name)!r}: give a .tiktoken rank file, or one of {known}")
     try:
         return Tokenizer(tiktoken.get_encoding(str(name)))
@@ -110,8 +116,13 @@ def _encoding_from_file(path: Path) -> tiktoken.Encoding:
         raise ValueError(f"{path} is damaged: {len(ranks)} tokens whose ranks do not count from 0")
     if missing := [byte for byte in range(256) if bytes([byte]) not in ranks]:
         raise ValueError(f"{path} is damaged: there is no token for the byte {missing[0]}")
-    special = {name: len(ranks) + i for i, name in enumerate(SPECIAL_TOKENS)}
-    return tiktoken.Encoding(path.stem, pat_str=SPLIT, mergeable_ranks=ranks, special_tokens=special)
+    return _encoding(path.stem, ranks)
+
+
+def _encoding(name: str, ranks: dict[bytes, int]) -> tiktoken.Encoding:
+    """With the special tokens behind the others."""
+    special = {token: len(ranks) + i for i, token in enumerate(SPECIAL_TOKENS)}
+    return tiktoken.Encoding(name, pat_str=SPLIT, mergeable_ranks=ranks, special_tokens=special)
 
 
 def train_ranks(texts: Iterable[str], vocab_size: int = VOCAB_SIZE) -> list[bytes]:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from llm_core import checkpoints
 from llm_core.architectures import Encoder, EncoderDecoder
-from llm_core.checkpoints import CheckpointError, list_models, load_model, num_parameters, save_model
+from llm_core.checkpoints import CheckpointError, list_models, load_model, num_parameters, save_model, tokenizer_name
 
 from .common import DECODER, ENCODER, build
 
@@ -115,6 +115,33 @@ def test_config_file_says_what_the_model_is(tmp_path):
     save_model(new_model("decoder"), tmp_path / "bare")
     assert sorted(os.listdir(tmp_path / "bare")) == ["config.json", "model.safetensors"]
     assert "conditioning" not in json.loads((tmp_path / "bare/config.json").read_text())
+
+
+def test_a_checkpoint_says_which_tokenizer_its_ids_are_of(tmp_path):
+    save_model(new_model("prefix"), tmp_path, tokenizer="bytes")
+    assert json.loads((tmp_path / "config.json").read_text())["tokenizer"] == tokenizer_name(tmp_path) == "bytes"
+    assert load_model(tmp_path).conditioning == "prefix"
+    save_model(new_model("prefix"), tmp_path)
+    assert tokenizer_name(str(tmp_path)) == tokenizer_name("decoder") == "wikihow-8k"
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["tokenizer"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert tokenizer_name(tmp_path) == "wikihow-8k"
+
+
+@pytest.mark.parametrize("name", ["gpt2", "../../secret.tiktoken", "", 8, None, ["bytes"]], ids=repr)
+def test_a_checkpoint_names_no_other_tokenizer(tmp_path, name):
+    """Neither a file nor one that would be downloaded."""
+    sentence = f"unknown tokenizer {name!r}; known are wikihow-8k, bytes"
+    save_model(new_model("decoder"), tmp_path)
+    before = (tmp_path / "config.json").read_text()
+    with pytest.raises(CheckpointError) as caught:
+        save_model(new_model("decoder"), tmp_path, tokenizer=name)
+    assert str(caught.value) == sentence and (tmp_path / "config.json").read_text() == before
+    (tmp_path / "config.json").write_text(json.dumps({**json.loads(before), "tokenizer": name}))
+    with pytest.raises(CheckpointError) as caught:
+        tokenizer_name(tmp_path)
+    assert str(caught.value) == f"{tmp_path / 'config.json'}: {sentence}"
 
 
 def test_overwriting_the_file_does_not_reach_into_a_loaded_model(saved):

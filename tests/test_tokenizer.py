@@ -242,6 +242,20 @@ def test_learned_ranks_load_from_their_file(articles, tmp_path):
     assert [tiny.encode(text) for text in articles] == [library_tokenizer(tokens).encode(text).ids for text in articles]
 
 
+def test_the_byte_tokenizer_has_the_bytes_and_the_special_tokens():
+    tokenizer = load_tokenizer("bytes")
+    assert tokenizer.n_vocab == 260
+    assert [tokenizer.end, tokenizer.pad, tokenizer.mask, tokenizer.start] == [256, 257, 258, 259]
+    for text in TEXTS.values():
+        assert tokenizer.encode(text) == list(text.encode("utf-8"))
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert [tokenizer.piece(id) for id in (65, 0xE2, 10, 259)] == ["A", "\\xE2", "\n", "<|startofarticle|>"]
+
+
+def test_our_tokenizer_has_a_name(tokenizer):
+    assert load_tokenizer("wikihow-8k") is tokenizer
+
+
 def test_learning_is_deterministic(articles):
     assert train_ranks(articles[:9], vocab_size=300) == train_ranks(iter(articles[:9]), vocab_size=300)
 
