@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from .architectures import Decoder
-from .data import Article, read_articles
+from .articles import Article, read_articles
 from .masks import is_token
 from .recording import intervene, record
 from .surgery import Edit, interventions

@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 
 from .architectures import Decoder
+from .articles import read_articles
 from .checkpoints import write_files
 from .config import ModelConfig
-from .data import PackedBatches, TokenStore, read_articles
+from .data import PackedBatches, TokenStore
 from .distributed import Worker
 from .mistakes import MEASURED, MISTAKES, Mistake, broken
 from .tokenizer import load_tokenizer

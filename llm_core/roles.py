@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .architectures import Decoder, Encoder
-from .data import read_articles
+from .articles import read_articles
 from .masks import causal_mask
 from .patterns import uniform
 from .recording import record

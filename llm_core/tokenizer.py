@@ -158,7 +158,7 @@ def save_ranks(tokens: list[bytes], path: Path) -> None:
 
 
 def _texts(sources: list[str], limit: int) -> Iterator[str]:
-    from .data import read_articles
+    from .articles import read_articles
 
     for count, article in enumerate(read_articles(sources)):
         if count == limit:

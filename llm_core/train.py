@@ -16,9 +16,10 @@ from pathlib import Path
 
 import torch
 
+from .articles import Article, ReadReport, is_held_out, read_articles
 from .checkpoints import save_model, write_files
 from .config import ModelConfig
-from .data import Article, ReadReport, TokenStore, is_held_out, read_articles
+from .data import TokenStore
 from .distributed import join_workers
 from .model_card import held_out_facts, model_card, plot_history
 from .tokenizer import Tokenizer, load_tokenizer

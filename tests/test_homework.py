@@ -12,10 +12,11 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from llm_core.architectures import Decoder, EncoderDecoder
+from llm_core.articles import is_held_out, read_articles
 from llm_core.attention import MultiHeadAttention
 from llm_core.blocks import Embedding
 from llm_core.config import ModelConfig
-from llm_core.data import IGNORE, PairBatches, TokenStore, is_held_out, read_articles
+from llm_core.data import IGNORE, PairBatches, TokenStore
 from llm_core.distributed import Worker
 from llm_core.masks import causal_mask, is_token, padding_mask
 from llm_core.recording import record

@@ -16,8 +16,8 @@ from torch.testing import assert_close
 
 from llm_core import measure_mistakes
 from llm_core.architectures import Decoder
+from llm_core.articles import is_held_out
 from llm_core.attention import MultiHeadAttention
-from llm_core.data import is_held_out
 from llm_core.mistakes import (
     MISTAKES,
     MODULES,

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from llm_core import load_model, load_tokenizer, train
 from llm_core.architectures import Decoder
+from llm_core.articles import read_articles
 from llm_core.config import ModelConfig
-from llm_core.data import IGNORE, PackedBatches, TokenStore, read_articles
+from llm_core.data import IGNORE, PackedBatches, TokenStore
 from llm_core.distributed import Worker
 from llm_core.model_card import plot_history
 from llm_core.training import (
