@@ -9,9 +9,9 @@ leaves the old files whole.
 import json
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -112,20 +112,22 @@ def list_models() -> list[ModelInfo]:
 
 def write_files(folder: Path, files: dict[str, bytes]) -> None:
     """Write all ``files`` beside the old ones, and only when all are on the disk put them in their place."""
+    drafts = folder / ".saving"  # always the same, so that what a killed process left in it is cleared away
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".saving-", dir=folder) as drafts:
-            for name, content in files.items():
-                with open(Path(drafts, name), "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            for name in files:
-                os.replace(Path(drafts, name), folder / name)
+        drafts.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            with open(drafts / name, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for name in files:
+            os.replace(drafts / name, folder / name)
     except OSError as error:
         raise CheckpointError(
             f"{folder} could not be written ({error.strerror or error}); what was saved there before is unchanged"
         ) from error
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
 
 
 def _check_tokenizer(name: object, where: str = "") -> None:

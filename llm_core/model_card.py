@@ -1,5 +1,6 @@
 """The card beside a trained model: what it learned from, how long, how well, and what it writes, unedited."""
 
+import io
 import math
 import os
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from .architectures import Encoder, EncoderDecoder
-from .checkpoints import num_parameters
+from .checkpoints import num_parameters, write_files
 from .data import MaskedBatches, PackedBatches, PairBatches, TokenStore
 from .sampling import fill_masks, generate
 from .tokenizer import Tokenizer
@@ -169,4 +170,5 @@ def plot_history(history: list[dict], path: Path) -> None:
     axes.set(xlabel="tokens seen (millions)", ylabel="loss (nats per token)")
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=120)
+    figure.savefig(picture := io.BytesIO(), dpi=120)
+    write_files(path.parent, {path.name: picture.getvalue()})
