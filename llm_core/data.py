@@ -10,6 +10,7 @@ broken.
 
 import json
 import os
+import shutil
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from .articles import Article
 from .tokenizer import Tokenizer
 
 IGNORE = -100  # a target that the loss leaves out (PyTorch's own default)
+CHUNK_CHARACTERS = 2_000_000  # tokenised at a time: a token takes 36 bytes as a Python number
 
 
 class TokenStore:
@@ -47,35 +49,49 @@ class TokenStore:
 
     @classmethod
     def build(cls, articles: Iterable[Article], tokenizer: Tokenizer, folder: Path, chunk: int = 256) -> "TokenStore":
-        """Tokenise and write; at most ``chunk`` articles are in memory. The store appears whole or not at all."""
+        """Tokenise and write. The store appears whole or not at all; ``OSError`` if the disk is full.
+
+        In memory are at most ``chunk`` articles, and fewer where they are long.
+        """
         partial = folder.with_name(folder.name + ".partial")
-        partial.mkdir(parents=True, exist_ok=True)
-        bounds, position, num_bytes = array("q"), 0, 0
-        with open(partial / "tokens.u16", "wb") as file:
-            for batch in _chunks(articles, chunk):
-                titles = tokenizer.encode_batch([f"{a.title}\n" for a in batch])
-                texts = tokenizer.encode_batch([a.text for a in batch])
-                for article, title, text in zip(batch, titles, texts):
-                    ids = [tokenizer.start, *title, *text, tokenizer.end]
-                    file.write(np.asarray(ids, dtype=np.uint16).tobytes())
-                    bounds.extend((position, position + 1 + len(title), position + len(ids)))
-                    position += len(ids)
-                    num_bytes += len(f"{article.title}\n{article.text}".encode("utf-8", "replace"))
-        if not bounds:
-            raise ValueError("no article with a title and a text in the data")
-        np.save(partial / "bounds.npy", np.asarray(bounds, dtype=np.int64).reshape(-1, 3))
-        (partial / "info.json").write_text(json.dumps({"num_bytes": num_bytes, "n_vocab": tokenizer.n_vocab}))
-        _replace_folder(partial, folder)
+        try:
+            _write_tokens(articles, tokenizer, partial, chunk)
+            _replace_folder(partial, folder)
+        except OSError as error:
+            raise OSError(f"the tokens could not be written to {folder} ({error.strerror or error})") from None
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
         return cls(folder)
 
 
-def _chunks(items: Iterable, size: int) -> Iterator[list]:
-    batch = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
+def _write_tokens(articles: Iterable[Article], tokenizer: Tokenizer, folder: Path, chunk: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    bounds, position, num_bytes = array("q"), 0, 0
+    with open(folder / "tokens.u16", "wb") as file:
+        for batch in _chunks(articles, chunk):
+            titles = tokenizer.encode_batch([f"{a.title}\n" for a in batch])
+            texts = tokenizer.encode_batch([a.text for a in batch])
+            for article, title, text in zip(batch, titles, texts):
+                ids = [tokenizer.start, *title, *text, tokenizer.end]
+                file.write(np.asarray(ids, dtype=np.uint16).tobytes())
+                bounds.extend((position, position + 1 + len(title), position + len(ids)))
+                position += len(ids)
+                num_bytes += len(f"{article.title}\n{article.text}".encode("utf-8", "replace"))
+    if not bounds:
+        raise ValueError("no article with a title and a text in the data")
+    np.save(folder / "bounds.npy", np.asarray(bounds, dtype=np.int64).reshape(-1, 3))
+    (folder / "info.json").write_text(json.dumps({"num_bytes": num_bytes, "n_vocab": tokenizer.n_vocab}))
+
+
+def _chunks(articles: Iterable[Article], size: int) -> Iterator[list[Article]]:
+    batch, room = [], CHUNK_CHARACTERS
+    for article in articles:
+        batch.append(article)
+        room -= len(article.title) + len(article.text)
+        if len(batch) == size or room <= 0:
             yield batch
             batch.clear()  # the caller is done with it: two batches are never in memory
+            room = CHUNK_CHARACTERS
     if batch:
         yield batch
 

@@ -13,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .checkpoints import write_files
+
 STATE_FILE = "state.safetensors"
 
 
@@ -42,10 +44,7 @@ class History:
     def cut_after(self, step: int) -> None:
         """Forget what lies behind ``step``: the run will write it again."""
         kept = [entry for entry in self.read() if entry["step"] <= step]
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
-        os.replace(partial, self.path)
+        write_files(self.path.parent, {self.path.name: "".join(json.dumps(entry) + "\n" for entry in kept).encode()})
 
 
 def save_run(
