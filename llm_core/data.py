@@ -97,11 +97,15 @@ def _chunks(articles: Iterable[Article], size: int) -> Iterator[list[Article]]:
 
 
 def _replace_folder(new: Path, folder: Path) -> None:
+    """In two moves, so that a kill between them leaves no folder rather than half of one."""
+    old = folder.with_name(folder.name + ".old")
     if folder.exists():
-        for file in new.iterdir():
-            (folder / file.name).unlink(missing_ok=True)
-        folder.rmdir()  # fails, rather than delete what is not ours
+        if strange := {file.name for file in folder.iterdir()} - {file.name for file in new.iterdir()}:
+            raise FileExistsError(f"{min(strange)} in it is no part of a token store")
+        shutil.rmtree(old, ignore_errors=True)
+        os.replace(folder, old)
     os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @dataclass(frozen=True)

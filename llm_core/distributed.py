@@ -45,7 +45,8 @@ class Worker:
 def join_workers(device: str) -> Iterator[tuple[Worker, str]]:
     """Meet the other processes if ``torchrun`` started this one; yields the worker and its own device.
 
-    They all read the same run from ``--out``, so several machines need that folder in common.
+    They all read the same run from ``--out``, so several machines need that folder in common. If one of them ends,
+    the others cannot go on: ``ConnectionError``.
     """
     if "WORLD_SIZE" not in os.environ:
         yield Worker(), device
@@ -56,5 +57,11 @@ def join_workers(device: str) -> Iterator[tuple[Worker, str]]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Worker(dist.get_rank(), dist.get_world_size()), device
+    except RuntimeError as error:
+        if "gloo" not in str(error) and not isinstance(error, dist.DistError):
+            raise
+        raise ConnectionError(
+            "another process of this run has ended or cannot be reached; the same command goes on from the last save"
+        ) from error
     finally:
         dist.destroy_process_group()
