@@ -25,6 +25,7 @@ from .tokenizer import ASSETS, NAMES, OURS
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
 
 Model = Encoder | Decoder | EncoderDecoder
@@ -112,7 +113,7 @@ def list_models() -> list[ModelInfo]:
 
 def write_files(folder: Path, files: dict[str, bytes]) -> None:
     """Write all ``files`` beside the old ones, and only when all are on the disk put them in their place."""
-    drafts = folder / ".saving"  # always the same, so that what a killed process left in it is cleared away
+    drafts = folder / DRAFTS
     try:
         drafts.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():

@@ -6,6 +6,7 @@ move, so a kill or a full disk at any moment leaves a state that can be resumed.
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .checkpoints import write_files
+from .checkpoints import DRAFTS, write_files
 
 STATE_FILE = "state.safetensors"
 
@@ -51,17 +52,18 @@ def save_run(
     folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, num_tokens: int, seconds: float
 ) -> None:
     """Write weights, optimizer state and counters; raises ``OSError`` (disk full) with the old state intact."""
-    folder.mkdir(parents=True, exist_ok=True)
     counters = {"step": str(step), "num_tokens": str(num_tokens), "seconds": str(seconds)}
-    partial = folder / f"{STATE_FILE}.partial"
+    drafts = folder / DRAFTS
     try:
-        save_file(_tensors(model, optimizer), partial, metadata=counters)
-        with open(partial, "rb+") as file:
+        drafts.mkdir(parents=True, exist_ok=True)
+        save_file(_tensors(model, optimizer), drafts / STATE_FILE, metadata=counters)
+        with open(drafts / STATE_FILE, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(partial, folder / STATE_FILE)
+        os.replace(drafts / STATE_FILE, folder / STATE_FILE)
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
         raise OSError(f"the run could not be saved in {folder} ({error}); the last saved state is intact") from None
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
 
 
 def load_run(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, int, float]:
