@@ -5,6 +5,7 @@ import sys
 
 from explorer.pages.check import may_take_code
 from explorer.runner import SHIPPED, Runner
+from explorer.runners import Runners
 from explorer.server import build, serve
 
 
@@ -22,17 +23,17 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-runner = Runner()
-demo = build(runner)
+runners = Runners(Runner())
+demo = build(runners)
 
 
 def main() -> None:
     args = parse_arguments()
-    chosen = runner if args.model == SHIPPED else Runner(args.model)
+    chosen = runners if args.model == SHIPPED else Runners(Runner(args.model))
     try:
         if args.allow_code_upload:
             may_take_code(args.host, args.share)
-        is_as_built = chosen is runner and not args.allow_code_upload
+        is_as_built = chosen is runners and not args.allow_code_upload
         app = demo if is_as_built else build(chosen, args.allow_code_upload)
         serve(app, chosen, args.host, args.port, args.share)
     except (OSError, ValueError) as error:

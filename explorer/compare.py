@@ -14,7 +14,7 @@ import numpy as np
 
 from .models import ARCHITECTURES, Loaded, Models
 from .payload import MAX_CELLS, MAX_TOKENS, pack
-from .runner import MAX_CHARACTERS, Runner
+from .runner import MAX_CHARACTERS, Runner, describe
 
 MOST = 4  # columns
 SHOWN = 10  # tokens of a prediction
@@ -122,7 +122,7 @@ def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Colum
     from llm_core import record
     from llm_core.costs import flops, parameters
 
-    model, tokenizer = loaded.model, runner.tokenizer
+    model, tokenizer = loaded.model, loaded.tokenizer
     given = input_for(model, tokenizer, text, masked)
     watched = ["*attn.pattern", "*blocks.0.*attn.scores", "*logits"]
     with runner.alone(), torch.inference_mode(), record(model, watched) as trace:
@@ -131,7 +131,7 @@ def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Colum
         timed = _time(model, given)
     with runner.alone():
         written = _continuation(model, tokenizer, given)
-    parts = parts_of(model, runner, given)
+    parts = parts_of(model, tokenizer, given)
     arrays = {}
     for part in parts:
         pattern = [trace.attention(layer, part.stack, part.cross)[0].numpy() for layer in range(_layers(model, part))]
@@ -192,13 +192,13 @@ def _limit(stack) -> int:
     return min(stack.config.block_size, MAX_TOKENS, _room(stack))
 
 
-def parts_of(model, runner: Runner, given: Input) -> list[Part]:
+def parts_of(model, tokenizer, given: Input) -> list[Part]:
     """The kinds of attention that a model has, each with its tokens."""
-    tokens = runner.describe(given.ids)
+    tokens = describe(tokenizer, given.ids)
     if given.decoder_ids is None:
         name = "encoder" if given.masked is not None else "decoder"
         return [Part(name, "", tokens, tokens)]
-    own = runner.describe(given.decoder_ids)
+    own = describe(tokenizer, given.decoder_ids)
     if model.conditioning == "prefix":
         both = [*tokens, *own]
         return [Part("encoder", "encoder", tokens, tokens), Part("decoder", "decoder", both, both, len(tokens))]

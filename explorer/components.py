@@ -65,6 +65,13 @@ class Header(View):
     saves = False
 
 
+class ModelChoice(View):
+    """Which model the text is given to; its value is the name of the one that the app was started with."""
+
+    module = "model_choice.mjs"
+    saves = False
+
+
 class PayloadLink(View):
     """Draws only problems: its value says where the payload lies, or what went wrong, as JSON."""
 

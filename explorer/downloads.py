@@ -2,7 +2,8 @@
 
 ``GET numbers/<key>.npz`` (or ``.safetensors``) and ``GET standalone/<key>.html`` speak of a payload by the key that
 running a text gave. ``POST`` to the same places with any other name takes the text as JSON, or an object with
-``text`` and perhaps ``edits`` (of llm_core.surgery: the changed model is meant) and ``focus`` (for the page).
+``text`` and perhaps ``model`` (its name), ``edits`` (of llm_core.surgery: the changed model is meant) and ``focus``
+(for the page).
 """
 
 import json
@@ -17,6 +18,7 @@ from .numbers import KINDS, file_name, numbers
 from .pages.ask import PROBLEMS, sentence
 from .payload import unpack
 from .runner import Runner
+from .runners import Runners
 from .standalone import standalone_html
 from .surgery import read_edits
 
@@ -24,30 +26,30 @@ TYPES = {"npz": "application/zip", "safetensors": "application/octet-stream", "h
 NOT_KEPT = "This result is no longer kept: run its text again."
 
 
-def download_routes(runner: Runner, turns) -> list[Route]:
+def download_routes(runners: Runners, turns) -> list[Route]:
     """The routes; ``turns`` is the semaphore that bounds how many of them work at once."""
 
     async def numbers_file(request: Request) -> Response:
-        return await answer(request, KINDS, lambda asked, kind: numbers(runner, asked.text, kind, asked.edits))
+        return await answer(request, KINDS, lambda asked, kind: numbers(asked.runner, asked.text, kind, asked.edits))
 
     async def standalone_page(request: Request) -> Response:
         def page(asked: Asked, _kind: str) -> bytes:
-            changed = asked.edits and runner.part("surgery", asked.text, asked.edits)
-            return standalone_html(changed or runner.payload(asked.text), asked.focus).encode()
+            changed = asked.edits and asked.runner.part("surgery", asked.text, asked.edits)
+            return standalone_html(changed or asked.runner.payload(asked.text), asked.focus).encode()
 
         return await answer(request, ("html",), page)
 
     async def answer(request: Request, kinds: tuple[str, ...], make) -> Response:
         kind = request.path_params["name"].rpartition(".")[2]
         try:
-            asked = await _asked(runner, request)
+            asked = await _asked(runners, request)
             if asked is None or kind not in kinds:
                 return Response(NOT_KEPT if kind in kinds else f"A name ends with .{' or .'.join(kinds)}", 404)
             async with turns:
                 body = await run_in_threadpool(make, asked, kind)
         except PROBLEMS as error:
             return Response(sentence(error), 422)
-        name = file_name(str(runner.model_name), asked.text, kind)
+        name = file_name(str(asked.runner.model_name), asked.text, kind)
         return Response(body, media_type=TYPES[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
     return [
@@ -60,12 +62,13 @@ def download_routes(runner: Runner, turns) -> list[Route]:
 class Asked:
     """What a file is to be made of."""
 
+    runner: Runner
     text: str
     edits: tuple = ()  # of llm_core.surgery: the model as it was changed
     focus: dict | None = None
 
 
-async def _asked(runner: Runner, request: Request) -> Asked | None:
+async def _asked(runners: Runners, request: Request) -> Asked | None:
     """What was sent, or what the payload that the name's key names was made of; None if it is neither."""
     if request.method == "POST":
         try:
@@ -74,9 +77,11 @@ async def _asked(runner: Runner, request: Request) -> Asked | None:
             return None
         sent = {"text": sent} if isinstance(sent, str) else sent
     else:
-        payload = runner.payloads.get(request.path_params["name"].rpartition(".")[0])
-        sent = None if payload is None else unpack(payload)[0]
+        payload = runners.first.payloads.get(request.path_params["name"].rpartition(".")[0])
+        header = None if payload is None else unpack(payload)[0]
+        sent = header and {**header, "model": header.get("model", {}).get("name")}
     if not isinstance(sent, dict) or not isinstance(sent.get("text"), str):
         return None
     focus = sent.get("focus")
-    return Asked(sent["text"], read_edits(sent.get("edits") or []), focus if isinstance(focus, dict) else None)
+    runner = runners.get(sent.get("model") or "")
+    return Asked(runner, sent["text"], read_edits(sent.get("edits") or []), focus if isinstance(focus, dict) else None)

@@ -4,13 +4,14 @@ An architecture that does not ship yet is built untrained, with random weights t
 says so. Models are kept, the least recently used dropped first; one whose file has changed is loaded anew.
 """
 
+import json
 import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from .runner import SHIPPED, Runner
+from .runner import SHIPPED, Runner, check_vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, RUNS = ROOT / "assets" / "models", ROOT / "runs"
@@ -49,6 +50,7 @@ class Loaded:
     architecture: str  # one of ARCHITECTURES
     trained: bool
     model: object  # llm_core's Encoder, Decoder or EncoderDecoder
+    tokenizer: object  # llm_core's Tokenizer
     held_out: dict | None  # {"loss", "unit"} of its card
     version: int  # of its file
 
@@ -63,22 +65,27 @@ class Models:
     def __init__(self, runner: Runner, shipped: Path = MODELS, runs: Path = RUNS):
         self.runner, self.shipped, self.runs = runner, shipped, runs
         self._kept, self._lock = OrderedDict(), threading.Lock()
+        self._opened: dict[str, Path] = {}  # folders that the app's owner has named
 
     def choices(self) -> list[dict]:
-        """What can be chosen without naming a folder: {"name", "title", "trained"} each. Imports no torch."""
+        """What can be chosen without naming a folder: {"name", "title", "architecture", "trained"} each. Imports no
+        torch."""
         known = [
-            {"name": name, "title": it.title, "trained": (self.shipped / name).is_dir()}
+            {"name": name, "title": it.title, "architecture": name, "trained": (self.shipped / name).is_dir()}
             for name, it in ARCHITECTURES.items()
         ]
-        return known + [{"name": name, "title": name, "trained": True} for name in self._saved()]
+        return known + [
+            {"name": name, "title": name, "architecture": _named_architecture(folder), "trained": True}
+            for name, folder in self._saved().items()
+        ]
 
     def get(self, name: str, any_folder: bool = False) -> Loaded:
         """The model of that name; with ``any_folder`` also that of any folder of this machine.
 
         Raises ``ValueError`` with one sentence for what is unknown, damaged or cannot be shown.
         """
-        folder = self._folder(name, any_folder)
-        version = _version(folder) if folder else 0
+        folder = self.folder(name, any_folder)
+        version = version_of(folder) if folder else 0
         key = (name, str(folder), version)
         with self._lock:
             if key not in self._kept:
@@ -86,21 +93,25 @@ class Models:
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
+            if any_folder and folder and name not in ARCHITECTURES and name not in self._saved():
+                self._opened[name] = folder
             return self._kept[key]
 
     def _saved(self) -> dict[str, Path]:
-        """Checkpoints beside the app by name, and the one that the app was started with."""
-        found = {}
+        """Other models that ship, runs beside the app, and what the app was started with, by name."""
+        others = (folder for folder in sorted(self.shipped.glob("*/")) if folder.name not in ARCHITECTURES)
+        found = {folder.name: folder for folder in others if (folder / "config.json").is_file()}
         for folder in sorted(self.runs.glob("*/")):
             for place in (folder, folder / "model"):  # training leaves it in runs/NAME/model
                 if (place / "config.json").is_file():
                     found[f"runs/{folder.name}"] = place
         if not self.runner.is_shipped:
             found[str(self.runner.model_name)] = Path(self.runner.model_name)
-        return found
+        return found | {name: folder for name, folder in self._opened.items() if (folder / "config.json").is_file()}
 
-    def _folder(self, name: str, any_folder: bool) -> Path | None:
-        """Where a model lies; None for one that is built, or that the runner has already."""
+    def folder(self, name: str, any_folder: bool = False) -> Path | None:
+        """Where a model lies; None for one that is built, or that the runner has already. Raises ``ValueError`` for a
+        name that is unknown."""
         if name == self.runner.model_name:
             return None
         if name in ARCHITECTURES:
@@ -115,34 +126,47 @@ class Models:
                 f"no folder {name}: give the path of one with model.safetensors and config.json, or {known}"
             )
         raise ValueError(
-            f"no model {name}: there are {known}; other folders can be opened only in an app on your own machine"
+            f"no model {name}: there are {known}; other folders are opened on the page Compare of an app on your own "
+            "machine"
         )
 
     def _load(self, name: str, folder: Path | None, version: int) -> Loaded:
-        from llm_core import load_model
+        from llm_core import load_model, load_tokenizer
+        from llm_core.checkpoints import tokenizer_name
 
         if name == self.runner.model_name:
-            model, folder = self.runner.model, self._card_folder(name)
+            model, tokenizer, folder = self.runner.model, self.runner.tokenizer, self._card_folder(name)
+        elif folder:
+            model, tokenizer = load_model(folder), load_tokenizer(tokenizer_name(folder))
         else:
-            model = load_model(folder) if folder else untrained(name)
-        self._check(name, model)
+            model, tokenizer = untrained(name), load_tokenizer()
+        _check(name, model, tokenizer)
         trained = folder is not None or name == self.runner.model_name
-        return Loaded(name, architecture_of(model), trained, model, _held_out(folder), version)
+        return Loaded(name, architecture_of(model), trained, model, tokenizer, _held_out(folder), version)
 
     def _card_folder(self, name: str) -> Path | None:
         """The folder of the model that the app was started with; None if it came from the Hub."""
         folder = self.shipped / name if name == SHIPPED else Path(name).expanduser()
         return folder if folder.is_dir() else None
 
-    def _check(self, name: str, model) -> None:
-        """Raise ``ValueError`` for a model that our tokens mean nothing to, or that lacks its encoder."""
-        parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
-        ours = self.runner.tokenizer.n_vocab
-        for part in parts:
-            if part.config.vocab_size != ours:
-                raise ValueError(f"{name} has a vocabulary of {part.config.vocab_size}, but our tokenizer {ours}")
-        if len(parts) == 1 and getattr(model, "conditioning", None):
-            raise ValueError(f"{name} is only the decoder of an encoder-decoder: give the folder of the whole model")
+
+def _check(name: str, model, tokenizer) -> None:
+    """Raise ``ValueError`` for a model that its tokens mean nothing to, or that lacks its encoder."""
+    parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
+    for part in parts:
+        check_vocabulary(name, part.config, tokenizer)
+    if len(parts) == 1 and getattr(model, "conditioning", None):
+        raise ValueError(f"{name} is only the decoder of an encoder-decoder: give the folder of the whole model")
+
+
+def _named_architecture(folder: Path) -> str | None:
+    """What a model says that it is, unread and unchecked; None if it does not say."""
+    try:
+        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        parts = [about["architecture"], about.get("conditioning")]
+        return "-".join(part for part in parts if part)
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return None
 
 
 def architecture_of(model) -> str:
@@ -182,7 +206,8 @@ def untrained(architecture: str):
         return build_model(architecture, ModelConfig(**SIZES)).eval()
 
 
-def _version(folder: Path) -> int:
+def version_of(folder: Path) -> int:
+    """Another number for another file."""
     from llm_core.checkpoints import WEIGHTS
 
     path = folder / WEIGHTS

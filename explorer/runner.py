@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
@@ -54,14 +54,29 @@ class Recorded:
     edits: tuple = ()  # of llm_core.surgery: what was changed in the model
 
 
-class Runner:
-    """One model and its tokenizer, ready to run texts."""
+class Kept:
+    """What is kept of texts that were run, by all models together: payloads, and the last recordings."""
 
-    def __init__(self, model_name: str = SHIPPED):
-        self.model_name = model_name
-        self.is_private = False  # whether only this machine can ask; said when the app is served
+    def __init__(self):
         self.payloads = PayloadCache()
-        self.recorded = lru_cache(maxsize=6)(self._recorded)
+        self.recorded = lru_cache(maxsize=6)(Runner._recorded)
+
+
+class Runner:
+    """One model and its tokenizer, ready to run texts.
+
+    ``folder`` is where the model lies if its name does not say so already, ``version`` tells two files of one name
+    apart, and ``kept`` is shared with other runners.
+    """
+
+    def __init__(
+        self, model_name: str = SHIPPED, folder: Path | None = None, version: int = 0, kept: Kept | None = None
+    ):
+        self.model_name, self.folder = model_name, folder
+        self.id = f"{model_name}@{version}"  # part of every key: no result of another model is taken for this one's
+        self.is_private = False  # whether only this machine can ask; said when the app is served
+        self.kept = kept or Kept()
+        self.payloads, self.recorded = self.kept.payloads, partial(self.kept.recorded, self)
         self._running, self._loading = Turns(), threading.Lock()
 
     def warm_up(self) -> threading.Thread:
@@ -91,24 +106,39 @@ class Runner:
             return self._loaded[1]
 
     @cached_property
+    def tokenizer_name(self) -> str:
+        from llm_core.checkpoints import tokenizer_name
+
+        with self._by_name():
+            return tokenizer_name(self.folder or self.model_name)
+
+    @cached_property
     def tokenizer(self):
         from llm_core import load_tokenizer
 
-        return load_tokenizer()
+        return load_tokenizer(self.tokenizer_name)
+
+    @contextmanager
+    def _by_name(self) -> Iterator[None]:
+        """What is wrong with a model is said of its name: where it lies on the server is nobody's business."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(self.folder or self.model_name), str(self.model_name))) from None
 
     @cached_property
     def _loaded(self) -> tuple:
         from llm_core import Decoder, load_model
         from llm_core.checkpoints import num_parameters
 
-        model = load_model(self.model_name)
-        if not isinstance(model, Decoder):
-            raise ValueError(f"{self.model_name} is no decoder: this page shows models that predict the next token")
-        if model.config.vocab_size != self.tokenizer.n_vocab:
+        with self._by_name():
+            model = load_model(self.folder or self.model_name)
+        if not isinstance(model, Decoder) or model.conditioning:
             raise ValueError(
-                f"{self.model_name} has a vocabulary of {model.config.vocab_size}, "
-                f"but our tokenizer {self.tokenizer.n_vocab}"
+                f"{self.model_name} is no decoder that stands alone: this page shows models that predict the next "
+                "token, the page Compare shows all"
             )
+        check_vocabulary(self.model_name, model.config, self.tokenizer)
         sizes = {
             name: getattr(model.config, name) for name in ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
         }
@@ -164,7 +194,7 @@ class Runner:
     def _kept(self, text: str, kind: str, make, edits: tuple = ()) -> tuple[str, bytes]:
         """What ``make(text)`` gives, which is made once and kept while there is room, and its key."""
         text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
-        key = hashlib.sha256(json.dumps([self.model_name, kind, text, repr(edits)]).encode()).hexdigest()[:24]
+        key = hashlib.sha256(json.dumps([self.id, kind, text, repr(edits)]).encode()).hexdigest()[:24]
         found = self.payloads.get(key)
         if found is None:
             found = make(text)
@@ -220,22 +250,36 @@ class Runner:
             yield
 
     def describe(self, ids: list[int]) -> list[dict]:
-        """Tokens for the screen: id, text, whether special, and whether only part of a character."""
-        return [
-            {
-                "id": id,
-                "text": self.tokenizer.piece(id),
-                "special": self.tokenizer.is_special(id),
-                "partial": self._partial(id),
-            }
-            for id in ids
-        ]
+        return describe(self.tokenizer, ids)
 
-    def _partial(self, id: int) -> bool:
-        if self.tokenizer.is_special(id):
-            return False
-        try:
-            self.tokenizer.token_bytes(id).decode("utf-8")
-        except UnicodeDecodeError:
-            return True
+
+def describe(tokenizer, ids: list[int]) -> list[dict]:
+    """Tokens for the screen: id, text, whether special, and whether only part of a character."""
+    return [
+        {
+            "id": id,
+            "text": tokenizer.piece(id),
+            "special": tokenizer.is_special(id),
+            "partial": _is_partial(tokenizer, id),
+        }
+        for id in ids
+    ]
+
+
+def check_vocabulary(name: str, config, tokenizer) -> None:
+    """Raise ``ValueError`` for a model that the tokens mean nothing to."""
+    if config.vocab_size != tokenizer.n_vocab:
+        raise ValueError(
+            f"{name} has a vocabulary of {config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
+            f"{tokenizer.n_vocab}"
+        )
+
+
+def _is_partial(tokenizer, id: int) -> bool:
+    if tokenizer.is_special(id):
         return False
+    try:
+        tokenizer.token_bytes(id).decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False

@@ -7,7 +7,7 @@ import anyio
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -23,7 +23,7 @@ from .pages.generate import generate_page
 from .pages.learn import learn_page
 from .pages.train import train_page
 from .parts import PARTS
-from .runner import Runner
+from .runners import Runners
 from .surgery import read_edits
 
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
@@ -32,53 +32,57 @@ SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"
 MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
-def build(runner: Runner, code_upload: bool = False) -> gr.Blocks:
+def build(runners: Runners, code_upload: bool = False) -> gr.Blocks:
     """The app, not yet served; with ``code_upload`` it runs homework files that its owner sends."""
     with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         Header(elem_id="header")
-        prompt, link = ask_row(runner)
+        prompt, model, link = ask_row(runners)
         with gr.Column(elem_id="page-learn"):
-            learn_page(runner)
+            learn_page(runners.first)
         with gr.Column(elem_id="page-explore"):
-            explore_page(runner, prompt, link)
+            explore_page(runners, prompt, model, link)
         with gr.Column(elem_id="page-compare"):
-            compare_page(runner, prompt)
+            compare_page(runners)
         with gr.Column(elem_id="page-generate"):
-            generate_page(runner, prompt, link)
+            generate_page(runners, prompt, link)
         with gr.Column(elem_id="page-train"):
-            train_page(runner)
+            train_page(runners.first)
         with gr.Column(elem_id="page-check"):
-            check_page(runner, code_upload)
+            check_page(runners.first, code_upload)
     return demo.queue(max_size=64)
 
 
-def routes(runner: Runner) -> list:
+def routes(runners: Runners) -> list:
     """What the page fetches beside Gradio's own: modules, example payloads, and payloads of the user's texts."""
 
     turns = anyio.Semaphore(8)  # as many as Gradio's queue lets work at once
 
     async def payload(request: Request) -> Response:
-        found = runner.payloads.get(request.path_params["key"])
+        found = runners.first.payloads.get(request.path_params["key"])
         if found is None:
             return Response("This result is no longer kept: press Run again.", status_code=404)
         return Response(found, media_type="application/octet-stream")
 
     async def part(request: Request) -> Response:
-        """One of PARTS; the text comes as a JSON string, or as {text, edits} when the model is changed."""
+        """One of PARTS; the text comes as a JSON string, or as {text, model, edits}."""
         try:
             asked = json.loads(await request.body())
         except ValueError:
             asked = None
-        text, edits = (asked.get("text"), asked.get("edits")) if isinstance(asked, dict) else (asked, [])
+        asked = {"text": asked} if isinstance(asked, str) else asked if isinstance(asked, dict) else {}
+        text, model, edits = asked.get("text"), asked.get("model", ""), asked.get("edits", [])
         name = request.path_params["name"]
-        if name not in PARTS or not isinstance(text, str) or not isinstance(edits, list):
+        if name not in PARTS or not isinstance(text, str) or not isinstance(model, str) or not isinstance(edits, list):
             return Response("No such part: the page and the app are of two versions, load the page again.", 404)
         try:
             async with turns:
-                found = await run_in_threadpool(lambda: runner.part(name, text, read_edits(edits)))
+                found = await run_in_threadpool(lambda: runners.get(model).part(name, text, read_edits(edits)))
         except PROBLEMS as error:
             return Response(sentence(error), 422)
         return Response(found, media_type="application/octet-stream")
+
+    def models(_request: Request) -> Response:
+        return JSONResponse(runners.models.choices())
 
     return [
         Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),
@@ -87,14 +91,15 @@ def routes(runner: Runner) -> list:
         Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
         Route("/payload/{key}", payload),
         Route("/part/{name}", part, methods=["POST"]),
-        *download_routes(runner, turns),
+        Route("/models", models),
+        *download_routes(runners, turns),
     ]
 
 
-def launch_options(runner: Runner) -> dict:
+def launch_options(runners: Runners) -> dict:
     """What ``Blocks.launch`` needs beside host and port."""
     return {
-        "app_kwargs": {"routes": routes(runner)},
+        "app_kwargs": {"routes": routes(runners)},
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
         "css_paths": sorted(STATIC.glob("*.css")),  # app.css comes first
         "footer_links": [],
@@ -108,18 +113,19 @@ def launch_options(runner: Runner) -> dict:
     }
 
 
-def serve(demo: gr.Blocks, runner: Runner, host: str, port: int, share: bool) -> None:
+def serve(demo: gr.Blocks, runners: Runners, host: str, port: int, share: bool) -> None:
     """Listen until Ctrl-C. The shipped model loads while the page is up already; another one is checked first.
 
     Raises ``ValueError`` for a model that cannot be loaded, ``OSError`` for a port that is taken.
     """
-    if not runner.is_shipped:
-        runner.run("")
-    runner.is_private = is_loopback(host) and not share
-    runner.warm_up()
+    first = runners.first
+    if not first.is_shipped:
+        first.run("")
+    first.is_private = is_loopback(host) and not share
+    first.warm_up()
     options = {"server_name": host, "server_port": port, "share": share, "prevent_thread_lock": True}
     try:
-        _, url, shared = demo.launch(**options, **launch_options(runner))
+        _, url, shared = demo.launch(**options, **launch_options(runners))
     except (OSError, OverflowError):
         raise OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port") from None
     print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)

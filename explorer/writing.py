@@ -76,7 +76,7 @@ def look(runner: Runner, text: str, written: Sequence[int]) -> str:
     """
     ids = ids_of(runner, text, written)
     window = ids[-runner.facts.block_size :]
-    asked = json.dumps([str(runner.model_name), "look", window, len(ids)])
+    asked = json.dumps([runner.id, "look", window, len(ids)])
     key = hashlib.sha256(asked.encode()).hexdigest()[:24]
     if runner.payloads.get(key) is None:
         runner.payloads.put(key, _looked(runner, window, len(ids)))

@@ -40,6 +40,10 @@ class Tokenizer:
         self._special_names = {id: name for name, id in special.items()}
 
     @property
+    def name(self) -> str:
+        return self.encoding.name
+
+    @property
     def n_vocab(self) -> int:
         """V."""
         return self.encoding.n_vocab

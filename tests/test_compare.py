@@ -304,10 +304,13 @@ def test_few_models_are_kept(runner, tmp_path):
 def test_a_folder_is_opened_only_for_the_machines_owner(runner, models, folder, tmp_path):
     save_model(TINY["encoder-decoder-cross"](), tmp_path / "mine")
     path = str(tmp_path / "mine")
-    assert models.get(path, any_folder=True).architecture == "encoder-decoder-cross"
     for name in (path, "/etc", "../shipped/encoder", "runs/../../etc", "runs/.", ""):
-        with pytest.raises(ValueError, match="other folders can be opened only in an app on your own machine"):
+        with pytest.raises(ValueError, match="other folders are opened on the page Compare of an app on your own"):
             models.get(name)
+    assert path not in [choice["name"] for choice in models.choices()]
+    assert models.get(path, any_folder=True).architecture == "encoder-decoder-cross"
+    listed = {"name": path, "title": path, "architecture": "encoder-decoder-cross", "trained": True}
+    assert models.choices()[-1] == listed and models.get(path).name == path  # the owner has named it
 
 
 def test_a_bad_folder_is_one_sentence(runner, models, tmp_path):
@@ -327,7 +330,7 @@ def test_a_bad_folder_is_one_sentence(runner, models, tmp_path):
     (tmp_path / "pickled" / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     assert "no folder" in told("missing")
     assert "has no config.json" in told("empty")
-    assert "has a vocabulary of 31, but our tokenizer 8192" in told("other")
+    assert "has a vocabulary of 31, but its tokenizer, wikihow-8k, of 8192" in told("other")
     assert "damaged" in told("cut")
     assert "only the decoder of an encoder-decoder" in told("half")
     assert "weights in another format are never loaded" in told("pickled")

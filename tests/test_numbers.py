@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from explorer.numbers import file_name, numbers
 from explorer.runner import Runner
+from explorer.runners import Runners
 from explorer.server import routes
 from llm_core import Trace, load_model, record
 
@@ -33,7 +34,7 @@ def fresh(runner) -> Trace:
 
 @pytest.fixture(scope="module")
 def client(runner) -> TestClient:
-    return TestClient(Starlette(routes=routes(runner)))
+    return TestClient(Starlette(routes=routes(Runners(runner))))
 
 
 def same(found: dict, trace: Trace) -> None:

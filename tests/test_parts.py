@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from explorer.parts import PARTS
 from explorer.payload import pack, unpack
 from explorer.runner import ROLES_AHEAD, Runner
+from explorer.runners import Runners
 from explorer.server import routes
 from llm_core import record
 
@@ -24,7 +25,7 @@ def runner() -> Runner:
 
 @pytest.fixture(scope="module")
 def client(runner) -> TestClient:
-    return TestClient(Starlette(routes=routes(runner)))
+    return TestClient(Starlette(routes=routes(Runners(runner))))
 
 
 @pytest.mark.parametrize("name", list(PARTS))

@@ -165,12 +165,15 @@ def failure_of(folder: Path) -> str:
 
 def test_an_encoder_is_refused_in_a_sentence(tmp_path):
     save_model(Encoder(ENCODER), tmp_path)
-    assert failure_of(tmp_path) == "FOLDER is no decoder: this page shows models that predict the next token"
+    assert failure_of(tmp_path) == (
+        "FOLDER is no decoder that stands alone: this page shows models that predict the next token, the page Compare "
+        "shows all"
+    )
 
 
 def test_another_vocabulary_is_refused_in_a_sentence(tmp_path):
     save_model(Decoder(ModelConfig(vocab_size=29, block_size=11, n_layer=3, n_head=4, n_embd=24)), tmp_path)
-    assert failure_of(tmp_path) == "FOLDER has a vocabulary of 29, but our tokenizer 8192"
+    assert failure_of(tmp_path) == "FOLDER has a vocabulary of 29, but its tokenizer, wikihow-8k, of 8192"
 
 
 def test_a_name_that_is_no_model_is_refused_in_a_sentence():

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from explorer.payload import unpack
 from explorer.runner import Runner
+from explorer.runners import Runners
 from explorer.server import routes
 from explorer.standalone import ENTRY, STATIC, checked_focus, modules, standalone_html
 
@@ -96,7 +97,7 @@ def test_the_page_of_64_tokens_is_a_tenth_of_bertviz(runner):
 
 
 def test_the_app_gives_the_page_of_a_text_and_of_a_result(runner):
-    client = TestClient(Starlette(routes=routes(runner)))
+    client = TestClient(Starlette(routes=routes(Runners(runner))))
     posted = client.post("/standalone/view.html", json={"text": "How to sail", "focus": {"layer": 2}})
     assert inside(posted.text)["focus"] == {"layer": 2}
     assert unpack(unpacked(inside(posted.text)["run"]))[0]["text"] == "How to sail"

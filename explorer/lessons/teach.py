@@ -15,7 +15,7 @@ def teach(runner: Runner, id: str, text: str, given: dict) -> str:
         raise ValueError(f"no lesson {id!r}: there are {', '.join(LESSONS)}")
     lesson = LESSONS[id]
     text = text[:MAX_CHARACTERS] if lesson.uses_text else ""
-    key = hashlib.sha256(json.dumps([runner.model_name, id, text, given], sort_keys=True).encode()).hexdigest()[:24]
+    key = hashlib.sha256(json.dumps([runner.id, id, text, given], sort_keys=True).encode()).hexdigest()[:24]
     acts = any(given.get(control.name) for control in lesson.controls(runner) if control.kind == "action")
     if acts or runner.payloads.get(key) is None:  # an action is done again each time it is asked for
         runner.payloads.put(key, payload_of(runner, lesson, text, given))

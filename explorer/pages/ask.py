@@ -6,20 +6,26 @@ from functools import partial
 
 import gradio as gr
 
-from ..components import PayloadLink
+from ..components import ModelChoice, PayloadLink
 from ..examples import EXAMPLES
-from ..runner import Runner
+from ..runner import SHIPPED
+from ..runners import Runners
 
 MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
 QUIET = {"show_progress": "hidden"}
 BUSY = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-busy')); return inputs; }"
 IDLE = {"fn": None, "js": "() => { document.dispatchEvent(new CustomEvent('hs-idle')); }"}
+ASK = """(text) => {
+  document.dispatchEvent(new CustomEvent('hs-busy'));
+  return [text, globalThis.headscope?.model ?? ''];
+}"""  # the text, and the model that is chosen
 PROBLEMS = (ValueError, OSError, ImportError)  # what can be wrong with a model, said in one sentence on the page
 
 
-def ask_row(runner: Runner) -> tuple[gr.Textbox, PayloadLink]:
-    """The text that all pages are about, and what running it gives."""
+def ask_row(runners: Runners) -> tuple[gr.Textbox, ModelChoice, PayloadLink]:
+    """The text that all pages are about, the model that it is given to, and what running it gives."""
     with gr.Row(elem_id="ask"):
+        model = ModelChoice(str(runners.first.model_name), elem_id="model")
         prompt = gr.Textbox(
             next(iter(EXAMPLES.values())),
             label="Your text",
@@ -29,34 +35,41 @@ def ask_row(runner: Runner) -> tuple[gr.Textbox, PayloadLink]:
             scale=8,
             elem_id="prompt",
         )
-        run = gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
-    first = partial(open_example, runner, 0)  # as a function it is asked again by every new page
-    link = PayloadLink(first() if runner.is_shipped else first, elem_id="problem")
+        button = gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
+    first = partial(open_example, runners, 0)  # as a function it is asked again by every new page
+    link = PayloadLink(first() if runners.first.is_shipped else first, elem_id="problem")
     gr.on(
-        [prompt.submit, run.click], partial(run_text, runner), prompt, link, js=BUSY, api_name="run",
-        trigger_mode="always_last", **QUIET, **MODEL_WORK,
+        [prompt.submit, button.click], partial(run_text, runners), [prompt, model], link, js=ASK,
+        api_visibility="private", trigger_mode="always_last", **QUIET, **MODEL_WORK,
     ).then(**IDLE)  # fmt: skip
-    return prompt, link
+
+    def run(text: str, model: str = "") -> str:
+        """Run a text through a decoder with everything recorded; returns JSON: the URL of the binary payload, or an
+        error as one sentence. model: one of GET /models, by name; without it, what the app was started with."""
+        return run_text(runners, text, model)
+
+    gr.api(run, api_name="run", **MODEL_WORK)
+    return prompt, model, link
 
 
-def run_text(runner: Runner, text: str) -> str:
-    """Run a text through the model; returns JSON: the URL of the binary payload, or an error as one sentence.
+def run_text(runners: Runners, text: str, model: str = "") -> str:
+    """Run a text through a model; returns JSON: the URL of the binary payload, or an error as one sentence.
 
     The time makes no two values the same, or asking again would change nothing on the page, and tells the page
     which of two results was asked for later.
     """
-    asked = time.time_ns()
+    about = {"asked": time.time_ns(), "model": model}
     try:
-        return json.dumps({"url": f"payload/{runner.run(text or '')}", "asked": asked})
+        return json.dumps({"url": f"payload/{runners.get(model).run(text or '')}", **about})
     except PROBLEMS as error:
-        return json.dumps({"error": sentence(error), "asked": asked})
+        return json.dumps({"error": sentence(error), **about})
 
 
-def open_example(runner: Runner, index: int) -> str:
+def open_example(runners: Runners, index: int, model: str = "") -> str:
     """The example as it was computed ahead; with a model that is not the shipped one it is run now."""
-    if runner.is_shipped:
-        return json.dumps({"url": f"examples/{index}.bin", "asked": time.time_ns()})
-    return run_text(runner, list(EXAMPLES.values())[index])
+    if (model or str(runners.first.model_name)) == SHIPPED:
+        return json.dumps({"url": f"examples/{index}.bin", "asked": time.time_ns(), "model": model})
+    return run_text(runners, list(EXAMPLES.values())[index], model)
 
 
 def sentence(error: Exception) -> str:

@@ -7,16 +7,16 @@ import gradio as gr
 
 from ..compare import compare
 from ..components import Comparison
-from ..models import Models
 from ..runner import Runner
+from ..runners import Runners
 from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
-def compare_page(runner: Runner, prompt: gr.Textbox) -> None:
+def compare_page(runners: Runners) -> None:
     """Lay out the page inside the current Blocks."""
-    models = Models(runner)
+    runner, models = runners.first, runners.models
     view = Comparison(elem_id="compare", choices=json.dumps(models.choices()))
 
     def answer(evt: gr.EventData, request: gr.Request) -> str:

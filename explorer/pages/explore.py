@@ -1,7 +1,5 @@
 """The Explore page: a text, its tokens, attention in every head, and the rest of the model."""
 
-from functools import partial
-
 import gradio as gr
 
 from ..components import (
@@ -10,19 +8,20 @@ from ..components import (
     HeadRoles,
     Inside,
     LogitLens,
+    ModelChoice,
     NextToken,
     PayloadLink,
     Pipeline,
     TokenStrip,
 )
 from ..examples import EXAMPLES
-from ..runner import Runner
-from .ask import BUSY, IDLE, QUIET, open_example
+from ..runners import Runners
+from .ask import ASK, BUSY, IDLE, QUIET, open_example
 from .residual import residual_panel
 from .surgery import surgery_banner, surgery_panel
 
 
-def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
+def explore_page(runners: Runners, prompt: gr.Textbox, model: ModelChoice, link: PayloadLink) -> None:
     """Lay out the page inside the current Blocks."""
     with gr.Row(elem_id="examples"):
         chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
@@ -37,9 +36,13 @@ def explore_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
     Inside(elem_id="inside")
     Pipeline(elem_id="pipeline")
     LogitLens(elem_id="lens")
-    residual_panel(runner)
-    surgery_panel(runner)
+    residual_panel(runners)
+    surgery_panel(runners)
 
     for index, (chip, text) in enumerate(zip(chips, EXAMPLES.values())):
         chip.click(lambda text=text: text, None, prompt, js=BUSY, api_visibility="private", **QUIET)
-        chip.click(partial(open_example, runner, index), None, link, api_visibility="private", **QUIET).then(**IDLE)
+
+        def open_this(_text: str, model: str, index: int = index) -> str:
+            return open_example(runners, index, model)
+
+        chip.click(open_this, [prompt, model], link, js=ASK, api_visibility="private", **QUIET).then(**IDLE)

@@ -13,6 +13,7 @@ from ..cache_times import COUNT, cache_times
 from ..components import Generate, GenerateRun, PayloadLink
 from ..payload import pack
 from ..runner import Runner
+from ..runners import Runners
 from ..strategies import MAX_COUNT, STRATEGIES, compare
 from ..writing import MAX_NEW_TOKENS, look, next_token, random_numbers, write
 from .ask import MODEL_WORK, PROBLEMS, QUIET, run_text, sentence
@@ -20,9 +21,10 @@ from .ask import MODEL_WORK, PROBLEMS, QUIET, run_text, sentence
 LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "writing"}  # or eight who write would let nobody look
 
 
-def generate_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None:
+def generate_page(runners: Runners, prompt: gr.Textbox, link: PayloadLink) -> None:
     """Lay out the page inside the current Blocks."""
     limits = {"tokens": MAX_NEW_TOKENS, "strategies": [strategy.name for strategy in STRATEGIES], "most": MAX_COUNT}
+    limits["model"] = str(runners.first.model_name)
     page = Generate(elem_id="generate", limits=json.dumps(limits))
     run = GenerateRun(elem_id="generate-run")
 
@@ -30,7 +32,7 @@ def generate_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None
         """The page's question -> JSON with its number, and the answer or what is wrong in a sentence."""
         asked = evt._data
         try:
-            return json.dumps({"seq": asked["seq"], **ANSWERS[asked["kind"]](runner, asked)})
+            return json.dumps({"seq": asked["seq"], **ANSWERS[asked["kind"]](runners.get(asked.get("model")), asked)})
         except PROBLEMS as error:
             return json.dumps({"seq": asked["seq"], "error": sentence(error)})
 
@@ -39,7 +41,7 @@ def generate_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None
         asked = evt._data
         told = json.dumps({"seq": asked["seq"]}) + "\n"
         try:
-            for line in RUNS[asked["kind"]](runner, asked):
+            for line in RUNS[asked["kind"]](runners.get(asked.get("model")), asked):
                 told += json.dumps(line) + "\n"
                 yield told
             yield told + json.dumps({"done": True}) + "\n"
@@ -48,15 +50,16 @@ def generate_page(runner: Runner, prompt: gr.Textbox, link: PayloadLink) -> None
 
     def use(evt: gr.EventData) -> tuple[str, str]:
         """Put what was written behind the text that it goes on from, and run both."""
-        whole = whole_text(runner, evt._data["text"], evt._data["written"])
-        return whole, run_text(runner, whole)
+        model = evt._data.get("model") or ""
+        whole = whole_text(runners.get(model), evt._data["text"], evt._data["written"])
+        return whole, run_text(runners, whole, model)
 
     private = {"api_visibility": "private", **QUIET}
     page.ask(answer, None, page, trigger_mode="multiple", **private, **MODEL_WORK)
     page.use(use, None, [prompt, link], **private, **MODEL_WORK)
     going = run.go(go, None, run, trigger_mode="multiple", **private, **LONG_WORK)
     run.halt(None, None, None, cancels=[going], **private)
-    _offer_api(runner)
+    _offer_api(runners)
 
 
 def whole_text(runner: Runner, text: str, written: list[int]) -> str:
@@ -67,11 +70,12 @@ def whole_text(runner: Runner, text: str, written: list[int]) -> str:
 
 def _vocabulary(runner: Runner) -> str:
     """The key of the payload with the text of every token, by id, and which are special or part of a character."""
-    if runner.payloads.get("vocabulary") is None:
+    key = f"vocabulary-{runner.tokenizer_name}"
+    if runner.payloads.get(key) is None:
         tokens = runner.describe(list(range(runner.facts.vocab_size)))
         header = {kind: [token["id"] for token in tokens if token[kind]] for kind in ("special", "partial")}
-        runner.payloads.put("vocabulary", pack({"pieces": [token["text"] for token in tokens], **header}, {}))
-    return "vocabulary"
+        runner.payloads.put(key, pack({"pieces": [token["text"] for token in tokens], **header}, {}))
+    return key
 
 
 def _settings(asked: dict) -> dict:
@@ -94,43 +98,49 @@ RUNS = {  # what is to be done -> its lines
 }
 
 
-def _offer_api(runner: Runner) -> None:
+def _offer_api(runners: Runners) -> None:
     """The page's work for programs, under documented names."""
 
     def generate_text(
-        text: str, count: int = 60, temperature: float = 0.8, top_k: int = 0, top_p: float = 0.95, seed: int = 1
+        text: str,
+        count: int = 60,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 0.95,
+        seed: int = 1,
+        model: str = "",
     ) -> Iterator[str]:
         """Continue a text by up to ``count`` tokens (at most 256); streams the new text, longer with every token.
 
         ``temperature`` 0 takes the likeliest token; ``top_k`` 0 keeps all; the same ``seed`` gives the same text.
         """
-        ids = []
+        ids, runner = [], runners.get(model)
         settings = {"temperature": temperature, "top_k": top_k or None, "top_p": top_p}
         for token in write(runner, text, [], count, seed, **settings):
             ids.append(token["id"])
             yield whole_text(runner, "", ids)
 
-    def next_token_of(text: str, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> dict:
+    def next_token_of(text: str, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, model: str = "") -> dict:
         """The distribution behind a text, by the model and after temperature, top-k and top-p.
 
         Returns ``tokens``, the 50 likeliest with a probability per step, ``others``, how many tokens are not listed
         and their mass per step, and ``tokens_left``, how many can still be drawn.
         """
-        return next_token(runner, text, temperature, top_k or None, top_p)
+        return next_token(runners.get(model), text, temperature, top_k or None, top_p)
 
-    def strategies(text: str, count: int = 60, seed: int = 1) -> list[dict]:
+    def strategies(text: str, count: int = 60, seed: int = 1, model: str = "") -> list[dict]:
         """Seven strategies from one text and seed, up to ``count`` tokens (at most 100) each: greedy, three
         temperatures, top-k, top-p and beam search, with log-probability, repetition and seconds."""
-        return list(compare(runner, text, [], count, seed))
+        return list(compare(runners.get(model), text, [], count, seed))
 
-    def look_at_step(text: str, written: list[int]) -> str:
+    def look_at_step(text: str, written: list[int], model: str = "") -> str:
         """The address, relative to the app, of a binary payload about the newest token behind a text and ``written``
         ids: its attention in every head, and the logits of the whole vocabulary, likeliest first."""
-        return f"payload/{look(runner, text, written)}"
+        return f"payload/{look(runners.get(model), text, written)}"
 
-    def time_cache(text: str, count: int = COUNT) -> dict:
+    def time_cache(text: str, count: int = COUNT, model: str = "") -> dict:
         """Write ``count`` tokens (at most 100) with and without the KV cache: milliseconds per token of both."""
-        return cache_times(runner, text, [], max(1, min(count, MAX_COUNT)))
+        return cache_times(runners.get(model), text, [], max(1, min(count, MAX_COUNT)))
 
     gr.api(generate_text, api_name="generate_text", **LONG_WORK)
     gr.api(next_token_of, api_name="next_token", **MODEL_WORK)

@@ -9,12 +9,13 @@ import gradio as gr
 from ..components import Residual
 from ..parts.stream import asked_shares
 from ..runner import MAX_CHARACTERS, Runner
+from ..runners import Runners
 from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
 LONGEST = 200  # characters of what is typed as a token; the longest tokens are far shorter
 
 
-def residual_panel(runner: Runner) -> None:
+def residual_panel(runners: Runners) -> None:
     """Lay out the panel inside the current Blocks."""
     view = Residual(elem_id="residual")
 
@@ -22,13 +23,14 @@ def residual_panel(runner: Runner) -> None:
         """The page's question, a token as typed or its id -> JSON with its number, and where the payload lies."""
         asked = evt._data
         try:
+            runner = runners.get(asked.get("model"))
             token_id = asked["id"] if "id" in asked else token_named(runner.tokenizer, asked["token"])
             url = f"payload/{keep_shares(runner, asked['text'], token_id)}"
             return json.dumps({"seq": asked["seq"], "id": token_id, "url": url})
         except PROBLEMS as error:
             return json.dumps({"seq": asked["seq"], "error": sentence(error)})
 
-    def attribution(text: str, token: str, place: int = -1) -> dict:
+    def attribution(text: str, token: str, place: int = -1, model: str = "") -> dict:
         """Split the logit of a token, as the one after ``place`` of ``text``, into what every part of the model adds.
 
         ``token`` is one token of the vocabulary (a space in front counts; without one, both are tried). Places are
@@ -37,6 +39,7 @@ def residual_panel(runner: Runner) -> None:
         """
         from llm_core.attribution import logit_attribution
 
+        runner = runners.get(model)
         run, token_id = runner.recorded(text[:MAX_CHARACTERS]), token_named(runner.tokenizer, token)
         T = len(run.ids)
         if not -T <= place < T:
@@ -71,7 +74,7 @@ def token_named(tokenizer, typed: str) -> int:
 def keep_shares(runner: Runner, text: str, token_id: int) -> str:
     """The key under which the shares of a token's logits lie. Raises ``ValueError`` for a token that does not exist."""
     text = text[:MAX_CHARACTERS]
-    key = hashlib.sha256(json.dumps([runner.model_name, "shares", text, token_id]).encode()).hexdigest()[:24]
+    key = hashlib.sha256(json.dumps([runner.id, "shares", text, token_id]).encode()).hexdigest()[:24]
     if runner.payloads.get(key) is None:
         runner.payloads.put(key, asked_shares(runner, runner.recorded(text), token_id))
     return key

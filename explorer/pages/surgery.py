@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import gradio as gr
 
 from ..components import Surgery, SurgeryBanner
-from ..runner import Runner
+from ..runners import Runners
 from ..surgery import effect, read_edits, sweep, told
 from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
@@ -20,37 +20,37 @@ def surgery_banner() -> None:
     SurgeryBanner(elem_id="changed")
 
 
-def surgery_panel(runner: Runner) -> None:
+def surgery_panel(runners: Runners) -> None:
     """Lay out the panel inside the current Blocks."""
     view = Surgery(elem_id="surgery")
 
     def answer_effect(evt: gr.EventData) -> Iterator[str]:
-        yield from answers(evt._data, lambda asked: effect(runner, read_edits(asked["edits"])))
+        yield from answers(evt._data, lambda asked: effect(runners.get(asked.get("model")), read_edits(asked["edits"])))
 
     def answer_sweep(evt: gr.EventData) -> Iterator[str]:
-        yield from answers(evt._data, lambda asked: collected(sweep(runner, asked["how"])))
+        yield from answers(evt._data, lambda asked: collected(sweep(runners.get(asked.get("model")), asked["how"])))
 
     options = {"api_visibility": "private", "trigger_mode": "multiple", **QUIET, **MODEL_WORK}
     going = [view.effect(answer_effect, None, view, **options), view.sweep(answer_sweep, None, view, **options)]
     view.halt(None, None, None, cancels=going)
 
-    def surgery(text: str, edits: list[dict]) -> dict:
+    def surgery(text: str, edits: list[dict], model: str = "") -> dict:
         """Run a text through the model as it is and with edits. An edit is {"what": "head" | "attention" |
         "everywhere" | "mlp", "how": "zero" | "mean" | "uniform" | "diagonal" | "previous" | "open" | "window" |
         "first" | "painted", "layer": from 0, "head": from 0}, a window with "n", a painted mask with "rows" of 0 and
         1. Returns losses in nats per token before and after, the likeliest next tokens, and which places could see
         the token that they have to predict."""
-        return told(runner, text, read_edits(edits))
+        return told(runners.get(model), text, read_edits(edits))
 
-    def surgery_effect(edits: list[dict]) -> Iterator[dict]:
+    def surgery_effect(edits: list[dict], model: str = "") -> Iterator[dict]:
         """The effect of edits (as in surgery) on 100 held-out sentences: streams {"done", "of"}; the last one has
         "effect": the mean change of the loss in nats per token, "low" and "high" of its 95 % interval, "before"."""
-        yield from effect(runner, read_edits(edits))
+        yield from effect(runners.get(model), read_edits(edits))
 
-    def surgery_sweep(how: str) -> Iterator[dict]:
+    def surgery_sweep(how: str, model: str = "") -> Iterator[dict]:
         """Switch off every head and MLP on its own, how="zero" or "mean", and measure each on 100 held-out sentences:
         streams {"done", "of", "one"}, one being the place with its mean change of the loss and 95 % interval."""
-        yield from sweep(runner, how)
+        yield from sweep(runners.get(model), how)
 
     for function in (surgery, surgery_effect, surgery_sweep):
         gr.api(function, api_name=function.__name__, **MODEL_WORK)

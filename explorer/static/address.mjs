@@ -26,11 +26,11 @@ export function readAddress(search) {
   for (const [name, choices] of Object.entries(CHOICES)) {
     if (choices.includes(query.get(name))) focus[name] = query.get(name);
   }
-  return { focus, text: query.get("text") || null };
+  return { focus, text: query.get("text") || null, model: query.get("model") || null };
 }
 
-/** The address with what differs from the start; parts that are not ours stay as they are. `text`: null for none. */
-export function writeAddress(search, focus, text) {
+/** The address with what differs from the start; parts that are not ours stay as they are. `text`, `model`: null for none. */
+export function writeAddress(search, focus, text, model = null) {
   const query = new URLSearchParams(clearAddress(search));
   for (const [name, from] of Object.entries(COUNTED)) {
     if (focus[name] !== START[name]) query.set(name, focus[name] + from);
@@ -41,14 +41,16 @@ export function writeAddress(search, focus, text) {
   for (const name of [...WORDS, ...Object.keys(CHOICES)]) {
     if (focus[name] !== START[name]) query.set(name, focus[name]);
   }
+  if (model) query.set("model", model);
   if (text && fits(text)) query.set("text", text);
   return query.size ? `?${query}` : "";
 }
 
-/** The address without anything of the Explore page. */
-export function clearAddress(search) {
+/** The address without anything of the Explore page, but with the `model` if there is one. */
+export function clearAddress(search, model = null) {
   const query = new URLSearchParams(search);
-  for (const name of [COUNTED, LISTED, CHOICES].flatMap(Object.keys).concat(WORDS, "text")) query.delete(name);
+  for (const name of [COUNTED, LISTED, CHOICES].flatMap(Object.keys).concat(WORDS, "text", "model")) query.delete(name);
+  if (model) query.set("model", model);
   return query.size ? `?${query}` : "";
 }
 

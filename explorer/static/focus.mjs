@@ -51,6 +51,12 @@ export class Focus {
     this.preview = {};
   }
 
+  /** Another model has other tokens: those that were chosen by their number mean nothing to it. */
+  forgetTokens() {
+    const { typed, target, against } = START;
+    Object.assign(this.locked, { typed, target, against });
+  }
+
   /** Keep the focus inside a new result: L layers, H heads, T tokens. */
   fit(L, H, T) {
     const { layer, head, query, key, also, least } = this.locked;

@@ -1,4 +1,4 @@
-// Everything that was written behind one text: a tree, because a text can be gone on with in several ways.
+// Everything that a model wrote behind one text: a tree, because a text can be gone on with in several ways.
 // Pure: no DOM. A node is a token behind its parent's; the root is the text itself.
 
 export const MOST = 600; // nodes; beyond, the oldest tips are forgotten
@@ -6,8 +6,8 @@ export const MOST = 600; // nodes; beyond, the oldest tips are forgotten
 let numbered = 0;
 
 export class Tree {
-  constructor(text) {
-    this.text = text;
+  constructor(text, model = "") {
+    Object.assign(this, { text, model });
     this.root = { number: numbered++, parent: null, children: [], token: null, depth: 0, next: null };
     this.at = this.root;
     this.size = 1;

@@ -28,9 +28,9 @@ export function mount(element, { props, watch, trigger }) {
 class Generate {
   constructor(element, limits, trigger) {
     Object.assign(this, { element, limits, trigger, questions: new Questions(trigger), trees: new Map(), looks: [], numbers: new Map() });
-    Object.assign(this, { vocabulary: null, mode: "next", asking: null, pending: false, found: new Map(), times: null });
+    Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, pending: false, found: new Map(), times: null });
     this.build();
-    this.tree = this.treeOf(promptText());
+    this.tree = this.treeOf(promptText(), this.model);
     let typing = null;
     document.addEventListener("input", ({ target }) => {
       if (!target.closest?.("#prompt")) return;
@@ -38,7 +38,7 @@ class Generate {
       typing = setTimeout(() => this.textMayHaveChanged(), TYPING_MS);
     });
     document.addEventListener("hs-page", () => this.textMayHaveChanged());
-    store.subscribe(this.row, () => this.changed()); // layer and head
+    store.subscribe(this.row, () => this.textMayHaveChanged()); // layer and head, or another model
     new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     addEventListener("resize", () => this.changed());
     Object.assign(element.dataset, { ready: "true", error: "", count: "0" });
@@ -99,7 +99,7 @@ class Generate {
     this.textMayHaveChanged();
     const { tree } = this;
     const settings = this.settings();
-    const asked = { text: tree.text, written: tree.ids(), count, seed: this.controls.seed.value.trim(), ...settings };
+    const asked = { ...question(tree), count, seed: this.controls.seed.value.trim(), ...settings };
     this.say(null);
     try {
       const written = work.start("write", asked, ({ logprob, rank, u, slid, ...token }) => {
@@ -143,18 +143,18 @@ class Generate {
   clear() {
     work.stop();
     this.say(null);
-    this.trees.delete(this.tree.text);
-    this.tree = this.treeOf(this.tree.text);
+    const { text, model } = this.tree;
+    this.trees.delete(`${model}\n${text}`);
+    this.tree = this.treeOf(text, model);
     Object.assign(this, { times: null, found: new Map() });
     this.show("next");
   }
 
   use() {
     work.stop();
-    const { text } = this.tree;
     document.dispatchEvent(new CustomEvent("hs-busy"));
     document.dispatchEvent(new CustomEvent("hs-show", { detail: "explore" }));
-    this.trigger("use", { text, written: this.tree.ids() });
+    this.trigger("use", question(this.tree));
   }
 
   show(mode) {
@@ -176,7 +176,7 @@ class Generate {
     this.isComparing = true;
     this.strategySaid.textContent = `Behind your text${from.parent ? ` and the ${from.depth} tokens written so far` : ""}, at most ${Math.min(this.controls.values.count, this.limits.most)} tokens each.`;
     try {
-      const asked = { text: tree.text, written: tree.ids(), count: this.controls.values.count, seed: this.controls.seed.value.trim() };
+      const asked = { ...question(tree), count: this.controls.values.count, seed: this.controls.seed.value.trim() };
       const told = work.start("strategies", asked, (found) => {
         this.found.set(found.name, { ...found, tree, from });
         this.changed();
@@ -203,7 +203,7 @@ class Generate {
     this.timesButton.disabled = true;
     this.timesSaid.textContent = "The same tokens are written twice …";
     try {
-      this.times = await this.questions.ask({ kind: "cache", text: this.tree.text, written: this.tree.ids() });
+      this.times = await this.questions.ask({ kind: "cache", ...question(this.tree) });
     } catch ({ message }) {
       this.times = null;
       this.timesSaid.textContent = message;
@@ -218,18 +218,30 @@ class Generate {
     return forModel(this.controls.values);
   }
 
-  treeOf(text) {
-    const tree = this.trees.get(text) ?? new Tree(text);
-    this.trees.delete(text);
-    this.trees.set(text, tree); // the newest last
+  /** The model that is shown: the strip above chooses it. */
+  get model() {
+    return store.payload?.model.name ?? this.limits.model;
+  }
+
+  /** The texts of the tokens that the model writes, or undefined while they are not known. */
+  get vocabulary() {
+    return this.vocabularies.get(this.tree.model);
+  }
+
+  treeOf(text, model) {
+    const key = `${model}\n${text}`;
+    const tree = this.trees.get(key) ?? new Tree(text, model);
+    this.trees.delete(key);
+    this.trees.set(key, tree); // the newest last
     if (this.trees.size > TREES) this.trees.delete(this.trees.keys().next().value);
     return tree;
   }
 
   textMayHaveChanged() {
-    const text = promptText();
-    if (text !== this.tree.text && !work.isOn) {
-      this.tree = this.treeOf(text);
+    const [text, { model }] = [promptText(), this];
+    if (model !== this.tree.model) work.stop();
+    if ((text !== this.tree.text || model !== this.tree.model) && !work.isOn) {
+      this.tree = this.treeOf(text, model);
       Object.assign(this, { times: null, found: new Map() });
       this.say(null);
       this.show("chosen");
@@ -250,8 +262,8 @@ class Generate {
   async fetchLook(node, tree) {
     this.asking = node;
     try {
-      this.vocabulary ??= await this.questions.fetch({ kind: "vocabulary" });
-      node.look = await this.questions.fetch({ kind: "look", text: tree.text, written: tree.ids(node) });
+      if (!this.vocabularies.has(tree.model)) this.vocabularies.set(tree.model, await this.questions.fetch({ kind: "vocabulary", model: tree.model }));
+      node.look = await this.questions.fetch({ kind: "look", ...question(tree, node) });
       this.looks.push(node);
       if (this.looks.length > LOOKS) delete this.looks.shift().look;
       this.asking = null;
@@ -425,6 +437,11 @@ class Generate {
     this.strategyList.replaceChildren(...cards);
     this.element.dataset.strategies = this.found.size;
   }
+}
+
+/** What every question says: the text, its model, and the ids behind it. */
+function question(tree, node = tree.at) {
+  return { text: tree.text, model: tree.model, written: tree.ids(node) };
 }
 
 function section(name, title, ...parts) {

@@ -3,10 +3,10 @@
 import { parsePayload } from "./payload.mjs";
 import { GONE } from "./server.mjs";
 
-/** The payload of one part for the text of `payload`, and the edits of the model it was made with; an error whose
+/** The payload of one part for the text and the model of `payload`, and the edits that it was made with; an error whose
  * message is a sentence for the page. */
-export async function fetchPart(name, { text, edits = [] }) {
-  const body = JSON.stringify(edits.length ? { text, edits } : text);
+export async function fetchPart(name, { text, model, edits = [] }) {
+  const body = JSON.stringify({ text, model: model.name, edits });
   const asked = { method: "POST", headers: { "Content-Type": "application/json" }, body };
   const answer = await fetch(new URL(`part/${name}`, document.baseURI), asked).catch(() => {
     throw new Error(GONE);

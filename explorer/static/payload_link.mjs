@@ -13,7 +13,7 @@ export function mount(element, { props, watch }) {
 
   async function load() {
     if (!props.value) return;
-    const { url, error, asked } = JSON.parse(props.value);
+    const { url, error, asked, model } = JSON.parse(props.value);
     if (asked < newest) return;
     const isFirst = newest === 0;
     newest = asked;
@@ -22,17 +22,18 @@ export function mount(element, { props, watch }) {
       if (url) {
         const payload = await fetchPayload(url);
         if (asked === newest) {
-          if (isFirst) store.firstText = payload.text;
+          if (isFirst) Object.assign(store, { firstText: payload.text, firstModel: payload.model.name });
           store.setPayload(payload);
         }
       }
     } catch (caught) {
       problem = caught.message;
     }
-    if (asked === newest) say(problem); // else a newer text is on its way
+    if (asked === newest) say(problem, model); // else a newer text is on its way
   }
 
-  function say(problem) {
+  function say(problem, model = null) {
+    store.answered(model, problem);
     note.hidden = problem === null;
     note.textContent = problem ?? "";
     element.dataset.error = problem ?? "";
@@ -42,7 +43,12 @@ export function mount(element, { props, watch }) {
 
   document.addEventListener("hs-busy", () => watchServer(() => document.body.dataset.busy === "true", say));
   watch("value", load);
-  load().then(() => store.asked?.text && runText(store.asked.text));
+  load().then(() => {
+    const { text, model } = store.asked ?? {};
+    if (!text && !model) return;
+    store.wanted = model;
+    runText(text ?? store.firstText);
+  });
 }
 
 /** Gradio has no call for this from outside: its textarea and its button are used as a person would. */

@@ -21,7 +21,7 @@ export class TypedToken {
     const asked = { seq: this.seq, of: store.seq, id: question.id };
     Object.assign(this, { waiting: asked, failed: null });
     watchServer(() => this.waiting === asked, (problem) => this.end(asked, { problem }));
-    this.trigger("ask", { seq: this.seq, text: store.payload.text, ...question });
+    this.trigger("ask", { seq: this.seq, text: store.payload.text, model: store.payload.model.name, ...question });
     this.onAnswer();
   }
 

@@ -44,10 +44,15 @@ async function say(note, save, view) {
 }
 
 function svgNow(view) {
-  const { model, text } = store.payload ?? {};
+  const { model, text } = subject(view);
   const caption = model ? `Headscope · ${model.name}${text ? ` · “${beginning(text, 70)}”` : ""}` : "Headscope";
   const ground = getComputedStyle(document.body).getPropertyValue("--hs-ground").trim() || (isDark() ? "#000" : "#fff");
-  return svgOf(view, { redraw: () => store.redraw(view), caption, ground });
+  return svgOf(view, { redraw: () => (view.redraw ? view.redraw() : store.redraw(view)), caption, ground });
+}
+
+/** {model, text} that a view is of: a view of something else than the text that all share says so itself. */
+function subject(view) {
+  return view?.about?.() ?? store.payload ?? {};
 }
 
 async function pngOf(svg) {
@@ -64,7 +69,7 @@ async function pngOf(svg) {
 }
 
 function saveNumbers(view) {
-  const rows = store.payload && numbersOf(view, store.payload, store.focus.locked, store.query(store.focus.locked), (name) => store.part(name).value);
+  const rows = view.numbers?.() ?? (store.payload && numbersOf(view, store.payload, store.focus.locked, store.query(store.focus.locked), (name) => store.part(name).value));
   if (!rows) throw new Error("This view shows no table of numbers now.");
   return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv")); // the mark tells a spreadsheet that it is UTF-8
 }
@@ -84,8 +89,8 @@ async function copyLink() {
 
 /** What the app makes of the text, in the changed model if that is shown: it has tensors that the page has not. */
 async function saveFrom(address, ending) {
-  const { text, edits = [] } = store.payload;
-  const asked = { text, edits, focus: store.focus.locked };
+  const { text, model, edits = [] } = store.payload;
+  const asked = { text, model: model.name, edits, focus: store.focus.locked };
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) };
   const answer = await fetch(new URL(address, document.baseURI), options).catch(() => {
     throw new Error(GONE);
@@ -103,7 +108,7 @@ async function saveFile(promised, name) {
 }
 
 function nameOf(view, ending) {
-  const { model, text } = store.payload ?? {};
+  const { model, text } = subject(view);
   const parts = ["headscope", model?.name, beginning(text ?? "", 30), view && (view.querySelector("h2")?.textContent ?? view.dataset.view.replace("_view", ""))];
   const plain = (part) => part.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
   return `${parts.filter(Boolean).map(plain).filter(Boolean).join("-")}.${ending}`;

@@ -1,4 +1,5 @@
-// The client store: the newest payload and the shared focus. Views subscribe; drawing happens once a frame.
+// The client store: the newest payload, the model it is of, and the shared focus. Views subscribe; drawing happens once a
+// frame.
 // What is kept stands in the address, so that a link shows another person the same.
 
 import { clearAddress, readAddress, writeAddress } from "./address.mjs";
@@ -9,6 +10,7 @@ import { fetchPart } from "./parts.mjs";
 export const isDark = () => document.body.classList.contains("dark");
 
 const OF_THE_TEXT = ["explore", "compare"]; // pages whose address says which text and what of it is looked at
+const OF_THE_MODEL = ["explore", "generate"]; // and those whose address says which model
 const ADDRESS_MS = 150; // browsers refuse an address that changes more often than some 10 times a second
 
 class Store {
@@ -22,8 +24,9 @@ class Store {
     this.away = new Set(); // elements that are scrolled out of sight
     this.late = new Set(); // their views, to be drawn a frame later: what is seen does not wait for them
     this.sight = new IntersectionObserver((all) => all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)));
-    this.firstText = null; // what the page opens with when the address names no text
-    this.asked = OF_THE_TEXT.includes(page()) ? readAddress(location.search) : null; // until the result it speaks of is here
+    this.firstText = this.firstModel = null; // what the page opens with when the address names none
+    this.wanted = null; // the model that was chosen, until its result is here
+    this.asked = [...OF_THE_TEXT, ...OF_THE_MODEL].includes(page()) ? readAddress(location.search) : null; // until the result it speaks of is here
     this.addressTimer = null;
     new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-panel"] });
     addEventListener("resize", () => this.changed());
@@ -41,15 +44,35 @@ class Store {
     if (this.payload) this.drawView(view);
   }
 
+  /** The name of the model that the next text is given to: the chosen one, or else the one that is shown. */
+  get model() {
+    return this.wanted ?? this.payload?.model.name ?? "";
+  }
+
+  /** Give the text that is there to another model. */
+  choose(model) {
+    this.wanted = model;
+    document.getElementById("run").click();
+  }
+
+  /** Told of each answer: which model it is of, and what went wrong, if something did. */
+  answered(model, problem) {
+    if (problem || model === this.wanted) this.wanted = null;
+    if (problem) this.asked = null;
+    this.changed();
+  }
+
   setPayload(payload) {
+    const isOther = this.payload && this.payload.model.name !== payload.model.name;
     this.payload = payload;
     this.parts = new Map();
     this.seq += 1;
     const [L, H, T] = payload.arrays.pattern.shape;
     if (this.asked) this.focus.locked = { ...this.asked.focus };
+    else if (isOther) this.focus.forgetTokens();
     this.focus.fit(L, H, T);
-    const isTheOne = !this.asked?.text || this.asked.text === payload.text || this.seq > 1;
-    if (isTheOne) this.asked = null;
+    const { text, model } = this.asked ?? {};
+    if (this.seq > 1 || ((!text || text === payload.text) && (!model || model === payload.model.name))) this.asked = null;
     this.changed();
   }
 
@@ -101,10 +124,11 @@ class Store {
   toAddress() {
     this.addressTimer = null;
     if (!this.payload || this.asked) return;
-    const { text } = this.payload;
+    const { text, model } = this.payload;
+    const named = OF_THE_MODEL.includes(page()) && model.name !== this.firstModel ? model.name : null;
     const search = OF_THE_TEXT.includes(page())
-      ? writeAddress(location.search, this.focus.locked, text === this.firstText ? null : text)
-      : clearAddress(location.search);
+      ? writeAddress(location.search, this.focus.locked, text === this.firstText ? null : text, named)
+      : clearAddress(location.search, named);
     if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
   }
 

@@ -13,7 +13,7 @@ const SENTENCES = "The sentences are from our own sample articles, which no mode
 
 export function measureCard(trigger) {
   const job = { seq: 0, kind: null, started: 0, answer: null };
-  const found = { effect: null, edits: null, sweep: null };
+  const found = { model: null, effect: null, edits: null, sweep: null };
   const go = make("button", { type: "button", className: "hs-button", text: "Measure on 100 sentences", "data-name": "effect", onclick: () => start("effect", { edits: operation.edits }) });
   const ranks = ["zero", "mean"].map((how) => make("button", { type: "button", className: "hs-button", text: how === "zero" ? "Rank by switching off" : "Rank by mean", "data-name": `sweep-${how}`, onclick: () => start("sweep", { how }) }));
   const bar = make("progress", { max: "1", value: "0" });
@@ -33,7 +33,7 @@ export function measureCard(trigger) {
     if (kind === "effect") found.edits = operation.edits;
     found[kind] = kind === "sweep" ? { how: question.how, list: [] } : null;
     const { seq } = job;
-    trigger(kind, { seq, ...question });
+    trigger(kind, { seq, model: found.model, ...question });
     watchServer(() => job.kind !== null && job.seq === seq, (problem) => job.seq === seq && stop(problem, false));
     state.textContent = "Waiting for its turn …";
     update();
@@ -70,7 +70,17 @@ export function measureCard(trigger) {
     store.changed();
   }
 
+  /** What was measured on one model says nothing of another. */
+  function sees({ name }) {
+    if (name === found.model) return;
+    if (job.kind !== null) stop("", true);
+    state.textContent = "";
+    Object.assign(found, { model: name, effect: null, edits: null, sweep: null });
+    element.dataset.found = "0";
+  }
+
   const draw = (payload, focus) => {
+    sees(payload.model);
     go.disabled = job.kind !== null || !operation.edits.length;
     go.title = operation.edits.length ? "" : "Change something first";
     for (const button of ranks) button.disabled = job.kind !== null;

@@ -68,7 +68,7 @@ class Operation {
     const { edits, base } = this;
     if (!edits.length) return this.arrived(null, []);
     this.waiting = true;
-    const found = await fetchPart("surgery", { text: base.text, edits }).catch(({ message }) => ({ message }));
+    const found = await fetchPart("surgery", { text: base.text, model: base.model, edits }).catch(({ message }) => ({ message }));
     this.waiting = false;
     if (base !== this.base || edits !== this.edits) {
       if (base === this.base && !found.message) this.arrived({ ...found, was_cut: base.was_cut }, edits);

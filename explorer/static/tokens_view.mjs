@@ -82,8 +82,12 @@ function about(token, i) {
 }
 
 function modelLine(model) {
-  const size = [model.n_embd && `width ${model.n_embd}`, model.num_parameters && `${(model.num_parameters / 1e6).toFixed(1)} M parameters`];
+  const size = [model.n_embd && `width ${model.n_embd}`, model.num_parameters && `${parameters(model.num_parameters)} parameters`];
   return [model.name, `${model.n_layer} layers × ${model.n_head} heads`, ...size].filter(Boolean).join(" · ");
+}
+
+function parameters(count) {
+  return count < 1e5 ? grouped(count) : `${(count / 1e6).toFixed(1)} M`;
 }
 
 function usedLine({ tokens, total, was_cut, model }) {
