@@ -7,14 +7,12 @@ beside it, because in a short text every token gets much of it; a badge needs a 
 
 import random
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .architectures import Decoder, Encoder
+from .architectures import Decoder, Encoder, EncoderDecoder
 from .articles import read_articles
 from .masks import causal_mask
 from .patterns import uniform
@@ -23,6 +21,7 @@ from .tokenizer import ASSETS, Tokenizer
 
 ARTICLES = ASSETS / "sample_articles.jsonl"
 NUM_TEXTS, LONGEST = 8, 128  # articles read, and tokens of each
+LONGEST_TITLE = 32  # tokens of a title that an encoder-decoder's encoder has read in training, and no place behind them
 NUM_LENGTHS, REPETITIONS = 4, 2  # different lengths of the random part, and sequences of each
 SHORTEST_HALF, LONGEST_HALF = 3, 64  # in a half of two, the place after the earlier token is the previous token
 
@@ -108,20 +107,32 @@ def badges(roles: Roles) -> list[list[list[str]]]:
     return [[[role.name for role, lift in worn if lift[i, h] >= role.threshold] for h in range(H)] for i in range(L)]
 
 
-def head_roles(model: Encoder | Decoder, tokenizer: Tokenizer, seed: int = 0) -> Roles:
+def head_roles(
+    model: Encoder | Decoder | EncoderDecoder, tokenizer: Tokenizer, seed: int = 0, stack: str = ""
+) -> Roles:
     """Score every head of ``model`` in every role; the same seed gives the same scores.
+
+    Of an encoder-decoder, the self-attention of ``stack``: "encoder", which reads titles, or "decoder", which reads
+    the article while the title conditions it (of random tokens, one title conditions all). A prefix is part of the
+    decoder's text. Cross-attention looks at another text: the roles say nothing of it.
 
     Means over eight sample articles, and over eight random sequences of four lengths, so that a head that looks a
     fixed number of places back is no induction head. Sequences fit the window. Raises ``ValueError`` for a model in
     training mode, one that needs an encoder's states, a vocabulary smaller than the tokenizer's, and a window of
     one token, in which there is nothing to look at.
     """
-    _check(model, tokenizer)
+    _check(model, tokenizer, stack)
     measured: dict[str, list[tuple[Tensor, float]]] = {}
-    for ids in _texts(tokenizer, model.config.block_size, random.Random(seed)):
-        _measure(model, ids, partial(text_scores, marks=delimiters(ids, tokenizer)), measured)
-    for ids in _repeats(tokenizer, model.config.block_size, random.Random(seed)):
-        _measure(model, ids, lambda pattern, visible: repeat_scores(pattern), measured)
+    texts = _texts(model, tokenizer, stack, random.Random(seed))
+    for title, ids in texts:
+        pattern, visible = _attention(model, stack, title, ids)
+        marks = delimiters([*title, *ids][-len(visible) :], tokenizer)  # a title in front is part of the text
+        _note(measured, text_scores(pattern, visible, marks), text_scores(uniform(visible), visible, marks))
+    title = texts[0][0]
+    for ids in repeats(tokenizer, _window(model, stack), random.Random(seed)):
+        pattern, visible = _attention(model, stack, title, ids)
+        own = (..., slice(-len(ids), None), slice(-len(ids), None))
+        _note(measured, repeat_scores(pattern[own]), repeat_scores(uniform(visible)[own]))
     if not any(0 < base < 1 for _, base in measured["delimiter"]):  # none in sight, or nothing else
         del measured["delimiter"]
     found = [(role.name, *zip(*measured[role.name])) for role in ROLES if role.name in measured]
@@ -170,28 +181,53 @@ def _is_delimiter(text: str) -> bool:
     return all(unicodedata.category(letter).startswith("P") for letter in rest) if rest else "\n" in text
 
 
+def _subject(model: Encoder | Decoder | EncoderDecoder, stack: str) -> Encoder | Decoder:
+    return getattr(model, stack) if stack else model
+
+
+def _window(model: Encoder | Decoder | EncoderDecoder, stack: str) -> int:
+    """The most tokens of a sequence."""
+    return min(_subject(model, stack).config.block_size, LONGEST_TITLE if stack == "encoder" else LONGEST)
+
+
 @torch.no_grad()
-def _measure(model: Encoder | Decoder, ids: list[int], score: Callable, measured: dict[str, list]) -> None:
+def _attention(model: nn.Module, stack: str, title: list[int], ids: list[int]) -> tuple[Tensor, Tensor]:
+    """The patterns (L, H, M, M) on one sequence, and who sees whom, (M, M): M is T, and P+T with a prefix."""
+    subject = _subject(model, stack)
+    row = lambda ids: torch.tensor([ids], device=subject.lm_head.weight.device)  # noqa: E731
+    memory = {"memory": model.encoder.hidden(row(title))} if title else {}
+    with record(subject, ["blocks.*.attn.pattern"]) as trace:
+        subject.hidden(row(ids), **memory)
+    pattern = torch.cat([trace.attention(i) for i in range(subject.config.n_layer)]).float().cpu()
+    M = pattern.shape[-1]
+    visible = causal_mask(M)[0, 0] if isinstance(subject, Decoder) else torch.ones(M, M, dtype=torch.bool)
+    return pattern, visible
+
+
+def _note(measured: dict[str, list], scores: dict[str, Tensor], chances: dict[str, Tensor]) -> None:
     """Add to ``measured``, by role, the scores (L, H) of one sequence and what uniform attention gets there."""
-    T, device = len(ids), model.lm_head.weight.device
-    with record(model, ["blocks.*.attn.pattern"]) as trace:
-        model.hidden(torch.tensor([ids], device=device))
-    visible = causal_mask(T)[0, 0] if isinstance(model, Decoder) else torch.ones(T, T, dtype=torch.bool)
-    patterns = torch.cat([trace.attention(i) for i in range(model.config.n_layer)]).float().cpu()  # (L, H, T, T)
-    chance = score(uniform(visible), visible) | {"broad": torch.zeros(())}  # broad is what uniform attention is
-    for name, found in score(patterns, visible).items():
-        measured.setdefault(name, []).append((found.clamp(0, 1), chance[name].item()))  # rounding may pass 1
+    for name, found in scores.items():
+        chance = 0.0 if name == "broad" else chances[name].item()  # broad is what uniform attention is
+        measured.setdefault(name, []).append((found.clamp(0, 1), chance))  # rounding may pass 1
 
 
-def _texts(tokenizer: Tokenizer, block_size: int, source: random.Random) -> list[list[int]]:
-    """The beginnings of some sample articles, as the models read articles in training."""
-    start = [] if tokenizer.start is None else [tokenizer.start]
+def _texts(
+    model: nn.Module, tokenizer: Tokenizer, stack: str, source: random.Random
+) -> list[tuple[list[int], list[int]]]:
+    """Some sample articles as the model read articles in training: a title that conditions, if any, and the ids."""
     chosen = source.sample(list(read_articles(str(ARTICLES))), NUM_TEXTS)
-    texts = [start + tokenizer.encode(f"{article.title}\n{article.text}") for article in chosen]
-    return [ids[: min(block_size, LONGEST)] for ids in texts]
+    start = [] if tokenizer.start is None else [tokenizer.start]
+    if not stack:
+        texts = [start + tokenizer.encode(f"{article.title}\n{article.text}") for article in chosen]
+        return [([], ids[: _window(model, stack)]) for ids in texts]
+    titles = [tokenizer.encode(article.title)[: _window(model, "encoder")] for article in chosen]
+    if stack == "encoder":
+        return [([], title) for title in titles]
+    texts = [start + tokenizer.encode(article.text) for article in chosen]
+    return [(title, ids[: _window(model, stack)]) for title, ids in zip(titles, texts)]
 
 
-def _repeats(tokenizer: Tokenizer, block_size: int, source: random.Random) -> list[list[int]]:
+def repeats(tokenizer: Tokenizer, block_size: int, source: random.Random) -> list[list[int]]:
     """Random tokens, all different, written twice; empty if the window has no room for six tokens."""
     vocabulary = [id for id in range(tokenizer.n_vocab) if not tokenizer.is_special(id)]
     longest = min(block_size // 2, LONGEST_HALF, len(vocabulary))
@@ -202,18 +238,21 @@ def _repeats(tokenizer: Tokenizer, block_size: int, source: random.Random) -> li
     return [source.sample(vocabulary, n) * 2 for n in lengths for _ in range(REPETITIONS)]
 
 
-def _check(model: Encoder | Decoder, tokenizer: Tokenizer) -> None:
-    if not isinstance(model, (Encoder, Decoder)) or getattr(model, "conditioning", None):
+def _check(model: nn.Module, tokenizer: Tokenizer, stack: str) -> None:
+    if stack and not (isinstance(model, EncoderDecoder) and stack in ("encoder", "decoder")):
+        raise ValueError(f'stack={stack!r}: must be "encoder" or "decoder" of an EncoderDecoder, else ""')
+    if not stack and (not isinstance(model, (Encoder, Decoder)) or getattr(model, "conditioning", None)):
         raise ValueError(
-            "head roles are measured on one text: give an Encoder, or a Decoder that needs no encoder's states "
-            "(model.encoder of an encoder-decoder is one)"
+            "head roles are measured on one text: give an Encoder, or a Decoder that needs no encoder's states; "
+            'of an EncoderDecoder, say stack="encoder" or stack="decoder"'
         )
     if model.training:
         raise ValueError("head roles are measured without dropout: call model.eval() first")
-    if model.config.vocab_size < tokenizer.n_vocab:
+    config = _subject(model, stack).config
+    if config.vocab_size < tokenizer.n_vocab:
         raise ValueError(
-            f"the model knows {model.config.vocab_size} tokens and the tokenizer makes {tokenizer.n_vocab}: "
+            f"the model knows {config.vocab_size} tokens and the tokenizer makes {tokenizer.n_vocab}: "
             "they do not belong together"
         )
-    if model.config.block_size < 2:
+    if config.block_size < 2:
         raise ValueError("block_size=1: head roles need a window of at least 2 tokens")
