@@ -25,6 +25,7 @@ from .pages.train import train_page
 from .parts import PARTS
 from .runners import Runners
 from .surgery import read_edits
+from .timelines import timeline_routes
 
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
 
@@ -93,6 +94,7 @@ def routes(runners: Runners) -> list:
         Route("/part/{name}", part, methods=["POST"]),
         Route("/models", models),
         *download_routes(runners, turns),
+        *timeline_routes(),
     ]
 
 

@@ -1,24 +1,17 @@
 // The switch between the two parts of the Train page, and which of them is seen; the address says so.
 
 import { choiceOf } from "./choice.mjs";
-import { make } from "./dom.mjs";
 import { onPage, page } from "./pages.mjs";
 
 const PARTS = { timeline: "Watch a model learn", live: "Train a tiny model now" };
-const ABOUT = {
-  timeline: "Our models were looked at while they trained: move through the training and see attention form.",
-  live: "Choose a task and a small model, press the button, and it learns before your eyes.",
-};
 
 export function mount(element) {
-  const about = make("p", { className: "hs-hint" });
   const parts = choiceOf(PARTS, "What to see of training", (name) => show(name));
-  element.append(parts, about);
+  element.append(parts);
 
   const show = (name) => {
     document.body.dataset.train = name;
     parts.mark(name);
-    about.textContent = ABOUT[name];
     toAddress();
     document.dispatchEvent(new CustomEvent("hs-train", { detail: name }));
   };

@@ -1,0 +1,84 @@
+// What the model predicts at one step, for a token of the prompt; and the text that it wrote at that step.
+
+import { make } from "./dom.mjs";
+import { grouped, label, pieceName, probability, quoted, visible } from "./text.mjs";
+
+const SCALES = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
+const EVEN = 0.0095; // below, three decimals would hide what differs
+
+export class PredictionAtStep {
+  /** `choose(place)` is called with the token that is pressed. */
+  constructor(choose) {
+    this.choose = choose;
+    this.title = make("h3");
+    this.chips = make("div", { className: "hs-tokens", role: "group", "aria-label": "The tokens of the prompt" });
+    this.hint = make("p", { className: "hs-hint" });
+    this.heading = make("p", { className: "hs-after" });
+    this.bars = make("ol", { className: "hs-bars" });
+    this.scale = make("div", { className: "hs-scale" });
+    this.truth = make("p", { className: "hs-tl-truth" });
+    this.same = make("p", { className: "hs-hint" });
+    this.element = make("section", { className: "hs-tl-next" }, this.title, this.hint, this.chips, this.heading, this.bars, this.scale, this.truth, this.same);
+  }
+
+  /**
+   * `place` is the chosen token of the prompt, `at(place)` -> {best: [{id, text, p}], truth: null or {id, text, p, rank}},
+   * `masked`: whether the token itself is guessed; `vocabulary` how many tokens there are.
+   */
+  draw({ prompt: { tokens, places }, place, at, masked, vocabulary, step }) {
+    this.title.textContent = masked ? "What it puts in the gap" : "What it expects next";
+    this.hint.textContent = masked
+      ? "The outlined token is hidden from the model, and it has to guess it from both sides."
+      : "Press a token of the prompt: the bars say what the model expects after it, at this step of its training.";
+    this.chips.replaceChildren(...tokens.map((token, i) => this.chip(token, i, i === place, places.includes(i), masked)));
+    const { best, truth } = at(place);
+    const top = SCALES.find((limit) => best[0].p <= limit) ?? 1;
+    this.heading.textContent = masked ? `What stands at place ${place}?` : `After ${quoted(label(tokens[place], 24))}, at step ${step}`;
+    const bars = best.map(({ id, text, p }) => bar(pieceName(text), p, top, truth !== null && id === truth.id));
+    if (truth && !best.some(({ id }) => id === truth.id)) bars.push(bar(pieceName(truth.text), truth.p, top, true));
+    this.bars.replaceChildren(...bars);
+    this.scale.replaceChildren(make("span", { text: "0" }), make("span", { text: "probability" }), make("span", { text: String(top) }));
+    this.truth.textContent = truth
+      ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: probability ${fine(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
+      : "This is the end of the prompt: there is no true next token to compare with.";
+    this.same.textContent = masked ? "" : sameness(places.map((i) => at(i).best[0]));
+  }
+
+  chip(token, place, isChosen, canChoose, masked) {
+    const names = ["hs-token", token.special && "hs-special", token.partial && "hs-partial", isChosen && "hs-query"];
+    return make("button", {
+      type: "button",
+      className: names.filter(Boolean).join(" "),
+      dir: "auto",
+      text: token.special ? label(token) : visible(token.text),
+      "aria-pressed": String(isChosen),
+      "aria-label": masked ? `Token ${place}: ${label(token)}` : `After token ${place}: ${label(token)}`,
+      disabled: canChoose ? null : "",
+      onclick: () => this.choose(place),
+    });
+  }
+}
+
+/** How often the same token is the likeliest: a model that has learned only which tokens are frequent says the same everywhere. */
+export function sameness(likeliest) {
+  const counts = new Map();
+  for (const { id } of likeliest) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const [id, count] = [...counts].sort((a, b) => b[1] - a[1])[0];
+  const total = likeliest.length;
+  if (count < 2 || total < 3) return "";
+  const name = quoted(visible(likeliest.find((one) => one.id === id).text));
+  if (count === total) return `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes no difference yet to its first choice.`;
+  if (count * 2 > total) return `At this step ${name} is the likeliest after ${count} of the ${total} tokens.`;
+  return `At this step there are ${counts.size} different first choices after the ${total} tokens: what came before counts.`;
+}
+
+function bar(text, p, top, marked) {
+  const fill = make("span", { className: "hs-fill" });
+  fill.style.width = `${Math.min(1, p / top) * 100}%`;
+  return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: marked ? `✓ ${text}` : text }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fine(p) }));
+}
+
+/** A probability; small ones, as an untrained model's, with two digits that count. */
+export function fine(p) {
+  return p > 0 && p < EVEN ? p.toPrecision(2) : probability(p);
+}

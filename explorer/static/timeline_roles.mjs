@@ -1,0 +1,90 @@
+// What the chosen head does: its scores at the step, and how they came about over all steps.
+
+import { sign, worn } from "./badges.mjs";
+import { make } from "./dom.mjs";
+import { curveChart } from "./timeline_curve.mjs";
+import { NO_ROLES, roleText, steepest } from "./timeline_words.mjs";
+import { grouped } from "./text.mjs";
+
+const ALWAYS = ["induction", "previous token"];
+const HEIGHT = 210;
+
+export class RolesAtStep {
+  /** `jump(index)` shows a recorded step. */
+  constructor(jump) {
+    this.jump = jump;
+    this.title = make("h3");
+    this.badge = make("p");
+    this.table = make("table", { className: "hs-roles" });
+    this.chart = make("div", { className: "hs-tl-chart" });
+    this.key = make("p", { className: "hs-hint hs-tl-key" });
+    this.rise = make("p", { "aria-live": "polite" });
+    this.more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
+    this.none = make("p", { className: "hs-hint", text: NO_ROLES });
+    this.both = make("div", { className: "hs-tl-both" },
+      make("div", {}, this.table, this.more),
+      make("div", {}, make("h3", { text: "How it came about" }), make("p", { className: "hs-hint", text: "The same scores at every recorded step. A curve that stays at the bottom and then rises within a few steps is a head that has found its task." }), this.chart, this.key, this.rise));
+    this.element = make("section", { className: "hs-tl-roles" }, this.title, this.badge, this.none, this.both);
+  }
+
+  /** `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be measured. */
+  draw({ roles, steps, i, layer, head, log }) {
+    const now = roles(i);
+    this.title.textContent = `What layer ${layer + 1}, head ${head + 1} does at step ${grouped(steps[i])}`;
+    this.none.hidden = now.length > 0;
+    this.both.hidden = this.badge.hidden = now.length === 0;
+    if (!now.length) return;
+    const names = worn(now, layer, head).map(({ name }) => name);
+    this.badge.textContent = `${names.length ? `Badge: ${names.join(", ")}.` : "No badge at this step: in none of the roles is it far above what uniform attention scores."} Measured on sample articles and on repeated random tokens, not on the prompt.`;
+    this.table.replaceChildren(heading(), ...now.map((role) => row(role, layer, head)));
+    this.meanings(now);
+    this.curves(roles, now, { steps, i, layer, head, log });
+  }
+
+  curves(roles, now, { steps, i, layer, head, log }) {
+    const all = steps.map((_, at) => roles(at));
+    const series = now.map((role, r) => ({ role, scores: all.map((found) => found[r].scores[layer][head]), ever: all.some((found) => found[r].lifts[layer][head] >= found[r].threshold) }))
+      .filter(({ role, ever }) => ever || ALWAYS.includes(role.name));
+    const drawn = series.map(({ role, scores }) => ({ name: role.name, className: `hs-tl-role-${now.indexOf(role) + 1}`, points: scores.map((score, at) => [steps[at], score]), dots: true }));
+    const chart = curveChart({
+      width: Math.max(280, this.chart.clientWidth), height: HEIGHT, last: steps.at(-1), log, range: [0, 1], yLabel: "score, 0 to 1", xLabel: grouped,
+      series: drawn, cursor: steps[i], steps,
+      label: `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline)).join("; ")}.`,
+    });
+    this.chart.replaceChildren(chart);
+    this.key.replaceChildren(...drawn.map(({ name, className }) => make("span", { className: "hs-tl-key-part" }, make("span", { className: `hs-tl-key-line ${className}` }), ` ${name}`)));
+    this.tell(series, steps);
+  }
+
+  tell(series, steps) {
+    const rises = series.map(({ role, scores }) => ({ name: role.name, ...steepest(scores, steps) })).filter(({ rise }) => rise).sort((a, b) => b.rise - a.rise);
+    if (!rises.length) {
+      this.rise.textContent = "None of these scores rises by as much as 0.1 between two recorded steps.";
+      return;
+    }
+    const { name, from, to, low, high } = rises[0];
+    this.rise.replaceChildren(`The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at step ${grouped(to)}. `,
+      make("button", { type: "button", className: "hs-link", text: `Go to step ${grouped(to)}`, onclick: () => this.jump(steps.indexOf(to)) }));
+  }
+
+  meanings(roles) {
+    if (this.told === roles.map(({ name }) => name).join()) return;
+    this.told = roles.map(({ name }) => name).join();
+    const meaning = ({ name, sentence, source, threshold }) => [make("dt", { text: `${sign(name)} ${name}` }), make("dd", { text: `${sentence} A badge from ${threshold} of the way between chance and 1. (${source})` })];
+    this.more.replaceChildren(this.more.firstElementChild, make("dl", {}, ...roles.flatMap(meaning)));
+  }
+}
+
+function heading() {
+  return make("tr", {}, ...["role", "score", "by chance"].map((text) => make("th", { scope: "col", text })));
+}
+
+function row({ name, scores, lifts, threshold, baseline }, layer, head) {
+  const fill = make("span", { className: "hs-fill" });
+  fill.style.width = `${Math.max(0, Math.min(1, scores[layer][head])) * 100}%`;
+  const wears = lifts[layer][head] >= threshold;
+  return make("tr", { className: wears ? "hs-marked" : "" },
+    make("th", { scope: "row", text: wears ? `★ ${name}` : name }),
+    make("td", {}, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: scores[layer][head].toFixed(3) })),
+    make("td", { className: "hs-number", text: baseline.toFixed(3) }));
+}

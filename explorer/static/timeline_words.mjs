@@ -1,0 +1,58 @@
+// What the timeline says in plain words; only what its numbers show. Pure: no DOM.
+
+import { short } from "./timeline_chart.mjs";
+import { grouped } from "./text.mjs";
+
+/** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
+export function stepText({ steps, tokens }, i) {
+  return `step ${grouped(steps[i])} of ${grouped(steps.at(-1))} · ${short(tokens[i])} tokens seen`;
+}
+
+/** The held-out loss at a step in words; `loss` is in nats, undefined if none was measured there. */
+export function lossText(loss, vocabulary, masked) {
+  const what = masked ? "each hidden token" : "each next token";
+  if (loss === undefined) return "";
+  if (!Number.isFinite(loss)) return "The loss is no number here: the training has diverged.";
+  const choices = Math.exp(loss);
+  const as = choices < 10 ? choices.toFixed(1) : grouped(Math.round(choices));
+  const even = Math.log(vocabulary);
+  const compared = Math.abs(loss - even) < 0.1 ? `, about what guessing evenly among all ${grouped(vocabulary)} tokens gives` : "";
+  return `Loss ${loss.toFixed(3)} on articles it never learned from: for ${what} it is as unsure as between ${as} equally likely ones${compared}.`;
+}
+
+export const NO_EVENTS = "In this training no head took up the task of a previous-token or an induction head and kept it to the end.";
+export const NO_ROLES = "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at another, so it has none.";
+
+const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };
+
+/** "L2 H5 becomes an induction head at step 512". */
+export function eventText({ layer, head, role, step }, stackTitle = "") {
+  const name = BECOMES[role] ?? `a head of the role “${role}”`;
+  return `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ${name} at step ${grouped(step)}`;
+}
+
+/** Events by step: [{step, text: "P I", events}], for the marks on the curve. */
+export function marksOf(events, sign) {
+  const by = new Map();
+  for (const event of events) by.set(event.step, [...(by.get(event.step) ?? []), event]);
+  return [...by].sort((a, b) => a[0] - b[0]).map(([step, all]) => {
+    const signs = [...new Set(all.map(({ role }) => sign(role)))].sort().reverse();
+    return { step, text: signs.join(" "), events: all };
+  });
+}
+
+/** What the chosen head scores in a role now, at first and at most. */
+export function roleText(name, scores, steps, i, baseline) {
+  const most = scores.reduce((best, score, at) => (score > scores[best] ? at : best), 0);
+  return `${name}: ${scores[i].toFixed(3)} now; by chance ${baseline.toFixed(3)}, at most ${scores[most].toFixed(3)} at step ${grouped(steps[most])}`;
+}
+
+/** Between which two recorded steps a score rose most; null if it never rose by a tenth. */
+export function steepest(scores, steps) {
+  let best = null;
+  for (let i = 1; i < scores.length; i++) {
+    const rise = scores[i] - scores[i - 1];
+    if (rise >= 0.1 && rise > (best?.rise ?? 0)) best = { from: steps[i - 1], to: steps[i], rise, low: scores[i - 1], high: scores[i] };
+  }
+  return best;
+}
