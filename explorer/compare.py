@@ -88,7 +88,7 @@ def compare(
             column(runner, it, text, masked) if isinstance(it, Loaded) else Column({"name": name, "error": it})
             for (it, text), name in zip(found, [name for name, _ in asked])
         ]
-        runner.payloads.put(key, _packed(columns, models.choices(), text, second_text))
+        runner.payloads.put(key, _packed(columns, text, second_text))
     return key
 
 
@@ -99,13 +99,8 @@ def _found(models: Models, name: str, any_folder: bool) -> Loaded | str:
         return str(error)
 
 
-def _packed(columns: list[Column], choices: list[dict], text: str, second_text: str | None) -> bytes:
-    header = {
-        "text": text,
-        "second_text": second_text,
-        "choices": choices,
-        "columns": [column.header for column in columns],
-    }
+def _packed(columns: list[Column], text: str, second_text: str | None) -> bytes:
+    header = {"text": text, "second_text": second_text, "columns": [column.header for column in columns]}
     arrays = {f"{i}.{name}": it for i, column in enumerate(columns) for name, it in column.arrays.items()}
     return pack(header, arrays)
 

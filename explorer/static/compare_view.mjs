@@ -12,6 +12,7 @@ import { CompareSource } from "./compare_source.mjs";
 import { MASKS, whatToLookAt } from "./compare_words.mjs";
 import { TICKS, css, position } from "./color.mjs";
 import { make } from "./dom.mjs";
+import { models, refreshModels } from "./models.mjs";
 import { onPage, page } from "./pages.mjs";
 import { isDark, store } from "./store.mjs";
 
@@ -46,6 +47,7 @@ class Compare {
     this.build();
     this.drawControls();
     onPage((name) => name !== "compare" && this.leave());
+    document.addEventListener("hs-models", () => this.listed(models()));
     store.subscribe(element, (payload, focus) => this.draw(payload, focus));
   }
 
@@ -171,10 +173,16 @@ class Compare {
     this.element.dataset.asked = this.source.seq;
   }
 
+  /** What can be chosen, of now. */
+  listed(choices) {
+    this.choices = choices;
+    this.drawControls();
+  }
+
   arrived(payload) {
     this.say(null);
     this.payload = payload;
-    this.choices = payload.choices;
+    refreshModels();
     this.columns = payload.columns.map((header, i) => new Column(header, i, payload, this.on, this.columns[i]));
     if (this.setup.own) this.setup.own = this.columns.map((_, i) => this.setup.own[i] ?? this.shared());
     this.drawControls();

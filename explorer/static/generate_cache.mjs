@@ -2,7 +2,7 @@
 // already, filled is what this step computes. And what the cache saves, as measured.
 
 import { cssColor, make, prepare } from "./dom.mjs";
-import { grouped } from "./text.mjs";
+import { grouped, several } from "./text.mjs";
 
 const ROW = 14;
 const GAP = 2;
@@ -18,8 +18,8 @@ export function cacheStep(look, depth) {
 export function cacheSentence({ L, T, slid, isFirst, computed, bytes }) {
   const held = `${grouped(Math.round(bytes / 1024))} KiB`;
   if (slid) return `The window of ${T} tokens is full and slides: every token gets another position, so nothing can be kept, and all ${T} columns are computed anew in every step.`;
-  if (isFirst) return `First the model reads your text: keys and values of all ${T} tokens are computed at once, in ${L} layers, and kept: ${held}.`;
-  return `To go on, ${computed} new column is computed in each of ${L} layers; the ${grouped(T - 1)} earlier ones are reused as they are. Without the cache all ${T} would be computed again. Held now: ${held}.`;
+  if (isFirst) return `First the model reads your text: keys and values of all ${T} tokens are computed at once, in ${several(L, "layer")}, and kept: ${held}.`;
+  return `To go on, ${computed} new column is computed in each of ${several(L, "layer")}; the ${grouped(T - 1)} earlier ones are reused as they are. Without the cache all ${T} would be computed again. Held now: ${held}.`;
 }
 
 export function drawCache(canvas, width, { L, T, computed }) {

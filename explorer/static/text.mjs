@@ -37,3 +37,8 @@ export function quoted(text) {
 export function grouped(number) {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }
+
+/** "1 layer", "6 layers". */
+export function several(count, name) {
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
+}

@@ -2,7 +2,7 @@
 
 import { make } from "./dom.mjs";
 import { store } from "./store.mjs";
-import { grouped, label, visible } from "./text.mjs";
+import { grouped, label, several, visible } from "./text.mjs";
 import { drawn } from "./drawn.mjs";
 import { reading, readsColumn } from "./reading.mjs";
 import { css, ink } from "./color.mjs";
@@ -83,7 +83,7 @@ function about(token, i) {
 
 function modelLine(model) {
   const size = [model.n_embd && `width ${model.n_embd}`, model.num_parameters && `${parameters(model.num_parameters)} parameters`];
-  return [model.name, `${model.n_layer} layers × ${model.n_head} heads`, ...size].filter(Boolean).join(" · ");
+  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size].filter(Boolean).join(" · ");
 }
 
 function parameters(count) {
