@@ -1,77 +1,93 @@
-"""The card beside a trained model: what it learned from, how long, how well, and what it writes, unedited."""
+"""The card beside a trained model: what it learned from, how long, how well, and what it writes, unedited.
 
-import io
+    python -m llm_core.model_card runs/decoder
+
+measures the model of a finished run again and writes its card anew. What stands in the run's folder beside the model
+goes into the card: ``baselines.json`` (of ``llm_core.baselines``) and ``recipe.md``, how the recipe was found.
+"""
+
+import argparse
+import json
 import math
 import os
+import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from .architectures import Encoder, EncoderDecoder
-from .checkpoints import num_parameters, write_files
-from .data import MaskedBatches, PackedBatches, PairBatches, TokenStore
-from .sampling import fill_masks, generate
-from .tokenizer import Tokenizer
+from .baselines import Baseline, baselines_table, load_baselines
+from .checkpoints import CARD, load_model, num_parameters, write_files
+from .data import TokenStore
+from .measures import HeldOut, OnRepeats, held_out_losses, on_repeats, tokens_in_epoch
+from .run_state import History
+from .samples import PROMPTS, samples
+from .tokenizer import Tokenizer, load_tokenizer
+from .training import batches_for
 
-if TYPE_CHECKING:
-    from .training import Trainer
-
-PROMPTS = ("How to Make a Paper Boat", "How to Grow Tomatoes", "How to Study for an Exam")
-MASKED = (
-    "Wash your hands with{mask} and water.",
-    "Cut the paper in{mask} with scissors.",
-    "Let the cake{mask} for an hour.",
-)
-SAMPLING = {"temperature": 0.8, "top_p": 0.95}
+RECIPE = "recipe.md"
 
 
-@dataclass(frozen=True)
-class HeldOutFacts:
-    """What a run measured; ``loss`` is nats per target over all held-out windows."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """How a model was trained. ``epochs`` is how often it has read the training text."""
 
-    loss: float
-    num_targets: int
-    bytes_per_token: float
+    name: str
     data: str
+    trained_on: str
     tokens_seen: int
+    epochs: float
     steps: int
     seconds: float
-    device: str
-
-    @property
-    def bits_per_byte(self) -> float:
-        return self.loss / math.log(2) / self.bytes_per_token
+    baselines: list[Baseline]
+    recipe: str  # Markdown; empty if nobody wrote it down
 
 
-def held_out_facts(trainer: "Trainer", sources: list[str]) -> HeldOutFacts:
-    """Measure the model in float32 on the held-out articles, each window once, as far as they fill batches."""
-    from .training import evaluate
+def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
+    """Measure the model that the finished run left in ``model/`` and write its card there; returns its losses.
 
-    config, batches = trainer.config, trainer.held_out_batches
-    store, num_windows = _extent(batches)
-    B = min(8, num_windows)
-    loss, num_targets = evaluate(trainer.model, batches, num_windows // B, B, config.device)
-    return HeldOutFacts(
-        loss=loss,
-        num_targets=num_targets,
-        bytes_per_token=store.num_bytes / len(store),
-        data=", ".join(Path(source).name if Path(source).exists() else source for source in sources),
-        tokens_seen=trainer.num_tokens,
-        steps=trainer.step,
-        seconds=trainer.seconds,
-        device=describe_device(config.device, config.bf16, config.compile, trainer.worker.world_size),
+    ``trained_on`` says on what (``describe_device``); without it, the card that is replaced does.
+    Raises ``ValueError`` if the folder holds no finished run.
+    """
+    if not (run / "model").is_dir():
+        raise ValueError(f"{run} holds no model: give the folder of a run that has reached its last step")
+    settings, tokenizer = json.loads((run / "run.json").read_text()), load_tokenizer()
+    model = load_model(run / "model", device)
+    stores = [TokenStore(run / "tokens" / part) for part in ("train", "validation")]
+    train, held_out = (
+        batches_for(model, store, settings["block_size"], tokenizer, settings["seed"]) for store in stores
+    )
+    facts = _run_facts(run, settings, trained_on or _trained_on(run / "model" / CARD), tokens_in_epoch(train))
+    losses = held_out_losses(model, held_out, tokenizer, device)
+    card = model_card(model.cpu(), facts, losses, on_repeats(model, tokenizer, PROMPTS[0]), tokenizer)
+    write_files(run / "model", {CARD: card.encode()})
+    return losses
+
+
+def _run_facts(run: Path, settings: dict, trained_on: str, epoch: int) -> RunFacts:
+    last = [entry for entry in History(run / "history.jsonl").read() if "seconds" in entry][-1]
+    recipe = run / RECIPE
+    return RunFacts(
+        name=settings["model"],
+        data=", ".join(Path(source).name if Path(source).exists() else source for source in settings["data"]),
+        trained_on=trained_on,
+        tokens_seen=last["tokens"],
+        epochs=last["tokens"] / epoch,
+        steps=last["step"],
+        seconds=last["seconds"],
+        baselines=load_baselines(run),
+        recipe=recipe.read_text(encoding="utf-8").strip() if recipe.exists() else "",
     )
 
 
-def _extent(batches: PackedBatches | MaskedBatches | PairBatches) -> tuple[TokenStore, int]:
-    """The store behind the batches, and how many windows or articles an epoch has."""
-    if isinstance(batches, PairBatches):
-        return batches.store, len(batches.store.bounds)
-    windows = batches.windows if isinstance(batches, MaskedBatches) else batches
-    return windows.store, windows.num_windows
+def _trained_on(card: Path) -> str:
+    found = re.search(r"^\| Trained on \| (.*) \|$", card.read_text(encoding="utf-8"), re.M) if card.exists() else None
+    if not found:
+        raise ValueError(f"{card} does not say what the model was trained on: give --trained-on")
+    return found[1]
 
 
 def describe_device(device: str, bf16: bool, compiled: bool, num_processes: int = 1) -> str:
@@ -81,13 +97,21 @@ def describe_device(device: str, bf16: bool, compiled: bool, num_processes: int 
     return f"{several}{hardware}, {precision}{', torch.compile' if compiled else ''}"
 
 
-def model_card(name: str, model: nn.Module, facts: HeldOutFacts, tokenizer: Tokenizer) -> str:
+def model_card(
+    model: nn.Module, facts: RunFacts, losses: HeldOut, repeats: OnRepeats | None, tokenizer: Tokenizer
+) -> str:
     """The card as Markdown."""
     what = "masked token" if isinstance(model, Encoder) else "token"
+    parts = (
+        _beside_baselines(model, facts, losses),
+        _recipe(facts),
+        _by_place(model, losses),
+        _on_repeats(model, repeats) if repeats else "",
+    )
     return f"""---
 license: cc-by-nc-sa-3.0
 ---
-# {name}
+# {facts.name}
 
 A small Transformer ({num_parameters(model) / 1e6:.1f} M parameters), trained by Headscope to be looked into, not to be
 relied on.
@@ -95,17 +119,15 @@ relied on.
 | | |
 |---|---|
 | Data | how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): {facts.data} |
-| Tokens seen | {facts.tokens_seen:,} in {facts.steps:,} steps |
-| Trained on | {facts.device} |
+| Tokens seen | {facts.tokens_seen:,} in {facts.steps:,} steps, {facts.epochs:.2f} times the training text |
+| Trained on | {facts.trained_on} |
 | Wall time | {facts.seconds / 3600:.2f} hours |
-| Held-out loss | {facts.loss:.4f} nats per {what} ({facts.num_targets:,} places in articles never trained on) |
-{_text_measures(model, facts)}| Vocabulary | our byte-level BPE of {tokenizer.n_vocab:,} tokens |
+| Held-out loss | {losses.loss:.4f} nats per {what} ({losses.num_targets:,} places in articles never trained on) |
+{_text_measures(model, losses)}| Vocabulary | our byte-level BPE of {tokenizer.n_vocab:,} tokens |
 
-## What it writes
+{"".join(parts)}## What it writes
 
-Unedited. {_how_sampled(model)}
-
-{_samples(model, tokenizer)}
+{samples(model, tokenizer)}
 
 ## Licence and limits
 
@@ -115,60 +137,112 @@ little text: what it says is often wrong, sometimes unsafe to follow, and never 
 """
 
 
-def _text_measures(model: nn.Module, facts: HeldOutFacts) -> str:
+def _text_measures(model: nn.Module, losses: HeldOut) -> str:
     """Bits per byte and perplexity, which only mean something where every token of a text is predicted."""
-    if isinstance(model, (Encoder, EncoderDecoder)):
+    if isinstance(model, Encoder):
         return ""
-    return f"| Bits per byte | {facts.bits_per_byte:.4f} |\n| Perplexity | {math.exp(facts.loss):.2f} per token |\n"
+    of = f" of an article's first {len(losses.counts)} tokens, its title given" * isinstance(model, EncoderDecoder)
+    return (
+        f"| Bits per byte | {losses.bits_per_byte:.4f}{of} |\n| Perplexity | {math.exp(losses.loss):.2f} per token |\n"
+    )
 
 
-def _how_sampled(model: nn.Module) -> str:
+def _beside_baselines(model: nn.Module, facts: RunFacts, losses: HeldOut) -> str:
+    """Only for a decoder: the others do not predict the whole text."""
+    if not facts.baselines or isinstance(model, (Encoder, EncoderDecoder)):
+        return ""
+    own = Baseline(name=f"**{facts.name}**", tokens=facts.tokens_seen, bits_per_byte=losses.bits_per_byte)
+    return f"""## Beside simple methods
+
+On the held-out articles, titles included. The n-gram models pay for the marks between articles too, as the model does;
+gzip and xz do not. "Primed" has read as much of the end of the training text as its window holds.
+
+{baselines_table([*facts.baselines, own])}
+
+"""
+
+
+def _recipe(facts: RunFacts) -> str:
+    return f"## How the recipe was found\n\n{facts.recipe}\n\n" if facts.recipe else ""
+
+
+def _by_place(model: nn.Module, losses: HeldOut) -> str:
     if isinstance(model, Encoder):
-        return "The five likeliest tokens for the masked place."
-    return ", ".join(f"{name} {value}" for name, value in SAMPLING.items()) + ", seeds 1, 2, 3."
-
-
-def _samples(model: nn.Module, tokenizer: Tokenizer) -> str:
-    if isinstance(model, Encoder):
-        return "\n".join(_filled(model, tokenizer, text) for text in MASKED)
-    written = (_written(model, tokenizer, prompt, seed) for seed, prompt in enumerate(PROMPTS, 1))
-    return "\n\n".join(f"**{prompt}**\n\n```text\n{text}\n```" for prompt, text in zip(PROMPTS, written))
-
-
-def _written(model: nn.Module, tokenizer: Tokenizer, prompt: str, seed: int) -> str:
-    """160 tokens after a title."""
-    settings = {"max_new_tokens": 160, "seed": seed, "stop": tokenizer.end, **SAMPLING}
-    if isinstance(model, EncoderDecoder):
-        ids = generate(model, [tokenizer.encode(prompt)], decoder_ids=[tokenizer.start], **settings)[0]
+        meaning = "Masked tokens by their place in the window; the model sees all the others, before and behind."
+    elif isinstance(model, EncoderDecoder):
+        meaning = "Place n is the article's n-th token, predicted from the title and the n - 1 tokens before it."
     else:
-        start = [tokenizer.start, *tokenizer.encode(f"{prompt}\n")]
-        ids = generate(model, [start], **settings)[0][len(start) :]
-    return tokenizer.decode([id for id in ids if not tokenizer.is_special(id)]).strip()
+        meaning = "Place n is predicted from the n tokens before it: the more it has read, the better it guesses."
+    rows = [(f"{a}–{b}" if b > a else f"{a}", f"{nats:.4f}") for a, b, nats in losses.by_place()]
+    return f"""## Held-out loss by place
+
+{meaning}
+
+{_columns("Place", rows, "Nats per token")}
+
+"""
 
 
-def _filled(model: Encoder, tokenizer: Tokenizer, text: str) -> str:
-    before, after = text.split("{mask}")
-    ids = torch.tensor([*tokenizer.encode(before), tokenizer.mask, *tokenizer.encode(after)])
-    best = fill_masks(model, ids, tokenizer.mask)[0].best_ids[:5]
-    return f"- {before} **[mask]**{after} → {', '.join(repr(tokenizer.piece(id)) for id in best.tolist())}"
+def _columns(head: str, rows: list[tuple[str, str]], name: str) -> str:
+    """A short list of pairs as a table that lies on its side."""
+    labels, values = zip(*rows)
+    return "\n".join(
+        f"| {' | '.join(cells)} |" for cells in ((head, *labels), ["--:"] * (len(rows) + 1), (name, *values))
+    )
 
 
-def plot_history(history: list[dict], path: Path) -> None:
-    """Training and held-out loss over tokens, as a picture."""
-    from matplotlib.figure import Figure
+def _on_repeats(model: nn.Module, repeats: OnRepeats) -> str:
+    induction, duplicate = repeats.scores["induction"], repeats.scores["duplicate token"]  # (L, H)
+    lines = [
+        f"| {layer} | {_best(a)} | {a.mean():.3f} | {_best(b)} | {b.mean():.3f} |"
+        for layer, (a, b) in enumerate(zip(induction, duplicate), 1)
+    ]
+    chance = [f"{repeats.chance[name]:.3f}" for name in ("induction", "duplicate token")]
+    return f"""## What its heads do with repeats
 
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for key, label in (("loss", "training"), ("held_out_loss", "held out")):
-        entries = [entry for entry in history if key in entry]
-        axes.plot(
-            [e["tokens"] / 1e6 for e in entries],
-            [e[key] for e in entries],
-            label=label,
-            marker="." if len(entries) < 40 else "",
-        )
-    axes.set(xlabel="tokens seen (millions)", ylabel="loss (nats per token)")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(picture := io.BytesIO(), dpi=120)
-    write_files(path.parent, {path.name: picture.getvalue()})
+Random tokens written twice, so that nothing can be known but the repetition. Induction is the mean attention from a
+repeated token to the one that came next the first time (Olsson et al. 2022): a head that does it can copy. Duplicate
+is the attention to the same token's first occurrence. {_who_reads(model)}
+
+| Layer | Induction: highest | mean | Duplicate: highest | mean |
+|--:|--:|--:|--:|--:|
+{chr(10).join(lines)}
+| chance | {chance[0]} | {chance[0]} | {chance[1]} | {chance[1]} |
+
+{_copying(repeats)}"""
+
+
+def _best(scores: torch.Tensor) -> str:
+    return f"{scores.max():.3f} (head {int(scores.argmax()) + 1})"
+
+
+def _who_reads(model: nn.Module) -> str:
+    if isinstance(model, Encoder):
+        return "An encoder sees both copies at once and predicts no next token, so it has little need of induction."
+    if isinstance(model, EncoderDecoder):
+        return f'It is the decoder\'s attention to its own tokens, after the title "{PROMPTS[0]}".'
+    return ""
+
+
+def _copying(repeats: OnRepeats) -> str:
+    if repeats.losses is None:
+        return ""
+    first, second = repeats.losses
+    return f"It pays {first:.2f} nats per token the first time, and {second:.2f} the second.\n\n"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Measure the model of a finished run again and write its card anew.")
+    parser.add_argument("run", type=Path, help="the folder that training was given as --out")
+    parser.add_argument("--trained-on", default="", help="the machine, in words; default: what the card says now")
+    parser.add_argument("--device", default="cpu", help="to measure on (%(default)s)")
+    args = parser.parse_args(arguments)
+    try:
+        losses = write_card(args.run, args.trained_on, args.device)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(f"held-out loss {losses.loss:.4f} nats per target; the card is {args.run / 'model' / CARD}")
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,8 @@ from .checkpoints import save_model, write_files
 from .config import ModelConfig
 from .data import TokenStore
 from .distributed import join_workers
-from .model_card import held_out_facts, model_card, plot_history
+from .loss_plot import plot_history
+from .model_card import describe_device, write_card
 from .tokenizer import Tokenizer, load_tokenizer
 from .training import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_model
 
@@ -165,18 +166,20 @@ def run(args: argparse.Namespace) -> bool:
             write_files(args.out, {record.name: json.dumps(settings, indent=2).encode()})
         trainer.run()
     if worker.leads:
-        finish(trainer, args, tokenizer)
+        finish(trainer, args)
     return trainer.step == config.steps
 
 
-def finish(trainer: Trainer, args: argparse.Namespace, tokenizer: Tokenizer) -> None:
+def finish(trainer: Trainer, args: argparse.Namespace) -> None:
     """For a run that reached its end, write the model with its card; plot the history of any."""
     if trainer.step < trainer.config.steps:
         print(f"stopped and saved at step {trainer.step} of {trainer.config.steps}; the same command resumes it")
     else:
-        facts, model = held_out_facts(trainer, args.data), trainer.model.cpu().eval()
-        save_model(model, args.out / "model", card=model_card(args.model, model, facts, tokenizer), dtype=torch.float16)
-        print(f"held-out loss {facts.loss:.4f} nats per target; the model is in {args.out / 'model'}")
+        config = trainer.config
+        save_model(trainer.model, args.out / "model", dtype=torch.float16)
+        trained_on = describe_device(config.device, config.bf16, config.compile, trainer.worker.world_size)
+        losses = write_card(args.out, trained_on, config.device)
+        print(f"held-out loss {losses.loss:.4f} nats per target; the model is in {args.out / 'model'}")
     plot_history(trainer.history.read(), args.out / "loss.png")
 
 

@@ -18,7 +18,7 @@ from llm_core.articles import read_articles
 from llm_core.config import ModelConfig
 from llm_core.data import IGNORE, PackedBatches, TokenStore
 from llm_core.distributed import Worker
-from llm_core.model_card import plot_history
+from llm_core.loss_plot import plot_history
 from llm_core.training import (
     ARCHITECTURES,
     TrainConfig,
