@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from llm_core import load_tokenizer, model_card, train
+from llm_core import load_tokenizer, samples, train
 
 WARM = multiprocessing.get_context("forkserver")
 WARM.set_forkserver_preload([__name__, "torch._dynamo", "matplotlib.backends.backend_agg"])
@@ -74,7 +74,7 @@ def run_doomed(arguments: list[str], misfortune: Misfortune | None = None) -> En
 def _live(arguments: list[str], misfortune: Misfortune | None, connection) -> None:
     torch.set_num_threads(1)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a kill would leave behind
-    model_card.generate = _generate_little
+    samples.MOST = 3  # the samples on the card take most of a tiny run's time, and are not what is tested with it
     if misfortune:
         sys.addaudithook(_Countdown(misfortune))
     out, err, code = io.StringIO(), io.StringIO(), None
@@ -86,11 +86,6 @@ def _live(arguments: list[str], misfortune: Misfortune | None, connection) -> No
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     used *= 1 if sys.platform == "darwin" else 1024
     connection.send(Ending(code=code, stdout=out.getvalue(), stderr=err.getvalue(), peak_bytes=used))
-
-
-def _generate_little(*args: object, generate=model_card.generate, **settings: object):
-    """The samples on the card take most of a tiny run's time, and are not what is tested with it."""
-    return generate(*args, **{**settings, "max_new_tokens": 3})
 
 
 class _Countdown:
