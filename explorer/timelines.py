@@ -42,8 +42,8 @@ def timelines(folder: Path = FOLDER) -> list[dict]:
         about = ARCHITECTURES.get(kind)
         if about is None:
             continue
-        title = about.title if name == kind else name
-        found.append({"name": name, "title": title, "sentence": about.sentence, "version": path.stat().st_mtime_ns})
+        title, version = about.title if name == kind else name, str(path.stat().st_mtime_ns)
+        found.append({"name": name, "title": title, "sentence": about.sentence, "version": version})
     order = list(ARCHITECTURES)
     return sorted(found, key=lambda one: order.index(one["name"]) if one["name"] in order else len(order))
 

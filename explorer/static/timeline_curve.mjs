@@ -4,6 +4,7 @@
 //  series: [{name, className, points: [[step, value]], dots: whether each point is marked}], levels: [{value, text}],
 //  cursor: a step, steps: the recorded ones, marks: [{step, text, name, choose}], label: what a screen reader says}
 
+import { make } from "./dom.mjs";
 import { along, evenTicks, pathOf, stepTicks } from "./timeline_chart.mjs";
 
 const LEFT = 44;
@@ -43,6 +44,12 @@ export function curveChart({ width, height, last, log, range, yLabel, xLabel, se
     return (((clientX - left) / seen) * width - LEFT) / inner;
   };
   return svg;
+}
+
+/** How a curve looks, and its name: a part of the key below a chart. */
+export function keyPart(className, text) {
+  const look = shape("svg", { width: 28, height: 10, "aria-hidden": "true", class: "hs-curve-key" }, line(0, 5, 28, 5, { class: `hs-curve-line ${className}` }));
+  return make("span", { className: "hs-tl-key-part" }, look, make("span", { text: ` ${text}` }));
 }
 
 function line(x1, y1, x2, y2, more = {}) {

@@ -91,12 +91,16 @@ export function promptOf(model, prompt, arrays) {
     own: prompt.own,
     tokens: prompt.tokens,
     places: prompt.places,
+    truth: prompt.truth,
     parts: (i) => parts.map((part) => ({ ...part, block: (layer, head) => part.blockAt(i, layer, head) })),
     predicted: (i, place) => predicted(model, prompt, arrays, i, place),
   };
 }
 
-/** One kind of attention: who looks (T) at whom (S), what the mask lets be seen, and each head's weights. */
+/**
+ * One kind of attention: who looks (T) at whom (S), what the mask lets be seen, and each head's weights. `asks` says at
+ * which query the own tokens begin, null if they are none of the queries.
+ */
 function partOf({ name, title, tensor, n_layer: L, n_head: H, mask: rule }, { tokens, source, prefix }, attention) {
   const own = name === "decoder" ? [...source.slice(0, prefix), ...tokens] : tokens;
   const [queries, keys] = { encoder: source.length ? [source, source] : [own, own], cross: [tokens, source] }[name] ?? [own, own];
@@ -109,7 +113,7 @@ function partOf({ name, title, tensor, n_layer: L, n_head: H, mask: rule }, { to
     const block = attention.data.subarray(start, start + size);
     return folded ? unfolded(block, T) : block;
   };
-  return { name, title, tensor, shape: [L, H], T, S, queries, keys, mask, prefix: name === "decoder" ? prefix : 0, blockAt };
+  return { name, title, tensor, shape: [L, H], T, S, queries, keys, mask, prefix: name === "decoder" ? prefix : 0, asks: queries === source ? null : queries.length - tokens.length, blockAt };
 }
 
 /** The lower triangle, row by row -> T×T with zeros above. */

@@ -3,13 +3,14 @@
 import { sign } from "./badges.mjs";
 import { choiceOf } from "./choice.mjs";
 import { make } from "./dom.mjs";
-import { nearest, rangeOf } from "./timeline_chart.mjs";
-import { curveChart } from "./timeline_curve.mjs";
+import { along, nearest, rangeOf } from "./timeline_chart.mjs";
+import { curveChart, keyPart } from "./timeline_curve.mjs";
 import { eventText, marksOf, NO_EVENTS } from "./timeline_words.mjs";
 import { grouped } from "./text.mjs";
 
 const HEIGHT = 230;
 const SCALES = { log: "Early steps widened", even: "Even steps" };
+const APART = 34; // px between two marks
 const LISTED = 6; // events in sight; the others open
 
 export class LossCurve {
@@ -33,12 +34,15 @@ export class LossCurve {
     const even = Math.log(model.vocabulary);
     const values = [...model.train, ...model.heldOut].map(([, loss]) => loss);
     const loss = model.heldOutAt(i);
+    const width = Math.max(280, this.chart.clientWidth);
+    const last = model.steps.at(-1);
+    const isNear = (a, b) => Math.abs(along(a, last, log) - along(b, last, log)) * width < APART;
     const svg = curveChart({
-      width: Math.max(280, this.chart.clientWidth), height: HEIGHT, last: model.steps.at(-1), log, range: rangeOf([...values, even]), yLabel: "loss", xLabel: grouped,
+      width, height: HEIGHT, last, log, range: rangeOf([...values, even]), yLabel: "loss", xLabel: grouped,
       series: [{ name: "training", className: "hs-tl-train", points: model.train }, { name: "held out", className: "hs-tl-held", points: model.heldOut, dots: true }],
       levels: [{ value: even, text: `guessing evenly: ${even.toFixed(2)}` }],
       cursor: model.steps[i], steps: model.steps,
-      marks: marksOf(model.events, sign).map(({ step, text, events }) => ({ step, text, name: events.map((event) => eventText(event, titleOf(event.stack))).join("\n"), choose: () => this.on.open(events[0]) })),
+      marks: marksOf(model.events, sign, isNear).map(({ step, text, events }) => ({ step, text, name: events.map((event) => eventText(event, titleOf(event.stack))).join("\n"), choose: () => this.on.open(events[0]) })),
       label: `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
     });
     this.chart.replaceChildren(svg);
@@ -50,9 +54,8 @@ export class LossCurve {
   tell(model) {
     if (this.told === model) return;
     this.told = model;
-    const line = (className, text) => make("span", { className: "hs-tl-key-part" }, make("span", { className: `hs-tl-key-line ${className}` }), ` ${text}`);
     const signs = model.events.length ? [make("span", { className: "hs-tl-key-part" }, make("span", { className: "hs-mark", text: "P" }), " a head becomes a previous-token head, ", make("span", { className: "hs-mark", text: "I" }), " an induction head: press to go there")] : [];
-    this.key.replaceChildren(line("hs-tl-held", "held out: articles it never learns from"), line("hs-tl-train", "training: the articles it is learning from"), ...signs);
+    this.key.replaceChildren(keyPart("hs-tl-held", "held out: articles it never learns from"), keyPart("hs-tl-train", "training: the articles it is learning from"), ...signs);
   }
 
   /** Every event as a button: what a mark says, and goes there. */

@@ -2,7 +2,7 @@
 
 import { sign, worn } from "./badges.mjs";
 import { make } from "./dom.mjs";
-import { curveChart } from "./timeline_curve.mjs";
+import { curveChart, keyPart } from "./timeline_curve.mjs";
 import { NO_ROLES, roleText, steepest } from "./timeline_words.mjs";
 import { grouped } from "./text.mjs";
 
@@ -14,6 +14,7 @@ export class RolesAtStep {
   constructor(jump) {
     this.jump = jump;
     this.title = make("h3");
+    this.curveTitle = make("h3");
     this.badge = make("p");
     this.table = make("table", { className: "hs-roles" });
     this.chart = make("div", { className: "hs-tl-chart" });
@@ -21,10 +22,9 @@ export class RolesAtStep {
     this.rise = make("p", { "aria-live": "polite" });
     this.more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
     this.none = make("p", { className: "hs-hint", text: NO_ROLES });
-    this.both = make("div", { className: "hs-tl-both" },
-      make("div", {}, this.table, this.more),
-      make("div", {}, make("h3", { text: "How it came about" }), make("p", { className: "hs-hint", text: "The same scores at every recorded step. A curve that stays at the bottom and then rises within a few steps is a head that has found its task." }), this.chart, this.key, this.rise));
-    this.element = make("section", { className: "hs-tl-roles" }, this.title, this.badge, this.none, this.both);
+    this.scores = make("section", { className: "hs-tl-roles" }, this.title, this.badge, this.none, this.table, this.more);
+    this.curve = make("section", { className: "hs-tl-rise" }, this.curveTitle,
+      make("p", { className: "hs-hint", text: "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few steps is a head that has found its task." }), this.chart, this.key, this.rise);
   }
 
   /** `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be measured. */
@@ -32,7 +32,8 @@ export class RolesAtStep {
     const now = roles(i);
     this.title.textContent = `What layer ${layer + 1}, head ${head + 1} does at step ${grouped(steps[i])}`;
     this.none.hidden = now.length > 0;
-    this.both.hidden = this.badge.hidden = now.length === 0;
+    for (const element of [this.badge, this.table, this.more, this.curve]) element.hidden = now.length === 0;
+    this.curveTitle.textContent = `How layer ${layer + 1}, head ${head + 1} came to do it`;
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
     this.badge.textContent = `${names.length ? `Badge: ${names.join(", ")}.` : "No badge at this step: in none of the roles is it far above what uniform attention scores."} Measured on sample articles and on repeated random tokens, not on the prompt.`;
@@ -52,7 +53,7 @@ export class RolesAtStep {
       label: `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline)).join("; ")}.`,
     });
     this.chart.replaceChildren(chart);
-    this.key.replaceChildren(...drawn.map(({ name, className }) => make("span", { className: "hs-tl-key-part" }, make("span", { className: `hs-tl-key-line ${className}` }), ` ${name}`)));
+    this.key.replaceChildren(...drawn.map(({ name, className }) => keyPart(className, name)));
     this.tell(series, steps);
   }
 

@@ -18,7 +18,7 @@ import { sampleLines } from "./timeline_sample.mjs";
 import { lossText, stepText } from "./timeline_words.mjs";
 import { grouped } from "./text.mjs";
 
-const ABOUT = "Press play and watch the loss fall, and with it the pictures below: at step 0 all weights are random and every head looks about evenly at everything. Look for the marks on the curve: there a head takes up a task.";
+const ABOUT = "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. Look for the marks on the curve: there a head takes up a task.";
 const FIRST = "decoder"; // its heads have the tasks that marks speak of
 const ADDRESS_MS = 300; // browsers refuse an address that changes more often than some 10 times a second
 
@@ -38,6 +38,7 @@ class Timeline {
     this.loss = new LossCurve({ show: (i) => this.show(i), setLog: (log) => this.set({ log }), open: (event) => this.openEvent(event) });
     this.player = new PlayerBar({ show: (i) => this.show(i), at: () => this.i ?? 0, count: () => this.model?.steps.length ?? 0 });
     this.now = make("p", { className: "hs-tl-now" });
+    this.about = make("p", { className: "hs-hint" });
     this.stacks = make("div");
     this.heads = new HeadsAtStep((layer, head) => this.set({ layer, head }));
     this.head = new HeadAtStep((place) => this.chooseQuery(place));
@@ -49,8 +50,7 @@ class Timeline {
 
   async open() {
     const { element } = this;
-    this.chosen = make("p", { className: "hs-hint" });
-    element.append(make("h2", { text: "Watch a model learn" }), make("p", { className: "hs-hint", text: ABOUT }), this.problem, this.body);
+    element.append(make("p", { className: "hs-hint", text: ABOUT }), this.problem, this.body);
     await this.trying(async () => {
       this.index = await loadIndex();
       if (!this.index.models.length) return this.say(this.index.missing, true);
@@ -67,11 +67,11 @@ class Timeline {
     const choose = make("div", { className: "hs-tl-choose" },
       make("div", { className: "hs-control" }, make("span", { text: "Model" }), this.models),
       make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: "Prompt" }), this.prompts));
-    this.body.append(choose, this.chosen, this.loss.element, this.player.element, this.now,
+    this.body.append(choose, this.about, this.loss.element, this.player.element, this.now,
       make("div", { className: "hs-tl-look" },
-        make("div", {}, this.stacks, this.heads.element), this.head.element, make("div", {}, this.next.element, this.sample)),
-      this.roles.element);
-    this.body.hidden = false;
+        make("div", { className: "hs-tl-left" }, this.stacks, this.heads.element, this.roles.scores),
+        make("div", { className: "hs-tl-middle" }, this.head.element, this.roles.curve),
+        make("div", { className: "hs-tl-right" }, this.next.element, this.sample)));
     new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-page", "data-train"] });
     addEventListener("resize", () => this.changed());
     onPage((name) => (name === "train" ? this.toAddress() : this.leave()));
@@ -94,10 +94,10 @@ class Timeline {
       const wanted = isFirst ? this.state.at ?? model.steps.at(-1) : before;
       this.i = nearestStep(model.steps, wanted);
       this.prompts.replaceChildren(...model.prompts.map(({ title }, i) => make("option", { value: i, text: title })));
-      if (isFirst && !this.state.isNamed) this.openFirst();
+      if (isFirst && !this.state.isNamed && !this.state.stack) this.openFirst();
+      this.body.hidden = false;
       this.fit();
       this.models.mark(name);
-      this.chosen.textContent = model.sentence;
       this.changed();
     });
   }
@@ -122,6 +122,7 @@ class Timeline {
   fit() {
     const { state } = this;
     this.prompts.value = String(state.prompt);
+    this.about.textContent = `${this.model.sentence} In this prompt: ${this.prompt.sentence}`;
     const [L, H] = this.part.shape;
     Object.assign(state, { layer: Math.min(state.layer, L - 1), head: Math.min(state.head, H - 1) });
     if (!this.prompt.places.includes(state.token)) state.token = null;
@@ -130,17 +131,19 @@ class Timeline {
 
   set(part) {
     this.state = { ...this.state, ...part };
-    if ("stack" in part) this.fit();
+    if ("stack" in part) {
+      this.row = null;
+      this.fit();
+    }
     this.changed();
   }
 
   /** A row of the picture is a token: the prediction follows, where there is one. */
   chooseQuery(place) {
     const { part, prompt } = this;
-    const token = place - part.prefix;
-    const hasPrediction = part.name === prompt.own && prompt.places.includes(token);
+    const token = part.asks === null ? null : place - part.asks;
     this.row = place;
-    if (hasPrediction) this.set({ token });
+    if (prompt.places.includes(token)) this.set({ token });
     else this.changed();
   }
 
@@ -164,9 +167,10 @@ class Timeline {
     return this.model?.steps[this.i];
   }
 
-  /** The token whose prediction is shown: the chosen one, or the last that has one. */
+  /** The token whose prediction is shown: the chosen one, or the last whose true answer is known. */
   get place() {
-    return this.state.token ?? this.prompt.places.at(-1);
+    const { places, truth } = this.prompt;
+    return this.state.token ?? places.findLast((_, q) => truth[q] !== null) ?? places.at(-1);
   }
 
   /** The kind of attention that is shown, at the step. */
@@ -176,9 +180,9 @@ class Timeline {
   }
 
   /** The chosen row of its picture. */
-  queryOf({ name, prefix, T }, place) {
+  queryOf({ asks, T }, place) {
     if (this.row !== null && this.row < T) return this.row;
-    return name === this.prompt.own ? place + prefix : T - 1;
+    return asks === null ? T - 1 : place + asks;
   }
 
   // drawing

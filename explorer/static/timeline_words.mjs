@@ -31,14 +31,18 @@ export function eventText({ layer, head, role, step }, stackTitle = "") {
   return `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ${name} at step ${grouped(step)}`;
 }
 
-/** Events by step: [{step, text: "P I", events}], for the marks on the curve. */
-export function marksOf(events, sign) {
-  const by = new Map();
-  for (const event of events) by.set(event.step, [...(by.get(event.step) ?? []), event]);
-  return [...by].sort((a, b) => a[0] - b[0]).map(([step, all]) => {
-    const signs = [...new Set(all.map(({ role }) => sign(role)))].sort().reverse();
-    return { step, text: signs.join(" "), events: all };
-  });
+/**
+ * Events as marks on the curve: [{step, text: "P I", events}]. `isNear(a, b)` says whether two steps lie too near for
+ * marks of their own: such events share one, at the first of them.
+ */
+export function marksOf(events, sign, isNear = (a, b) => a === b) {
+  const groups = [];
+  for (const event of [...events].sort((a, b) => a.step - b.step)) {
+    const group = groups.at(-1);
+    if (group && isNear(group[0].step, event.step)) group.push(event);
+    else groups.push([event]);
+  }
+  return groups.map((all) => ({ step: all[0].step, text: [...new Set(all.map(({ role }) => sign(role)))].join(" "), events: all }));
 }
 
 /** What the chosen head scores in a role now, at first and at most. */
