@@ -185,6 +185,12 @@ class Timeline(View):
     module = "timeline_view.mjs"
 
 
+class Live(View):
+    """Choose a tiny model, train it, and watch it learn."""
+
+    module = "live_view.mjs"
+
+
 class Check(View):
     """The page "Check your code"; ``check`` carries a file, if the app takes any, its value is the answer, as JSON."""
 

@@ -114,7 +114,7 @@ class LiveRun:
 
     def give_way(self) -> None:
         """End a run that was paused for so long that others should train now."""
-        why = f"It was paused for {PAUSED_SECONDS // 60} minutes and others wait, so it was stopped. You can still keep it."
+        why = f"It was paused for {PAUSED_SECONDS // 60} minutes and others wait. You can still keep it."
         self.add({"kind": "event", "step": None, "what": "gave way", "title": "Stopped for others", "sentence": why})
         self.stop()
 

@@ -15,6 +15,7 @@ from .components import STATIC, VERSION, Header
 from .downloads import download_routes
 from .examples import FOLDER
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
+from .live_routes import live_routes
 from .pages.ask import PROBLEMS, ask_row, sentence
 from .pages.check import EXAMPLE, check_page
 from .pages.compare import compare_page, is_loopback
@@ -95,6 +96,7 @@ def routes(runners: Runners) -> list:
         Route("/models", models),
         *download_routes(runners, turns),
         *timeline_routes(),
+        *live_routes(),
     ]
 
 

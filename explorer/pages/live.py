@@ -1,10 +1,72 @@
-"""Train a tiny model now: a small model that learns a task while one watches."""
+"""Train a tiny model now: a small model that learns a task while one watches.
+
+The view talks to ``explorer.live_routes`` by itself; for programs there is one endpoint, which trains to the end.
+"""
+
+import secrets
+import time
 
 import gradio as gr
 
+from ..components import Live
+from ..live import LIVE, LiveRuns
+from ..payload import unpack
 from ..runner import Runner
 
+MOST_STEPS = 2000
+MOST_SECONDS = 300  # waiting for its turn included
+LOOK_SECONDS = 0.05
 
-def live_part(runner: Runner) -> None:
+
+def live_part(_runner: Runner) -> None:
     """Lay out the part inside the current Blocks."""
-    gr.HTML()
+    Live(elem_id="live")
+    gr.api(train_tiny, api_name="train_tiny", concurrency_limit=2)
+
+
+def train_tiny(task: str, steps: int, choices: dict) -> dict:
+    """Train a tiny model, at most 1,000,000 parameters, and return its loss curve.
+
+    task: "copy", "reverse", "induction", "sorting" or "articles". steps: 1 to 2,000. choices: of architecture, n_layer,
+    n_head, n_embd, learning_rate, positions, scale, dropout, seed; {} for none. Losses are in nats.
+    """
+    if not isinstance(steps, int) or not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"steps is a whole number from 1 to {MOST_STEPS:,}, not {steps}.")
+    if not isinstance(choices, dict):
+        raise ValueError('choices is an object such as {"n_layer": 1}, or {} for none.')
+    return trained(LIVE, {**choices, "task": task, "steps": steps})
+
+
+def trained(runs: LiveRuns, choices: dict) -> dict:
+    """The curve of a run that is waited for. Raises ``ValueError`` with one sentence if it cannot be trained at all."""
+    run = runs.start(f"api-{secrets.token_hex(8)}", choices)
+    end, number = time.monotonic() + MOST_SECONDS, 0
+    told = {"step": [], "loss": [], "measured": [], "events": []}
+    try:
+        while told.get("state") not in ("done", "stopped", "failed"):
+            for frame in run.after(number):
+                _hear(told, unpack(frame)[0])
+                number += 1
+            if time.monotonic() > end:
+                raise ValueError(f"It was not done after {MOST_SECONDS} s: ask for fewer steps, or a smaller model.")
+            time.sleep(LOOK_SECONDS)
+    finally:
+        runs.close(run.id)
+    return told
+
+
+def _hear(told: dict, frame: dict) -> None:
+    """Take what a frame says into the answer."""
+    kind = frame["kind"]
+    if kind == "ready":
+        told |= {name: frame[name] for name in ("choices", "num_parameters", "uniform_loss")}
+    elif kind == "measured":
+        told["step"] += frame["points"]["step"]
+        told["loss"] += frame["points"]["loss"]
+        fresh = frame["fresh"]
+        if fresh and fresh not in told["measured"]:
+            told["measured"].append(fresh)
+    elif kind == "event":
+        told["events"].append({name: frame[name] for name in ("step", "what", "title", "sentence")})
+    elif kind == "state":
+        told |= {"state": frame["state"], "sentence": frame["sentence"]}
