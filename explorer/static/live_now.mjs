@@ -15,8 +15,8 @@ export class ModelNow {
     this.about = make("p", { className: "hs-hint" });
     this.answer = make("div", { className: "hs-live-answer" });
     this.which = make("div");
-    this.heads = new HeadsAtStep((layer, head) => this.show({ layer, head }));
-    this.head = new HeadAtStep((query) => this.show({ query: query === this.place.query ? null : query }));
+    this.heads = new HeadsAtStep((layer, head) => this.show({ layer, head }), "while the model trains, its pattern comes out");
+    this.head = new HeadAtStep((query) => this.show({ query }));
     this.element = make("section", { className: "hs-live-now", hidden: "" }, this.title, this.about, this.answer, this.which,
       make("div", { className: "hs-live-look" }, this.heads.element, this.head.element));
   }

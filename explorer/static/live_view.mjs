@@ -73,7 +73,7 @@ class LiveView {
     this.status = make("span", { className: "hs-live-status", role: "status" });
     this.name = make("input", { type: "text", maxlength: "60", "aria-label": "Name of the kept model", oninput: () => { this.isNamed = true; } });
     this.kept = make("p", { className: "hs-live-kept", role: "status", hidden: "" });
-    this.keepBox = make("span", { className: "hs-live-keep", hidden: "" }, make("label", {}, "as ", this.name), button("keep", "Keep", () => this.keep()));
+    this.keepBox = make("span", { className: "hs-live-keep", hidden: "" }, make("label", {}, make("span", { text: "keep it as" }), this.name), button("keep", "Keep", () => this.keep()));
     this.trouble = make("p", { className: "hs-problem hs-live-trouble", role: "alert", hidden: "" });
     return make("div", { className: "hs-live-bar" },
       make("div", { className: "hs-live-buttons" },
@@ -186,7 +186,7 @@ class LiveView {
     this.resumeButton.hidden = state !== "paused";
     this.stopButton.hidden = !isOn;
     this.keepBox.hidden = !current?.facts || state === "failed" || state === "lost";
-    this.status.textContent = current ? stateText(current) : "Nothing runs yet.";
+    this.status.textContent = current ? stateText(current) : "Nothing runs yet. Loss, accuracy and the attention of every head will be drawn below while it trains.";
     if (current && document.activeElement !== this.name && !this.isNamed) this.name.value = keptName(current);
     const trouble = current?.state === "failed" || current?.state === "lost" ? current.sentence : current?.events.findLast(({ what }) => what === "diverging" || what === "gave way")?.sentence;
     this.trouble.textContent = trouble ?? "";

@@ -6,14 +6,14 @@ import { make } from "./dom.mjs";
 import { move } from "./focus.mjs";
 
 export class HeadsAtStep {
-  /** `choose(layer, head)` is called when one is pressed. */
-  constructor(choose) {
+  /** `choose(layer, head)` is called when one is pressed; `advice` says what to do then. */
+  constructor(choose, advice = "then move through the steps and watch its pattern come out") {
     this.choose = choose;
     this.table = make("div", { className: "hs-grid", role: "group" });
     this.marks = make("p", { className: "hs-hint hs-badges" });
     this.element = make("section", { className: "hs-tl-heads" },
       make("h3", { text: "All heads at this step" }),
-      make("p", { className: "hs-hint", text: "Each picture is one head: a row for each token, dark where that token looks. Press one to see it large; then move through the steps and watch its pattern come out." }),
+      make("p", { className: "hs-hint", text: `Each picture is one head: a row for each token, dark where that token looks. Press one to see it large; ${advice}.` }),
       this.table, this.marks);
     this.table.addEventListener("keydown", (event) => this.key(event));
   }
