@@ -225,8 +225,12 @@ class Runner:
             with self.alone():
                 batch = next(making, None)
             if batch is None:
-                return batches
+                break
             batches.append(batch)
+        if sum(map(len, batches)) < 2:
+            T = self.facts.block_size
+            raise ValueError(f"{self.model_name} reads {T} tokens at a time: too few for a sentence to measure on")
+        return batches
 
     def _recorded(self, text: str, limit: int = MAX_TOKENS, edits: tuple = ()) -> Recorded:
         """Everything that the model, with ``edits`` in it, computes for the first ``limit`` tokens of ``text``."""

@@ -11,6 +11,7 @@ from .models import Models, version_of
 from .runner import Runner
 
 KEPT = 4  # beside the first
+LONGEST = 200  # characters of a name
 
 
 class Runners:
@@ -27,7 +28,8 @@ class Runners:
         """
         if not name or name == str(self.first.model_name):
             return self.first
-        folder = self.models.folder(str(name))
+        name = str(name)[:LONGEST]
+        folder = self.models.folder(name)
         if folder is None:
             raise ValueError(f"{name} does not ship with trained weights: only the page Compare shows it, untrained")
         version = version_of(folder)

@@ -126,6 +126,13 @@ def test_surgery_and_its_means_are_of_the_named_model(runners):
     assert last["effect"]["n"] >= 2 and last["effect"]["low"] <= last["effect"]["mean"] <= last["effect"]["high"]
 
 
+def test_a_window_without_room_for_a_sentence_is_said(runners, runs):
+    sizes = ModelConfig(vocab_size=260, block_size=4, n_layer=1, n_head=8, n_embd=16)
+    save_model(Decoder(sizes), runs / "short", tokenizer="bytes")
+    with pytest.raises(ValueError, match="runs/short reads 4 tokens at a time: too few for a sentence to measure on"):
+        list(effect(runners.get("runs/short"), ()))
+
+
 def test_writing_is_of_the_named_model(runners, runs):
     runner = runners.get("runs/one")
     written = [token["id"] for token in write(runner, TEXT, [], 5, 1, temperature=0, top_k=None, top_p=None)]
@@ -178,10 +185,12 @@ def test_without_a_name_it_is_the_model_that_the_app_was_started_with(runners):
     assert json.loads(open_example(runners, 2, "runs/one"))["url"].startswith("payload/")
 
 
-@pytest.mark.parametrize("name", ["nonsense", "/etc", "runs/../../etc", "runs/.", "runs/none", "\ud83d", "a/b"])
+@pytest.mark.parametrize(
+    "name", ["nonsense", "/etc", "runs/../../etc", "runs/.", "runs/none", "\ud83d", "a/b", "x" * 999]
+)
 def test_an_unknown_model_is_one_sentence(runners, client, name):
     told = json.loads(run_text(runners, TEXT, name))
-    assert told["error"].startswith(f"no model {name}: there are ") and "\n" not in told["error"]
+    assert told["error"].startswith(f"no model {name[:200]}: there are ") and "\n" not in told["error"]
     if name != "\ud83d":
         answer = client.post("/part/stream", json={"text": TEXT, "model": name})
         assert (answer.status_code, answer.text) == (422, told["error"])

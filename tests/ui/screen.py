@@ -163,7 +163,7 @@ class Screen:
         return self.view(view).locator(".hs-problem").text_content()
 
     def has_problem(self) -> bool:
-        return self.page.locator(".hs-problem:not([hidden])").count() > 0
+        return self.page.locator(".hs-problem:visible").count() > 0
 
     def names(self, pieces: list[str]) -> list[str]:
         """How the page writes tokens of the vocabulary."""

@@ -196,3 +196,22 @@ def test_an_address_with_a_model_that_is_not_there_says_so_and_shows_the_example
     assert strip.problem().startswith("no model runs/gone: there are ")
     strip.shows("decoder")
     assert "gone" not in strip.address()
+
+
+def test_the_address_names_a_model_and_another_model_forgets_token_numbers(js):
+    read = "({readAddress}, search) => readAddress(search).model"
+    assert js("address", read, "?view=explore&model=runs%2Fmine") == "runs/mine"
+    assert js("address", read, "?view=explore&model=") is js("address", read, "?text=a") is None
+    write = "({writeAddress, readAddress}, model) => writeAddress('?view=explore', readAddress('').focus, 'a', model)"
+    assert js("address", write, "runs/mine") == "?view=explore&model=runs%2Fmine&text=a"
+    assert js("address", write, None) == "?view=explore&text=a"
+    assert js("address", "({clearAddress}) => clearAddress('?layer=2&model=a&x=1', 'b')") == "?x=1&model=b"
+    focus = """({Focus}) => {
+        const focus = new Focus();
+        Object.assign(focus.locked, { layer: 1, typed: 5000, target: "typed", against: "2" });
+        focus.forgetTokens();
+        const { layer, typed, target, against } = focus.locked;
+        return [layer, typed, target, against];
+    }"""
+    assert js("focus", focus) == [1, None, "1", "none"]
+    assert js("text", "({several}) => [several(1, 'head'), several(8, 'head')]") == ["1 head", "8 heads"]

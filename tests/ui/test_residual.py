@@ -194,7 +194,7 @@ def test_a_link_opens_the_typed_token_and_the_same_numbers(opened: Screen, app):
 
 
 def test_the_api_gives_the_same_sum(app, shares: Shares):
-    answer = call(app, "attribution", TEXT, " water", 3)
+    answer = call(app, "attribution", TEXT, " water", 3, "")
     assert answer["place"] == 3 and answer["logit"] == pytest.approx(shares.logits[3, answer["id"]].item(), abs=1e-4)
     layers = [*answer["attention_bias"], *answer["mlps"], *[share for layer in answer["heads"] for share in layer]]
     total = sum(layers) + answer["token"] + answer["position"] + answer["norm_bias"]
