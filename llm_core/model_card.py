@@ -37,6 +37,7 @@ class RunFacts:
 
     name: str
     data: str
+    num_articles: tuple[int, int]  # for training, and held out
     trained_on: str
     tokens_seen: int
     epochs: float
@@ -60,19 +61,21 @@ def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
     train, held_out = (
         batches_for(model, store, settings["block_size"], tokenizer, settings["seed"]) for store in stores
     )
-    facts = _run_facts(run, settings, trained_on or _trained_on(run / "model" / CARD), tokens_in_epoch(train))
+    trained_on = trained_on or _trained_on(run / "model" / CARD)
+    facts = _run_facts(run, settings, trained_on, stores, tokens_in_epoch(train))
     losses = held_out_losses(model, held_out, tokenizer, device)
     card = model_card(model.cpu(), facts, losses, on_repeats(model, tokenizer, PROMPTS[0]), tokenizer)
     write_files(run / "model", {CARD: card.encode()})
     return losses
 
 
-def _run_facts(run: Path, settings: dict, trained_on: str, epoch: int) -> RunFacts:
+def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenStore], epoch: int) -> RunFacts:
     last = [entry for entry in History(run / "history.jsonl").read() if "seconds" in entry][-1]
     recipe = run / RECIPE
     return RunFacts(
         name=settings["model"],
-        data=", ".join(Path(source).name if Path(source).exists() else source for source in settings["data"]),
+        data=", ".join(map(_name, settings["data"])),
+        num_articles=tuple(len(store.bounds) for store in stores),
         trained_on=trained_on,
         tokens_seen=last["tokens"],
         epochs=last["tokens"] / epoch,
@@ -81,6 +84,12 @@ def _run_facts(run: Path, settings: dict, trained_on: str, epoch: int) -> RunFac
         baselines=load_baselines(run),
         recipe=recipe.read_text(encoding="utf-8").strip() if recipe.exists() else "",
     )
+
+
+def _name(source: str) -> str:
+    """Of a file without its folders, wherever that was; a Hub id stays whole."""
+    path = Path(source)
+    return path.name if path.is_absolute() or path.exists() else source
 
 
 def _trained_on(card: Path) -> str:
@@ -119,6 +128,7 @@ relied on.
 | | |
 |---|---|
 | Data | how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): {facts.data} |
+| Articles | {facts.num_articles[0]:,} for training, {facts.num_articles[1]:,} held out |
 | Tokens seen | {facts.tokens_seen:,} in {facts.steps:,} steps, {facts.epochs:.2f} times the training text |
 | Trained on | {facts.trained_on} |
 | Wall time | {facts.seconds / 3600:.2f} hours |

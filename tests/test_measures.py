@@ -17,7 +17,7 @@ from llm_core.training import ARCHITECTURES, batches_for, build_model, evaluate
 
 from .common import randomised
 
-T = 21
+T = 37
 TITLE = "How to Fold a Paper Boat"
 TEXT_MODELS = [name for name in ARCHITECTURES if name != "encoder"]
 
@@ -45,10 +45,10 @@ def rows_of(batches, num_batches):
     """The rows of batches of eight, each alone and without its padding: (inputs, targets)."""
     for i in range(num_batches):
         tensors = {name: x for name, x in vars(batches.batch(i, 8)).items() if x is not None}
-        masks = {"ids": "attention_mask", "decoder_ids": "decoder_attention_mask"}
         for row in range(8):
-            real = {name: tensors[masks[name]][row] for name in masks if masks[name] in tensors}
-            inputs = {name: tensors[name][row][real.get(name, slice(None))][None] for name in masks if name in tensors}
+            real = {"ids": tensors.get("attention_mask"), "decoder_ids": tensors["targets"] != IGNORE}
+            real = {name: slice(None) if mask is None else mask[row] for name, mask in real.items()}
+            inputs = {name: tensors[name][row][real[name]][None] for name in real if name in tensors}
             yield inputs, tensors["targets"][row]
 
 

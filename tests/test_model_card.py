@@ -26,6 +26,7 @@ from .tiny_run import STEPS, run_here
 FACTS = RunFacts(
     name="abacus",
     data="a.jsonl, b.jsonl",
+    num_articles=(94_038, 464),
     trained_on="CPU, 7 cores, float32",
     tokens_seen=6_789_000,
     epochs=2.345,
@@ -61,6 +62,7 @@ def test_the_card_states_the_facts(architecture):
         "license: cc-by-nc-sa-3.0",
         "| Tokens seen | 6,789,000 in 420 steps, 2.35 times the training text |",
         "| Trained on | CPU, 7 cores, float32 |",
+        "| Articles | 94,038 for training, 464 held out |",
         "| Wall time | 1.50 hours |",
         f"| Held-out loss | {186 / 43:.4f} nats per {what} (43 places in articles never trained on) |",
         *FACTS.recipe.splitlines(),
@@ -170,6 +172,9 @@ def test_a_run_writes_its_card(run):
     text = card_of(run)
     assert f"| Tokens seen | {STEPS * B * T:,} in {STEPS} steps, {epochs:.2f} times the training text |" in text
     assert "| Trained on | CPU, " in text and last["step"] == STEPS
+    assert "arXiv:1810.09305): sample_articles.jsonl |" in text
+    counts = [len(store[part].bounds) for part in ("train", "validation")]
+    assert f"| Articles | {counts[0]} for training, {counts[1]} held out |" in text and sum(counts) == 48
     batch = PackedBatches(store["validation"], T).batch(0, 8)
     assert (batch.targets != IGNORE).all()  # so the places of the table are all asked equally often
     row = re.search(r"Nats per token \| (.*) \|", text)[1].split(" | ")
