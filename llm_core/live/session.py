@@ -1,0 +1,169 @@
+"""A run that is led by commands and told in frames.
+
+Each method that sends a frame is one kind of frame. Numbers of every step are sent; attention, which is large, only
+with each "measured" frame, some times a second. While nobody takes the frames the run waits.
+"""
+
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+
+from ..checkpoints import CheckpointError, num_parameters
+from .choices import Choices
+from .frames import frame
+from .trainer import Event, Point, Run
+from .watching import Part, describe_tokens
+
+COMMANDS = ("pause", "resume", "stop", "keep")
+
+
+class Session:
+    """``commands`` gives dicts, and None when there will be no more; ``send`` takes one frame's bytes."""
+
+    def __init__(self, choices: Choices, commands: queue.Queue, send: Callable[[bytes], None], interval: float):
+        self.choices, self.commands, self.send = choices, commands, send
+        self.interval = interval  # seconds between two "measured" frames
+        self.run = Run(choices)
+        self.state = "running"
+        self._points: list[Point] = []
+        self._sent = -np.inf  # when the last "measured" frame was
+
+    def serve(self) -> bool:
+        """Train until told to stop; False if the loss was no number any more."""
+        self.ready()
+        self.events(self.run.measure())
+        self.measured()
+        self.enter("running")
+        while self.state not in ("stopped", "failed"):
+            self._obey()
+            if self.state == "running":
+                self._advance()
+        return self.state == "stopped"
+
+    def _advance(self) -> None:
+        try:
+            point, events = self.run.advance()
+        except FloatingPointError as error:
+            self.measured(look=False)
+            return self.enter("failed", str(error))
+        self._points.append(point)
+        self.events(events)
+        if self.run.is_done:
+            self.measured()
+            self.enter("done")
+        elif time.monotonic() - self._sent >= self.interval:
+            self.measured()
+
+    def _obey(self) -> None:
+        """Whatever was commanded; while the run rests, wait for it without using the CPU."""
+        while True:
+            try:
+                command = self.commands.get(block=self.state in ("paused", "done"))
+            except queue.Empty:
+                return
+            self._do(command)
+            if self.state == "stopped":
+                return
+
+    def _do(self, command: object) -> None:
+        action = "stop" if command is None else command.get("do") if isinstance(command, dict) else None
+        if action == "stop":
+            self.enter("stopped")
+        elif action == "pause" and self.state == "running":
+            self.measured()
+            self.enter("paused")
+        elif action == "resume" and self.state == "paused":
+            self.enter("running")
+        elif action == "keep" and isinstance(command.get("folder"), str):
+            self._keep(command["folder"])
+        elif action in ("pause", "resume"):
+            self.refused(f"The run is {self.state}, so there is nothing to {action}.")
+        elif action == "keep":
+            self.refused('Say where to keep the model: {"do": "keep", "folder": "…"}.')
+        else:
+            self.refused(f'There is no such command; there are {", ".join(COMMANDS)}, written {{"do": "pause"}}.')
+
+    def _keep(self, folder: str) -> None:
+        try:
+            self.run.keep(folder)
+        except CheckpointError as error:
+            return self.refused(str(error))
+        self.send(frame({"kind": "kept", "folder": folder, "step": self.run.step}))
+
+    def ready(self) -> None:
+        run, watcher = self.run, self.run.watcher
+        row = watcher.row
+        targets = [row.targets[place] for place in watcher.places]
+        self.send(
+            frame(
+                {
+                    "kind": "ready",
+                    "choices": asdict(self.choices),
+                    "num_parameters": num_parameters(run.model),
+                    "uniform_loss": run.uniform_loss,
+                    "window": run.window,
+                    "task": {"name": run.task.name, "title": run.task.title, "sentence": run.task.sentence},
+                    "rule": run.task.rule,
+                    "parts": [self._part(part) for part in watcher.parts],
+                    "probe": {"places": watcher.places, "answers": describe_tokens(targets)},
+                }
+            )
+        )
+
+    def _part(self, part: Part) -> dict:
+        row = self.run.watcher.row
+        own = row.answering if part.name != "encoder" else row.ids
+        return {
+            "name": part.name,
+            "title": part.title,
+            "causal": part.name == "decoder",
+            "n_layer": self.choices.n_layer,
+            "n_head": self.choices.n_head,
+            "queries": describe_tokens(own),
+            "keys": describe_tokens(row.ids if part.cross else own),
+        }
+
+    def measured(self, look: bool = True) -> None:
+        """All points since the last such frame, and a look at the model unless its weights are no numbers."""
+        run, points, self._points = self.run, self._points, []
+        header = {
+            "kind": "measured",
+            "step": run.step,
+            "seconds": run.seconds,
+            "tokens_per_second": run.num_tokens / run.seconds if run.seconds else 0.0,
+            "points": {name: [getattr(point, name) for point in points] for name in Point.__slots__},
+            "fresh": self._fresh(),
+            "roles": self._roles(),
+        }
+        arrays = {}
+        if look:
+            found = run.watcher.look()
+            arrays = {name: pattern.numpy() for name, pattern in found.patterns.items()}
+            header["answer"] = [{**token, "p": p} for token, p in zip(describe_tokens(found.ids), found.probabilities)]
+            header["right"] = [id == run.watcher.row.targets[place] for id, place in zip(found.ids, run.watcher.places)]
+        self.send(frame(header, arrays))
+        self._sent = time.monotonic()
+
+    def _fresh(self) -> dict | None:
+        if self.run.fresh is None:
+            return None
+        step, fresh = self.run.fresh
+        return {"step": step, "loss": fresh.loss, "accuracy": fresh.accuracy}
+
+    def _roles(self) -> list[dict]:
+        lifts = self.run.fresh[1].lifts if self.run.fresh else {}
+        return [{"role": role.name, "part": part.name, "lifts": lift.tolist()} for role, (part, lift) in lifts.items()]
+
+    def events(self, events: list[Event]) -> None:
+        for event in events:
+            self.send(frame({"kind": "event", **event.to_dict()}))
+
+    def enter(self, state: str, sentence: str = "") -> None:
+        self.state = state
+        self.send(frame({"kind": "state", "state": state, "step": self.run.step, "sentence": sentence}))
+
+    def refused(self, sentence: str) -> None:
+        self.send(frame({"kind": "refused", "sentence": sentence}))

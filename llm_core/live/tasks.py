@@ -1,0 +1,231 @@
+"""What a tiny model can learn. An example is a ``Row`` of ids; which ones a step trains on is decided by (seed, step).
+
+A task of letters turns a source into a result. Each architecture gets both in its own way (^ is the start token, _ a
+masked place, $ the end token), and only the result is asked for, because nothing else can be known:
+
+    decoder           ^abc|abc$     the next token, from | on
+    encoder           ^abc|___      what is masked
+    encoder-decoder   abc -> ^abc$  the encoder reads the source, the decoder writes the result
+
+Examples are held out by a hash of their source: accuracy is measured on those alone, so none was trained on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ..articles import Article, is_held_out, read_articles
+from ..data import IGNORE, Batch, pad
+from ..tokenizer import ASSETS, BYTES, load_tokenizer
+
+ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
+TOKENIZER = load_tokenizer(BYTES)
+START, END, MASK, PAD = TOKENIZER.start, TOKENIZER.end, TOKENIZER.mask, TOKENIZER.pad
+SEPARATOR = ord("|")
+ALPHABET = np.arange(ord("a"), ord("z") + 1)
+HELD_OUT = 0.1  # of all sources
+SHOWN = "monkey"  # a held-out source that can be read
+ARTICLES, SHOWN_ARTICLE = ASSETS / "sample_articles.jsonl", "How to Make Lemonade"
+WINDOW, SHOWN_BYTES = 64, 32  # bytes of an article that are read, and of the one that is watched
+MASKED = 0.15  # of an article, for an encoder
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example. ``targets`` belong to the tokens that answer: the decoder's where there is one."""
+
+    ids: list[int]
+    targets: list[int]  # IGNORE where nothing can be known
+    decoder_ids: list[int] | None = None
+
+    @property
+    def answering(self) -> list[int]:
+        return self.ids if self.decoder_ids is None else self.decoder_ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    name: str
+    title: str
+    sentence: str  # what it is, for a student
+    rule: str  # what accuracy counts
+    impossible: dict[str, str] = field(default_factory=dict)  # architecture -> why it makes no sense
+    finds: bool = True  # whether every answer stands once in the source, so that a head can be seen to find it
+    repeats: bool = False  # whether the result is the source again, in its order: what induction heads are for
+
+    def window(self, architecture: str) -> int:
+        """The most tokens that one stack reads."""
+        raise NotImplementedError
+
+    def row(self, architecture: str, random: np.random.Generator, fresh: bool) -> Row:
+        """An example to train on, or a held-out one."""
+        raise NotImplementedError
+
+    def shown(self, architecture: str) -> Row:
+        """A held-out example that can be read, always the same."""
+        raise NotImplementedError
+
+    def batch(self, architecture: str, seed: int, step: int, B: int, fresh: bool = False) -> Batch:
+        """``B`` examples, the same ones for the same (seed, step); ``fresh`` ones are never trained on."""
+        random = np.random.default_rng((seed, step, fresh))
+        return collate([self.row(architecture, random, fresh) for _ in range(B)])
+
+
+def collate(rows: list[Row]) -> Batch:
+    """Rows as tensors, padded on the right.
+
+    A decoder needs no mask of its padding: it stands behind every real token, which therefore cannot see it.
+    """
+    ids, mask = pad([row.ids for row in rows], PAD)  # (B, T) or, of a source, (B, S)
+    targets, _ = pad([row.targets for row in rows], IGNORE)  # (B, T)
+    if rows[0].decoder_ids is not None:
+        return Batch(ids, targets, mask, pad([row.decoder_ids for row in rows], PAD)[0])
+    return Batch(ids, targets, mask if MASK in rows[0].ids else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterTask(Task):
+    """The source is some different letters in random order."""
+
+    result: Callable[[list[int]], list[int]] = list
+    shortest: int = 3
+    longest: int = 10
+
+    def window(self, architecture: str) -> int:
+        return self.longest + 1 if architecture == "encoder-decoder" else 2 * self.longest + 2
+
+    def row(self, architecture: str, random: np.random.Generator, fresh: bool) -> Row:
+        return self.arrange(architecture, self.source(random, fresh), random)
+
+    def shown(self, architecture: str) -> Row:
+        return self.arrange(architecture, list(SHOWN.encode()), np.random.default_rng(0))
+
+    def source(self, random: np.random.Generator, fresh: bool) -> list[int]:
+        while True:
+            n = random.integers(self.shortest, self.longest, endpoint=True)
+            source = random.permutation(ALPHABET)[:n].tolist()
+            if is_held_out(bytes(source).decode(), HELD_OUT) == fresh:
+                return source
+
+    def arrange(self, architecture: str, source: list[int], random: np.random.Generator) -> Row:
+        result = self.result(source)
+        if architecture == "encoder-decoder":
+            return Row(source, [*result, END], [START, *result])
+        question = [START, *source, SEPARATOR]
+        if architecture == "encoder":
+            return Row([*question, *[MASK] * len(result)], [*[IGNORE] * len(question), *result])
+        return next_tokens([*question, *result, END], len(question))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InductionTask(LetterTask):
+    """The letters twice, with nothing between: only that they were seen before tells what comes next."""
+
+    def window(self, architecture: str) -> int:
+        return 2 * self.longest + 1
+
+    def arrange(self, architecture: str, source: list[int], random: np.random.Generator) -> Row:
+        n, ids = len(source), [START, *source, *source]
+        if architecture == "decoder":
+            return next_tokens(ids, n + 2)  # the second copy's first letter cannot be known
+        hidden = 1 + n + random.permutation(n)[: (n + 1) // 2]  # half of the second copy
+        targets = [id if place in hidden else IGNORE for place, id in enumerate(ids)]
+        return Row([MASK if place in hidden else id for place, id in enumerate(ids)], targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArticleTask(Task):
+    """Real English, byte by byte."""
+
+    @cached_property
+    def articles(self) -> dict[bool, list[Article]]:
+        """Those to train on (False) and the held-out ones (True)."""
+        kinds: dict[bool, list[Article]] = {False: [], True: []}
+        for article in read_articles(str(ARTICLES)):
+            kinds[article.title == SHOWN_ARTICLE or is_held_out(article.title, HELD_OUT)].append(article)
+        return kinds
+
+    def window(self, architecture: str) -> int:
+        return WINDOW
+
+    def row(self, architecture: str, random: np.random.Generator, fresh: bool) -> Row:
+        chosen = self.articles[fresh]
+        return self.cut(architecture, chosen[random.integers(len(chosen))], random, WINDOW)
+
+    def shown(self, architecture: str) -> Row:
+        article = next(article for article in self.articles[True] if article.title == SHOWN_ARTICLE)
+        return self.cut(architecture, article, np.random.default_rng(0), SHOWN_BYTES, start=0)
+
+    def cut(
+        self, architecture: str, article: Article, random: np.random.Generator, T: int, start: int | None = None
+    ) -> Row:
+        """``T`` tokens of an article, from ``start`` or a random place on."""
+        if architecture == "encoder-decoder":
+            title, text = (TOKENIZER.encode(part) for part in (article.title, article.text))
+            return Row(title[:T], text[:T], [START, *text][:T])
+        ids = [START, *TOKENIZER.encode(f"{article.title}\n{article.text}"), END]
+        start = random.integers(len(ids) - T) if start is None else start
+        if architecture == "decoder":
+            return next_tokens(ids[start : start + T + 1], 1)
+        ids = np.array(ids[start : start + T])
+        hidden = random.random(T) < MASKED
+        hidden[T // 2] = True  # every row teaches something
+        return Row(np.where(hidden, MASK, ids).tolist(), np.where(hidden, ids, IGNORE).tolist())
+
+
+def next_tokens(ids: list[int], first: int) -> Row:
+    """``ids`` for a decoder: each token is to be predicted from those before it, from ``ids[first]`` on."""
+    return Row(ids[:-1], [id if place >= first else IGNORE for place, id in enumerate(ids)][1:])
+
+
+_RESULT = "Share of right answers on fresh examples: each letter of the result, and where it ends."
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        LetterTask(
+            name="copy",
+            title="Copy",
+            sentence="Write some letters again: abcd|abcd. The shortest way is to look for the letter that was just "
+            "written and take the one behind it, which is what an induction head does.",
+            rule=_RESULT,
+            repeats=True,
+        ),
+        LetterTask(
+            name="reverse",
+            title="Reverse",
+            sentence="Write some letters backwards: abcd|dcba.",
+            rule=_RESULT,
+            result=lambda source: source[::-1],
+        ),
+        InductionTask(
+            name="induction",
+            title="Induction",
+            sentence="Random letters come twice, with nothing between: cabdcabd. What comes next can be known only "
+            "from what came next the first time.",
+            rule="Share of right answers on fresh examples, counted only where the letters come for the second time.",
+            repeats=True,
+            impossible={
+                "encoder-decoder": "Induction looks back in one text, and an encoder-decoder has two: choose the task "
+                "copy for it, which is the same thing from one text to the other."
+            },
+        ),
+        LetterTask(
+            name="sorting",
+            title="Sorting",
+            sentence="Write some letters in the order of the alphabet: dbca|abcd.",
+            rule=_RESULT,
+            result=sorted,
+        ),
+        ArticleTask(
+            name="articles",
+            title="How-to articles",
+            sentence="Real English, letter by letter: 48 short how-to articles. It will not write sense, but it finds "
+            "out how letters make words.",
+            rule="Share of letters that were guessed right in articles that were not trained on.",
+            finds=False,
+        ),
+    )
+}
