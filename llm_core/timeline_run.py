@@ -101,7 +101,8 @@ def _moment(model: Model, prompts: list[Prompt], batches, tokenizer: Tokenizer) 
 
 
 def _stacked(steps: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {key: np.stack([step[key] for step in steps]) for key in steps[0]}
+    """In the order of the dimensions, which safetensors takes for granted."""
+    return {key: np.ascontiguousarray(np.stack([step[key] for step in steps])) for key in steps[0]}
 
 
 def _scores(moments: list[Roles]) -> dict[str, dict]:
