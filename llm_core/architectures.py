@@ -6,7 +6,8 @@
                      ("prefix") or through cross-attention ("cross", Vaswani et al. 2017)
 
 ``attention_mask`` is (B, T), True for real tokens; padding may stand on either side and changes no real
-token's result. Token embedding and ``lm_head`` share one matrix.
+token's result. Token embedding and ``lm_head`` share one matrix; in an encoder-decoder both stacks do, if their
+vocabularies are the same (Vaswani et al. 2017, section 3.4).
 """
 
 import math
@@ -171,6 +172,9 @@ class EncoderDecoder(nn.Module):
             raise ValueError(f'conditioning={conditioning!r}: must be "prefix" or "cross"')
         self.encoder = Encoder(encoder_config)
         self.decoder = Decoder(decoder_config, conditioning)
+        if encoder_config.vocab_size == decoder_config.vocab_size:
+            self.encoder.embedding.token_table = self.decoder.embedding.token_table
+            self.encoder.lm_head.weight = self.decoder.lm_head.weight
 
     @property
     def conditioning(self) -> str:

@@ -17,6 +17,8 @@ from .config import ModelConfig
 from .masks import causal_mask
 from .recording import HookPoint
 
+QUERIES = 64  # in a block of compiled attention
+
 
 def split_heads(x: Tensor, n_head: int) -> Tensor:
     """Cut the width into heads: (B, T, C) -> (B, H, T, D). Raises ``ValueError`` if H does not divide C."""
@@ -91,14 +93,19 @@ class MultiHeadAttention(nn.Module):
         """
         q = self.q(split_heads(self.q_proj(x), self.n_head))  # (B, H, T, D)
         k, v = self._keys_and_values(x, memory, cache)  # (B, H, S, D)
-        attend = self._attend_in_steps if self._needs_steps(x) else self._attend_fused
-        z = self.z(attend(q, k, v, attention_mask, is_causal))  # (B, H, T, D)
+        z = self.z(self._attend(q, k, v, attention_mask, is_causal))  # (B, H, T, D)
         return self.out(self.resid_dropout(self.out_proj(merge_heads(z))))  # (B, T, C)
 
-    def _needs_steps(self, x: Tensor) -> bool:
-        """True if somebody watches; and for a CPU the compiler makes faster code of the steps than the kernel is."""
-        compiled_for_cpu = torch.compiler.is_compiling() and x.device.type == "cpu"
-        return self.scores.is_watched or self.pattern.is_watched or compiled_for_cpu
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, attention_mask: Tensor | None, is_causal: bool) -> Tensor:
+        """In the form that is fastest, unless somebody watches: all three give the same."""
+        if self._needs_steps():
+            return self._attend_in_steps(q, k, v, attention_mask, is_causal)
+        if torch.compiler.is_compiling() and q.device.type == "cpu":
+            return self._attend_in_blocks(q, k, v, attention_mask, is_causal)
+        return self._attend_fused(q, k, v, attention_mask, is_causal)
+
+    def _needs_steps(self) -> bool:
+        return self.scores.is_watched or self.pattern.is_watched
 
     def _keys_and_values(self, x: Tensor, memory: Tensor | None, cache: KVCache | None) -> tuple[Tensor, Tensor]:
         if memory is not None and cache is not None and cache.length:
@@ -120,6 +127,24 @@ class MultiHeadAttention(nn.Module):
         pattern = F.softmax(self.scores(scores), dim=-1)  # (B, H, T, S)
         pattern = self.pattern(pattern.nan_to_num())  # a query that sees nothing attends to nothing
         return self.attn_dropout(pattern) @ v  # (B, H, T, D)
+
+    def _attend_in_blocks(
+        self, q: Tensor, k: Tensor, v: Tensor, attention_mask: Tensor | None, is_causal: bool
+    ) -> Tensor:
+        """The steps, some queries at a time, and causal ones with no key behind the last of them.
+
+        Compiled for a CPU, where a block's scores stay in the cache, twice as fast as the fused kernel.
+        """
+        T, S = q.shape[2], k.shape[2]
+        blocks = []
+        for start in range(0, T, QUERIES):
+            end = min(start + QUERIES, T)
+            seen = S - T + end if is_causal else S
+            mask = attention_mask
+            if mask is not None and mask.shape[2] > 1:
+                mask = mask[:, :, start:end]
+            blocks.append(self._attend_in_steps(q[:, :, start:end], k[:, :, :seen], v[:, :, :seen], mask, is_causal))
+        return torch.cat(blocks, dim=2)  # (B, H, T, D)
 
     def _attend_fused(self, q: Tensor, k: Tensor, v: Tensor, attention_mask: Tensor | None, is_causal: bool) -> Tensor:
         dropout_p = self.attn_dropout.p if self.training else 0.0

@@ -18,6 +18,8 @@ def parameters(model: Model) -> dict[str, int]:
     if isinstance(model, EncoderDecoder):
         both = Counter(parameters(model.encoder))
         both.update(parameters(model.decoder))
+        if model.encoder.embedding.token_table is model.decoder.embedding.token_table:
+            both["embedding"] //= 2
         return dict(both)
     config, crosses = model.config, getattr(model, "conditioning", None) == "cross"
     C, L, bias = config.n_embd, config.n_layer, int(config.bias)

@@ -113,14 +113,13 @@ class Batch:
     """What one step of training needs; each tensor's first dimension is B.
 
     Decoder: ids, targets. Encoder: ids with masks in them, targets only where masked. Encoder-decoder: ids are
-    the titles, decoder_ids the articles, each with the mask of its padding.
+    the titles, with the mask of their padding, decoder_ids the articles.
     """
 
     ids: Tensor
     targets: Tensor
     attention_mask: Tensor | None = None
     decoder_ids: Tensor | None = None
-    decoder_attention_mask: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         moved = {name: None if x is None else x.to(device, non_blocking=True) for name, x in vars(self).items()}
@@ -130,9 +129,7 @@ class Batch:
     def num_tokens(self) -> int:
         """Tokens the model reads, padding not counted."""
         count = self.ids.numel() if self.attention_mask is None else int(self.attention_mask.sum())
-        if self.decoder_ids is None:
-            return count
-        return count + int(self.decoder_attention_mask.sum())
+        return count if self.decoder_ids is None else count + int((self.targets != IGNORE).sum())
 
 
 class PackedBatches:
@@ -183,18 +180,22 @@ class MaskedBatches:
 
 
 class PairBatches:
-    """Encoder-decoder: (title -> article). The decoder starts from <|startofarticle|>; rows are padded."""
+    """Encoder-decoder: (title -> article). The decoder starts from <|startofarticle|>.
+
+    Every batch has one shape, so a model is compiled once. Padding stands on the right, where the decoder's causal
+    mask hides it; only the encoder needs a mask.
+    """
 
     def __init__(self, store: TokenStore, T: int, tokenizer: Tokenizer, seed: int = 0, title_length: int = 32):
         self.store, self.T, self.tokenizer, self.seed = store, T, tokenizer, seed
-        self.title_length = title_length
+        self.title_length = min(title_length, T)
 
     def batch(self, index: int, B: int) -> Batch:
         rows = [self._article(index * B + row) for row in range(B)]
-        ids, attention_mask = pad([title for title, _ in rows], self.tokenizer.pad)
-        decoder_ids, decoder_mask = pad([text[:-1] for _, text in rows], self.tokenizer.pad)
-        targets, _ = pad([text[1:] for _, text in rows], IGNORE)
-        return Batch(ids, targets, attention_mask, decoder_ids, decoder_mask)
+        ids, attention_mask = pad([title for title, _ in rows], self.tokenizer.pad, length=self.title_length)
+        decoder_ids, _ = pad([text[:-1] for _, text in rows], self.tokenizer.pad, length=self.T)
+        targets, _ = pad([text[1:] for _, text in rows], IGNORE, length=self.T)
+        return Batch(ids, targets, attention_mask, decoder_ids)
 
     def _article(self, i: int) -> tuple[list[int], list[int]]:
         """Title without its line end, and <|start|> text <|end|> cut to T+1."""
@@ -206,9 +207,12 @@ class PairBatches:
         return title or [self.tokenizer.start], [self.tokenizer.start, *body]
 
 
-def pad(rows: list[list[int]], filler: int, side: str = "right") -> tuple[Tensor, Tensor]:
-    """Rows of different length -> ids (B, T) filled up with ``filler``, and the mask (B, T), True = real."""
-    T = max(map(len, rows))
+def pad(rows: list[list[int]], filler: int, side: str = "right", length: int | None = None) -> tuple[Tensor, Tensor]:
+    """Rows of different length -> ids (B, T) filled up with ``filler``, and the mask (B, T), True = real.
+
+    T is the longest row's, or ``length``.
+    """
+    T = length or max(map(len, rows))
     ids = torch.full((len(rows), T), filler, dtype=torch.long)
     mask = torch.zeros(len(rows), T, dtype=torch.bool)
     for i, row in enumerate(rows):

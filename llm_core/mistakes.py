@@ -458,7 +458,7 @@ def _rebuilt_classes(mistake: Mistake) -> dict[type, type]:
     asks whether this is a Decoder hears yes.
     """
     rebuilt = _rebuilt_modules(mistake)
-    rebuilt["attention"].MultiHeadAttention._needs_steps = lambda self, x: True
+    rebuilt["attention"].MultiHeadAttention._needs_steps = lambda self: True
     return {
         original: type(original.__name__, (getattr(rebuilt[name], original.__name__), original), {})
         for name, module in MODULES.items()

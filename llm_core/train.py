@@ -1,4 +1,4 @@
-"""Train a model on how-to articles: ``python -m llm_core.train --model decoder --data articles.jsonl --out run``.
+"""Train a model on how-to articles: ``python -m llm_core.train --preset decoder --data articles.jsonl --out run``.
 
 Run the same command again to resume. Several GPUs, or machines that share the folder ``--out``:
 ``torchrun --nproc-per-node 4 -m llm_core.train …``. At the end the folder holds ``model/`` (weights, config, card),
@@ -6,6 +6,7 @@ Run the same command again to resume. Several GPUs, or machines that share the f
 """
 
 import argparse
+import ctypes
 import json
 import shutil
 import sys
@@ -23,6 +24,7 @@ from .data import TokenStore
 from .distributed import join_workers
 from .loss_plot import plot_history
 from .model_card import describe_device, write_card
+from .presets import PRESETS
 from .tokenizer import Tokenizer, load_tokenizer
 from .training import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_model
 
@@ -40,12 +42,17 @@ HELP = {
     "seed": "of weights, data order and dropout",
     "device": "default: a GPU if there is one",
     "bf16": "autocast to bfloat16; default: where the processor is faster with it",
-    "compile": "torch.compile; default: a long run of an encoder or a decoder, where there is a C++ compiler",
+    "compile": "torch.compile; default: in a long run, where there is a C++ compiler",
     "log_every": "updates between two lines of history.jsonl",
     "eval_every": "updates between two looks at the held-out articles",
     "eval_batches": "micro-batches in such a look",
     "save_every": "updates between two saves of the state",
+    "snapshots": "steps at which the model is kept, for a timeline",
+    "optimizer": "adamw, or muon for the matrices of the blocks",
 }
+
+
+OF_THE_RUN = ("model", "encoder_layers", "optimizer", "data", "validation", "held_out", "steps", "seed")
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -53,6 +60,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="python -m llm_core.train",
         description="Train a Transformer on how-to articles. The same command again resumes a run that was stopped.",
     )
+    parser.add_argument("--preset", choices=PRESETS, help="architecture, sizes and recipe of a model that ships")
     parser.add_argument("--model", choices=ARCHITECTURES, default="decoder", help="which architecture (decoder)")
     parser.add_argument("--data", nargs="+", required=True, help="Hub id, folder or files with title, headline, text")
     parser.add_argument("--validation", nargs="+", help="held-out articles; default: a share of --data, by title")
@@ -61,6 +69,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     sizes = parser.add_argument_group("size")
     for name, default in {"--n-layer": 6, "--n-head": 8, "--n-embd": 256, "--block-size": 256}.items():
         sizes.add_argument(name, type=int, default=default, help="(%(default)s)")
+    sizes.add_argument("--encoder-layers", type=int, help="of an encoder-decoder (as many as --n-layer)")
     sizes.add_argument("--dropout", type=float, default=0.0, help="0 is right below one epoch of data (%(default)s)")
     training = parser.add_argument_group("training")
     for option in fields(TrainConfig):
@@ -71,6 +80,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
             training.add_argument(flag, help=text)
         else:
             training.add_argument(flag, type=option.type, default=option.default, help=f"{text} (%(default)s)")
+    if preset := parser.parse_known_args(arguments)[0].preset:
+        parser.set_defaults(**PRESETS[preset])  # what is given beside it still counts
     return parser.parse_args(arguments)
 
 
@@ -81,9 +92,7 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
     if given["bf16"] is None:
         given["bf16"] = has_fast_bf16(device)
     if given["compile"] is None:
-        one_shape = args.model in ("encoder", "decoder")  # pairs differ in length: each shape would be compiled anew
-        long = args.steps >= 300  # in a shorter run compiling takes longer than it saves
-        given["compile"] = can_compile() and one_shape and long
+        given["compile"] = can_compile() and args.steps >= 300  # in a shorter run it takes longer than it saves
     return TrainConfig(**{**given, "device": device})
 
 
@@ -96,6 +105,14 @@ def can_compile() -> bool:
     """True if there is what ``torch.compile`` needs: a C++ compiler, and Python's headers."""
     has_headers = Path(sysconfig.get_path("include"), "Python.h").exists()
     return sys.platform != "win32" and has_headers and any(map(shutil.which, ("g++", "clang++")))
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what it frees: else it gets the large tensors of every step from the system anew, page by page."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        most_mappings, trim_threshold = -4, -1  # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h
+        libc.mallopt(most_mappings, 0)
+        libc.mallopt(trim_threshold, 2**31 - 1)
 
 
 def model_config(args: argparse.Namespace, tokenizer: Tokenizer) -> ModelConfig:
@@ -146,9 +163,10 @@ def check_same_run(path: Path, settings: dict) -> None:
 
 def run(args: argparse.Namespace) -> bool:
     """Start or resume what the arguments describe; False if Ctrl-C stopped it before the last step."""
+    keep_freed_memory()
     tokenizer, config = load_tokenizer(), train_config(args)
     sizes = model_config(args, tokenizer)
-    of_the_run = {name: getattr(args, name) for name in ("model", "data", "validation", "held_out", "steps", "seed")}
+    of_the_run = {name: getattr(args, name) for name in OF_THE_RUN}
     settings, record = {**of_the_run, **sizes.to_dict()}, args.out / "run.json"
     with join_workers(config.device) as (worker, device):
         if worker.leads:
@@ -158,7 +176,7 @@ def run(args: argparse.Namespace) -> bool:
                 build_tokens(args, tokenizer)
         worker.wait_for_others()
         torch.manual_seed(config.seed)
-        model = build_model(args.model, sizes)
+        model = build_model(args.model, sizes, args.encoder_layers)
         stores = [TokenStore(args.out / "tokens" / part) for part in ("train", "validation")]
         batches = [batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores]
         trainer = Trainer(model, replace(config, device=device), *batches, args.out, worker)

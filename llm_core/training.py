@@ -4,8 +4,8 @@ What a step does depends on (seed, step) alone: its data, its dropout and its le
 killed and resumed has the losses of one that was not, and two processes with one micro-batch each have those
 of one process with two.
 
-AdamW decays matrices only (Loshchilov & Hutter 2017); the learning rate warms up, then falls along a cosine;
-gradients are clipped by their norm. bf16 autocast and ``torch.compile`` where asked for.
+The learning rate warms up, then falls along a cosine; gradients are clipped by their norm. bf16 autocast and
+``torch.compile`` where asked for.
 """
 
 import math
@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,9 +23,11 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from .architectures import Decoder, Encoder, EncoderDecoder
+from .checkpoints import save_model
 from .config import ModelConfig
 from .data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, mix_seed
 from .distributed import Worker
+from .optimizers import OPTIMIZERS, make_optimizer
 from .run_state import History, load_run, save_run
 from .tokenizer import Tokenizer
 
@@ -42,6 +44,7 @@ class TrainConfig:
     batch_size: int = 16
     micro_batch_size: int = 16
     learning_rate: float = 2e-3
+    optimizer: str = "adamw"
     final_lr_fraction: float = 0.1
     warmup_steps: int = 200
     weight_decay: float = 0.1
@@ -56,17 +59,19 @@ class TrainConfig:
     eval_every: int = 500
     eval_batches: int = 8
     save_every: int = 250
+    snapshots: int = 0
 
     def __post_init__(self) -> None:
         for name in COUNTS:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("learning_rate", "grad_clip"):
             self._require(name, getattr(self, name) > 0, "above 0")
-        for name in ("warmup_steps", "weight_decay"):
+        for name in ("warmup_steps", "weight_decay", "snapshots"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         for name in ("beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("final_lr_fraction", 0 <= self.final_lr_fraction <= 1, "between 0 and 1")
+        self._require("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
         self._require("device", _is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
 
     def _require(self, name: str, holds: bool, wanted: str) -> None:
@@ -92,14 +97,15 @@ def _is_present(device: str) -> bool:
     return kind != "cuda" or torch.cuda.is_available()
 
 
-def build_model(architecture: str, config: ModelConfig) -> nn.Module:
-    """A freshly initialised model; both stacks of an encoder-decoder get ``config``."""
+def build_model(architecture: str, config: ModelConfig, encoder_layers: int | None = None) -> nn.Module:
+    """A freshly initialised model; both stacks of an encoder-decoder get ``config``, the encoder with its own depth."""
     if architecture == "encoder":
         return Encoder(config)
     if architecture == "decoder":
         return Decoder(config)
     if architecture in ARCHITECTURES:
-        return EncoderDecoder(config, config, conditioning=architecture.rsplit("-", 1)[1])
+        encoder = replace(config, n_layer=encoder_layers or config.n_layer)
+        return EncoderDecoder(encoder, config, conditioning=architecture.rsplit("-", 1)[1])
     raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
 
 
@@ -138,16 +144,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW that decays matrices (weights and embeddings), and neither biases nor norms."""
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
-
-
 @torch.no_grad()
 def evaluate(
     model: nn.Module, batches, num_batches: int, B: int, device: str = "cpu", bf16: bool = False
@@ -168,6 +164,17 @@ def evaluate(
 
 def _precision(device: str, bf16: bool):
     return torch.autocast(device.split(":")[0], torch.bfloat16) if bf16 else nullcontext()
+
+
+def snapshot_steps(steps: int, count: int) -> set[int]:
+    """``count`` steps of a run, 0 and the last among them: doubling at first, then evenly apart."""
+    doubling = [0, *(2**i for i in range(steps.bit_length()))]
+    for dense in range(min(count, len(doubling)), 0, -1):  # as many doublings as leave no wider gap behind them
+        early, last = doubling[:dense], doubling[dense - 1]
+        gap = (steps - last) / max(1, count - dense)
+        if dense < 3 or gap >= last - doubling[dense - 2]:
+            return {*early, *(round(last + gap * i) for i in range(1, count - dense + 1))} if count else set()
+    return set()
 
 
 class StopSignal:
@@ -208,6 +215,7 @@ class Trainer:
         self.step, self.num_tokens, self.seconds = load_run(folder, self.model, self.optimizer)
         if worker.leads:
             self.history.cut_after(self.step)
+        self.snapshot_steps = snapshot_steps(config.steps, config.snapshots)
         loss = TrainingLoss(self.model)
         loss = torch.compile(loss) if config.compile else loss
         self.loss = DistributedDataParallel(loss) if worker.world_size > 1 else loss
@@ -216,6 +224,7 @@ class Trainer:
         """Train until the last step, or until Ctrl-C: then the run is saved and can go on later."""
         first, started = self.step, time.perf_counter() - self.seconds
         bar = tqdm(total=self.config.steps, initial=first, disable=not self.worker.leads, unit="step")
+        self._keep_snapshot()
         with StopSignal().listening() as stop, bar:
             while self.step < self.config.steps and not self.worker.any(stop.received, self.config.device):
                 self.train_step()
@@ -260,7 +269,13 @@ class Trainer:
             self._write({"tokens": self.num_tokens, "held_out_loss": self._held_out_loss()})
         if self._is_due(config.save_every):
             self.save()
+        self._keep_snapshot()
         bar.update()
+
+    def _keep_snapshot(self) -> None:
+        """The model as it is now, if this is one of the steps at which a timeline looks at it."""
+        if self.worker.leads and self.step in self.snapshot_steps:
+            save_model(self.model, self.folder / "snapshots" / f"{self.step:06d}", dtype=torch.float16)
 
     def _is_due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.config.steps

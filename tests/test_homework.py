@@ -19,10 +19,11 @@ from llm_core.config import ModelConfig
 from llm_core.data import IGNORE, PairBatches, TokenStore
 from llm_core.distributed import Worker
 from llm_core.masks import causal_mask, is_token, padding_mask
+from llm_core.optimizers import make_optimizer
 from llm_core.recording import record
 from llm_core.sampling import generate
 from llm_core.tokenizer import ASSETS, load_tokenizer
-from llm_core.training import TrainConfig, Trainer, TrainingLoss, evaluate, make_optimizer
+from llm_core.training import TrainConfig, Trainer, TrainingLoss, evaluate
 
 from .by_hand import encoder_decoder_by_hand, stack_by_hand
 from .common import DECODER, ENCODER, build, count_matrix_products, randomised

@@ -1,0 +1,29 @@
+"""The models that ship: one size, one recipe, the same number of tokens; they differ in who may look at whom.
+
+An encoder-decoder has its blocks in two stacks. One with cross-attention has more in a block of its decoder, so that
+it has a block less in its encoder: with 6.97 M parameters, both are as large as the others.
+"""
+
+RECIPE = {
+    "n_head": 8,
+    "n_embd": 256,
+    "block_size": 256,
+    "steps": 2500,
+    "batch_size": 16,
+    "micro_batch_size": 16,
+    "optimizer": "muon",
+    "learning_rate": 4e-3,
+    "final_lr_fraction": 0.02,
+    "warmup_steps": 100,
+    "eval_every": 250,
+    "eval_batches": 16,
+    "save_every": 50,
+    "snapshots": 24,
+}
+
+PRESETS = {
+    "encoder": {"model": "encoder", "n_layer": 6, **RECIPE},
+    "decoder": {"model": "decoder", "n_layer": 6, **RECIPE},
+    "encoder-decoder-prefix": {"model": "encoder-decoder-prefix", "encoder_layers": 3, "n_layer": 3, **RECIPE},
+    "encoder-decoder-cross": {"model": "encoder-decoder-cross", "encoder_layers": 2, "n_layer": 3, **RECIPE},
+}
