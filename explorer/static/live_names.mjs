@@ -7,9 +7,9 @@ const SAME = "the same choices again";
 export function runNames(records, described) {
   const all = records.map(({ choices }) => choices);
   const differs = described.choices.map(({ name }) => name).filter((name) => new Set(all.map((choices) => choices[name])).size > 1);
-  const told = all.length > 1 ? differs : ["task", "architecture"];
+  const told = differs.length ? differs : ["task", "architecture"];
   return all.map((choices, i) => {
-    const words = told.map((name) => choiceText(described, name, choices[name], all.length > 1));
+    const words = told.map((name) => choiceText(described, name, choices[name], differs.length > 0));
     const isFirst = all.findIndex((other) => differs.every((name) => other[name] === choices[name])) === i;
     return [...words, ...(isFirst || all.length < 2 ? [] : [SAME])].join(", ");
   });

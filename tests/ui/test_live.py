@@ -14,7 +14,8 @@ import pytest
 import torch
 from playwright.sync_api import BrowserContext, Page
 
-from explorer.payload import unpack
+from explorer.live import GONE, joined
+from explorer.payload import pack, unpack
 from llm_core import load_model, record
 
 from .modules import Modules
@@ -187,6 +188,9 @@ class LivePage:
         self.page.wait_for_selector(f'{VIEW}:not([data-error=""])')
         return self.view.locator("> .hs-problem").text_content()
 
+    def trouble(self) -> str:
+        return self.view.locator(".hs-live-trouble").text_content()
+
     def rows(self) -> list[list]:
         """What "Save: CSV" would write, without its heading."""
         return self.view.evaluate("e => e.numbers()")[1:]
@@ -329,10 +333,9 @@ def test_pause_resume_the_queue_and_the_end_of_a_tab(page, profile: BrowserConte
     assert steps == list(range(len(steps)))
 
     second.page.goto("about:blank")  # its run ends, and the third one's turn has come
-    third.wait_for("failed")
-    trouble = third.view.locator(".hs-live-trouble").text_content()
-    assert "no number any more" in trouble and "learning rate" in trouble
-    assert not third.view.locator(".hs-live-keep").is_visible()
+    third.page.wait_for_selector('.hs-live-events [data-what="diverging"]')
+    assert "a learning rate below 100 takes smaller steps" in third.trouble()
+    assert third.page.wait_for_selector(".hs-live-off").text_content().startswith("▲ up to ")
     third.page.close()
     second.page.close()
 
@@ -346,3 +349,34 @@ def test_pause_resume_the_queue_and_the_end_of_a_tab(page, profile: BrowserConte
     first.choose(learning_rate=0.001, n_head=3)
     first.press("train")
     page.wait_for_function("view => document.querySelector(view).dataset.error.startsWith('3 heads')", arg=VIEW)
+
+
+def test_a_run_that_breaks_is_told_and_cannot_be_kept(page, app: App, engine, problems):
+    """The engine's own first frames, and its words when the loss is no number."""
+    sentence = "At step 9 the loss is no number any more, so there is nothing left to train."
+    broken = {"kind": "state", "state": "failed", "step": 9, "sentence": sentence}
+    lost = {"step": [8, 9], "loss": [1e30, None], "lr": [1, 1], "grad_norm": [1, None]}
+    last = {"kind": "measured", "step": 9, "seconds": 1, "tokens_per_second": 9, "fresh": None, "points": lost}
+    first = [pack(header, {name: ("unit16", array) for name, array in arrays.items()}) for header, arrays in engine[:3]]
+    body = joined([*first, pack({**last, "roles": []}, {}), pack(broken, {})])
+    page.route("**/live/start", lambda route: route.fulfill(json={"run": "made-up"}))
+    page.route("**/live/made-up/frames?*", lambda route: route.fulfill(body=body))
+    live = LivePage(page, app.url)
+    live.press("train")
+    live.wait_for("failed")
+    assert (live.status(), live.trouble()) == ("It ended at step 9.", sentence)
+    assert not live.view.locator(".hs-live-keep").is_visible()
+    assert [row[2] for row in live.rows()][-2:] == [1e30, ""]
+    assert live.view.locator(".hs-live-now h2").text_content() == "Run 1 at step 0"  # what was seen before
+
+    page.unroute("**/live/made-up/frames?*")
+    problems.expect("404")
+    live.press("train")  # this run the server does not know
+    live.wait_for("lost")
+    assert live.trouble() == GONE
+    assert live.view.locator(".hs-live-legend .hs-live-name").all_text_contents() == [
+        "Run 1 Copy, Decoder",
+        "Run 2 Copy, Decoder, the same choices again",
+    ]
+    live.view.locator(".hs-live-remove").first.click()
+    page.wait_for_function("() => document.querySelectorAll('.hs-live-legend li').length === 1")
