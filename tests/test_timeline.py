@@ -470,7 +470,7 @@ def test_a_damaged_snapshot_leaves_the_old_timeline(copy, tmp_path):
 
 
 def test_a_run_and_its_timeline_by_their_commands(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(samples.SETTINGS, "max_new_tokens", 1)  # of the card
+    monkeypatch.setattr(samples, "MOST", 1)  # tokens of a sample on the card, which nobody reads here
     run, out = tmp_path / "run", tmp_path / "timeline"
     assert run_here(run, snapshots=5, steps=6, log_every=1) == 0
     main([str(run), "--out", str(out), "--name", "tiny"])
