@@ -3,6 +3,7 @@
 import { make } from "./dom.mjs";
 import { choiceText, numberText, shortTitle } from "./live_names.mjs";
 import { EXPERIMENTS } from "./live_words.mjs";
+import { visible } from "./text.mjs";
 
 export class ChoicesForm {
   /** `described` = {choices, tasks} of llm_core.live. `changed()` is called when something else is chosen. */
@@ -48,7 +49,7 @@ export class ChoicesForm {
     const radios = this.described.tasks.map(({ name }) => make("input", { type: "radio", name: "live-task", value: name, onchange: () => this.update() }));
     this.inputs.set("task", { read: () => radios.find(({ checked }) => checked).value, write: (value) => radios.forEach((radio) => { radio.checked = radio.value === value; }) });
     const cards = this.described.tasks.map(({ title, sentence, example }, i) =>
-      make("label", { className: "hs-live-task" }, radios[i], make("strong", { text: title }), make("span", { text: sentence }), ...(example ? [make("code", { dir: "auto", text: example })] : [])));
+      make("label", { className: "hs-live-task" }, radios[i], make("strong", { text: title }), make("span", { text: sentence }), ...(example ? [make("code", { dir: "auto", text: visible(example) })] : [])));
     return make("fieldset", { className: "hs-live-tasks" }, make("legend", { text: "What it shall learn" }), ...cards);
   }
 

@@ -30,22 +30,22 @@ function numberWord(count) {
 export const EXPERIMENTS = [
   {
     title: "Watch an induction head form",
-    choices: { task: "induction" },
-    sentence: "Two layers can copy what followed the same letter before: first a head finds the previous letter, then one in the layer above uses it, and the loss falls within a few steps.",
+    choices: { task: "copy" },
+    sentence: "Within some hundred steps heads of layer 2 get the mark I on the curve: from the letter that was just written, they look at the one behind it in the source. In the same steps the loss falls.",
   },
   {
     title: "One layer cannot do induction",
     choices: { task: "induction", n_layer: 1 },
-    sentence: "The same task with a single layer: no head can use what another one has found, so the loss stays high. Lay both runs on one picture.",
+    sentence: "An induction head uses what a head in the layer below has found. With a single layer there is none below, so this model can only guess from where the letters stand. Train it, then set Layers to 2 and train again: both curves lie on one picture.",
   },
   {
     title: "Without positions",
-    choices: { task: "reverse", positions: false },
-    sentence: "Nothing tells the model where a letter stands. To write a word backwards one has to know.",
+    choices: { task: "copy", architecture: "encoder", positions: false },
+    sentence: "An encoder fills in all hidden letters at once. If nothing says where they stand, all of them look the same to it: it finds out which letters there are, and not their order.",
   },
   {
     title: "Learning rate 100 times too high",
     choices: { learning_rate: (start) => start * 100 },
-    sentence: "Each step goes far beyond where the slope was measured: the loss jumps up instead of falling, and may become no number at all.",
+    sentence: "It finds out that there are only 26 letters, which is a loss of ln 26 = 3.26, and stays there: each step goes too far to find anything finer. With a learning rate of 100 the loss runs away altogether.",
   },
 ];

@@ -231,7 +231,13 @@ def describe() -> dict:
             for choice in CHOICES
         ],
         "tasks": [
-            {"name": task.name, "title": task.title, "sentence": task.sentence, "impossible": task.impossible}
+            {
+                "name": task.name,
+                "title": task.title,
+                "sentence": task.sentence,
+                "example": task.example,
+                "impossible": task.impossible,
+            }
             for task in TASKS.values()
         ],
     }

@@ -15,7 +15,7 @@ from ..checkpoints import CheckpointError, num_parameters
 from .choices import Choices
 from .frames import frame
 from .trainer import Event, Point, Run
-from .watching import Part, describe_tokens
+from .watching import THRESHOLD, Part, describe_tokens
 
 COMMANDS = ("pause", "resume", "stop", "keep")
 
@@ -107,6 +107,7 @@ class Session:
                     "window": run.window,
                     "task": {"name": run.task.name, "title": run.task.title, "sentence": run.task.sentence},
                     "rule": run.task.rule,
+                    "threshold": THRESHOLD,
                     "parts": [self._part(part) for part in watcher.parts],
                     "probe": {"places": watcher.places, "answers": describe_tokens(targets)},
                 }

@@ -10,7 +10,7 @@ masked place, $ the end token), and only the result is asked for, because nothin
 Examples are held out by a hash of their source: accuracy is measured on those alone, so none was trained on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -67,6 +67,12 @@ class Task:
         """A held-out example that can be read, always the same."""
         raise NotImplementedError
 
+    @property
+    def example(self) -> str:
+        """The one that can be read, with the whole result, as text."""
+        row = self.shown("decoder")
+        return "".join(TOKENIZER.piece(id) for id in [*row.ids, row.targets[-1]] if not TOKENIZER.is_special(id))
+
     def batch(self, architecture: str, seed: int, step: int, B: int, fresh: bool = False) -> Batch:
         """``B`` examples, the same ones for the same (seed, step); ``fresh`` ones are never trained on."""
         random = np.random.default_rng((seed, step, fresh))
@@ -116,23 +122,29 @@ class LetterTask(Task):
         question = [START, *source, SEPARATOR]
         if architecture == "encoder":
             return Row([*question, *[MASK] * len(result)], [*[IGNORE] * len(question), *result])
-        return next_tokens([*question, *result, END], len(question))
+        return next_tokens([*question, *result, END], [False] * len(question) + [True] * (len(result) + 1))
 
 
 @dataclass(frozen=True, kw_only=True)
 class InductionTask(LetterTask):
-    """The letters twice, with nothing between: only that they were seen before tells what comes next."""
+    """The letters, then pieces of them from anywhere: no place tells what comes next, only the letter before it does."""
+
+    total: int = 32
 
     def window(self, architecture: str) -> int:
-        return 2 * self.longest + 1
+        return self.total
 
     def arrange(self, architecture: str, source: list[int], random: np.random.Generator) -> Row:
-        n, ids = len(source), [START, *source, *source]
+        ids, known = [START, *source], [False] * (1 + len(source))
+        while len(ids) <= self.total:
+            first = random.integers(len(source) - 1)
+            last = random.integers(first + 2, len(source), endpoint=True)
+            ids += [SEPARATOR, *source[first:last]]
+            known += [False, False, *[True] * (last - first - 1)]  # a piece's first letter cannot be known
         if architecture == "decoder":
-            return next_tokens(ids, n + 2)  # the second copy's first letter cannot be known
-        hidden = 1 + n + random.permutation(n)[: (n + 1) // 2]  # half of the second copy
-        targets = [id if place in hidden else IGNORE for place, id in enumerate(ids)]
-        return Row([MASK if place in hidden else id for place, id in enumerate(ids)], targets)
+            return next_tokens(ids[: self.total + 1], known)
+        hidden = [place for place in range(self.total) if known[place] and place % 2]  # so that the one before is seen
+        return masked(ids[: self.total], hidden)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,16 +180,22 @@ class ArticleTask(Task):
         ids = [START, *TOKENIZER.encode(f"{article.title}\n{article.text}"), END]
         start = random.integers(len(ids) - T) if start is None else start
         if architecture == "decoder":
-            return next_tokens(ids[start : start + T + 1], 1)
-        ids = np.array(ids[start : start + T])
-        hidden = random.random(T) < MASKED
-        hidden[T // 2] = True  # every row teaches something
-        return Row(np.where(hidden, MASK, ids).tolist(), np.where(hidden, ids, IGNORE).tolist())
+            return next_tokens(ids[start : start + T + 1], [True] * (T + 1))
+        return masked(ids[start : start + T], random.permutation(T)[: round(MASKED * T)])
 
 
-def next_tokens(ids: list[int], first: int) -> Row:
-    """``ids`` for a decoder: each token is to be predicted from those before it, from ``ids[first]`` on."""
-    return Row(ids[:-1], [id if place >= first else IGNORE for place, id in enumerate(ids)][1:])
+def next_tokens(ids: list[int], known: list[bool]) -> Row:
+    """``ids`` for a decoder: each token is to be predicted from those before it, where it can be ``known``."""
+    return Row(ids[:-1], [id if can else IGNORE for id, can in zip(ids, known)][1:])
+
+
+def masked(ids: list[int], hidden: Container[int]) -> Row:
+    """``ids`` for an encoder, which is to fill in the ``hidden`` places."""
+    places = range(len(ids))
+    return Row(
+        [MASK if place in hidden else ids[place] for place in places],
+        [ids[place] if place in hidden else IGNORE for place in places],
+    )
 
 
 _RESULT = "Share of right answers on fresh examples: each letter of the result, and where it ends."
