@@ -168,12 +168,14 @@ def _precision(device: str, bf16: bool):
 
 def snapshot_steps(steps: int, count: int) -> set[int]:
     """``count`` steps of a run, 0 and the last among them: doubling at first, then evenly apart."""
+    if count > steps:
+        return set(range(steps + 1))
     doubling = [0, *(2**i for i in range(steps.bit_length()))]
-    for dense in range(min(count, len(doubling)), 0, -1):  # as many doublings as leave no wider gap behind them
+    for dense in range(min(count - 1, len(doubling)), 0, -1):  # as many as leave no narrower gaps behind them
         early, last = doubling[:dense], doubling[dense - 1]
-        gap = (steps - last) / max(1, count - dense)
+        gap = (steps - last) / (count - dense)
         if dense < 3 or gap >= last - doubling[dense - 2]:
-            return {*early, *(round(last + gap * i) for i in range(1, count - dense + 1))} if count else set()
+            return {*early, *(round(last + gap * i) for i in range(1, count - dense + 1))}
     return set()
 
 

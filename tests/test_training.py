@@ -186,7 +186,7 @@ def test_a_muon_run_resumes_with_the_losses_of_an_unbroken_one(tmp_path, store):
 
 def test_snapshots_are_dense_early_and_each_is_a_model(tmp_path, store):
     assert sorted(snapshot_steps(2500, 24))[:11] == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 416]
-    for steps, count in ((2500, 24), (300, 24), (40, 8), (5, 24), (1, 2)):
+    for steps, count in ((2500, 24), (300, 24), (40, 8), (12, 4), (6, 4), (5, 24), (1, 2)):
         found = sorted(snapshot_steps(steps, count))
         assert found[0] == 0 and found[-1] == steps and len(found) == min(count, steps + 1)
     assert snapshot_steps(100, 0) == set()
