@@ -212,7 +212,7 @@ def _on_repeats(model: nn.Module, repeats: OnRepeats) -> str:
 
 Random tokens written twice, so that nothing can be known but the repetition. Induction is the mean attention from a
 repeated token to the one that came next the first time (Olsson et al. 2022): a head that does it can copy. Duplicate
-is the attention to the same token's first occurrence. {_who_reads(model)}
+is the attention to the same token's first occurrence.{_who_reads(model)}
 
 | Layer | Induction: highest | mean | Duplicate: highest | mean |
 |--:|--:|--:|--:|--:|
@@ -228,9 +228,9 @@ def _best(scores: torch.Tensor) -> str:
 
 def _who_reads(model: nn.Module) -> str:
     if isinstance(model, Encoder):
-        return "An encoder sees both copies at once and predicts no next token, so it has little need of induction."
+        return " An encoder sees both copies at once and predicts no next token, so it has little need of induction."
     if isinstance(model, EncoderDecoder):
-        return f'It is the decoder\'s attention to its own tokens, after the title "{PROMPTS[0]}".'
+        return f' It is the decoder\'s attention to its own tokens, after the title "{PROMPTS[0]}".'
     return ""
 
 
@@ -238,7 +238,7 @@ def _copying(repeats: OnRepeats) -> str:
     if repeats.losses is None:
         return ""
     first, second = repeats.losses
-    return f"It pays {first:.2f} nats per token the first time, and {second:.2f} the second.\n\n"
+    return f"Its loss there is {first:.2f} nats per token the first time, and {second:.2f} the second.\n\n"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -50,15 +50,7 @@ class NGramModel:
         if order < 1 or len(tokens) < order:
             raise ValueError(f"{len(tokens)} tokens are too few for an order of {order}, which must be at least 1")
         self.order, self.V = order, V
-        all_keys, all_counts, num_contexts = [], [], [1]  # by length, 1 first; before every token is the empty context
-        numbers = np.zeros(len(tokens) + 1, dtype=np.int32)
-        for n in range(1, order + 1):
-            shorter = numbers  # of the (n-1)-grams by the place where they start; the n-gram there ends in the next one
-            numbers, keys, places, counts = _number(shorter[:-1], tokens[n - 1 :], V)
-            if n > 1:
-                all_counts[-1] = np.bincount(shorter[1:][places], minlength=num_contexts[-1]).astype(np.int32)
-            all_keys.append(keys), all_counts.append(counts), num_contexts.append(len(keys))
-        self.tables = [_smoothed(*known, V) for known in zip(all_keys, all_counts, num_contexts)]
+        self.tables = [_smoothed(*known, V) for known in zip(*_count(tokens, order, V))]
 
     def probabilities(self, tokens: np.ndarray) -> np.ndarray:
         """p of each of ``tokens`` (N,) after those before it, as far as the order reaches: (N,), float64."""
@@ -74,6 +66,19 @@ class NGramModel:
     def bits(self, tokens: np.ndarray) -> float:
         """What it costs to tell ``tokens``, in bits."""
         return float(-np.log2(self.probabilities(tokens)).sum())
+
+
+def _count(tokens: np.ndarray, order: int, V: int) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
+    """Keys and counts of the n-grams of each length, 1 first, and how many contexts stand before them."""
+    all_keys, all_counts, num_contexts = [], [], [1]  # before every token is the empty context
+    numbers = np.zeros(len(tokens) + 1, dtype=np.int32)
+    for n in range(1, order + 1):
+        shorter = numbers  # of the (n-1)-grams by the place where they start; the n-gram there ends in the next one
+        numbers, keys, places, counts = _number(shorter[:-1], tokens[n - 1 :], V)
+        if n > 1:
+            all_counts[-1] = np.bincount(shorter[1:][places], minlength=num_contexts[-1]).astype(np.int32)
+        all_keys.append(keys), all_counts.append(counts), num_contexts.append(len(keys))
+    return all_keys, all_counts, num_contexts[:-1]
 
 
 def _number(contexts: np.ndarray, tokens: np.ndarray, V: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
