@@ -30,13 +30,13 @@ function numberWord(count) {
 export const EXPERIMENTS = [
   {
     title: "Watch an induction head form",
-    choices: { task: "copy" },
-    sentence: "Within some hundred steps heads of layer 2 get the mark I on the curve: from the letter that was just written, they look at the one behind it in the source. In the same steps the loss falls.",
+    choices: { task: "induction" },
+    sentence: "For some hundred steps the model only guesses. Then the loss falls steeply, and heads of layer 2 get the mark I: from each letter they look at the one that stood behind the same letter before.",
   },
   {
     title: "One layer cannot do induction",
     choices: { task: "induction", n_layer: 1 },
-    sentence: "An induction head uses what a head in the layer below has found. With a single layer there is none below, so this model can only guess from where the letters stand. Train it, then set Layers to 2 and train again: both curves lie on one picture.",
+    sentence: "An induction head uses what a head in the layer below has found. With a single layer there is none below, so this model goes on guessing. Train it, then set Layers to 2 and train again: both curves lie on one picture.",
   },
   {
     title: "Without positions",

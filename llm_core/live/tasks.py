@@ -69,9 +69,9 @@ class Task:
 
     @property
     def example(self) -> str:
-        """The one that can be read, with the whole result, as text."""
-        row = self.shown("decoder")
-        return "".join(TOKENIZER.piece(id) for id in [*row.ids, row.targets[-1]] if not TOKENIZER.is_special(id))
+        """The one that can be read, with the result, as text."""
+        ids = self.shown("decoder").ids
+        return "".join(TOKENIZER.piece(id) for id in ids if not TOKENIZER.is_special(id))
 
     def batch(self, architecture: str, seed: int, step: int, B: int, fresh: bool = False) -> Batch:
         """``B`` examples, the same ones for the same (seed, step); ``fresh`` ones are never trained on."""
