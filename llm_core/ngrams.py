@@ -46,7 +46,7 @@ class NGramModel:
     """Fitted on a stream of tokens; ``order`` 1 is a unigram model, 2 a bigram model."""
 
     def __init__(self, tokens: np.ndarray, order: int, V: int):
-        """Count ``tokens`` (N,), ids below V. While it counts it needs up to 50 bytes a token."""
+        """Count ``tokens`` (N,), ids below V. While it counts it needs up to 60 bytes a token."""
         if order < 1 or len(tokens) < order:
             raise ValueError(f"{len(tokens)} tokens are too few for an order of {order}, which must be at least 1")
         self.order, self.V = order, V
