@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from explorer.live import AT_ONCE, LIVE
 from explorer.pages.check import may_take_code
 from explorer.runner import SHIPPED, Runner
 from explorer.runners import Runners
@@ -20,6 +21,13 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--allow-code-upload", action="store_true", help="let the page “Check your code” run homework files of yours"
     )
+    parser.add_argument(
+        "--train-at-once",
+        type=int,
+        default=AT_ONCE,
+        metavar="N",
+        help=f"tiny models that train at a time, of all pages together (default: {AT_ONCE})",
+    )
     return parser.parse_args(arguments)
 
 
@@ -30,7 +38,10 @@ demo = build(runners)
 def main() -> None:
     args = parse_arguments()
     chosen = runners if args.model == SHIPPED else Runners(Runner(args.model))
+    LIVE.at_once = args.train_at_once
     try:
+        if LIVE.at_once < 1:
+            raise ValueError("--train-at-once is at least 1")
         if args.allow_code_upload:
             may_take_code(args.host, args.share)
         is_as_built = chosen is runners and not args.allow_code_upload

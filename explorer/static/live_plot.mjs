@@ -117,10 +117,11 @@ export class RunsPlot {
     const key = `${chosen?.number}/${events.length}`;
     if (this.events.dataset.key === key) return;
     this.events.dataset.key = key;
+    const told = new Set(); // what is said of one head need not be said of the next
     this.events.replaceChildren(...events.map((event) => {
       const step = event.step === null || event.step === undefined ? [] : [make("span", { className: "hs-number", text: `step ${grouped(event.step)}` }), " "];
       const show = event.what === "head becomes" ? [" ", make("button", { type: "button", className: "hs-live-show", text: "Show this head", onclick: () => this.openHead(event) })] : [];
-      return make("li", { "data-what": event.what }, ...step, make("strong", { text: event.title }), ` ${event.sentence}`, ...show);
+      return make("li", { "data-what": event.what }, ...step, make("strong", { text: event.title }), told.has(event.sentence) ? "" : ` ${event.sentence}`, ...show, told.add(event.sentence) && "");
     }));
   }
 

@@ -89,7 +89,7 @@ def test_a_model_that_is_not_there_is_one_sentence():
 def test_help_documents_every_option():
     done = python("app.py", "--help")
     assert done.returncode == 0
-    for option in ("--host", "--port", "--model", "--share"):
+    for option in ("--host", "--port", "--model", "--share", "--train-at-once"):
         assert option in done.stdout
 
 
