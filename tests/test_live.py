@@ -41,8 +41,8 @@ def written(ids, hidden: str = ".") -> str:
         ("reverse", "encoder-decoder", "monkey", "yeknom$", "^yeknom"),
         ("sorting", "decoder", "^monkey|ekmnoy", ".......ekmnoy$", None),
         ("sorting", "encoder", "^monkey|______", "........ekmnoy", None),
-        ("induction", "decoder", "^monkeymonke", ".......onkey", None),
-        ("induction", "encoder", "^monkeymo__e_", ".........nk.y", None),
+        ("induction", "decoder", "^monkey|ey|key|onk|mo|mo|ey|key|", "........y..ey..nk..o..o..y..ey..", None),
+        ("induction", "encoder", "^monkey|e_|ke_|on_|mo|m_|ey|k_y|", ".........y...y...k.....o.....e..", None),
         ("articles", "decoder", "^How to Make Lemonade\n1. Roll an", "How to Make Lemonade\n1. Roll and", None),
         ("articles", "encoder-decoder", "How to Make Lemonade", "1. Roll and squeeze the lemons.\n",
          "^1. Roll and squeeze the lemons."),
@@ -96,6 +96,30 @@ def test_letters_are_right_in_every_row_and_none_of_the_fresh_is_trained_on(task
                 assert is_held_out(source, 0.1) == fresh
                 lengths.add(len(source))
     assert lengths == set(range(3, 11))
+
+
+def test_what_comes_next_in_a_piece_is_what_came_next_in_the_letters():
+    for fresh in (False, True):
+        batch = TASKS["induction"].batch("decoder", 0, 3, 16, fresh=fresh)
+        for ids, targets in zip(batch.ids, batch.targets):
+            source = written(ids).strip("^").split("|")[0]
+            assert is_held_out(source, 0.1) == fresh
+            for place, (id, target) in enumerate(zip(ids, targets)):
+                in_piece = place > len(source) and id != ord("|") and (target != IGNORE)
+                assert (target != IGNORE) == in_piece
+                if in_piece:
+                    assert chr(target) == source[source.index(chr(id)) + 1]
+            assert written(ids).count("|") >= 2 and len(ids) == 32
+
+
+def test_an_induction_head_is_one_where_no_place_tells_the_answer():
+    def roles(task: str) -> set[str]:
+        choices = Choices(task=task, **SMALL)
+        return {role.name for role in Watcher(new_model(choices), choices).fresh(0).lifts}
+
+    assert roles("induction") == {"previous token", "duplicate token", "induction"}
+    assert roles("copy") == {"previous token", "duplicate token", "answer"}
+    assert roles("articles") == {"previous token"}
 
 
 def test_fresh_articles_are_other_articles():
@@ -165,7 +189,7 @@ def test_a_look_is_what_the_model_computes(task, architecture):
 
 
 def test_lifts_are_measured_from_uniform_attention_to_the_whole():
-    choices = Choices(**SMALL)
+    choices = Choices(task="induction", **SMALL)
     watcher = Watcher(new_model(choices), choices)
     batch = watcher.task.batch("decoder", 0, 0, 8, fresh=True)
     visible = (batch.ids != PAD)[:, None, :] & torch.ones(batch.ids.shape[1], batch.ids.shape[1]).tril().bool()

@@ -53,7 +53,7 @@ class Task:
     rule: str  # what accuracy counts
     impossible: dict[str, str] = field(default_factory=dict)  # architecture -> why it makes no sense
     finds: bool = True  # whether every answer stands once in the source, so that a head can be seen to find it
-    repeats: bool = False  # whether the result is the source again, in its order: what induction heads are for
+    by_content: bool = False  # whether only the token before an answer tells where it stands: what induction heads do
 
     def window(self, architecture: str) -> int:
         """The most tokens that one stack reads."""
@@ -127,7 +127,7 @@ class LetterTask(Task):
 
 @dataclass(frozen=True, kw_only=True)
 class InductionTask(LetterTask):
-    """The letters, then pieces of them from anywhere: no place tells what comes next, only the letter before it does."""
+    """The letters, then pieces of them from anywhere: only the letter before tells what comes next, no place does."""
 
     total: int = 32
 
@@ -206,10 +206,9 @@ TASKS: dict[str, Task] = {
         LetterTask(
             name="copy",
             title="Copy",
-            sentence="Write some letters again: abcd|abcd. The shortest way is to look for the letter that was just "
-            "written and take the one behind it, which is what an induction head does.",
+            sentence="Write some letters again: abcd|abcd. A head that solves it looks at the letter that comes next, "
+            "which makes a diagonal line in its picture.",
             rule=_RESULT,
-            repeats=True,
         ),
         LetterTask(
             name="reverse",
@@ -224,7 +223,7 @@ TASKS: dict[str, Task] = {
             sentence="Random letters come twice, with nothing between: cabdcabd. What comes next can be known only "
             "from what came next the first time.",
             rule="Share of right answers on fresh examples, counted only where the letters come for the second time.",
-            repeats=True,
+            by_content=True,
             impossible={
                 "encoder-decoder": "Induction looks back in one text, and an encoder-decoder has two: choose the task "
                 "copy for it, which is the same thing from one text to the other."

@@ -144,7 +144,7 @@ class Watcher:
     def _meant(self, queries: Tensor, keys: Tensor, targets: Tensor) -> tuple[HeadRole, Tensor]:
         """The role that solves the task, and the cells (B, T, S) in which a head that has it attends."""
         meant = answers(keys, targets)
-        if self.task.repeats and self.choices.architecture == "decoder":
+        if self.task.by_content and self.choices.architecture == "decoder":
             return INDUCTION, meant & follows_the_same(queries)
         return ANSWER, meant
 
