@@ -126,10 +126,15 @@ class Batch:
         return Batch(**moved)
 
     @property
+    def num_targets(self) -> int:
+        """Places that the loss counts."""
+        return int((self.targets != IGNORE).sum())
+
+    @property
     def num_tokens(self) -> int:
         """Tokens the model reads, padding not counted."""
         count = self.ids.numel() if self.attention_mask is None else int(self.attention_mask.sum())
-        return count if self.decoder_ids is None else count + int((self.targets != IGNORE).sum())
+        return count if self.decoder_ids is None else count + self.num_targets
 
 
 class PackedBatches:

@@ -22,13 +22,16 @@ class Worker:
         """The leader alone writes files."""
         return self.rank == 0
 
-    def mean(self, x: Tensor) -> Tensor:
-        """The mean of ``x`` over all processes, the same in each."""
+    def sum(self, x: Tensor) -> Tensor:
+        """The sum of ``x`` over all processes, the same in each."""
         if self.world_size == 1:
             return x
         total = x.clone()
         dist.all_reduce(total)
-        return total / self.world_size
+        return total
+
+    def mean(self, x: Tensor) -> Tensor:
+        return self.sum(x) / self.world_size
 
     def any(self, flag: bool, device: str) -> bool:
         """True everywhere if ``flag`` is true anywhere."""

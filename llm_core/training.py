@@ -1,8 +1,8 @@
 """The training loop: one step after another, on a CPU, a GPU, or several of them.
 
 What a step does depends on (seed, step) alone: its data, its dropout and its learning rate. So a run that was
-killed and resumed has the losses of one that was not, and two processes with one micro-batch each have those
-of one process with two.
+killed and resumed has the losses of one that was not. Every target of a step weighs the same, however the step is cut
+into micro-batches: so two processes with one each have the losses of one process with two.
 
 The learning rate warms up, then falls along a cosine; gradients are clipped by their norm. bf16 autocast and
 ``torch.compile`` where asked for.
@@ -154,7 +154,7 @@ def evaluate(
     total, count = 0.0, 0
     for i in range(num_batches):
         batch = batches.batch(i, B)
-        num_targets = int((batch.targets != IGNORE).sum())
+        num_targets = batch.num_targets
         with _precision(device, bf16):
             total += float(batch_loss(loss, batch.to(device))) * num_targets
         count += num_targets
@@ -214,7 +214,8 @@ class Trainer:
         self.accumulation = config.accumulation(worker.world_size)
         self.optimizer = make_optimizer(self.model, config)
         self.history = History(folder / "history.jsonl")
-        self.step, self.num_tokens, self.seconds = load_run(folder, self.model, self.optimizer)
+        self.step, num_tokens, self.seconds = load_run(folder, self.model, self.optimizer)
+        self._num_tokens = torch.tensor(num_tokens, device=config.device)
         if worker.leads:
             self.history.cut_after(self.step)
         self.snapshot_steps = snapshot_steps(config.steps, config.snapshots)
@@ -235,31 +236,51 @@ class Trainer:
             if first < self.step < self.config.steps:
                 self.save()
 
+    @property
+    def num_tokens(self) -> int:
+        """Tokens read so far, over all processes, padding not counted."""
+        return int(self._num_tokens)
+
     def train_step(self) -> None:
         """One update. What it measured stays in tensors: to read them at every step would make a GPU wait."""
         config, loss = self.config, torch.zeros((), device=self.config.device)
         lr = learning_rate(config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        for micro in range(self.accumulation):
+        batches = [
+            self.train_batches.batch(self._index(micro), config.micro_batch_size) for micro in range(self.accumulation)
+        ]
+        num_targets = self._count(batches)
+        for micro, batch in enumerate(batches):
             exchange = micro == self.accumulation - 1 or self.worker.world_size == 1
             with nullcontext() if exchange else self.loss.no_sync():
-                loss += self._accumulate(micro)
+                loss += self._accumulate(self._index(micro), batch, num_targets)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.grad_clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self._measured = loss, lr, norm
 
-    def _accumulate(self, micro: int) -> Tensor:
+    def _index(self, micro: int) -> int:
+        """This process's micro-batch among those of the whole run."""
+        return (self.step * self.accumulation + micro) * self.worker.world_size + self.worker.rank
+
+    def _count(self, batches: list[Batch]) -> Tensor:
+        """Count the tokens of this step; returns how many targets it has, over all processes."""
+        counts = torch.tensor([(batch.num_targets, batch.num_tokens) for batch in batches]).sum(0)
+        if self.worker.world_size > 1:
+            counts = self.worker.sum(counts.to(self.config.device))
+        num_targets, num_tokens = counts
+        self._num_tokens += num_tokens
+        return num_targets
+
+    def _accumulate(self, index: int, batch: Batch, num_targets: Tensor) -> Tensor:
         """Add one micro-batch's share to the gradients; returns its share of the loss."""
-        config, worker = self.config, self.worker
-        index = (self.step * self.accumulation + micro) * worker.world_size + worker.rank
+        config = self.config
         torch.manual_seed(mix_seed(config.seed, index))  # dropout depends on the place in the run alone
-        batch = self.train_batches.batch(index, config.micro_batch_size)
-        self.num_tokens += batch.num_tokens * worker.world_size  # padding differs a little between the processes
+        share = batch.num_targets / num_targets * self.worker.world_size  # gradients are averaged over processes
         with _precision(config.device, config.bf16):
-            loss = batch_loss(self.loss, batch.to(config.device)) / self.accumulation
+            loss = batch_loss(self.loss, batch.to(config.device)) * share
         loss.backward()
         return loss.detach()
 

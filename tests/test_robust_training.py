@@ -24,7 +24,8 @@ from tests.doomed_run import Ending, Misfortune, run_doomed
 from tests.test_run_state import saved_step
 from tests.tiny_run import ARTICLES, ROOT, STEPS, command, losses, run_process
 
-SETTINGS = {"dropout": 0.1, "save_every": 3}
+SETTINGS = {"dropout": 0.1, "save_every": 3, "optimizer": "muon", "snapshots": 6}
+SNAPSHOTS = (0, 1, 2, 4, 8, STEPS)
 TIMES = ("seconds", "tokens_per_second")
 
 
@@ -34,6 +35,8 @@ def unbroken(tmp_path_factory) -> dict[str, object]:
     out = tmp_path_factory.mktemp("unbroken")
     assert run_doomed(command(out, **SETTINGS)).code == 0
     assert len(losses(out)) == STEPS + 2
+    assert sorted(path.name for path in (out / "snapshots").iterdir()) == [f"{step:06d}" for step in SNAPSHOTS]
+    assert all(load_model(path) for path in (out / "snapshots").iterdir())
     return remains(out)
 
 
@@ -84,7 +87,7 @@ def test_killed_at_every_turn(tmp_path, unbroken, dice):
     """Each attempt lives for a few changes of files longer than the last, until one saves more than was saved."""
     attempts, count, saved = 0, 0, None
     while True:
-        count += dice.randint(1, 4)
+        count += dice.randint(1, 5)
         happens = dice.choice(("kill", "kill while writing"))
         size = int(10 ** dice.uniform(0, 6.4))  # up to all of the state
         ending = run_doomed(command(tmp_path, **SETTINGS), Misfortune(happens, tmp_path, count, size=size))
@@ -105,7 +108,7 @@ def kill_when(happened: Callable[[], bool], out: Path) -> int:
     words = [sys.executable, "-m", "llm_core.train", *command(out, **{**SETTINGS, "save_every": 1})]
     with subprocess.Popen(words, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while process.poll() is None and not happened():
-            time.sleep(0.0005)
+            time.sleep(0.001)
         process.kill()
         process.communicate()
     return process.returncode
@@ -118,7 +121,6 @@ def test_a_real_process_is_killed_again_and_again(tmp_path, unbroken, dice):
     moments = [
         lambda: next(blinks, None) is None,  # Python and PyTorch start
         (tmp_path / "tokens" / "train.partial").exists,
-        (tmp_path / "run.json").exists,
         lambda: num_written(tmp_path) >= first,
         lambda: num_written(tmp_path) >= second and (tmp_path / ".saving").exists(),
         (tmp_path / "model").exists,
@@ -153,8 +155,9 @@ def is_over(out: Path) -> bool:
         ("history.jsonl", 7, 100_000, "", 3),  # the line still fits, the state does not
         ("model/.saving/model.safetensors", 1, 1000, "model", STEPS),
         (".saving/loss.png", 1, 1000, "", STEPS),
+        ("snapshots/000004/.saving/model.safetensors", 1, 1000, "snapshots/000004", 3),
     ],
-    ids=["tokens", "settings", "history", "state", "model", "plot"],
+    ids=["tokens", "settings", "history", "state", "model", "plot", "snapshot"],
 )
 def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(name, count, size, place, step, tmp_path, unbroken):
     ending = run_doomed(command(tmp_path, **SETTINGS), Misfortune("full disk", tmp_path, count, name, size))
@@ -186,7 +189,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Callable[[int], None]]:
 
 
 def test_a_disk_that_is_really_full(tmp_path, unbroken):
-    with small_disk(tmp_path / "disk", megabytes=4) as resize:  # one state has 2.4: two at a time do not fit
+    with small_disk(tmp_path / "disk", megabytes=5) as resize:  # a state has 2.4, a snapshot 0.4
         out = tmp_path / "disk" / "run"
         ended = run_process("-m", "llm_core.train", *command(out, **SETTINGS))
         assert ended.returncode == 1
