@@ -30,15 +30,24 @@ class Article:
 
 @dataclass
 class ReadReport:
-    """What became of the rows: kept, or skipped because a field was missing, empty or no text."""
+    """What became of the rows: kept, or skipped because a field was missing, empty or no text.
+
+    ``repeated`` of those that were kept have a title that came before.
+    """
 
     kept: int = 0
+    repeated: int = 0
     skipped: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
 
     def skip(self, reason: str) -> None:
         self.skipped += 1
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def __str__(self) -> str:
+        skipped = [f"{count:,} skipped ({reason})" for reason, count in self.reasons.items()]
+        repeated = [f"{self.repeated:,} kept whose title came before"] if self.repeated else []
+        return ", ".join([f"{self.kept + self.skipped:,} rows read", *skipped, *repeated])
 
 
 def read_articles(
@@ -50,7 +59,7 @@ def read_articles(
     some hundred rows are in memory at a time. A damaged row is skipped and counted in ``report``; a missing
     column, or a file that is missing or breaks off, is one ``ValueError``.
     """
-    report = report if report is not None else ReadReport()
+    report, titles = report if report is not None else ReadReport(), set()  # their hashes: 60 bytes each
     for source in [sources] if isinstance(sources, (str, Path)) else sources:
         for row in _rows(str(source), report, split):
             if reason := _fault(row):
@@ -58,6 +67,8 @@ def read_articles(
                 continue
             report.kept += 1
             title, headline, text = (join_surrogates(row.get(name) or "") for name in FIELDS)
+            report.repeated += (title_hash := hash(title.strip().lower())) in titles
+            titles.add(title_hash)
             yield Article(title.strip(), headline, text.strip())
 
 

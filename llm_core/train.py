@@ -137,8 +137,8 @@ def build_tokens(args: argparse.Namespace, tokenizer: Tokenizer) -> None:
         except ValueError as error:
             hint = "; give --validation, or a larger --held-out" if part == "validation" and report.kept else ""
             raise ValueError(f"{part} articles: {error}{hint}") from None
-        skipped = "".join(f", {count} skipped ({reason})" for reason, count in report.reasons.items())
-        print(f"{part}: {len(store.bounds):,} articles, {len(store):,} tokens{skipped}")
+        read = f" ({report})" if part == "train" or args.validation else ""  # the same rows are read for both
+        print(f"{part}: {len(store.bounds):,} articles, {len(store):,} tokens{read}")
 
 
 def _articles(args: argparse.Namespace, part: str, report: ReadReport) -> Iterator[Article]:

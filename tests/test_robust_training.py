@@ -30,10 +30,18 @@ TIMES = ("seconds", "tokens_per_second")
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory) -> dict[str, object]:
-    """What a run leaves that nothing happened to."""
+def finished(tmp_path_factory) -> tuple[Path, Ending]:
+    """A run that nothing happened to."""
     out = tmp_path_factory.mktemp("unbroken")
-    assert run_doomed(command(out, **SETTINGS)).code == 0
+    ending = run_doomed(command(out, **SETTINGS))
+    assert ending.code == 0
+    return out, ending
+
+
+@pytest.fixture(scope="module")
+def unbroken(finished) -> dict[str, object]:
+    """What it leaves."""
+    out, _ending = finished
     assert len(losses(out)) == STEPS + 2
     assert sorted(path.name for path in (out / "snapshots").iterdir()) == [f"{step:06d}" for step in SNAPSHOTS]
     assert all(load_model(path) for path in (out / "snapshots").iterdir())
@@ -206,7 +214,7 @@ def test_a_disk_that_is_really_full(tmp_path, unbroken):
 # --- damaged data ---
 
 
-def test_damaged_data_is_trained_through_and_counted(tmp_path):
+def test_damaged_data_is_trained_through_and_counted(tmp_path, finished):
     good = ARTICLES.read_bytes().splitlines()
     article = json.loads(good[0])
     enormous = {**article, "title": "How to Write Without Ever Stopping", "text": "word after word, " * 300_000}  # 5 MB
@@ -230,6 +238,7 @@ def test_damaged_data_is_trained_through_and_counted(tmp_path):
     (data / "b.csv").write_bytes(b"title,headline,text\nHow to,h,\xe4\xff\nHow to,h\nHow to Csv,h,a text\n")
     ending = run_doomed(command(tmp_path / "run", **{**SETTINGS, "data": data, "steps": 3}))
     assert ending.code == 0
+    assert ending.peak_bytes < finished[1].peak_bytes + 30 * len(enormous["text"])
     reasons = {
         "not JSON": 5,
         "text is empty": 2,
@@ -239,10 +248,13 @@ def test_damaged_data_is_trained_through_and_counted(tmp_path):
         "not UTF-8": 1,
         "wrong number of columns": 1,
     }
-    for count in reasons.items():
-        assert "{1} skipped ({0})".format(*count) in ending.stdout
+    for reason, count in reasons.items():
+        assert ending.stdout.count(f"{count} skipped ({reason})") == 1
+    kept = len(good) + 5  # the enormous one, the one of the CSV file, and one title three times more
+    assert f"({kept + sum(reasons.values())} rows read, " in ending.stdout
+    assert "3 kept whose title came before)" in ending.stdout
     stores = [TokenStore(tmp_path / "run" / "tokens" / part) for part in ("train", "validation")]
-    assert sum(len(store.bounds) for store in stores) == len(good) + 3 + 1 + 1
+    assert sum(len(store.bounds) for store in stores) == kept
     longest = max(stores[0].bounds, key=lambda bounds: bounds[2] - bounds[1])
     assert load_tokenizer().decode(stores[0].tokens[longest[1] : longest[2] - 1]) == enormous["text"].strip()
 
