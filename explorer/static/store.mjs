@@ -57,9 +57,11 @@ class Store {
 
   /** Told of each answer: which model it is of, and what went wrong, if something did. */
   answered(model, problem) {
-    if (problem || model === this.wanted) this.wanted = null;
-    if (problem) this.asked = null;
-    this.changed();
+    const isSettled = this.wanted !== null && (problem || model === this.wanted);
+    const isRefused = this.asked !== null && problem;
+    if (isSettled) this.wanted = null;
+    if (isRefused) this.asked = null;
+    if (isSettled || isRefused) this.changed();
   }
 
   setPayload(payload) {
