@@ -42,7 +42,6 @@ def written(ids, hidden: str = ".") -> str:
         ("sorting", "decoder", "^monkey|ekmnoy", ".......ekmnoy$", None),
         ("sorting", "encoder", "^monkey|______", "........ekmnoy", None),
         ("induction", "decoder", "^monkey|ey|key|onk|mo|mo|ey|key|", "........y..ey..nk..o..o..y..ey..", None),
-        ("induction", "encoder", "^monkey|e_|ke_|on_|mo|m_|ey|k_y|", ".........y...y...k.....o.....e..", None),
         ("articles", "decoder", "^How to Make Lemonade\n1. Roll an", "How to Make Lemonade\n1. Roll and", None),
         ("articles", "encoder-decoder", "How to Make Lemonade", "1. Roll and squeeze the lemons.\n",
          "^1. Roll and squeeze the lemons."),
@@ -195,7 +194,8 @@ def test_lifts_are_measured_from_uniform_attention_to_the_whole():
     visible = (batch.ids != PAD)[:, None, :] & torch.ones(batch.ids.shape[1], batch.ids.shape[1]).tril().bool()
     meant = answers(batch.ids, batch.targets) & follows_the_same(batch.ids) & visible
     evenly = visible / visible.sum(-1, keepdim=True).clamp(min=1)
-    wholly = torch.where(meant.any(-1, keepdim=True), meant.float(), evenly)
+    assert meant.sum(-1).max() > 1  # a letter that came several times
+    wholly = torch.where(meant.any(-1, keepdim=True), meant / meant.sum(-1, keepdim=True).clamp(min=1), evenly)
     half = (evenly + wholly) / 2
     heads = torch.stack([evenly, wholly, half], dim=1)  # (B, H, T, T)
     trace = watcher._run(batch)
@@ -232,6 +232,7 @@ def test_lifts_are_measured_from_uniform_attention_to_the_whole():
         ({"task": "x" * 999}, "xxx…: choose copy"),
         ({"n_layer": 6, "n_embd": 128}, "1,"),
         ({"task": "induction", "architecture": "encoder-decoder"}, "Induction looks back in one text"),
+        ({"task": "induction", "architecture": "encoder"}, "Induction asks what comes next"),
         ([], "must be one JSON object"),
     ],
 )
@@ -254,7 +255,10 @@ def test_the_description_has_every_choice_with_its_default():
     for choice in described["choices"]:
         for value in choice.get("allowed", []):
             assert next(c for c in CHOICES if c.name == choice["name"]).allows(value)
-    assert {task["name"]: list(task["impossible"]) for task in described["tasks"]}["induction"] == ["encoder-decoder"]
+    assert {task["name"]: list(task["impossible"]) for task in described["tasks"]}["induction"] == [
+        "encoder",
+        "encoder-decoder",
+    ]
 
 
 # Models

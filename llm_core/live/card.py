@@ -25,7 +25,9 @@ def card(run: Run) -> str:
             "",
             *_measured(run),
             f"Its tokens are the bytes of the text (tokenizer `{TOKENIZER.name}`), and it reads {run.window} of them at"
-            " most. It knows this task and nothing else.",
+            " most. It knows this task and nothing else."
+            + " Give it small letters only: every other byte is new to it."
+            * run.task.finds,
             "",
             "| choice | |",
             "|---|---|",

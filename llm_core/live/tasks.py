@@ -141,10 +141,7 @@ class InductionTask(LetterTask):
             last = random.integers(first + 2, len(source), endpoint=True)
             ids += [SEPARATOR, *source[first:last]]
             known += [False, False, *[True] * (last - first - 1)]  # a piece's first letter cannot be known
-        if architecture == "decoder":
-            return next_tokens(ids[: self.total + 1], known)
-        hidden = [place for place in range(self.total) if known[place] and place % 2]  # so that the one before is seen
-        return masked(ids[: self.total], hidden)
+        return next_tokens(ids[: self.total + 1], known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,13 +217,15 @@ TASKS: dict[str, Task] = {
         InductionTask(
             name="induction",
             title="Induction",
-            sentence="Random letters come twice, with nothing between: cabdcabd. What comes next can be known only "
-            "from what came next the first time.",
-            rule="Share of right answers on fresh examples, counted only where the letters come for the second time.",
+            sentence="Some letters in random order, then pieces of them: cabd|ab|bd|ca. What comes next can be known "
+            "only from what came next the first time.",
+            rule="Share of right answers on fresh examples, counted only in the pieces, behind their first letters.",
             by_content=True,
             impossible={
+                "encoder": "Induction asks what comes next, and an encoder sees what comes next: choose the task copy, "
+                "or a decoder.",
                 "encoder-decoder": "Induction looks back in one text, and an encoder-decoder has two: choose the task "
-                "copy for it, which is the same thing from one text to the other."
+                "copy for it, which is the same thing from one text to the other.",
             },
         ),
         LetterTask(

@@ -149,13 +149,15 @@ class Watcher:
         return ANSWER, meant
 
     def _lift(self, trace: Trace, part: Part, meant: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
-        """(L, H): the mean attention in the cells that are ``meant``, above that of uniform attention."""
+        """(L, H): the attention of a query to the keys that are ``meant``, in the mean over the queries that have any,
+        above that of uniform attention."""
         visible = (keys != PAD)[:, None, :].expand_as(meant)
         if part.name == "decoder":
             visible = visible & causal_mask(meant.shape[1])[0]
         meant = (meant & visible & (queries != PAD)[:, :, None])[:, None]  # (B, 1, T, S)
-        score = (part.patterns(trace, self.choices.n_layer) * meant).sum((1, 3, 4)) / meant.sum()  # (L, H)
-        chance = (uniform(visible)[:, None] * meant).sum() / meant.sum()
+        num_queries = meant.any(-1).sum()
+        score = (part.patterns(trace, self.choices.n_layer) * meant).sum((1, 3, 4)) / num_queries  # (L, H)
+        chance = (uniform(visible)[:, None] * meant).sum() / num_queries
         return (score - chance) / (1 - chance)
 
 
