@@ -60,6 +60,7 @@ def join_workers(device: str) -> Iterator[tuple[Worker, str]]:
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Worker(dist.get_rank(), dist.get_world_size()), device
+        dist.barrier()  # nobody leaves while another still saves or listens
     except RuntimeError as error:
         if "gloo" not in str(error) and not isinstance(error, dist.DistError):
             raise

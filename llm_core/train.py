@@ -185,13 +185,16 @@ def run(args: argparse.Namespace) -> bool:
         trainer.run()
     if worker.leads:
         finish(trainer, args)
-    return trainer.step == config.steps
+    return trainer.step == config.steps or not worker.leads  # torchrun kills the leader if another one fails before it
 
 
 def finish(trainer: Trainer, args: argparse.Namespace) -> None:
     """For a run that reached its end, write the model with its card; plot the history of any."""
     if trainer.step < trainer.config.steps:
-        print(f"stopped and saved at step {trainer.step} of {trainer.config.steps}; the same command resumes it")
+        print(
+            f"stopped and saved at step {trainer.step} of {trainer.config.steps}; the same command resumes it",
+            flush=True,
+        )
     else:
         config = trainer.config
         save_model(trainer.model, args.out / "model", dtype=torch.float16)

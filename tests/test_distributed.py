@@ -55,9 +55,9 @@ def test_two_processes_end_together_resume_and_equal_one(tmp_path, monkeypatch):
     assert saved_step(together) == 4, killed.stderr
 
     stopped = torchrun(script, *command(together, **SETTINGS))
-    assert stopped.stdout.count("stopped and saved") == 1  # the leader alone writes
-    assert "exitcode  : 130" in stopped.stderr, stopped.stderr
+    assert stopped.returncode != 0
     assert saved_step(together) == 9, stopped.stderr
+    assert stopped.stdout.count("stopped and saved") == 1, stopped.stderr  # the leader alone writes
 
     resumed = torchrun(script, *command(together, **SETTINGS))
     assert resumed.returncode == 0, resumed.stderr
