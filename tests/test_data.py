@@ -247,7 +247,8 @@ def test_long_titles_and_articles_are_cut(tokenizer, tmp_path):
 
 def test_an_article_without_a_title_still_has_a_row(tokenizer, tmp_path):
     store = TokenStore.build([Article("", "", "text")], tokenizer, tmp_path / "store")
-    assert PairBatches(store, 20, tokenizer, title_length=2).batch(0, 1).ids.tolist() == [[tokenizer.start, tokenizer.pad]]
+    batch = PairBatches(store, 20, tokenizer, title_length=2).batch(0, 1)
+    assert batch.ids.tolist() == [[tokenizer.start, tokenizer.pad]]
 
 
 # --- small parts ---

@@ -14,6 +14,7 @@ import { TICKS, css, position } from "./color.mjs";
 import { make } from "./dom.mjs";
 import { models, refreshModels } from "./models.mjs";
 import { onPage, page } from "./pages.mjs";
+import { runText } from "./run_text.mjs";
 import { isDark, store } from "./store.mjs";
 
 const STAGES = [
@@ -255,7 +256,7 @@ class Compare {
     const alone = this.columns.some(({ architecture }) => architecture?.startsWith("encoder-decoder")) && !this.payload.text.trim().includes("\n");
     this.lines.replaceChildren(...(alone ? [
       make("span", { text: "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. " }),
-      make("button", { type: "button", className: "hs-link", text: "Take a text of two lines", onclick: () => typeAndRun(TWO_LINES) }),
+      make("button", { type: "button", className: "hs-link", text: "Take a text of two lines", onclick: () => runText(TWO_LINES) }),
     ] : []));
   }
 
@@ -340,12 +341,4 @@ function drawExample(canvas, { T, S, prefix }, sees, dark) {
 /** The text with its last word changed, to begin with: equally many tokens, most often. */
 function changedText(text) {
   return text.replace(/(\p{L}+)(\P{L}*)$/u, (_, word, rest) => `${word === "Boat" ? "House" : "Boat"}${rest}`);
-}
-
-/** Gradio has no call for this from outside: its textarea and its button are used as a person would. */
-function typeAndRun(text) {
-  const prompt = document.querySelector("#prompt textarea");
-  prompt.value = text;
-  prompt.dispatchEvent(new Event("input", { bubbles: true }));
-  requestAnimationFrame(() => document.getElementById("run").click());
 }

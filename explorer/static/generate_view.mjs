@@ -11,6 +11,7 @@ import { forModel, inWords } from "./generate_settings.mjs";
 import { WORDS, card } from "./generate_strategies.mjs";
 import { Tree } from "./generate_tree.mjs";
 import { nameOf, treeList, treePicture } from "./generate_tree_view.mjs";
+import { onceAFrame } from "./once_a_frame.mjs";
 import { page } from "./pages.mjs";
 import { isDark, store } from "./store.mjs";
 import { grouped, label, probability, quoted, visible } from "./text.mjs";
@@ -28,7 +29,8 @@ export function mount(element, { props, watch, trigger }) {
 class Generate {
   constructor(element, limits, trigger) {
     Object.assign(this, { element, limits, trigger, questions: new Questions(trigger), trees: new Map(), looks: [], numbers: new Map() });
-    Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, pending: false, found: new Map(), times: null });
+    Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, found: new Map(), times: null });
+    this.changed = onceAFrame(() => this.draw());
     this.build();
     this.tree = this.treeOf(promptText(), this.model);
     let typing = null;
@@ -295,15 +297,6 @@ class Generate {
 
   // drawing, once a frame
 
-  changed() {
-    if (this.pending) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      this.draw();
-    });
-  }
-
   draw() {
     if (!this.element.offsetParent || page() !== "generate") return;
     const { at } = this.tree;
@@ -406,6 +399,7 @@ class Generate {
 
   drawTree() {
     const { scrollLeft } = this.treeBox;
+    const wasWithin = this.treeBox.contains(document.activeElement); // who walks with the keys goes on walking
     const picture = treePicture(this.tree, (node, focus) => this.go(node, focus));
     this.treeBox.replaceChildren(picture);
     const here = picture.querySelector(".hs-here");
@@ -413,7 +407,7 @@ class Generate {
     const { clientWidth } = this.treeBox;
     const inside = offsetLeft > scrollLeft + 60 && offsetLeft + offsetWidth < scrollLeft + clientWidth - 60;
     this.treeBox.scrollLeft = inside ? scrollLeft : offsetLeft - clientWidth / 2;
-    if (this.refocus) here.focus({ preventScroll: true });
+    if (this.refocus || wasWithin) here.focus({ preventScroll: true });
     this.refocus = false;
     this.treeWords.querySelector("ul")?.remove();
     if (this.treeWords.open) this.treeWords.append(treeList(this.tree));

@@ -8,6 +8,7 @@ import { ModelNow } from "./live_now.mjs";
 import { RunsPlot } from "./live_plot.mjs";
 import { OVER, curveRows, hear, newRecord } from "./live_record.mjs";
 import { stateText } from "./live_words.mjs";
+import { onceAFrame } from "./once_a_frame.mjs";
 import { showPage } from "./pages.mjs";
 import { store } from "./store.mjs";
 
@@ -22,6 +23,7 @@ export function mount(element) {
 class LiveView {
   constructor(element) {
     this.element = element;
+    this.changed = onceAFrame(() => this.draw());
     this.records = [];
     this.chosen = null; // the run that is looked at
     this.current = null; // the newest, which the server knows
@@ -156,15 +158,6 @@ class LiveView {
   }
 
   // drawing, once a frame
-
-  changed() {
-    if (this.pending) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      this.draw();
-    });
-  }
 
   draw() {
     const { element, current, chosen } = this;

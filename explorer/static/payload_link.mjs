@@ -3,6 +3,7 @@
 
 import { make } from "./dom.mjs";
 import { parsePayload } from "./payload.mjs";
+import { runText } from "./run_text.mjs";
 import { GONE, watchServer } from "./server.mjs";
 import { store } from "./store.mjs";
 
@@ -49,14 +50,6 @@ export function mount(element, { props, watch }) {
     store.wanted = model;
     runText(text ?? store.firstText);
   });
-}
-
-/** Gradio has no call for this from outside: its textarea and its button are used as a person would. */
-function runText(text) {
-  const prompt = document.querySelector("#prompt textarea");
-  prompt.value = text;
-  prompt.dispatchEvent(new Event("input", { bubbles: true }));
-  requestAnimationFrame(() => document.getElementById("run").click());
 }
 
 async function fetchPayload(url) {

@@ -3,6 +3,7 @@
 
 import { worn } from "./badges.mjs";
 import { make } from "./dom.mjs";
+import { roleMeaning, roleRows } from "./role_table.mjs";
 import { store } from "./store.mjs";
 
 export function mount(element) {
@@ -18,10 +19,10 @@ export function mount(element) {
     const { layer, head } = focus;
     title.textContent = `What layer ${layer + 1}, head ${head + 1} does`;
     badge.textContent = sentence(roles, layer, head);
-    table.replaceChildren(heading(), ...roles.map((role) => row(role, layer, head)));
+    table.replaceChildren(...roleRows(roles, layer, head));
     if (drawn === roles) return;
     drawn = roles;
-    more.replaceChildren(more.firstElementChild, make("dl", {}, ...roles.flatMap(meaning)));
+    more.replaceChildren(more.firstElementChild, make("dl", {}, ...roles.flatMap((role) => roleMeaning(role))));
   });
 }
 
@@ -30,22 +31,4 @@ function sentence(roles, layer, head) {
   const names = worn(roles, layer, head).map(({ name }) => name);
   if (names.length) return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
   return "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample articles and on repeated random tokens, not on your text.";
-}
-
-function heading() {
-  return make("tr", {}, ...["role", "score", "by chance"].map((text) => make("th", { scope: "col", text })));
-}
-
-function row({ name, scores, lifts, threshold, baseline }, layer, head) {
-  const fill = make("span", { className: "hs-fill" });
-  fill.style.width = `${Math.max(0, Math.min(1, scores[layer][head])) * 100}%`;
-  const wears = lifts[layer][head] >= threshold;
-  return make("tr", { className: wears ? "hs-marked" : "" },
-    make("th", { scope: "row", text: wears ? `★ ${name}` : name }),
-    make("td", {}, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: scores[layer][head].toFixed(3) })),
-    make("td", { className: "hs-number", text: baseline.toFixed(3) }));
-}
-
-function meaning({ name, sentence: said, source, threshold }) {
-  return [make("dt", { text: name }), make("dd", { text: `${said} A badge from ${threshold} of the way between chance and 1. (${source})` })];
 }

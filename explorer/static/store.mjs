@@ -4,8 +4,10 @@
 
 import { clearAddress, readAddress, writeAddress } from "./address.mjs";
 import { Focus } from "./focus.mjs";
+import { onceAFrame } from "./once_a_frame.mjs";
 import { page } from "./pages.mjs";
 import { fetchPart } from "./parts.mjs";
+import { runAgain } from "./run_text.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
 
@@ -20,7 +22,7 @@ class Store {
     this.parts = new Map(); // of this payload: by name {value} or {error}, or {} on the way
     this.seq = 0;
     this.views = new Set();
-    this.pending = false;
+    this.drawSoon = onceAFrame(() => this.drawViews());
     this.away = new Set(); // elements that are scrolled out of sight
     this.late = new Set(); // their views, to be drawn a frame later: what is seen does not wait for them
     this.sight = new IntersectionObserver((all) => all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)));
@@ -52,7 +54,7 @@ class Store {
   /** Give the text that is there to another model. */
   choose(model) {
     this.wanted = model;
-    document.getElementById("run").click();
+    runAgain();
   }
 
   /** Told of each answer: which model it is of, and what went wrong, if something did. */
@@ -91,17 +93,17 @@ class Store {
 
   changed() {
     this.addressTimer ??= setTimeout(() => this.toAddress(), ADDRESS_MS);
-    if (this.pending || !this.payload) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      for (const view of this.views) {
-        if (!view.element.isConnected) this.forget(view);
-        else if (this.away.has(view.element)) this.late.add(view);
-        else this.drawView(view);
-      }
-      if (this.late.size) requestAnimationFrame(() => this.drawLate());
-    });
+    this.drawSoon();
+  }
+
+  drawViews() {
+    if (!this.payload) return;
+    for (const view of this.views) {
+      if (!view.element.isConnected) this.forget(view);
+      else if (this.away.has(view.element)) this.late.add(view);
+      else this.drawView(view);
+    }
+    if (this.late.size) requestAnimationFrame(() => this.drawLate());
   }
 
   drawLate() {

@@ -2,6 +2,7 @@
 
 import { sign, worn } from "./badges.mjs";
 import { make } from "./dom.mjs";
+import { roleMeaning, roleRows } from "./role_table.mjs";
 import { curveChart, keyPart } from "./timeline_curve.mjs";
 import { NO_ROLES, roleText, steepest } from "./timeline_words.mjs";
 import { grouped } from "./text.mjs";
@@ -37,7 +38,7 @@ export class RolesAtStep {
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
     this.badge.textContent = `${names.length ? `Badge: ${names.join(", ")}.` : "No badge at this step: in none of the roles is it far above what uniform attention scores."} Measured on sample articles and on repeated random tokens, not on the prompt.`;
-    this.table.replaceChildren(heading(), ...now.map((role) => row(role, layer, head)));
+    this.table.replaceChildren(...roleRows(now, layer, head));
     this.meanings(now);
     this.curves(roles, now, { steps, i, layer, head, log });
   }
@@ -71,21 +72,6 @@ export class RolesAtStep {
   meanings(roles) {
     if (this.told === roles.map(({ name }) => name).join()) return;
     this.told = roles.map(({ name }) => name).join();
-    const meaning = ({ name, sentence, source, threshold }) => [make("dt", { text: `${sign(name)} ${name}` }), make("dd", { text: `${sentence} A badge from ${threshold} of the way between chance and 1. (${source})` })];
-    this.more.replaceChildren(this.more.firstElementChild, make("dl", {}, ...roles.flatMap(meaning)));
+    this.more.replaceChildren(this.more.firstElementChild, make("dl", {}, ...roles.flatMap((role) => roleMeaning(role, `${sign(role.name)} ${role.name}`))));
   }
-}
-
-function heading() {
-  return make("tr", {}, ...["role", "score", "by chance"].map((text) => make("th", { scope: "col", text })));
-}
-
-function row({ name, scores, lifts, threshold, baseline }, layer, head) {
-  const fill = make("span", { className: "hs-fill" });
-  fill.style.width = `${Math.max(0, Math.min(1, scores[layer][head])) * 100}%`;
-  const wears = lifts[layer][head] >= threshold;
-  return make("tr", { className: wears ? "hs-marked" : "" },
-    make("th", { scope: "row", text: wears ? `★ ${name}` : name }),
-    make("td", {}, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: scores[layer][head].toFixed(3) })),
-    make("td", { className: "hs-number", text: baseline.toFixed(3) }));
 }

@@ -3,6 +3,7 @@
 
 import { choiceOf } from "./choice.mjs";
 import { make } from "./dom.mjs";
+import { onceAFrame } from "./once_a_frame.mjs";
 import { onPage, page } from "./pages.mjs";
 import { isDark } from "./store.mjs";
 import { clearTimeline, readTimeline, writeTimeline } from "./timeline_address.mjs";
@@ -30,6 +31,7 @@ export function mount(element) {
 class Timeline {
   constructor(element) {
     this.element = element;
+    this.drawSoon = onceAFrame(() => this.model && element.offsetParent && this.draw());
     this.state = readTimeline(location.search);
     this.row = null; // of the picture, if it is not the token whose prediction is shown
     this.models = choiceOf({}, "Which model", () => {});
@@ -189,12 +191,7 @@ class Timeline {
 
   changed() {
     this.addressTimer ??= setTimeout(() => this.toAddress(), ADDRESS_MS);
-    if (this.pending || !this.model) return;
-    this.pending = true;
-    requestAnimationFrame(() => {
-      this.pending = false;
-      if (this.element.offsetParent) this.draw();
-    });
+    this.drawSoon();
   }
 
   draw() {

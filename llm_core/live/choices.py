@@ -1,6 +1,7 @@
 """What can be chosen for a tiny model, and one sentence for every choice that is impossible."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
@@ -60,7 +61,7 @@ class Choices:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class Choice(ABC):
     """One of the choices: what it is called, what it means, what is allowed."""
 
     name: str
@@ -71,15 +72,15 @@ class Choice:
         if not self.allows(value):
             raise ValueError(f"{self.title} cannot be {_shown(value)}: {self.allowed}.")
 
-    def allows(self, value: object) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def allows(self, value: object) -> bool: ...
 
     @property
-    def allowed(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def allowed(self) -> str: ...
 
-    def describe(self) -> dict:
-        raise NotImplementedError
+    @abstractmethod
+    def describe(self) -> dict: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

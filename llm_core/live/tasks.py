@@ -10,6 +10,7 @@ masked place, $ the end token), and only the result is asked for, because nothin
 Examples are held out by a hash of their source: accuracy is measured on those alone, so none was trained on.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Task(ABC):
     name: str
     title: str
     sentence: str  # what it is, for a student
@@ -55,17 +56,17 @@ class Task:
     finds: bool = True  # whether every answer stands once in the source, so that a head can be seen to find it
     by_content: bool = False  # whether only the token before an answer tells where it stands: what induction heads do
 
+    @abstractmethod
     def window(self, architecture: str) -> int:
         """The most tokens that one stack reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row(self, architecture: str, random: np.random.Generator, fresh: bool) -> Row:
         """An example to train on, or a held-out one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shown(self, architecture: str) -> Row:
         """A held-out example that can be read, always the same."""
-        raise NotImplementedError
 
     @property
     def example(self) -> str:

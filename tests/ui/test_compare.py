@@ -126,6 +126,7 @@ class Saved:
     def __init__(self, folder, tokenizer):
         self.tokenizer, self.models, self.folders = tokenizer, {}, {}
         for seed, (name, build) in enumerate(BUILD.items()):
+            torch.manual_seed(seed)  # else the weights, and what is likeliest by a hair, depend on the tests before
             self.models[name] = randomised(build(), seed)
             self.folders[name] = str(folder / name)
             save_model(self.models[name], folder / name)
