@@ -23,7 +23,6 @@ export class HeadsAtStep {
     const [L, H] = part.shape;
     const layout = `${part.name}/${L}/${H}`;
     if (this.layout !== layout) this.build(part, layout);
-    this.chosen = chosen;
     this.size = [L, H];
     const [image, colors] = [new ImageData(part.S, part.T), palette(dark)];
     for (const button of this.table.querySelectorAll("button")) {
@@ -58,7 +57,8 @@ export class HeadsAtStep {
   }
 
   key(event) {
-    const next = move(event.key, this.chosen.layer, this.chosen.head, ...this.size);
+    const { layer, head } = event.target.dataset; // not what is drawn: a second key may come before the next frame
+    const next = move(event.key, Number(layer), Number(head), ...this.size);
     if (!next) return;
     event.preventDefault();
     this.choose(...next);
