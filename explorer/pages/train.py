@@ -1,4 +1,4 @@
-"""The Train page: how the shipped models learned, step by step, and a tiny model that learns now."""
+"""The Train page: a tiny model that learns now, and how large ones learned, step by step."""
 
 import gradio as gr
 
@@ -11,7 +11,7 @@ from .timeline import timeline_part
 def train_page(runner: Runner) -> None:
     """Lay out the page inside the current Blocks; a switch on top shows one of its two parts."""
     TrainSwitch(elem_id="train-switch")
-    with gr.Column(elem_id="train-timeline"):
-        timeline_part(runner)
     with gr.Column(elem_id="train-live"):
         live_part(runner)
+    with gr.Column(elem_id="train-timeline"):
+        timeline_part(runner)

@@ -1,4 +1,4 @@
-// What the address says of the timeline: ?view=train&of=decoder&prompt=2&at=512&unit=2.5&token=7&steps=even
+// What the address says of the timeline: ?view=train&train=timeline&of=decoder&prompt=2&at=512&unit=2.5&token=7&steps=even
 // Pure: no DOM. Prompts, layers and heads count from 1, as on the page; steps and tokens from 0.
 
 export const START = { of: null, prompt: 0, at: null, layer: 0, head: 0, stack: null, token: null, log: true };

@@ -52,7 +52,7 @@ class Timeline {
 
   async open() {
     const { element } = this;
-    element.append(make("p", { className: "hs-hint", text: ABOUT }), this.problem, this.body);
+    element.append(this.problem, this.body);
     await this.trying(async () => {
       this.index = await loadIndex();
       if (!this.index.models.length) return this.say(this.index.missing, true);
@@ -69,7 +69,7 @@ class Timeline {
     const choose = make("div", { className: "hs-tl-choose" },
       make("div", { className: "hs-control" }, make("span", { text: "Model" }), this.models),
       make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: "Prompt" }), this.prompts));
-    this.body.append(choose, this.about, this.loss.element, this.player.element, this.now,
+    this.body.append(make("p", { className: "hs-hint", text: ABOUT }), choose, this.about, this.loss.element, this.player.element, this.now,
       make("div", { className: "hs-tl-look" },
         make("div", { className: "hs-tl-left" }, this.stacks, this.heads.element, this.roles.scores),
         make("div", { className: "hs-tl-middle" }, this.head.element, this.roles.curve),

@@ -3,7 +3,8 @@
 import { choiceOf } from "./choice.mjs";
 import { onPage, page } from "./pages.mjs";
 
-const PARTS = { timeline: "Watch a model learn", live: "Train a tiny model now" };
+const PARTS = { live: "Train a tiny model now", timeline: "Watch a model learn" };
+const [FIRST] = Object.keys(PARTS); // what anybody can do at once
 
 export function mount(element) {
   const parts = choiceOf(PARTS, "What to see of training", (name) => show(name));
@@ -20,17 +21,17 @@ export function mount(element) {
   element.dataset.ready = "true";
 }
 
-/** "?view=train&train=live" names a part; the first is the default. */
+/** "?view=train&train=timeline" names a part; the first is the default. */
 export function partIn(search) {
   const named = new URLSearchParams(search).get("train");
-  return named in PARTS ? named : "timeline";
+  return named in PARTS ? named : FIRST;
 }
 
 /** The address with the part that is shown, if it is not the default; without any on other pages. */
 export function withPart(search, name) {
   const query = new URLSearchParams(search);
   query.delete("train");
-  if (name in PARTS && name !== "timeline") query.set("train", name);
+  if (name in PARTS && name !== FIRST) query.set("train", name);
   return query.size ? `?${query}` : "";
 }
 

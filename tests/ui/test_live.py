@@ -149,7 +149,7 @@ class LivePage:
     def __init__(self, page: Page, url: str):
         self.page = page
         page.set_default_timeout(PATIENCE)
-        page.goto(f"{url}?view=train&train=live")
+        page.goto(f"{url}?view=train")
         page.wait_for_selector(f'{VIEW}[data-ready="true"] [data-do="train"]')
         self.view = page.locator(VIEW)
 

@@ -63,7 +63,7 @@ class Screen:
         page.route(f"{app.url}timeline/**", serve)
 
     def open(self, address: str = "") -> "Screen":
-        self.page.goto(f"{self.url}?view=train{address}")
+        self.page.goto(f"{self.url}?view=train&train=timeline{address}")
         self.page.wait_for_selector(f'{VIEW}[data-ready="true"]')
         return self
 
@@ -230,8 +230,8 @@ def test_the_address_says_what_is_looked_at(js: Modules):
     start = {"of": None, "prompt": 0, "at": None, "layer": 0, "head": 0, "stack": None, "token": None, "log": True}
     assert read == {**start, "isNamed": True}
     part = "({partIn, withPart}, search, name) => [partIn(search), withPart(search, name)]"
-    assert js("train_switch", part, "?view=train&train=live", "timeline") == ["live", "?view=train"]
-    assert js("train_switch", part, "?train=x", "live") == ["timeline", "?train=live"]
+    assert js("train_switch", part, "?view=train&train=timeline", "live") == ["timeline", "?view=train"]
+    assert js("train_switch", part, "?train=x", "timeline") == ["live", "?train=timeline"]
 
 
 def test_words_say_what_numbers_show(js: Modules):
@@ -411,7 +411,8 @@ def test_slider_keys_curve_and_marks_move_without_the_server(screen: Screen):
     screen.press('[data-name="even"]')
     page.wait_for_function("new URLSearchParams(location.search).get('steps') === 'even'")
     query = page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
-    assert query == {"view": "train", "of": "decoder", "at": "1", "unit": "1.3", "stack": "decoder", "steps": "even"}
+    shown = {"of": "decoder", "at": "1", "unit": "1.3", "stack": "decoder", "steps": "even"}
+    assert query == {"view": "train", "train": "timeline", **shown}
     page.click('[data-page="explore"]')
     page.wait_for_function("!new URLSearchParams(location.search).has('unit')")
     assert [url for url in asked if "/timeline/" in url] == []
