@@ -2,7 +2,7 @@
 
 How each architecture gets the text: a decoder reads it behind the start token; so does an encoder, with one token
 hidden behind the mask token; an encoder-decoder reads the first line, the title, in its encoder, and the rest, behind
-the start token, in its decoder. All four as they were, or would be, trained.
+the start token, in its decoder. All four as they were trained.
 """
 
 import hashlib
@@ -81,7 +81,7 @@ def compare(
     if not 1 <= len(asked) <= MOST:
         raise ValueError(f"{len(asked)} columns: choose from 1 to {MOST}")
     found = [(_found(models, name, any_folder), text[:MAX_CHARACTERS]) for name, text in asked]
-    about = [[it if isinstance(it, str) else [it.name, it.trained, it.version], text] for it, text in found]
+    about = [[it if isinstance(it, str) else [it.name, it.version], text] for it, text in found]
     key = hashlib.sha256(json.dumps(["compare", about, names, masked]).encode()).hexdigest()[:24]
     if runner.payloads.get(key) is None:
         columns = [
@@ -141,7 +141,6 @@ def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Colum
         "architecture": loaded.architecture,
         "architecture_title": ARCHITECTURES[loaded.architecture].title,
         "sentence": ARCHITECTURES[loaded.architecture].sentence,
-        "trained": loaded.trained,
         "error": None,
         "total": given.total,
         "used": len(given.ids) + len(given.decoder_ids or []) - bool(given.decoder_ids),

@@ -1,7 +1,6 @@
-"""The models that can be compared: the four architectures, the runs beside the app, and folders that are named.
+"""The models that can be compared: the four that ship, the runs beside the app, and folders that are named.
 
-An architecture that does not ship yet is built untrained, with random weights that are the same every time, and
-says so. Models are kept, the least recently used dropped first; one whose file has changed is loaded anew.
+Models are kept, the least recently used dropped first; one whose file has changed is loaded anew.
 """
 
 import json
@@ -16,8 +15,6 @@ from .runner import SHIPPED, Runner, check_vocabulary
 ROOT = Path(__file__).resolve().parent.parent
 MODELS, RUNS = ROOT / "assets" / "models", ROOT / "runs"
 KEPT = 6
-SEED = 0  # of the untrained ones
-SIZES = {"vocab_size": 8192, "block_size": 256, "n_layer": 6, "n_head": 8, "n_embd": 256}  # as those that ship
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,6 @@ class Loaded:
 
     name: str
     architecture: str  # one of ARCHITECTURES
-    trained: bool
     model: object  # llm_core's Encoder, Decoder or EncoderDecoder
     tokenizer: object  # llm_core's Tokenizer
     held_out: dict | None  # {"loss", "unit"} of its card
@@ -68,14 +64,10 @@ class Models:
         self._opened: dict[str, Path] = {}  # folders that the app's owner has named
 
     def choices(self) -> list[dict]:
-        """What can be chosen without naming a folder: {"name", "title", "architecture", "trained"} each. Imports no
-        torch."""
-        known = [
-            {"name": name, "title": it.title, "architecture": name, "trained": (self.shipped / name).is_dir()}
-            for name, it in ARCHITECTURES.items()
-        ]
-        return known + [
-            {"name": name, "title": name, "architecture": _named_architecture(folder), "trained": True}
+        """What can be chosen without naming a folder: {"name", "title", "architecture"} each. Imports no torch."""
+        shipped = [{"name": name, "title": ARCHITECTURES[name].title, "architecture": name} for name in self._shipped()]
+        return shipped + [
+            {"name": name, "title": name, "architecture": _named_architecture(folder)}
             for name, folder in self._saved().items()
         ]
 
@@ -85,7 +77,7 @@ class Models:
         Raises ``ValueError`` with one sentence for what is unknown, damaged or cannot be shown.
         """
         folder = self.folder(name, any_folder)
-        version = version_of(folder) if folder else 0
+        version = version_of(folder) if folder else 0  # the runner's own stays as it was loaded
         key = (name, str(folder), version)
         with self._lock:
             if key not in self._kept:
@@ -96,6 +88,10 @@ class Models:
             if any_folder and folder and name not in ARCHITECTURES and name not in self._saved():
                 self._opened[name] = folder
             return self._kept[key]
+
+    def _shipped(self) -> list[str]:
+        own = self.runner.model_name
+        return [name for name in ARCHITECTURES if name == own or (self.shipped / name).is_dir()]
 
     def _saved(self) -> dict[str, Path]:
         """Other models that ship, runs beside the app, and what the app was started with, by name."""
@@ -110,17 +106,17 @@ class Models:
         return found | {name: folder for name, folder in self._opened.items() if (folder / "config.json").is_file()}
 
     def folder(self, name: str, any_folder: bool = False) -> Path | None:
-        """Where a model lies; None for one that is built, or that the runner has already. Raises ``ValueError`` for a
-        name that is unknown."""
+        """Where a model lies; None for the one that the runner has already. Raises ``ValueError`` for a name that is
+        unknown."""
         if name == self.runner.model_name:
             return None
-        if name in ARCHITECTURES:
-            return self.shipped / name if (self.shipped / name).is_dir() else None
+        if name in (shipped := self._shipped()):
+            return self.shipped / name
         if name in (saved := self._saved()):
             return saved[name]
         if any_folder and Path(name).expanduser().is_dir():
             return Path(name).expanduser().resolve()
-        known = ", ".join([*ARCHITECTURES, *saved])
+        known = ", ".join([*shipped, *saved])
         if any_folder:
             raise ValueError(
                 f"no folder {name}: give the path of one with model.safetensors and config.json, or {known}"
@@ -134,15 +130,12 @@ class Models:
         from llm_core import load_model, load_tokenizer
         from llm_core.checkpoints import tokenizer_name
 
-        if name == self.runner.model_name:
-            model, tokenizer, folder = self.runner.model, self.runner.tokenizer, self._card_folder(name)
-        elif folder:
+        if folder:
             model, tokenizer = load_model(folder), load_tokenizer(tokenizer_name(folder))
         else:
-            model, tokenizer = untrained(name), load_tokenizer()
+            model, tokenizer, folder = self.runner.model, self.runner.tokenizer, self._card_folder(name)
         _check(name, model, tokenizer)
-        trained = folder is not None or name == self.runner.model_name
-        return Loaded(name, architecture_of(model), trained, model, tokenizer, _held_out(folder), version)
+        return Loaded(name, architecture_of(model), model, tokenizer, _held_out(folder), version)
 
     def _card_folder(self, name: str) -> Path | None:
         """The folder of the model that the app was started with; None if it came from the Hub."""
@@ -176,34 +169,6 @@ def architecture_of(model) -> str:
     if isinstance(model, EncoderDecoder):
         return f"encoder-decoder-{model.conditioning}"
     return "encoder" if isinstance(model, Encoder) else "decoder"
-
-
-def untrained(architecture: str):
-    """A model of the shape that ships with random weights, the same ones every time; in eval mode.
-
-    The weights come from a generator of their own: other threads draw from torch's global one meanwhile.
-    """
-    import torch
-    from torch import nn
-    from torch.overrides import TorchFunctionMode
-
-    from llm_core import ModelConfig
-    from llm_core.training import build_model
-
-    random = torch.Generator().manual_seed(SEED)
-    overwritten = (nn.init.kaiming_uniform_, nn.init.uniform_)  # what nn.Linear draws before the model's own start
-
-    class FromOwnGenerator(TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):
-            kwargs = kwargs or {}
-            if function in overwritten:
-                return kwargs["tensor"]
-            if function is nn.init.normal_:
-                kwargs = {**kwargs, "generator": random}
-            return function(*args, **kwargs)
-
-    with FromOwnGenerator():
-        return build_model(architecture, ModelConfig(**SIZES)).eval()
 
 
 def version_of(folder: Path) -> int:

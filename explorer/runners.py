@@ -24,14 +24,12 @@ class Runners:
     def get(self, name: str | None = "") -> Runner:
         """The runner of the model of that name, of ``models.choices()``; without a name, the first.
 
-        Raises ``ValueError`` with one sentence for a name that is unknown, or of a model that does not ship yet.
+        Raises ``ValueError`` with one sentence for a name that is unknown.
         """
         if not name or name == str(self.first.model_name):
             return self.first
         name = str(name)[:LONGEST]
         folder = self.models.folder(name)
-        if folder is None:
-            raise ValueError(f"{name} does not ship with trained weights: only the page Compare shows it, untrained")
         version = version_of(folder)
         with self._lock:
             if (name, version) not in self._others:

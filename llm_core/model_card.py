@@ -74,7 +74,7 @@ def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenSto
     recipe = run / RECIPE
     return RunFacts(
         name=settings["model"],
-        data=", ".join(map(_name, settings["data"])),
+        data=_names(settings["data"]),
         num_articles=tuple(len(store.bounds) for store in stores),
         trained_on=trained_on,
         tokens_seen=last["tokens"],
@@ -84,6 +84,11 @@ def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenSto
         baselines=load_baselines(run),
         recipe=recipe.read_text(encoding="utf-8").strip() if recipe.exists() else "",
     )
+
+
+def _names(sources: list[str]) -> str:
+    names = [_name(source) for source in sources]
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]} ({len(names)} files)"
 
 
 def _name(source: str) -> str:

@@ -1,6 +1,7 @@
 """What the Compare page is sent, against torch; which models it offers, and to whom."""
 
 import os
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 import torch
 
 from explorer.compare import MOST, SHOWN, WRITTEN, compare
-from explorer.models import ARCHITECTURES, Models, untrained
+from explorer.models import ARCHITECTURES, Models
+from explorer.models import MODELS as SHIPPED
 from explorer.pages.compare import is_owner
 from explorer.payload import unpack
 from explorer.runner import Runner
@@ -33,7 +35,7 @@ CARD = "| Held-out loss | 5.1250 nats per {} (1,024 places in articles never tra
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder of trained models, as assets/models will be: each of the four, tiny."""
+    """A folder as assets/models is: each of the four, tiny."""
     shipped = tmp_path_factory.mktemp("shipped")
     for name, build in TINY.items():
         torch.manual_seed(len(name))
@@ -172,7 +174,6 @@ def test_costs_are_those_of_this_text(runner, models, all_four):
             "loss": 5.125,
             "unit": "nats per masked token" if name == "encoder" else "nats per token",
         }
-        assert column["trained"] is True
 
 
 def test_the_middle_token_is_hidden_when_none_is_named_and_places_stay_inside(runner, models):
@@ -249,37 +250,32 @@ def test_a_model_that_cannot_be_shown_leaves_its_column_with_a_sentence(runner, 
 # which models there are
 
 
-def test_an_untrained_model_is_the_same_every_time_and_leaves_torchs_generator_alone():
-    before = torch.get_rng_state()
-    first, second = untrained("encoder-decoder-cross"), untrained("encoder-decoder-cross")
-    assert torch.equal(torch.get_rng_state(), before)
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters()))
-    attention = first.decoder.blocks[3].cross_attn
-    assert attention.q_proj.weight.std().item() == pytest.approx(0.02, rel=0.02)
-    assert attention.out_proj.weight.std().item() == pytest.approx(0.02 / 12**0.5, rel=0.02)
-    assert attention.q_proj.bias.abs().max() == 0
-    assert not first.training
-
-
-def test_what_has_not_been_trained_says_so_and_a_trained_one_is_used_as_soon_as_it_is_there(folder, tmp_path):
+def test_a_model_that_lacks_is_not_offered_and_used_as_soon_as_it_is_there(folder, tmp_path):
     runner = Runner(str(folder / "decoder"))
     models = Models(runner, tmp_path / "models", tmp_path / "runs")
-    assert [choice["trained"] for choice in models.choices()[:4]] == [False] * 4
-    loaded = models.get("encoder")
-    assert (loaded.trained, loaded.held_out, loaded.model.config.n_layer) == (False, None, 6)
-    before = compare(runner, models, "a", ["encoder"])
+    with pytest.raises(ValueError, match="no model encoder: there are "):
+        models.get("encoder")
+    before = models.choices()
     save_model(TINY["encoder"](), tmp_path / "models" / "encoder")
-    assert [choice["trained"] for choice in models.choices()[:4]] == [True, False, False, False]
-    assert (models.get("encoder").trained, models.get("encoder").model.config.n_layer) == (True, 2)
-    assert compare(runner, models, "a", ["encoder"]) != before
+    assert models.choices() == [{"name": "encoder", "title": "Encoder", "architecture": "encoder"}, *before]
+    assert models.get("encoder").model.config.n_layer == 2
+
+
+def test_the_four_that_ship_are_of_one_size_and_one_training():
+    models = Models(Runner())
+    assert [choice["name"] for choice in models.choices()[:4]] == list(ARCHITECTURES)
+    sizes = [num_parameters(models.get(name).model) for name in ARCHITECTURES]
+    assert max(sizes) < 1.02 * min(sizes)
+    cards = [(SHIPPED / name / "README.md").read_text(encoding="utf-8") for name in ARCHITECTURES]
+    assert len({re.search(r"\| Tokens seen \| ([\d,]+ in [\d,]+ steps)", card)[1] for card in cards}) == 1
+    assert all((SHIPPED / name / "model.safetensors").stat().st_size <= 16 * 2**20 for name in ARCHITECTURES)
 
 
 def test_the_decoder_that_ships_is_the_runners_own_with_its_measured_loss():
     runner = Runner()
     loaded = Models(runner).get("decoder")
     assert loaded.model is runner.model
-    assert loaded.trained
-    assert loaded.held_out == {"loss": 3.6682, "unit": "nats per token"}
+    assert loaded.held_out == {"loss": 3.7238, "unit": "nats per token"}
 
 
 def test_a_checkpoint_that_changes_is_loaded_anew(runner, tmp_path):
@@ -309,7 +305,7 @@ def test_a_folder_is_opened_only_for_the_machines_owner(runner, models, folder, 
             models.get(name)
     assert path not in [choice["name"] for choice in models.choices()]
     assert models.get(path, any_folder=True).architecture == "encoder-decoder-cross"
-    listed = {"name": path, "title": path, "architecture": "encoder-decoder-cross", "trained": True}
+    listed = {"name": path, "title": path, "architecture": "encoder-decoder-cross"}
     assert models.choices()[-1] == listed and models.get(path).name == path  # the owner has named it
 
 

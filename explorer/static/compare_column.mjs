@@ -202,10 +202,9 @@ export function labelled(part) {
 }
 
 function headCell(column, payload) {
-  const badge = column.trained ? make("span", { className: "hs-compare-badge", text: "trained" }) : make("span", { className: "hs-compare-badge hs-untrained", text: "untrained: random weights" });
   const kind = column.title === column.architecture_title ? [] : [make("p", { text: `${column.architecture_title}, saved here` })];
   const text = payload.second_text === null ? [] : [make("blockquote", { dir: "auto", text: [...(column.index ? payload.second_text : payload.text)].slice(0, 160).join("") || "(empty)" })];
-  return make("div", {}, make("h3", { text: column.title }), badge, ...kind, make("p", { text: column.sentence }), ...text, make("p", { className: "hs-hint", text: inputLine(column) }));
+  return make("div", {}, make("h3", { text: column.title }), ...kind, make("p", { text: column.sentence }), ...text, make("p", { className: "hs-hint", text: inputLine(column) }));
 }
 
 function failedCells({ name, error }) {
@@ -248,7 +247,7 @@ function bar(text, p, top, marked) {
   return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: pieceName(text) }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fine(p) }));
 }
 
-/** A probability; small ones, as an untrained model's, with two digits that count. */
+/** A probability; small ones with two digits that count. */
 function fine(p) {
   return p > 0 && p < EVEN ? p.toPrecision(2) : probability(p);
 }

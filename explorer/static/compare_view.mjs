@@ -95,9 +95,8 @@ class Compare {
 
   changeMode(mode) {
     const { models } = this.setup;
-    const one = models.find((name) => this.choices.find((choice) => choice.name === name)?.trained) ?? models[0];
     if (mode === "models") return this.setup.second !== null && this.change({ second: null, models: [...START.models], own: null });
-    if (this.setup.second === null) this.change({ second: this.second.value || changedText(store.payload?.text ?? ""), models: [one], own: null });
+    if (this.setup.second === null) this.change({ second: this.second.value || changedText(store.payload?.text ?? ""), models: [models.includes("decoder") ? "decoder" : models[0]], own: null });
   }
 
   choose(name, adds = false) {
@@ -219,14 +218,14 @@ class Compare {
 
   drawControls() {
     const { models, second, own } = this.setup;
-    const listed = [...this.choices, ...models.filter((name) => !this.choices.some((choice) => choice.name === name)).map((name) => ({ name, title: name, trained: true }))];
+    const listed = [...this.choices, ...models.filter((name) => !this.choices.some((choice) => choice.name === name)).map((name) => ({ name, title: name }))];
     this.mode.mark(second === null ? "models" : "texts");
     this.link.mark(own ? "own" : "linked");
     this.texts.hidden = second === null;
     if (second !== null) this.second.value = second;
-    const chip = ({ name, title, trained }) => make("button", {
+    const chip = ({ name, title }) => make("button", {
       type: "button", "data-name": name, "aria-pressed": String(models.includes(name)), onclick: () => this.choose(name),
-    }, make("span", { text: title }), ...(trained ? [] : [make("small", { text: "untrained" })]));
+    }, make("span", { text: title }));
     keepingFocus(this.chips, () => this.chips.replaceChildren(...listed.map(chip)));
   }
 

@@ -46,7 +46,6 @@ export function whatToLookAt(columns, isTwoTexts) {
     if (has("encoder-decoder-prefix")) lines.push("In the prefix decoder look left of the dashed line: there every token of the text looks at the title.");
     if (has("encoder-decoder-cross")) lines.push("With cross-attention that look at the title is a picture of its own, with as many columns as the title has tokens.");
   }
-  if (shown.some(({ trained }) => !trained)) lines.push("A column marked “untrained” has random weights: its mask, shapes and costs are right, but its nearly even pattern and its guesses mean nothing. Nothing was learned yet.");
   return lines.join(" ");
 }
 

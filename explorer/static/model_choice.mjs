@@ -33,5 +33,5 @@ export function mount(element, { props }) {
 
 /** Models that these pages can show: the others are on the page Compare. */
 function decoders() {
-  return models().filter(({ architecture, trained }) => architecture === "decoder" && trained).map(({ name }) => name);
+  return models().filter(({ architecture }) => architecture === "decoder").map(({ name }) => name);
 }

@@ -2,7 +2,7 @@
 
 let known = [];
 
-/** {name, title, architecture, trained} of each, as far as they are known yet. */
+/** {name, title, architecture} of each, as far as they are known yet. */
 export const models = () => known;
 
 /** Ask anew; "hs-models" says when there is something new. What could not be asked stays as it was. */

@@ -78,7 +78,7 @@ function bar(text, p, top, marked) {
   return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: marked ? `✓ ${text}` : text }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fine(p) }));
 }
 
-/** A probability; small ones, as an untrained model's, with two digits that count. */
+/** A probability; small ones with two digits that count. */
 export function fine(p) {
   return p > 0 && p < EVEN ? p.toPrecision(2) : probability(p);
 }

@@ -19,7 +19,7 @@ import { sampleLines } from "./timeline_sample.mjs";
 import { lossText, stepText } from "./timeline_words.mjs";
 import { grouped } from "./text.mjs";
 
-const ABOUT = "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. Look for the marks on the curve: there a head takes up a task.";
+const ABOUT = "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. A mark on the curve says where a head took up a task.";
 const FIRST = "decoder"; // its heads have the tasks that marks speak of
 const ADDRESS_MS = 300; // browsers refuse an address that changes more often than some 10 times a second
 
