@@ -6,11 +6,10 @@ import { cellAt, drawCells, maskPicture, patternPicture } from "./compare_matrix
 import { KINDS, inputLine, maskLine, short, sum } from "./compare_words.mjs";
 import { make } from "./dom.mjs";
 import { move } from "./focus.mjs";
-import { grouped, label, pieceName, probability, quoted, visible } from "./text.mjs";
+import { fineProbability, grouped, label, pieceName, probability, quoted, visible } from "./text.mjs";
 
 const SCALES = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
 const MASK = 150; // px that a mask is wide and high at most
-const EVEN = 0.0095; // below, three decimals would hide what differs
 const MOST_CELLS = 3000; // of the table: above, it holds the chosen row only
 
 export class Column {
@@ -181,7 +180,7 @@ export class Column {
     this.bars.replaceChildren(...best.map(({ text, p }) => bar(text, p, top, text === truth)));
     this.scale.replaceChildren(make("span", { text: "0" }), make("span", { text: "probability" }), make("span", { text: String(top) }));
     this.rest.textContent = `The other ${grouped(vocab_size - K)} tokens share ${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
-    this.actual.textContent = truth === null ? "This is the end of the text." : `Really there: ${quoted(pieceName(truth))}, probability ${fine(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
+    this.actual.textContent = truth === null ? "This is the end of the text." : `Really there: ${quoted(pieceName(truth))}, probability ${fineProbability(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
   }
 }
 
@@ -244,10 +243,5 @@ function readout(part, block, layer, head, { query, key }) {
 function bar(text, p, top, marked) {
   const fill = make("span", { className: "hs-fill" });
   fill.style.width = `${Math.min(1, p / top) * 100}%`;
-  return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: pieceName(text) }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fine(p) }));
-}
-
-/** A probability; small ones with two digits that count. */
-function fine(p) {
-  return p > 0 && p < EVEN ? p.toPrecision(2) : probability(p);
+  return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: pieceName(text) }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fineProbability(p) }));
 }

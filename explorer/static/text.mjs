@@ -30,6 +30,12 @@ export function probability(p) {
   return p > 0 && p < 0.0005 ? "<0.001" : p.toFixed(3);
 }
 
+/** A probability with two digits that count where three decimals would hide what differs. */
+export function fineProbability(p) {
+  if (p <= 0 || p >= 0.0095) return probability(p);
+  return p < 1e-4 ? p.toExponential(1) : p.toPrecision(2);
+}
+
 export function quoted(text) {
   return `“${text}”`;
 }

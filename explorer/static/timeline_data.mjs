@@ -41,6 +41,7 @@ async function fetchFrom(address) {
   return answer;
 }
 
+const MARKED = ["previous token", "induction"];
 const TITLES = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };
 
 /** What timeline.json says, as the views ask for it. */
@@ -68,8 +69,22 @@ export function modelOf(info, { title, sentence }) {
     heldOutAt: (i) => heldOut[i][1],
     stacks: stacks.map((stack) => ({ ...stack, title: TITLES[stack.name] ?? stack.name })),
     events: info.marks,
+    nearest: nearestTo(stacks, (stack) => roles(stack, steps.length - 1), steps.at(-1)),
     roles,
   };
+}
+
+/** The head that at the last step does most of a task that marks speak of; null if none does anything of it. */
+function nearestTo(stacks, rolesOf, step) {
+  let best = { lift: 0 };
+  for (const { name: stack } of stacks) {
+    for (const { name: role, scores, lifts, baseline } of rolesOf(stack).filter(({ name }) => MARKED.includes(name))) {
+      lifts.forEach((heads, layer) => heads.forEach((lift, head) => {
+        if (lift > best.lift) best = { stack, layer, head, role, step, lift, score: scores[layer][head], baseline };
+      }));
+    }
+  }
+  return best.stack ? best : null;
 }
 
 /** What each head scores in each role that could be measured, at one step. */

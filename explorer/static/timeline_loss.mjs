@@ -5,7 +5,7 @@ import { choiceOf } from "./choice.mjs";
 import { make } from "./dom.mjs";
 import { along, nearest, rangeOf } from "./timeline_chart.mjs";
 import { curveChart, keyPart } from "./timeline_curve.mjs";
-import { eventText, marksOf, NO_EVENTS } from "./timeline_words.mjs";
+import { eventText, marksOf, nearestText, NO_EVENTS } from "./timeline_words.mjs";
 import { grouped } from "./text.mjs";
 
 const HEIGHT = 230;
@@ -65,9 +65,13 @@ export class LossCurve {
       const buttons = model.events.map((event) => make("button", { type: "button", className: "hs-tl-event", "data-step": event.step, text: eventText(event, titleOf(event.stack)), onclick: () => this.on.open(event) }));
       const rest = buttons.slice(LISTED);
       this.events.replaceChildren(...buttons.slice(0, LISTED), ...(rest.length ? [make("details", {}, make("summary", { text: `${rest.length} more` }), ...rest)] : []));
-      if (!buttons.length) this.events.replaceChildren(make("p", { className: "hs-hint", text: NO_EVENTS }));
+      if (!buttons.length) this.events.replaceChildren(make("p", { className: "hs-hint", text: NO_EVENTS }), ...this.nearestTo(model, titleOf));
     }
     for (const button of this.events.querySelectorAll("button")) button.classList.toggle("hs-tl-here", Number(button.dataset.step) === model.steps[i]);
+  }
+
+  nearestTo({ nearest }, titleOf) {
+    return nearest ? [make("button", { type: "button", className: "hs-tl-event", text: nearestText(nearest, titleOf(nearest.stack)), onclick: () => this.on.open(nearest) })] : [];
   }
 
   drag(event) {

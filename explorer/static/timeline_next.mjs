@@ -1,10 +1,9 @@
 // What the model predicts at one step, for a token of the prompt; and the text that it wrote at that step.
 
 import { make } from "./dom.mjs";
-import { grouped, label, pieceName, probability, quoted, visible } from "./text.mjs";
+import { fineProbability, grouped, label, pieceName, quoted, visible } from "./text.mjs";
 
 const SCALES = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
-const EVEN = 0.0095; // below, three decimals would hide what differs
 
 export class PredictionAtStep {
   /** `choose(place)` is called with the token that is pressed. */
@@ -39,7 +38,7 @@ export class PredictionAtStep {
     this.bars.replaceChildren(...bars);
     this.scale.replaceChildren(make("span", { text: "0" }), make("span", { text: "probability" }), make("span", { text: String(top) }));
     this.truth.textContent = truth
-      ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: probability ${fine(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
+      ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: probability ${fineProbability(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
       : "This is the end of the prompt: there is no true next token to compare with.";
     this.same.textContent = masked ? "" : sameness(places.map((i) => at(i).best[0]));
   }
@@ -75,10 +74,5 @@ export function sameness(likeliest) {
 function bar(text, p, top, marked) {
   const fill = make("span", { className: "hs-fill" });
   fill.style.width = `${Math.min(1, p / top) * 100}%`;
-  return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: marked ? `✓ ${text}` : text }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fine(p) }));
-}
-
-/** A probability; small ones with two digits that count. */
-export function fine(p) {
-  return p > 0 && p < EVEN ? p.toPrecision(2) : probability(p);
+  return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: marked ? `✓ ${text}` : text }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fineProbability(p) }));
 }

@@ -114,9 +114,9 @@ class Timeline {
     });
   }
 
-  /** To begin with, the head that becomes an induction head first, if there is one. */
+  /** To begin with, the head that becomes an induction head first, or does most of such a task. */
   openFirst() {
-    const event = this.model.events.find(({ role }) => role === "induction") ?? this.model.events[0];
+    const event = this.model.events.find(({ role }) => role === "induction") ?? this.model.events[0] ?? this.model.nearest;
     if (event) Object.assign(this.state, { layer: event.layer, head: event.head, stack: event.stack });
   }
 
