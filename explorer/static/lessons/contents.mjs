@@ -31,6 +31,6 @@ export class Contents {
   stepLink({ title, question }, n, step, done) {
     const mark = done ? MARKS[question ? done : "seen"] : "○";
     return make("li", {}, make("button", { type: "button", className: "hs-step-link", "aria-current": n === step ? "step" : null, onclick: () => this.onStep(n) },
-      make("span", { className: "hs-mark", text: mark, title: WORDS[done] ?? "not yet seen" }), make("span", { text: title })));
+      make("span", { className: "hs-step-mark", text: mark, title: WORDS[done] ?? "not yet seen" }), make("span", { text: title })));
   }
 }
