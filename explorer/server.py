@@ -48,7 +48,7 @@ def build(runners: Runners, code_upload: bool = False) -> gr.Blocks:
         with gr.Column(elem_id="page-generate"):
             generate_page(runners, prompt, link)
         with gr.Column(elem_id="page-train"):
-            train_page(runners.first)
+            train_page()
         with gr.Column(elem_id="page-check"):
             check_page(runners.first, code_upload)
     return demo.queue(max_size=64)

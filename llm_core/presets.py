@@ -22,7 +22,7 @@ RECIPE = {
 }
 
 # An encoder begins by looking at all places alike. Among 256 it had not found in 800 steps which of them matter; among
-# 64 it takes 250. The tokens of a step stay as many.
+# 64 it finds them after 250. The tokens of a step stay as many.
 SHORT_WINDOWS = {"block_size": 64, "batch_size": 64, "micro_batch_size": 64}
 
 PRESETS = {

@@ -26,11 +26,11 @@ from llm_core.checkpoints import CheckpointError
 from llm_core.data import IGNORE, TokenStore
 from llm_core.masks import causal_mask
 from llm_core.patterns import uniform
-from llm_core.recording import hook_points, intervene
+from llm_core.recording import hook_points, intervene, record
 from llm_core.roles import ROLES, badges, head_roles
-from llm_core.timeline import INFO, TimelineError, list_timelines, main, read_timeline, write_timeline
-from llm_core.timeline_moment import GAPS, SETTINGS
-from llm_core.timeline_prompts import TITLE
+from llm_core.timeline import INFO, TIMELINES, TimelineError, list_timelines, main, read_timeline, write_timeline
+from llm_core.timeline_moment import GAPS, SETTINGS, kinds_of_attention, record_prompt
+from llm_core.timeline_prompts import TITLE, prompts_for
 from llm_core.timeline_run import find_marks, snapshots, thinned, tokens_at
 from llm_core.tokenizer import ASSETS
 from llm_core.training import ARCHITECTURES, batches_for
@@ -489,3 +489,25 @@ def test_a_folder_that_is_no_run_is_one_sentence(tmp_path):
     with pytest.raises(SystemExit) as end:
         main([str(tmp_path), "--out", str(tmp_path / "out")])
     assert str(end.value).startswith(f"error: {tmp_path} has no snapshots")
+
+
+# --- those that ship ---
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_last_step_of_a_timeline_that_ships_is_the_model_that_ships(architecture):
+    recorded, model = read_timeline(TIMELINES, architecture), load_model(architecture)
+    assert len(recorded.info["steps"]) == 24 and recorded.info["steps"][:6] == [0, 1, 2, 4, 8, 16]
+    for k, prompt in enumerate(prompts_for(model, tokenizer)):
+        arrays, now = recorded.prompt(k), record_prompt(model, prompt)
+        assert np.abs(arrays["next.probs"][-1] - now["next.probs"]).max() < 1e-5
+        kind = kinds_of_attention(model)[-1]
+        with torch.no_grad(), record(model) as trace:
+            model(*(torch.tensor([ids]) for ids in (prompt.source, prompt.ids) if ids))
+        own = torch.stack([trace[kind.tensor.format(layer=i)][0] for i in range(kind.n_layer)]).numpy()
+        assert np.abs(arrays[f"attention.{kind.name}"][-1] - own).max() < 2e-5
+
+
+def test_the_timelines_that_ship_are_small():
+    assert {one["name"] for one in list_timelines()} == set(ARCHITECTURES)
+    assert sum(path.stat().st_size for path in TIMELINES.rglob("*") if path.is_file()) <= 24 * 2**20

@@ -11,14 +11,13 @@ import gradio as gr
 from ..components import Live
 from ..live import LIVE, LiveRuns
 from ..payload import unpack
-from ..runner import Runner
 
 MOST_STEPS = 2000
 MOST_SECONDS = 300  # waiting for its turn included
 LOOK_SECONDS = 0.05
 
 
-def live_part(_runner: Runner) -> None:
+def live_part() -> None:
     """Lay out the part inside the current Blocks."""
     Live(elem_id="live")
     gr.api(train_tiny, api_name="train_tiny", concurrency_limit=2)

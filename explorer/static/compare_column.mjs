@@ -7,8 +7,8 @@ import { KINDS, inputLine, maskLine, short, sum } from "./compare_words.mjs";
 import { make } from "./dom.mjs";
 import { move } from "./focus.mjs";
 import { fineProbability, grouped, label, pieceName, probability, quoted, visible } from "./text.mjs";
+import { belowBars, tokenBar, topOf } from "./token_bars.mjs";
 
-const SCALES = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
 const MASK = 150; // px that a mask is wide and high at most
 const MOST_CELLS = 3000; // of the table: above, it holds the chosen row only
 
@@ -175,10 +175,10 @@ export class Column {
     const K = this.arrays.ids.shape[1];
     const best = Array.from({ length: K }, (_, i) => ({ text: pieces[this.arrays.ids.data[n * K + i]], p: this.arrays.probs.data[n * K + i] }));
     this.heading.textContent = kind === "masked" ? `What it expects at the hidden place ${place}` : `What it expects after ${quoted(label(own[at], 24))}${at === last ? ", the end of the text" : ""}`;
-    const top = SCALES.find((limit) => best[0].p <= limit) ?? 1;
+    const top = topOf(best[0].p, 0.0005);
     const truth = n < actual.length ? actual[n] : null;
-    this.bars.replaceChildren(...best.map(({ text, p }) => bar(text, p, top, text === truth)));
-    this.scale.replaceChildren(make("span", { text: "0" }), make("span", { text: "probability" }), make("span", { text: String(top) }));
+    this.bars.replaceChildren(...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))));
+    this.scale.replaceChildren(...belowBars(top));
     this.rest.textContent = `The other ${grouped(vocab_size - K)} tokens share ${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
     this.actual.textContent = truth === null ? "This is the end of the text." : `Really there: ${quoted(pieceName(truth))}, probability ${fineProbability(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
   }
@@ -238,10 +238,4 @@ function readout(part, block, layer, head, { query, key }) {
     make("strong", { className: "hs-number", text: (block[query * part.S + key] / 65535).toFixed(4) }),
     make("code", { text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`, title: "the tensor and index that this number is; code counts from 0" }),
   ];
-}
-
-function bar(text, p, top, marked) {
-  const fill = make("span", { className: "hs-fill" });
-  fill.style.width = `${Math.min(1, p / top) * 100}%`;
-  return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: pieceName(text) }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fineProbability(p) }));
 }

@@ -5,8 +5,7 @@ import { cellAt, cssOf, differencePicture, diverging, drawCells } from "./compar
 import { KINDS, whyNoDifference } from "./compare_words.mjs";
 import { make } from "./dom.mjs";
 import { label, quoted } from "./text.mjs";
-
-const SCALES = [0.01, 0.05, 0.1, 0.25, 0.5, 1];
+import { topOf } from "./token_bars.mjs";
 
 export class Difference {
   /** `on` = {show(part, cell), toggle(part, cell), draw()}. */
@@ -63,7 +62,7 @@ export class Difference {
     const blocks = [a, b].map(({ part, column }) => blockAt(part, placeOf(column)));
     const part = (this.first = a.part);
     const most = blocks[0].reduce((top, value, i) => Math.max(top, Math.abs(value - blocks[1][i])), 0) / 65535;
-    const top = SCALES.find((limit) => most <= limit) ?? 1;
+    const top = topOf(most, 0.01);
     const chosen = cellOf(part);
     const focus = { query: chosen.query ?? part.T - 1, key: chosen.key };
     const picture = { ...labelled(part), first: blocks[0], second: blocks[1], masks: [a.part.mask, b.part.mask], top, dark, focus };

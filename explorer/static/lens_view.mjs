@@ -10,6 +10,7 @@ import { actualNext } from "./payload.mjs";
 import { scaleBar } from "./scale.mjs";
 import { isDark, store } from "./store.mjs";
 import { grouped, label, pieceName, probability, quoted } from "./text.mjs";
+import { belowBars, tokenBar, topOf } from "./token_bars.mjs";
 
 const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL to the end" };
 const ABOUT = "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads its last one, through the final norm and the output matrix. The norm was never trained for early layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist 2020). Point at a cell to open it, click to keep it.";
@@ -149,13 +150,13 @@ function cell(payload, part, row, place) {
   const { best, entropy, kl } = lensCell(part, row, place);
   const L = rowsOf(part) - 1;
   const next = payload.tokens[place + 1]?.id;
-  const top = [0.05, 0.1, 0.25, 0.5, 1].find((limit) => best[0].p <= limit) ?? 1;
+  const top = topOf(best[0].p);
   const where = row === L ? `After layer ${L}: the model's own prediction` : row === 0 ? "At the embedding, before any layer" : `After layer ${row}`;
   return [
     make("h3", { text: where }),
     make("p", { className: "hs-hint", text: `What would come after ${quoted(label(payload.tokens[place], 24))}` }),
-    make("ol", { className: "hs-bars" }, ...best.map(({ id, text, p }) => bar(pieceName(text), p, top, id === next))),
-    make("div", { className: "hs-scale" }, make("span", { text: "0" }), make("span", { text: "probability" }), make("span", { text: String(top) })),
+    make("ol", { className: "hs-bars" }, ...best.map(({ id, text, p }) => tokenBar(pieceName(text), p, top, id === next))),
+    make("div", { className: "hs-scale" }, ...belowBars(top)),
     make("p", {}, "Entropy ", number(entropy, "hs-entropy"), ` nats: ${sureness(entropy, payload.model.vocab_size)}. KL to the end `, number(kl, "hs-kl"), ` nats${row === L ? ": this is the end" : ""}.`),
   ];
 }
@@ -166,13 +167,6 @@ const number = (value, className) => make("strong", { className: `hs-number ${cl
 function sureness(entropy, V) {
   const as = Math.exp(entropy);
   return `as undecided as between ${as < 10 ? as.toFixed(1) : Math.min(V, Math.round(as))} equally likely tokens`;
-}
-
-function bar(text, p, top, marked) {
-  const fill = make("span", { className: "hs-fill" });
-  fill.style.width = `${(p / top) * 100}%`;
-  return make("li", { className: marked ? "hs-marked" : "" },
-    make("span", { className: "hs-bar-name", dir: "auto", text }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: probability(p) }));
 }
 
 /** Along the column: the token that the model ends with, and the one that the text goes on with. */

@@ -1,7 +1,7 @@
 // How one number of a stage follows from the stage before, with its numbers. Pure: no DOM.
 
 import { STAGES } from "./pipeline_stages.mjs";
-import { rowFacts, tensorOf, three } from "./pipeline_tensor.mjs";
+import { meanText, rowFacts, tensorOf, three } from "./pipeline_tensor.mjs";
 
 /** One line for the cell at `row` and `column`, or null where the weights of the model would be needed. */
 export function explain(stage, payload, part, focus, row, column) {
@@ -61,11 +61,12 @@ const HOW = {
 
 function normed(stage, part, { layer }, read, row, column) {
   const before = read(STAGES[stage].normOf);
-  const { mean, deviation } = rowFacts(before, row);
+  const facts = rowFacts(before, row);
+  const { mean, deviation } = facts;
   const below = Math.sqrt(deviation ** 2 + part.epsilon);
   const [weight, bias] = ["weight", "bias"].map((kind) => learned(part, `${stage}.${kind}`, layer, column));
   const value = ((before.row[column] - mean) / below) * weight + (bias ?? 0);
-  return `(${three(before.row[column])} - ${three(mean)}) / ${three(below)} × ${three(weight)}${bias === null ? "" : ` + ${three(bias)}`} = ${three(value)}`;
+  return `(${three(before.row[column])} - ${meanText(facts)}) / ${three(below)} × ${three(weight)}${bias === null ? "" : ` + ${three(bias)}`} = ${three(value)}`;
 }
 
 /** A weight or bias of a LayerNorm; null if the model has none. */

@@ -9,9 +9,9 @@ import { limitOf, sideBySide, tensorOf, three } from "./pipeline_tensor.mjs";
 import { nextTokens } from "./payload.mjs";
 import { isDark, store } from "./store.mjs";
 import { label, pieceName, probability } from "./text.mjs";
+import { topOf } from "./token_bars.mjs";
 
 const ROWS = 5; // of the lists of tokens
-const SCALES = [0.05, 0.1, 0.25, 0.5, 1];
 const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"]; // the stream, and where it is read and added to
 const AFTER = { tokens: "→", token: "+", position: "=", embedding: "→", ln_f: "→", logits: "→" };
 
@@ -128,7 +128,7 @@ export class Picture {
 
   drawNext(payload, query) {
     const { best } = nextTokens(payload, query, ROWS);
-    const top = SCALES.find((limit) => best[0].p <= limit) ?? 1;
+    const top = topOf(best[0].p);
     this.cards.get("softmax").thumb.replaceChildren(...best.map(({ text, p }) => {
       const fill = make("span", { className: "hs-fill" });
       fill.style.width = `${(p / top) * 100}%`;

@@ -129,6 +129,12 @@ export function rowFacts({ columns, values }, row) {
   return { mean, deviation: Math.sqrt(squares / columns), low, high };
 }
 
+/** A row's mean, to a thousandth of its deviation: float16 carries the numbers themselves no further. */
+export function meanText({ mean, deviation }) {
+  if (Math.abs(mean) >= deviation) return three(mean);
+  return mean.toFixed(Math.min(8, Math.max(0, 3 - Math.floor(Math.log10(deviation)))));
+}
+
 /** How a stage's numbers are written: patterns travel in steps of 1/65535, so that four decimals are right. */
 export const writer = (stage) => (stage === "pattern" ? (p) => p.toFixed(4) : three);
 

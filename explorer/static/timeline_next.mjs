@@ -2,8 +2,7 @@
 
 import { make } from "./dom.mjs";
 import { fineProbability, grouped, label, pieceName, quoted, visible } from "./text.mjs";
-
-const SCALES = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
+import { belowBars, tokenBar, topOf } from "./token_bars.mjs";
 
 export class PredictionAtStep {
   /** `choose(place)` is called with the token that is pressed. */
@@ -31,12 +30,14 @@ export class PredictionAtStep {
       : "Press a token of the prompt: the bars say what the model expects after it, at this step of its training.";
     this.chips.replaceChildren(...tokens.map((token, i) => this.chip(token, i, i === place, places.includes(i), masked)));
     const { best, truth } = at(place);
-    const top = SCALES.find((limit) => best[0].p <= limit) ?? 1;
+    const top = topOf(best[0].p, 0.001);
     this.heading.textContent = masked ? `What stands at place ${place}?` : `After ${quoted(label(tokens[place], 24))}, at step ${step}`;
-    const bars = best.map(({ id, text, p }) => bar(pieceName(text), p, top, truth !== null && id === truth.id));
-    if (truth && !best.some(({ id }) => id === truth.id)) bars.push(bar(pieceName(truth.text), truth.p, top, true));
-    this.bars.replaceChildren(...bars);
-    this.scale.replaceChildren(make("span", { text: "0" }), make("span", { text: "probability" }), make("span", { text: String(top) }));
+    const shown = truth && !best.some(({ id }) => id === truth.id) ? [...best, truth] : best;
+    this.bars.replaceChildren(...shown.map(({ id, text, p }) => {
+      const marked = id === truth?.id;
+      return tokenBar(`${marked ? "✓ " : ""}${pieceName(text)}`, p, top, marked, fineProbability(p));
+    }));
+    this.scale.replaceChildren(...belowBars(top));
     this.truth.textContent = truth
       ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: probability ${fineProbability(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
       : "This is the end of the prompt: there is no true next token to compare with.";
@@ -69,10 +70,4 @@ export function sameness(likeliest) {
   if (count === total) return `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes no difference yet to its first choice.`;
   if (count * 2 > total) return `At this step ${name} is the likeliest after ${count} of the ${total} tokens.`;
   return `At this step there are ${counts.size} different first choices after the ${total} tokens: what came before counts.`;
-}
-
-function bar(text, p, top, marked) {
-  const fill = make("span", { className: "hs-fill" });
-  fill.style.width = `${Math.min(1, p / top) * 100}%`;
-  return make("li", { className: marked ? "hs-marked" : "" }, make("span", { className: "hs-bar-name", dir: "auto", text: marked ? `✓ ${text}` : text }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: fineProbability(p) }));
 }

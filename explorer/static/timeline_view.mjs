@@ -24,8 +24,14 @@ const FIRST = "decoder"; // its heads have the tasks that marks speak of
 const ADDRESS_MS = 300; // browsers refuse an address that changes more often than some 10 times a second
 
 export function mount(element) {
-  const view = new Timeline(element);
-  view.open();
+  const openOnce = () => {
+    if (element.view || page() !== "train" || document.body.dataset.train !== "timeline") return;
+    element.view = new Timeline(element);
+    element.view.open();
+  };
+  onPage(openOnce);
+  document.addEventListener("hs-train", openOnce);
+  openOnce();
 }
 
 class Timeline {

@@ -26,6 +26,7 @@ export const NO_EVENTS = "In this training no head took up the task of a previou
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
   return `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`;
 }
+
 export const NO_ROLES = "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at another, so it has none.";
 
 const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };

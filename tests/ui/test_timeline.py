@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from explorer.timelines import MISSING, timeline_routes, timelines
 from llm_core import load_tokenizer, record
 from llm_core.roles import head_roles
+from llm_core.timeline import TIMELINES, read_timeline
 
 from .modules import Modules
 from .serving import App
@@ -232,6 +233,27 @@ def test_the_address_says_what_is_looked_at(js: Modules):
     part = "({partIn, withPart}, search, name) => [partIn(search), withPart(search, name)]"
     assert js("train_switch", part, "?view=train&train=timeline", "live") == ["timeline", "?view=train"]
     assert js("train_switch", part, "?train=x", "timeline") == ["live", "?train=timeline"]
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross"])
+def test_the_head_that_came_nearest_to_a_task_is_the_highest_of_all(js: Modules, name):
+    info = read_timeline(TIMELINES, name).info
+    nearest = js("timeline_data", "({modelOf}, info) => modelOf(info, {}).nearest", info)
+    best = {}
+    for stack, roles in info["scores"].items():
+        for role in {"previous token", "induction"} & set(roles):
+            scores, base = np.array(roles[role]["scores"][-1]), roles[role]["baseline"]
+            lift = (scores.max() - base) / (1 - base)
+            best[lift] = (stack, role, *np.unravel_index(scores.argmax(), scores.shape), scores.max())
+    stack, role, layer, head, score = best[max(best)]
+    assert [nearest[key] for key in ("stack", "role", "layer", "head", "score")] == [stack, role, layer, head, score]
+    said = js("timeline_words", "({nearestText}, nearest) => nearestText(nearest)", nearest)
+    assert said.startswith(f"Nearest came L{layer + 1} H{head + 1}: {role} {score:.3f}, by chance ")
+
+
+@pytest.mark.parametrize(("p", "written"), [(9.8e-6, "9.8e-6"), (0.00034, "0.00034"), (0.0123, "0.012"), (0, "0.000")])
+def test_small_probabilities_keep_two_digits_that_count(js: Modules, p, written):
+    assert js("text", "({fineProbability}, p) => fineProbability(p)", p) == written
 
 
 def test_words_say_what_numbers_show(js: Modules):
