@@ -223,7 +223,8 @@ def test_a_mask_is_painted_with_the_keyboard_and_tells_what_leaked(panel: Screen
     page.click('.hs-mask-presets [data-name="open"]')
     page.click('.hs-mask-editor [data-name="everywhere"]')
     page.click('.hs-mask-presets [data-name="window"]')
-    page.wait_for_selector(".hs-cut-chip span:text-is('All heads: sees the last 3')")  # before it, "done" speaks of "open"
+    # until then, "done" speaks of the mask before
+    page.wait_for_selector(".hs-cut-chip span:text-is('All heads: sees the last 3')")
     wait(panel, 1)
     assert page.locator(".hs-cut-chip").count() == 1
     assert page.locator(".hs-leaks *").count() == 0
