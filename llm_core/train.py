@@ -12,10 +12,12 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from .articles import Article, ReadReport, is_held_out, read_articles
 from .checkpoints import save_model, write_files
@@ -52,7 +54,10 @@ HELP = {
 }
 
 
-OF_THE_RUN = ("model", "encoder_layers", "optimizer", "data", "validation", "held_out", "steps", "seed")
+OF_THE_RUN = (  # what the loss depends on; how often is looked or saved, and on what machine, may change on the way
+    *("model", "encoder_layers", "data", "validation", "held_out", "steps", "seed", "batch_size", "optimizer"),
+    *("learning_rate", "final_lr_fraction", "warmup_steps", "weight_decay", "beta1", "beta2", "grad_clip"),
+)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -154,11 +159,20 @@ def check_same_run(path: Path, settings: dict) -> None:
     """A folder belongs to one run: to resume it with other settings is a ``ValueError`` that names the first."""
     before = json.loads(path.read_text())
     for name, value in settings.items():
-        if before.get(name) != value:
+        if before.get(name, value) != value:
             raise ValueError(
-                f"{path.parent} holds a run with {name}={before.get(name)!r}, not {value!r}: "
+                f"{path.parent} holds a run with {name}={before[name]!r}, not {value!r}: "
                 "resume it with the same settings, or give another --out"
             )
+
+
+def keep_others_out(folder: Path) -> AbstractContextManager:
+    """While it lasts no other run may begin there: ``ValueError``. A killed process loses its lock by itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another process trains in {folder}: wait for its end, or give another --out") from None
 
 
 def run(args: argparse.Namespace) -> bool:
@@ -168,23 +182,25 @@ def run(args: argparse.Namespace) -> bool:
     sizes = model_config(args, tokenizer)
     of_the_run = {name: getattr(args, name) for name in OF_THE_RUN}
     settings, record = {**of_the_run, **sizes.to_dict()}, args.out / "run.json"
-    with join_workers(config.device) as (worker, device):
+    with ExitStack() as until_the_end:
+        with join_workers(config.device) as (worker, device):
+            if worker.leads:
+                until_the_end.enter_context(keep_others_out(args.out))
+                if record.exists():
+                    check_same_run(record, settings)
+                else:
+                    build_tokens(args, tokenizer)
+            worker.wait_for_others()
+            torch.manual_seed(config.seed)
+            model = build_model(args.model, sizes, args.encoder_layers)
+            stores = [TokenStore(args.out / "tokens" / part) for part in ("train", "validation")]
+            batches = [batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores]
+            trainer = Trainer(model, replace(config, device=device), *batches, args.out, worker)
+            if worker.leads:
+                write_files(args.out, {record.name: json.dumps(settings, indent=2).encode()})
+            trainer.run()
         if worker.leads:
-            if record.exists():
-                check_same_run(record, settings)
-            else:
-                build_tokens(args, tokenizer)
-        worker.wait_for_others()
-        torch.manual_seed(config.seed)
-        model = build_model(args.model, sizes, args.encoder_layers)
-        stores = [TokenStore(args.out / "tokens" / part) for part in ("train", "validation")]
-        batches = [batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores]
-        trainer = Trainer(model, replace(config, device=device), *batches, args.out, worker)
-        if worker.leads:
-            write_files(args.out, {record.name: json.dumps(settings, indent=2).encode()})
-        trainer.run()
-    if worker.leads:
-        finish(trainer, args)
+            finish(trainer, args)
     return trainer.step == config.steps or not worker.leads  # torchrun kills the leader if another one fails before it
 
 

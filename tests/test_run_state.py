@@ -1,5 +1,6 @@
 """A run that was killed, stopped, or ran out of disk goes on as if nothing had been."""
 
+import json
 import os
 import resource
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -206,12 +208,33 @@ def test_a_state_of_another_size_is_one_sentence(change, fault, tmp_path):
         ({"model": "encoder"}, "model='decoder', not 'encoder'"),
         ({"steps": 3}, "steps=2, not 3"),
         ({"held_out": 0.3}, "held_out=0.2, not 0.3"),
+        ({"batch_size": 8}, "batch_size=4, not 8"),
+        ({"learning_rate": 0.25}, "learning_rate=0.01, not 0.25"),
     ],
 )
 def test_a_folder_belongs_to_one_run(change, difference, finished):
     assert run_here(finished, **{"steps": 2, **change}) == (
         f"error: {finished} holds a run with {difference}: resume it with the same settings, or give another --out"
     )
+
+
+def test_a_run_that_was_begun_before_a_setting_existed_goes_on(tmp_path):
+    assert run_here(tmp_path, steps=2) == 0
+    record = tmp_path / "run.json"
+    settings = json.loads(record.read_text())
+    assert settings.pop("optimizer") == "adamw"
+    record.write_text(json.dumps(settings))
+    assert run_here(tmp_path, steps=2) == 0
+    assert json.loads(record.read_text())["optimizer"] == "adamw"
+
+
+def test_a_folder_is_trained_in_by_one_process_at_a_time(tmp_path):
+    with FileLock(tmp_path / ".lock"):
+        assert run_here(tmp_path, steps=2) == (
+            f"error: another process trains in {tmp_path}: wait for its end, or give another --out"
+        )
+        assert not (tmp_path / "run.json").exists()
+    assert run_here(tmp_path, steps=2) == 0
 
 
 def test_history_forgets_what_was_not_saved_and_half_a_line(tmp_path):
