@@ -61,12 +61,11 @@ const HOW = {
 
 function normed(stage, part, { layer }, read, row, column) {
   const before = read(STAGES[stage].normOf);
-  const facts = rowFacts(before, row);
-  const { mean, deviation } = facts;
+  const { mean, deviation } = rowFacts(before, row);
   const below = Math.sqrt(deviation ** 2 + part.epsilon);
   const [weight, bias] = ["weight", "bias"].map((kind) => learned(part, `${stage}.${kind}`, layer, column));
   const value = ((before.row[column] - mean) / below) * weight + (bias ?? 0);
-  return `(${three(before.row[column])} - ${meanText(facts)}) / ${three(below)} × ${three(weight)}${bias === null ? "" : ` + ${three(bias)}`} = ${three(value)}`;
+  return `(${three(before.row[column])} - ${meanText(mean, deviation)}) / ${three(below)} × ${three(weight)}${bias === null ? "" : ` + ${three(bias)}`} = ${three(value)}`;
 }
 
 /** A weight or bias of a LayerNorm; null if the model has none. */

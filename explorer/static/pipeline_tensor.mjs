@@ -130,7 +130,7 @@ export function rowFacts({ columns, values }, row) {
 }
 
 /** A row's mean, to a thousandth of its deviation: float16 carries the numbers themselves no further. */
-export function meanText({ mean, deviation }) {
+export function meanText(mean, deviation) {
   if (Math.abs(mean) >= deviation) return three(mean);
   return mean.toFixed(Math.min(8, Math.max(0, 3 - Math.floor(Math.log10(deviation)))));
 }

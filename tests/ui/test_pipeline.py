@@ -1,5 +1,6 @@
 """The picture of the whole forward pass: every number of every stage is torch's, and it can be walked by hand."""
 
+import math
 import re
 
 import pytest
@@ -135,7 +136,8 @@ def test_every_stage_shows_torchs_numbers(pipeline: Screen, reference):
             for row, mean, deviation in zip(pair, shown[::2], shown[1::2], strict=True):
                 expected = row.std(correction=0).item()
                 assert deviation == pytest.approx(expected, rel=6e-3)
-                assert mean == pytest.approx(row.mean().item(), abs=6e-4 * expected)
+                step = 10.0 ** (math.floor(math.log10(expected)) - 3)  # of the last digit; float16 adds a little
+                assert mean == pytest.approx(row.mean().item(), abs=step / 2 + 3e-5 * expected)
     assert compared >= 5000
 
 
