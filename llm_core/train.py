@@ -32,6 +32,7 @@ from .training import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_mo
 
 HELP = {
     "steps": "updates in all",
+    "cycles": "how often in them the rate warms up and falls",
     "batch_size": "sequences per update, over all processes",
     "micro_batch_size": "sequences at a time in one process; the rest is accumulated",
     "learning_rate": "the highest, after the warm-up",
@@ -55,8 +56,8 @@ HELP = {
 
 
 OF_THE_RUN = (  # what the loss depends on; how often is looked or saved, and on what machine, may change on the way
-    *("model", "encoder_layers", "data", "validation", "held_out", "steps", "seed", "batch_size", "optimizer"),
-    *("learning_rate", "final_lr_fraction", "warmup_steps", "weight_decay", "beta1", "beta2", "grad_clip"),
+    *("model", "encoder_layers", "data", "validation", "held_out", "steps", "cycles", "seed", "batch_size"),
+    *("optimizer", "learning_rate", "final_lr_fraction", "warmup_steps", "weight_decay", "beta1", "beta2", "grad_clip"),
 )
 
 

@@ -4,8 +4,8 @@ What a step does depends on (seed, step) alone: its data, its dropout and its le
 killed and resumed has the losses of one that was not. Every target of a step weighs the same, however the step is cut
 into micro-batches: so two processes with one each have the losses of one process with two.
 
-The learning rate warms up, then falls along a cosine; gradients are clipped by their norm. bf16 autocast and
-``torch.compile`` where asked for.
+The learning rate warms up, then falls along a cosine, once or in several cycles; gradients are clipped by their norm.
+bf16 autocast and ``torch.compile`` where asked for.
 """
 
 import math
@@ -33,7 +33,7 @@ from .tokenizer import Tokenizer
 
 ARCHITECTURES = ("encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross")
 
-COUNTS = ("steps", "batch_size", "micro_batch_size", "eval_batches", "log_every", "eval_every", "save_every")
+COUNTS = ("steps", "cycles", "batch_size", "micro_batch_size", "eval_batches", "log_every", "eval_every", "save_every")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class TrainConfig:
     """How to train. ``batch_size`` counts sequences per step over all processes and micro-batches."""
 
     steps: int = 5000
+    cycles: int = 1
     batch_size: int = 16
     micro_batch_size: int = 16
     learning_rate: float = 2e-3
@@ -136,10 +137,12 @@ def batch_loss(loss: nn.Module, batch: Batch) -> Tensor:
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then a cosine down to ``final_lr_fraction`` at the last step."""
+    """Linear warm-up, then a cosine down to ``final_lr_fraction``; so in each cycle (Loshchilov & Hutter 2017)."""
+    length = math.ceil(config.steps / config.cycles)
+    step -= length * min(step // length, config.cycles - 1)
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    progress = (step - config.warmup_steps) / max(1, length - config.warmup_steps)
     floor = config.final_lr_fraction
     return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 

@@ -205,6 +205,14 @@ def test_the_rate_warms_up_then_follows_a_cosine():
     assert rates == pytest.approx([0.2, 1.0, 2.0, 2.0, quarter, 1.1, 0.2, 0.2])
 
 
+def test_each_cycle_warms_up_and_falls_anew():
+    once = TrainConfig(steps=110, warmup_steps=10, learning_rate=2.0)
+    thrice = TrainConfig(steps=329, cycles=3, warmup_steps=10, learning_rate=2.0)  # 110, 110 and 109 steps
+    expected = [learning_rate(once, step % 110) for step in range(329)]
+    assert [learning_rate(thrice, step) for step in range(329)] == expected
+    assert expected[109] < 0.25 and expected[110] == 0.2  # it fell to the end, and began again
+
+
 def test_evaluation_weighs_targets_equally_and_drops_nothing(store):
     tokenizer = load_tokenizer()
     torch.manual_seed(1)
