@@ -19,7 +19,7 @@ RECIPE = {
     "eval_every": 100,
     "eval_batches": 16,
     "save_every": 50,
-    "snapshots": 24,
+    "snapshots": 32,
 }
 
 # An encoder begins by looking at all places alike. Among 256 it had not found in 800 steps which of them matter; among

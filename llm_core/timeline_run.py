@@ -16,7 +16,7 @@ from .run_state import History
 from .timeline_moment import GAPS, SETTINGS, kinds_of_attention, measure_roles, record_prompt, write_sample
 from .timeline_prompts import TITLE, Prompt, prompts_for
 from .tokenizer import Tokenizer, load_tokenizer
-from .training import batches_for, evaluate
+from .training import batches_for, cycle_starts, evaluate
 
 HELD_OUT_ROWS = 32  # windows or articles that the held-out loss is measured on, at every step the same
 CURVE_START, CURVE_REST = 100, 200  # points of the loss curve: so many are kept as they are, the rest are means
@@ -48,10 +48,10 @@ def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
     folders = snapshots(run)
     steps, last = list(folders), folders[max(folders)]
     tokenizer, model = load_tokenizer(tokenizer_name(last)), load_model(last)
-    prompts, batches = prompts_for(model, tokenizer), _held_out(run, model, tokenizer)
+    settings, history = json.loads((run / "run.json").read_text()), History(run / "history.jsonl").read()
+    prompts, batches = prompts_for(model, tokenizer), _held_out(run, settings, model, tokenizer)
     moments = [_moment(load_model(folder), prompts, batches, tokenizer) for folder in folders.values()]
     arrays = [_stacked([moment.prompts[k] for moment in moments]) for k in range(len(prompts))]
-    history = History(run / "history.jsonl").read()
     scores = {kind: _scores([moment.roles[kind] for moment in moments]) for kind in moments[0].roles}
     info = {
         "architecture": _architecture(model),
@@ -62,6 +62,7 @@ def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
         "stacks": [asdict(kind) for kind in kinds_of_attention(model)],
         "steps": steps,
         "tokens": tokens_at(steps, history),
+        "restarts": list(cycle_starts(settings["steps"], settings.get("cycles", 1)))[1:],
         "held_out": {
             "loss": [round(one.loss, 5) if math.isfinite(one.loss) else None for one in moments],
             "num_targets": moments[0].num_targets,
@@ -78,8 +79,7 @@ def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
     return info, arrays
 
 
-def _held_out(run: Path, model: Model, tokenizer: Tokenizer):
-    settings = json.loads((run / "run.json").read_text())
+def _held_out(run: Path, settings: dict, model: Model, tokenizer: Tokenizer):
     store = TokenStore(run / "tokens" / "validation")
     return batches_for(model, store, settings["block_size"], tokenizer, settings["seed"])
 

@@ -136,13 +136,18 @@ def batch_loss(loss: nn.Module, batch: Batch) -> Tensor:
     return loss(**{name: x for name, x in vars(batch).items() if x is not None})
 
 
+def cycle_starts(steps: int, cycles: int) -> range:
+    """The steps at which the learning rate begins to rise: 0, and one for each later cycle."""
+    return range(0, steps, math.ceil(steps / cycles))
+
+
 def learning_rate(config: TrainConfig, step: int) -> float:
     """Linear warm-up, then a cosine down to ``final_lr_fraction``; so in each cycle (Loshchilov & Hutter 2017)."""
-    length = math.ceil(config.steps / config.cycles)
-    step -= length * min(step // length, config.cycles - 1)
+    starts = cycle_starts(config.steps, config.cycles)
+    step -= max(start for start in starts if start <= step)
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, length - config.warmup_steps)
+    progress = (step - config.warmup_steps) / max(1, starts.step - config.warmup_steps)
     floor = config.final_lr_fraction
     return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 

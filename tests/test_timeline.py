@@ -67,7 +67,8 @@ def make_run(folder, architecture: str):
     (folder / "snapshots" / "000007").mkdir()  # not whole yet
     articles = list(read_articles(str(ASSETS / "sample_articles.jsonl")))[:3]
     TokenStore.build(articles, tokenizer, folder / "tokens" / "validation")
-    (folder / "run.json").write_text(json.dumps({"model": architecture, "block_size": WINDOW, "seed": 3}))
+    settings = {"model": architecture, "steps": 5, "cycles": 2, "block_size": WINDOW, "seed": 3}
+    (folder / "run.json").write_text(json.dumps(settings))
     lines = [{"step": step, "tokens": 70 * step, "loss": 9 - step} for step in range(1, 6)]
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
@@ -243,7 +244,7 @@ def test_the_encoder_fills_its_gaps(shelf, runs):
 def test_facts(name, shelf, runs):
     info, model = read_timeline(shelf, name).info, models_of(runs[name])[0]
     assert (info["name"], info["architecture"], info["masked"]) == (name, name, name == "encoder")
-    assert info["steps"] == STEPS and info["tokens"] == [0, 140, 350]
+    assert info["steps"] == STEPS and info["tokens"] == [0, 140, 350] and info["restarts"] == [3]
     assert info["curve"] == [[step, 70 * step, 9 - step] for step in range(1, 6)]
     assert info["num_parameters"] == sum(p.numel() for p in model.parameters())
     assert {kind["tensor"].format(layer=0) for kind in info["stacks"]} <= set(hook_points(model))
@@ -497,7 +498,7 @@ def test_a_folder_that_is_no_run_is_one_sentence(tmp_path):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_last_step_of_a_timeline_that_ships_is_the_model_that_ships(architecture):
     recorded, model = read_timeline(TIMELINES, architecture), load_model(architecture)
-    assert len(recorded.info["steps"]) == 24 and recorded.info["steps"][:6] == [0, 1, 2, 4, 8, 16]
+    assert len(recorded.info["steps"]) == 32 and recorded.info["steps"][:6] == [0, 1, 2, 4, 8, 16]
     for k, prompt in enumerate(prompts_for(model, tokenizer)):
         arrays, now = recorded.prompt(k), record_prompt(model, prompt)
         assert np.abs(arrays["next.probs"][-1] - now["next.probs"]).max() < 1e-5

@@ -2,7 +2,7 @@
 //
 // {width, height, last: the last step, log: whether the axis is, range: [low, high], yLabel, xLabel(step): a tick's text,
 //  series: [{name, className, points: [[step, value]], dots: whether each point is marked}], levels: [{value, text}],
-//  cursor: a step, steps: the recorded ones, marks: [{step, text, name, choose}], label: what a screen reader says}
+//  cursor: a step, steps: the recorded ones, restarts: steps with a line across, marks: [{step, text, name, choose}], label: what a screen reader says}
 
 import { make } from "./dom.mjs";
 import { along, evenTicks, pathOf, stepTicks } from "./timeline_chart.mjs";
@@ -23,7 +23,7 @@ export function shape(name, { text, onclick, ...attributes } = {}, ...children) 
 }
 
 /** The chart; its `stepShare(clientX)` says where along the axis, 0..1, a pointer is. */
-export function curveChart({ width, height, last, log, range, yLabel, xLabel, series, levels = [], cursor, steps, marks = [], label }) {
+export function curveChart({ width, height, last, log, range, yLabel, xLabel, series, levels = [], cursor, steps, restarts = [], marks = [], label }) {
   const top = marks.length ? MARK + 12 : 10;
   const [inner, tall] = [width - LEFT - RIGHT, height - top - BELOW];
   const x = (step) => LEFT + along(step, last, log) * inner;
@@ -32,6 +32,7 @@ export function curveChart({ width, height, last, log, range, yLabel, xLabel, se
   svg.append(...frame({ x, y, range, last, log, tall, top, inner, xLabel, yLabel, height }));
   svg.append(...levels.map(({ value, text }) => level(y(value), inner, text)));
   svg.append(shape("g", { class: "hs-curve-steps" }, ...steps.map((step) => line(x(step), top + tall, x(step), top + tall + 4))));
+  svg.append(...restarts.map((step) => line(x(step), top, x(step), top + tall, { class: "hs-curve-restart" })));
   svg.append(...marks.map((mark) => markAt(x(mark.step), top, tall, mark)));
   for (const one of series) {
     const points = one.points.map(([step, value]) => [x(step), y(value)]);

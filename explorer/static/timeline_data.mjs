@@ -65,6 +65,7 @@ export function modelOf(info, { title, sentence }) {
     steps,
     tokens: info.tokens,
     train: info.curve.map(([step, , loss]) => [step, loss ?? NaN]),
+    restarts: info.restarts ?? [],
     heldOut,
     heldOutAt: (i) => heldOut[i][1],
     stacks: stacks.map((stack) => ({ ...stack, title: TITLES[stack.name] ?? stack.name })),

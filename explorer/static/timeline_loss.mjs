@@ -5,7 +5,7 @@ import { choiceOf } from "./choice.mjs";
 import { make } from "./dom.mjs";
 import { along, nearest, rangeOf } from "./timeline_chart.mjs";
 import { curveChart, keyPart } from "./timeline_curve.mjs";
-import { eventText, marksOf, nearestText, NO_EVENTS } from "./timeline_words.mjs";
+import { eventText, marksOf, nearestText, NO_EVENTS, RISES } from "./timeline_words.mjs";
 import { grouped } from "./text.mjs";
 
 const HEIGHT = 230;
@@ -41,7 +41,7 @@ export class LossCurve {
       width, height: HEIGHT, last, log, range: rangeOf([...values, even]), yLabel: "loss", xLabel: grouped,
       series: [{ name: "training", className: "hs-tl-train", points: model.train }, { name: "held out", className: "hs-tl-held", points: model.heldOut, dots: true }],
       levels: [{ value: even, text: `guessing evenly: ${even.toFixed(2)}` }],
-      cursor: model.steps[i], steps: model.steps,
+      cursor: model.steps[i], steps: model.steps, restarts: model.restarts,
       marks: marksOf(model.events, sign, isNear).map(({ step, text, events }) => ({ step, text, name: events.map((event) => eventText(event, titleOf(event.stack))).join("\n"), choose: () => this.on.open(events[0]) })),
       label: `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
     });
@@ -55,7 +55,8 @@ export class LossCurve {
     if (this.told === model) return;
     this.told = model;
     const signs = model.events.length ? [make("span", { className: "hs-tl-key-part" }, make("span", { className: "hs-mark", text: "P" }), " a head becomes a previous-token head, ", make("span", { className: "hs-mark", text: "I" }), " an induction head: press to go there")] : [];
-    this.key.replaceChildren(keyPart("hs-tl-held", "held out: articles it never learns from"), keyPart("hs-tl-train", "training: the articles it is learning from"), ...signs);
+    const rises = model.restarts.length ? [keyPart("hs-curve-restart", RISES)] : [];
+    this.key.replaceChildren(keyPart("hs-tl-held", "held out: articles it never learns from"), keyPart("hs-tl-train", "training: the articles it is learning from"), ...rises, ...signs);
   }
 
   /** Every event as a button: what a mark says, and goes there. */

@@ -27,6 +27,8 @@ export function nearestText({ layer, head, role, score, baseline }, stackTitle =
   return `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`;
 }
 
+export const RISES = "the learning rate (how far a step moves the weights) rises once more: the loss gets worse before it gets better";
+
 export const NO_ROLES = "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at another, so it has none.";
 
 const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };

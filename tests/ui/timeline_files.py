@@ -33,7 +33,7 @@ def make_run(folder: Path, architecture: str) -> Path:
         save_model(model, folder / "snapshots" / f"{step:06d}", dtype=torch.float16)
     articles = list(read_articles(str(ARTICLES)))[:12]
     TokenStore.build(articles, tokenizer, folder / "tokens" / "validation")
-    (folder / "run.json").write_text(json.dumps({"block_size": WINDOW, "seed": 0}))
+    (folder / "run.json").write_text(json.dumps({"steps": STEPS[-1], "cycles": 2, "block_size": WINDOW, "seed": 0}))
     lines = [{"step": s, "tokens": s * TOKENS_A_STEP, "loss": 9 - 0.4 * s**0.25} for s in range(1, STEPS[-1] + 1, 9)]
     lines.append({"step": STEPS[-1], "tokens": STEPS[-1] * TOKENS_A_STEP, "loss": 6.5})
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
