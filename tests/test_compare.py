@@ -277,7 +277,7 @@ def test_the_decoder_that_ships_is_the_runners_own_with_its_measured_loss():
     runner = Runner()
     loaded = Models(runner).get("decoder")
     assert loaded.model is runner.model
-    assert loaded.held_out == {"loss": 3.7238, "unit": "nats per token"}
+    assert loaded.held_out == {"loss": 3.5151, "unit": "nats per token"}
 
 
 def test_a_checkpoint_that_changes_is_loaded_anew(runner, tmp_path):

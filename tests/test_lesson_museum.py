@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -209,6 +210,14 @@ def test_only_what_the_mask_hides_is_hatched(steps, name):
         np.testing.assert_array_equal(as_array(panel(step, large).hidden), hidden)
         heads = panel(step, small)
         assert (as_array(heads.hidden) == hidden).all() and (as_array(heads.values)[..., hidden] == 0).all()
+
+
+def test_between_heads_that_changed_alike_the_last_digits_do_not_choose():
+    nothing = torch.zeros(2, 3, 4, 4)
+    changed = nothing.clone()
+    changed[0, 1, 2, 0], changed[1, 2, 3, 1] = 0.5, 0.50001
+    show = exhibit.head_to_show(SimpleNamespace(pattern=nothing), SimpleNamespace(pattern=changed), -1, -1)
+    assert show == (0, 1)
 
 
 def test_the_head_is_the_one_that_changed_most_or_the_chosen_one(runner, steps):

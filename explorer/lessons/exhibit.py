@@ -180,9 +180,9 @@ def exhibit(scene: Scene, mistake) -> Exhibit:
 
 
 def head_to_show(right: Run, wrong: Run, layer: int, head: int) -> tuple[int, int]:
-    """The chosen layer and head; where none is chosen, those whose pattern changed most."""
+    """The chosen layer and head; where none is chosen, the first whose pattern changed most, last digits aside."""
     change = (right.pattern - wrong.pattern).abs().sum((-1, -2))  # (L, H), also if the wrong run has one head
     L, H = change.shape
     layers = range(L) if layer == MOST_CHANGED else [layer]
     heads = range(H) if head == MOST_CHANGED else [head]
-    return max(((i, h) for i in layers for h in heads), key=lambda place: float(change[place]))
+    return max(((i, h) for i in layers for h in heads), key=lambda place: round(float(change[place]), 3))

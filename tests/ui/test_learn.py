@@ -52,7 +52,7 @@ def compare(learn: LessonScreen, panel: Panel) -> int:
     array = array.reshape(1, -1) if array.ndim == 1 else array
     hidden = None if panel.hidden is None else as_array(panel.hidden).reshape(array.shape)
     decimals, compared = 0 if panel.decimals == 0 else 4, 0
-    noise = 1.0 if panel.name in LAST_BITS else 2e-4
+    noise = 16.0 if panel.name in LAST_BITS else 2e-4
     for block in list(np.ndindex(array.shape[:-2]))[:2]:
         shown = learn.table(panel.name, ",".join(map(str, block)))
         expected = array[block][:64, :64]
