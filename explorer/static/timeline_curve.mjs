@@ -30,10 +30,10 @@ export function curveChart({ width, height, last, log, range, yLabel, xLabel, se
   const y = (value) => top + (1 - (value - range[0]) / (range[1] - range[0])) * tall;
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label, class: "hs-curve" });
   svg.append(...frame({ x, y, range, last, log, tall, top, inner, xLabel, yLabel, height }));
-  svg.append(...levels.map(({ value, text }) => level(y(value), inner, text)));
   svg.append(shape("g", { class: "hs-curve-steps" }, ...steps.map((step) => line(x(step), top + tall, x(step), top + tall + 4))));
   svg.append(...restarts.map((step) => line(x(step), top, x(step), top + tall, { class: "hs-curve-restart" })));
   svg.append(...marks.map((mark) => markAt(x(mark.step), top, tall, mark)));
+  svg.append(...levels.map(({ value, text }) => level(y(value), inner, text)));
   for (const one of series) {
     const points = one.points.map(([step, value]) => [x(step), y(value)]);
     svg.append(shape("path", { d: pathOf(points), class: `hs-curve-line ${one.className}` }));
