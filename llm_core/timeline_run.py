@@ -62,7 +62,7 @@ def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
         "stacks": [asdict(kind) for kind in kinds_of_attention(model)],
         "steps": steps,
         "tokens": tokens_at(steps, history),
-        "restarts": list(cycle_starts(settings["steps"], settings.get("cycles", 1)))[1:],
+        "restarts": _restarts(settings, max(steps)),
         "held_out": {
             "loss": [round(one.loss, 5) if math.isfinite(one.loss) else None for one in moments],
             "num_targets": moments[0].num_targets,
@@ -77,6 +77,11 @@ def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
         "prompts": [_describe(prompt, model, tokenizer) for prompt in prompts],
     }
     return info, arrays
+
+
+def _restarts(settings: dict, last: int) -> list[int]:
+    """The steps at which the learning rate rose anew, as far as the run has come."""
+    return [step for step in cycle_starts(settings["steps"], settings.get("cycles", 1)) if 0 < step < last]
 
 
 def _held_out(run: Path, settings: dict, model: Model, tokenizer: Tokenizer):

@@ -67,7 +67,7 @@ def make_run(folder, architecture: str):
     (folder / "snapshots" / "000007").mkdir()  # not whole yet
     articles = list(read_articles(str(ASSETS / "sample_articles.jsonl")))[:3]
     TokenStore.build(articles, tokenizer, folder / "tokens" / "validation")
-    settings = {"model": architecture, "steps": 5, "cycles": 2, "block_size": WINDOW, "seed": 3}
+    settings = {"model": architecture, "steps": 9, "cycles": 3, "block_size": WINDOW, "seed": 3}
     (folder / "run.json").write_text(json.dumps(settings))
     lines = [{"step": step, "tokens": 70 * step, "loss": 9 - step} for step in range(1, 6)]
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -244,7 +244,8 @@ def test_the_encoder_fills_its_gaps(shelf, runs):
 def test_facts(name, shelf, runs):
     info, model = read_timeline(shelf, name).info, models_of(runs[name])[0]
     assert (info["name"], info["architecture"], info["masked"]) == (name, name, name == "encoder")
-    assert info["steps"] == STEPS and info["tokens"] == [0, 140, 350] and info["restarts"] == [3]
+    assert info["steps"] == STEPS and info["tokens"] == [0, 140, 350]
+    assert info["restarts"] == [3]  # the run stopped before 6
     assert info["curve"] == [[step, 70 * step, 9 - step] for step in range(1, 6)]
     assert info["num_parameters"] == sum(p.numel() for p in model.parameters())
     assert {kind["tensor"].format(layer=0) for kind in info["stacks"]} <= set(hook_points(model))
