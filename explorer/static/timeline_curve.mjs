@@ -2,7 +2,8 @@
 //
 // {width, height, last: the last step, log: whether the axis is, range: [low, high], yLabel, xLabel(step): a tick's text,
 //  series: [{name, className, points: [[step, value]], dots: whether each point is marked}], levels: [{value, text}],
-//  cursor: a step, steps: the recorded ones, restarts: steps with a line across, marks: [{step, text, name, choose}], label: what a screen reader says}
+//  cursor: a step, steps: the recorded ones, restarts: steps with a line from top to bottom,
+//  marks: [{step, text, name, choose}], label: what a screen reader says}
 
 import { make } from "./dom.mjs";
 import { along, evenTicks, pathOf, stepTicks } from "./timeline_chart.mjs";
