@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from explorer.live import AT_ONCE, LIVE
+from explorer.engine.runner import SHIPPED, Runner
+from explorer.engine.runners import Runners
+from explorer.live.runs import AT_ONCE, LIVE
 from explorer.pages.check import may_take_code
-from explorer.runner import SHIPPED, Runner
-from explorer.runners import Runners
 from explorer.server import build, serve
 
 

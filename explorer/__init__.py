@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 
 def __getattr__(name: str):
     if name == "show":  # only then: it needs NumPy, and the app starts without it
-        from .notebook import show
+        from .export.notebook import show
 
         return show
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

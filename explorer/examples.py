@@ -6,9 +6,11 @@ python -m explorer.examples        computes them anew, after another model ships
 import json
 from pathlib import Path
 
-from .runner import ROLES_AHEAD, Runner
+from llm_core.paths import ASSETS
 
-FOLDER = Path(__file__).resolve().parent.parent / "assets" / "examples"
+from .engine.runner import ROLES_AHEAD, Runner
+
+FOLDER = ASSETS / "examples"
 
 EXAMPLES = {
     "A title": "How to Make a Paper Boat",

@@ -12,10 +12,13 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from .components import STATIC, VERSION, Header
-from .downloads import download_routes
+from .engine.runners import Runners
+from .engine.timelines import timeline_routes
 from .examples import FOLDER
+from .export.downloads import download_routes
+from .export.standalone import style_sheets
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
-from .live_routes import live_routes
+from .live.routes import live_routes
 from .pages.ask import PROBLEMS, ask_row, sentence
 from .pages.check import EXAMPLE, check_page
 from .pages.compare import compare_page, is_loopback
@@ -23,10 +26,8 @@ from .pages.explore import explore_page
 from .pages.generate import generate_page
 from .pages.learn import learn_page
 from .pages.train import train_page
-from .parts import PARTS
-from .runners import Runners
-from .surgery import read_edits
-from .timelines import timeline_routes
+from .questions.parts import PARTS
+from .questions.surgery import read_edits
 
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
 
@@ -105,7 +106,7 @@ def launch_options(runners: Runners) -> dict:
     return {
         "app_kwargs": {"routes": routes(runners)},
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
-        "css_paths": sorted(STATIC.glob("*.css")),  # app.css comes first
+        "css_paths": style_sheets(),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

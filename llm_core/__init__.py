@@ -1,13 +1,20 @@
-"""The models of Headscope, and everything about them that needs no screen."""
+"""The models of Headscope, and everything about them that needs no screen.
 
-from .architectures import Decoder, Encoder, EncoderDecoder
-from .attention import MultiHeadAttention, merge_heads, split_heads
-from .beam import beam_search
-from .checkpoints import list_models, load_model, save_model
-from .config import ModelConfig
-from .recording import Trace, intervene, record
-from .sampling import fill_masks, generate, stream
-from .tokenizer import load_tokenizer
+What is named here is imported when it is first used: a command that needs no model starts without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .generation.beam import beam_search
+    from .generation.sampling import fill_masks, generate, stream
+    from .model.architectures import Decoder, Encoder, EncoderDecoder
+    from .model.attention import MultiHeadAttention, merge_heads, split_heads
+    from .model.checkpoints import list_models, load_model, save_model
+    from .model.config import ModelConfig
+    from .model.recording import Trace, intervene, record
+    from .text.tokenizer import load_tokenizer
 
 __all__ = [
     "Decoder",
@@ -29,3 +36,25 @@ __all__ = [
     "split_heads",
     "stream",
 ]
+
+_PLACES = {
+    "generation.beam": ["beam_search"],
+    "generation.sampling": ["fill_masks", "generate", "stream"],
+    "model.architectures": ["Decoder", "Encoder", "EncoderDecoder"],
+    "model.attention": ["MultiHeadAttention", "merge_heads", "split_heads"],
+    "model.checkpoints": ["list_models", "load_model", "save_model"],
+    "model.config": ["ModelConfig"],
+    "model.recording": ["Trace", "intervene", "record"],
+    "text.tokenizer": ["load_tokenizer"],
+}
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+
+
+def __getattr__(name: str):
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_PLACE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from llm_core.architectures import EncoderDecoder, Stack
+from llm_core.model.architectures import EncoderDecoder, Stack
 
 
 def encoder_decoder_by_hand(model: EncoderDecoder, ids: Tensor, decoder_ids: Tensor, mask: Tensor) -> dict[str, Tensor]:

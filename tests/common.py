@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from llm_core.architectures import Decoder, Encoder, EncoderDecoder
-from llm_core.config import ModelConfig
+from llm_core.model.architectures import Decoder, Encoder, EncoderDecoder
+from llm_core.model.config import ModelConfig
 
 # B, T, S, H, D, C, V all differ wherever these are used with B=2, T=7, S=5.
 ENCODER = ModelConfig(vocab_size=31, block_size=13, n_layer=2, n_head=3, n_embd=24)  # D=8

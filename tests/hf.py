@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from llm_core.architectures import Decoder
-from llm_core.config import ModelConfig
+from llm_core.model.architectures import Decoder
+from llm_core.model.config import ModelConfig
 
 
 def random_gpt2(vocab_size: int, block_size: int, n_layer: int, n_head: int, n_embd: int, seed: int = 0):

@@ -5,12 +5,14 @@ python -m explorer.lessons.ahead        computes them anew, after another model 
 
 from pathlib import Path
 
+from llm_core.paths import ASSETS
+
+from ..engine.runner import Runner
 from ..examples import EXAMPLES
-from ..runner import Runner
 from . import LESSONS
 from .teach import payload_of
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "lessons"
+FOLDER = ASSETS / "lessons"
 
 
 def lesson_file(id: str) -> Path:

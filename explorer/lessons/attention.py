@@ -147,19 +147,19 @@ def build(scene: Scene) -> list[Step]:
 
 
 def attention_code(*marked: str):
-    from llm_core.attention import MultiHeadAttention
+    from llm_core.model.attention import MultiHeadAttention
 
     return code_of(MultiHeadAttention._attend_in_steps, *marked)
 
 
 def forward_code(*marked: str):
-    from llm_core.attention import MultiHeadAttention
+    from llm_core.model.attention import MultiHeadAttention
 
     return code_of(MultiHeadAttention.forward, *marked)
 
 
 def rows_of_numbers(head: Head) -> Step:
-    from llm_core.blocks import Block
+    from llm_core.model.blocks import Block
 
     return Step(
         title="What comes in: a row of numbers for each token",
@@ -183,7 +183,7 @@ def x_panel(head: Head) -> Panel:
 
 
 def three_vectors(head: Head) -> Step:
-    from llm_core.attention import MultiHeadAttention
+    from llm_core.model.attention import MultiHeadAttention
 
     return Step(
         title="Three vectors for every token",
@@ -495,7 +495,7 @@ def z_origins(head: Head):
 
 
 def merged(head: Head) -> Step:
-    from llm_core.attention import merge_heads
+    from llm_core.model.attention import merge_heads
 
     first, last = head.head * head.D, (head.head + 1) * head.D - 1
     return Step(
@@ -519,7 +519,7 @@ def merged(head: Head) -> Step:
 
 
 def projected(head: Head) -> Step:
-    from llm_core.attention import merge_heads
+    from llm_core.model.attention import merge_heads
 
     layer = head.attn.out_proj
     bias = None if layer.bias is None else Operand(name="b_out", values=layer.bias, letters="C")

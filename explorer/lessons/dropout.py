@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, cached_property, lru_cache, partial
 
-from ..runner import Runner
+from ..engine.runner import Runner
 from .attention import Head, attention_code, forward_code
 from .effects import HELD_OUT, held_out_loss, next_token_bars
 from .lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step
@@ -61,7 +61,7 @@ def left_in_training(model, p: float, seed: int):
 
     from torch import nn
 
-    from llm_core.packed import hooks_of
+    from llm_core.model.packed import hooks_of
 
     memo = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     memo |= {id(hooks): type(hooks)() for hooks in hooks_of(model)}

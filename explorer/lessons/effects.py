@@ -3,20 +3,21 @@
 import json
 from functools import cache
 from operator import attrgetter
-from pathlib import Path
 
-from ..runner import Runner
+from llm_core.paths import ASSETS
+
+from ..engine.runner import Runner
 from .lesson import Bars
 from .source import Code, code_from, code_of
 
-ARTICLES = Path(__file__).resolve().parents[2] / "assets" / "sample_articles.jsonl"
+ARTICLES = ASSETS / "sample_articles.jsonl"
 HELD_OUT, LONGEST = 8, 96  # articles that no model was trained on, and tokens of each
 
 
 @cache
 def broken_model(runner: Runner, name: str):
     """A copy of the model that runs a mistake's wrong lines; the weights are the model's own."""
-    from llm_core.mistakes import NAMED, broken
+    from llm_core.mistakes.known import NAMED, broken
 
     return broken(runner.model, NAMED[name])
 
@@ -33,7 +34,7 @@ def loss_with(runner: Runner, name: str | None = None) -> float:
 
 def right_and_wrong(name: str) -> list[Code]:
     """The function as it is, and as it ran with the mistake; the lines that differ are marked."""
-    from llm_core.mistakes import MODULES, NAMED, right_lines, wrong_lines, wrong_source
+    from llm_core.mistakes.known import MODULES, NAMED, right_lines, wrong_lines, wrong_source
 
     mistake = NAMED[name]
     right, wrong = ([text for _, text in lines(mistake)] for lines in (right_lines, wrong_lines))

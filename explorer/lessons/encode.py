@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ..payload import pack
+from ..engine.payload import pack
 from .lesson import Bars, Facts, Formula, Lesson, Message, Operand, Panel, Question, Scene, Shown, Step, as_array
 from .source import Code
 

@@ -6,7 +6,7 @@ Runs are kept for a few texts, so that choosing another layer or head runs nothi
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..runner import Runner
+from ..engine.runner import Runner
 from .effects import broken_model, loss_with
 from .lesson import Formula, Operand, Panel, Scene
 from .verdict import SEEDS, noisy_model, seeded
@@ -60,7 +60,7 @@ def recorded_run(runner: Runner, model, ids: tuple[int, ...]) -> Run:
 @lru_cache(maxsize=8)
 def wrong_runs(runner: Runner, ids: tuple[int, ...]) -> dict[str, Run]:
     """What each of the broken copies does with the text, by the mistake's name."""
-    from llm_core.mistakes import NAMED
+    from llm_core.mistakes.known import NAMED
 
     models = {name: broken_model(runner, name) for name in NAMED}
     with runner.alone():
@@ -85,7 +85,7 @@ class Exhibit:
     """A mistake, the runs without and with it, and the head that is shown large."""
 
     runner: Runner
-    mistake: object  # llm_core.mistakes.Mistake
+    mistake: object  # llm_core.mistakes.known.Mistake
     ids: tuple[int, ...]
     labels: list[str]  # tokens
     right: Run

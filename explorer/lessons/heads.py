@@ -9,22 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..runner import Runner
+from ..engine.runner import Runner
 from .effects import HELD_OUT, broken_model, loss_with, next_token_bars, right_and_wrong
-from .lesson import (
-    Control,
-    Facts,
-    Formula,
-    Lesson,
-    Message,
-    Operand,
-    Option,
-    Panel,
-    Question,
-    Scene,
-    Step,
-    Tape,
-)
+from .lesson import Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step, Tape
 from .questions import distinct
 from .reshape import refusal
 from .settings import layer_control
@@ -90,7 +77,7 @@ class Split:
         return self.panel("x", self.x, self.origin, "BTC", rows=self.labels, where=where, **more)
 
     def right(self, **more) -> Panel:
-        from llm_core.attention import split_heads
+        from llm_core.model.attention import split_heads
 
         where = f"blocks.{self.layer}.attn.q[{{0}}, {{1}}, {{2}}, {{3}}]" if self.own else ""
         origin = split_heads(self.origin, self.n_head)
@@ -132,7 +119,7 @@ def split_of(scene: Scene, layer: int, n_head: int) -> Split:
     """Raises ``ValueError`` in a sentence if the width cannot be cut into ``n_head`` heads."""
     import torch
 
-    from llm_core.attention import merge_heads, split_heads
+    from llm_core.model.attention import merge_heads, split_heads
 
     x = merge_heads(scene.recorded.trace[f"blocks.{layer}.attn.q"]).contiguous()  # (B, T, C), as q_proj made it
     try:
@@ -155,7 +142,7 @@ def divisors(C: int) -> str:
 
 
 def one_wide_row(split: Split) -> Step:
-    from llm_core.attention import MultiHeadAttention
+    from llm_core.model.attention import MultiHeadAttention
 
     return Step(
         title="One wide row for every token",
@@ -168,7 +155,7 @@ def one_wide_row(split: Split) -> Step:
 
 
 def cutting(split: Split) -> Step:
-    from llm_core.attention import split_heads
+    from llm_core.model.attention import split_heads
 
     H, D = split.n_head, split.D
     panel = split.panel(
@@ -209,7 +196,7 @@ def strides_question(split: Split) -> Question | None:
 
 
 def transposing(split: Split) -> Step:
-    from llm_core.attention import split_heads
+    from llm_core.model.attention import split_heads
 
     before, after = split.pieces.stride(), split.q.stride()
     return Step(
@@ -302,7 +289,7 @@ def piece(token: int, start: int, D: int) -> str:
 
 
 def side_by_side(split: Split) -> Step:
-    from llm_core.attention import split_heads
+    from llm_core.model.attention import split_heads
 
     text = (
         "Both have the same shape, so every line behind them runs. In `q` each head shows all colours, in the order of "
@@ -504,7 +491,7 @@ def loss_question(losses: tuple[float, float]) -> Question:
 
 
 def uneven(split: Split) -> Step:
-    from llm_core.attention import split_heads
+    from llm_core.model.attention import split_heads
 
     C = split.C
     n = next(n for n in range(2, C + 2) if C % n)
@@ -614,7 +601,7 @@ class Merge:
 def merge_of(scene: Scene, layer: int) -> Merge:
     import torch
 
-    from llm_core.attention import merge_heads
+    from llm_core.model.attention import merge_heads
 
     z = scene.recorded.trace[f"blocks.{layer}.attn.z"].contiguous()  # (B, H, T, D), as matrix products leave it
     merged = merge_heads(z)
@@ -623,7 +610,7 @@ def merge_of(scene: Scene, layer: int) -> Merge:
 
 
 def tokens_in_front(merge: Merge) -> Step:
-    from llm_core.attention import merge_heads
+    from llm_core.model.attention import merge_heads
 
     H, T, D, C = merge.sizes
     panel = merge.panel(
@@ -659,7 +646,7 @@ def tokens_in_front(merge: Merge) -> Step:
 
 
 def joined(merge: Merge) -> Step:
-    from llm_core.attention import merge_heads
+    from llm_core.model.attention import merge_heads
 
     H, T, _, C = merge.sizes
     said = refusal(lambda: merge.x.view(1, T, C))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..runner import MAX_CHARACTERS, Runner
+from ..engine.runner import MAX_CHARACTERS, Runner
 from .source import Code
 
 Text = str  # words between backticks are names: they light up the tensor of that name

@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..runner import Runner
+from ..engine.runner import Runner
 from .lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Shown, Step
 from .questions import distinct
 from .settings import layer_control
@@ -49,7 +49,7 @@ def part(layer, rows: slice, x):
 
 def all_heads_at_once(attn, x):
     """The same without a loop, through the model's own functions: x (B, T, C) -> z (B, H, T, D) and out (B, T, C)."""
-    from llm_core.attention import merge_heads, split_heads
+    from llm_core.model.attention import merge_heads, split_heads
 
     q, k, v = (split_heads(layer(x), attn.n_head) for layer in (attn.q_proj, attn.k_proj, attn.v_proj))
     z = attn._attend_in_steps(q, k, v, None, is_causal=True)  # (B, H, T, D)
@@ -92,7 +92,7 @@ class Layer:
 
     @property
     def visible(self):
-        from llm_core.masks import causal_mask
+        from llm_core.model.masks import causal_mask
 
         return causal_mask(self.x.shape[1])[0]  # (1, T, S)
 
@@ -290,7 +290,7 @@ def the_batch(layer: Layer) -> Step:
 
 
 def batch_code(*marked: str):
-    from llm_core.attention import MultiHeadAttention
+    from llm_core.model.attention import MultiHeadAttention
 
     return code_of(MultiHeadAttention._attend_in_steps, *marked)
 

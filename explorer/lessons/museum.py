@@ -7,7 +7,7 @@ the held-out loss, and what was measured of tiny models that were trained with t
 
 import math
 
-from ..runner import Runner
+from ..engine.runner import Runner
 from . import museum_questions as ask
 from .effects import HELD_OUT, loss_with, next_token_bars, right_and_wrong
 from .exhibit import MOST_CHANGED, Exhibit, Run, exhibit, noisy_runs
@@ -38,13 +38,13 @@ QUESTIONS = {
 
 
 def build(scene: Scene) -> list[Step]:
-    from llm_core.mistakes import MISTAKES
+    from llm_core.mistakes.known import MISTAKES
 
     return [entrance(scene), *(step_of(exhibit(scene, mistake)) for mistake in MISTAKES)]
 
 
 def entrance(scene: Scene) -> Step:
-    from llm_core import mistakes
+    from llm_core.mistakes import known as mistakes
 
     return Step(
         title="Twelve mistakes that people made",
@@ -58,7 +58,7 @@ def entrance(scene: Scene) -> Step:
 
 def overview(runner: Runner) -> list[Shown]:
     """The losses of all, and how many of the mistakes they told of."""
-    from llm_core.mistakes import NAMED
+    from llm_core.mistakes.known import NAMED
 
     switched = [finite(loss_with(runner, name)) for name in (None, *NAMED)]
     found = [trained for trained in map(trained_with, NAMED) if trained]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..runner import Runner
+from ..engine.runner import Runner
 from .lesson import Control
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from ..runner import MAX_CHARACTERS, Runner
+from ..engine.runner import MAX_CHARACTERS, Runner
 from . import LESSONS
 from .encode import lesson_payload
 from .lesson import Lesson

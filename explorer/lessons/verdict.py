@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ..runner import Runner
+from ..engine.runner import Runner
 from .effects import broken_model, held_out_ids, held_out_loss
 
 GPT2_DROPOUT = 0.1
@@ -24,7 +24,7 @@ def noisy_model(runner: Runner, name: str | None):
     """A copy in train mode, with the mistake or with none. Where the model has no dropout, it gets GPT-2's rate."""
     from torch import nn
 
-    from llm_core.mistakes import MISTAKES, NAMED, broken
+    from llm_core.mistakes.known import MISTAKES, NAMED, broken
 
     nothing = replace(MISTAKES[0], name="nothing", edits=())
     model = broken(runner.model, NAMED[name] if name else nothing).train()
@@ -116,7 +116,7 @@ def trained_with(name: str) -> Trained | None:
 
 @cache
 def _read() -> dict:
-    from llm_core.mistakes import measured
+    from llm_core.mistakes.known import measured
 
     return measured()
 

@@ -7,9 +7,9 @@ from functools import partial
 import gradio as gr
 
 from ..components import ModelChoice, PayloadLink
+from ..engine.runner import SHIPPED
+from ..engine.runners import Runners
 from ..examples import EXAMPLES
-from ..runner import SHIPPED
-from ..runners import Runners
 
 MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
 QUIET = {"show_progress": "hidden"}

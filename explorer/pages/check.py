@@ -16,13 +16,15 @@ from urllib.parse import urlsplit
 
 import gradio as gr
 
+from llm_core.paths import ASSETS
+
 from ..components import Check
+from ..engine.runner import Runner
 from ..lessons.teach import catalog
-from ..runner import Runner
 from .ask import PROBLEMS, QUIET, sentence
 from .compare import is_loopback, is_owner
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "homework"  # made as README.md there says
+EXAMPLE = ASSETS / "homework"  # made as README.md there says
 LARGEST = 200_000  # characters of a file
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "homework"}
 NOT_HERE = "Files are checked only for the machine that the app runs on: start it there, and open it there."

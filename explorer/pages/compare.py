@@ -5,10 +5,10 @@ from ipaddress import ip_address
 
 import gradio as gr
 
-from ..compare import compare
 from ..components import Comparison
-from ..runner import Runner
-from ..runners import Runners
+from ..engine.runner import Runner
+from ..engine.runners import Runners
+from ..questions.compare import compare
 from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -31,7 +31,7 @@ def compare_page(runners: Runners) -> None:
 
     def compared(text: str, names: list[str], masked: int, second_text: str | None, request: gr.Request) -> str:
         """Run a text through 1 to 4 models, or two texts through one; returns the address of the binary payload,
-        relative to the app, which explorer.payload.unpack reads.
+        relative to the app, which explorer.engine.payload.unpack reads.
 
         names: "encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross", "runs/NAME", or the path of a
         folder if the app runs on your own machine. masked: the place of the token hidden from encoders, -1 for the

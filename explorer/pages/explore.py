@@ -14,8 +14,8 @@ from ..components import (
     Pipeline,
     TokenStrip,
 )
+from ..engine.runners import Runners
 from ..examples import EXAMPLES
-from ..runners import Runners
 from .ask import ASK, BUSY, IDLE, QUIET, open_example
 from .residual import residual_panel
 from .surgery import surgery_banner, surgery_panel

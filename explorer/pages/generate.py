@@ -9,13 +9,13 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from ..cache_times import COUNT, cache_times
 from ..components import Generate, GenerateRun, PayloadLink
-from ..payload import pack
-from ..runner import Runner
-from ..runners import Runners
-from ..strategies import MAX_COUNT, STRATEGIES, compare
-from ..writing import MAX_NEW_TOKENS, look, next_token, random_numbers, write
+from ..engine.payload import pack
+from ..engine.runner import Runner
+from ..engine.runners import Runners
+from ..questions.cache_times import COUNT, cache_times
+from ..questions.strategies import MAX_COUNT, STRATEGIES, compare
+from ..questions.writing import MAX_NEW_TOKENS, look, next_token, random_numbers, write
 from .ask import MODEL_WORK, PROBLEMS, QUIET, run_text, sentence
 
 LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "writing"}  # or eight who write would let nobody look

@@ -5,9 +5,9 @@ import json
 import gradio as gr
 
 from ..components import Lessons
+from ..engine.runner import Runner
 from ..examples import EXAMPLES
 from ..lessons.teach import catalog, teach
-from ..runner import Runner
 from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
 

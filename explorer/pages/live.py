@@ -1,6 +1,6 @@
 """Train a tiny model now: a small model that learns a task while one watches.
 
-The view talks to ``explorer.live_routes`` by itself; for programs there is one endpoint, which trains to the end.
+The view talks to ``explorer.live.routes`` by itself; for programs there is one endpoint, which trains to the end.
 """
 
 import secrets
@@ -9,8 +9,8 @@ import time
 import gradio as gr
 
 from ..components import Live
-from ..live import LIVE, LiveRuns
-from ..payload import unpack
+from ..engine.payload import unpack
+from ..live.runs import LIVE, LiveRuns
 
 MOST_STEPS = 2000
 MOST_SECONDS = 300  # waiting for its turn included

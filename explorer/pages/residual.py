@@ -7,9 +7,9 @@ from dataclasses import fields
 import gradio as gr
 
 from ..components import Residual
-from ..parts.stream import asked_shares
-from ..runner import MAX_CHARACTERS, Runner
-from ..runners import Runners
+from ..engine.runner import MAX_CHARACTERS, Runner
+from ..engine.runners import Runners
+from ..questions.stream import asked_shares
 from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
 LONGEST = 200  # characters of what is typed as a token; the longest tokens are far shorter
@@ -37,7 +37,7 @@ def residual_panel(runners: Runners) -> None:
         tokens of the text, 0 the start; negative ones count from the end. Returns id and place, the logit, and in
         logits its parts, which sum to it: token, position, heads (L, H), attention_bias (L), mlps (L), norm_bias.
         """
-        from llm_core.attribution import logit_attribution
+        from llm_core.analysis.attribution import logit_attribution
 
         runner = runners.get(model)
         run, token_id = runner.recorded(text[:MAX_CHARACTERS]), token_named(runner.tokenizer, token)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import gradio as gr
 
 from ..components import Surgery, SurgeryBanner
-from ..runners import Runners
-from ..surgery import effect, read_edits, sweep, told
+from ..engine.runners import Runners
+from ..questions.surgery import effect, read_edits, sweep, told
 from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
 
 

@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from ..tokenizer import ASSETS
+from ..paths import ASSETS
 from .probes import numbers
 from .solution import PADDING, solution
 

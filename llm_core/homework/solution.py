@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..attention import merge_heads, split_heads
-from ..masks import causal_mask, is_token
+from ..model.attention import merge_heads, split_heads
+from ..model.masks import causal_mask, is_token
 from .course import course
 
 PADDING = -1

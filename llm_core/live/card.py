@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..checkpoints import num_parameters
+from ..model.checkpoints import num_parameters
 from .choices import CHOICES, DROPOUT
 from .tasks import TOKENIZER
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ..checkpoints import CheckpointError, num_parameters
+from ..model.checkpoints import CheckpointError, num_parameters
 from .choices import Choices
 from .frames import frame
 from .trainer import Event, Point, Run

@@ -17,9 +17,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ..articles import Article, is_held_out, read_articles
-from ..data import IGNORE, Batch, pad
-from ..tokenizer import ASSETS, BYTES, load_tokenizer
+from ..paths import ASSETS
+from ..text.articles import Article, is_held_out, read_articles
+from ..text.tokenizer import BYTES, load_tokenizer
+from ..train.data import IGNORE, Batch, pad
 
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
 TOKENIZER = load_tokenizer(BYTES)

@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from .. import mistakes
-from ..attention import MultiHeadAttention
-from ..blocks import Embedding
-from ..checkpoints import Model, num_parameters, save_model
-from ..config import ModelConfig
-from ..training import build_model
+from ..mistakes import known as mistakes
+from ..model.attention import MultiHeadAttention
+from ..model.blocks import Embedding
+from ..model.checkpoints import Model, num_parameters, save_model
+from ..model.config import ModelConfig
+from ..train.loop import build_model
 from .choices import Choices
 from .tasks import TOKENIZER
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
-from ..data import mix_seed
-from ..training import TrainConfig, TrainingLoss, batch_loss, learning_rate, make_optimizer
+from ..train.data import mix_seed
+from ..train.loop import TrainConfig, TrainingLoss, batch_loss, learning_rate, make_optimizer
 from .card import card
 from .choices import Choices
 from .tasks import TOKENIZER

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data import IGNORE, Batch
-from ..masks import causal_mask
-from ..patterns import uniform
-from ..recording import Trace, record
-from ..roles import ROLES
+from ..analysis.patterns import uniform
+from ..analysis.roles import ROLES
+from ..model.masks import causal_mask
+from ..model.recording import Trace, record
+from ..train.data import IGNORE, Batch
 from .choices import Choices
 from .tasks import PAD, TOKENIZER, collate
 

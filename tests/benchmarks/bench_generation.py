@@ -13,8 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from llm_core.architectures import Decoder
-from llm_core.sampling import generate
+from llm_core.generation.sampling import generate
+from llm_core.model.architectures import Decoder
 from tests.benchmarks.bench_recording import interleaved
 from tests.hf import decoder_from_gpt2, random_gpt2
 

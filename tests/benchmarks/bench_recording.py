@@ -14,9 +14,9 @@ from statistics import median
 
 import torch
 
-from llm_core.architectures import Decoder
-from llm_core.config import ModelConfig
-from llm_core.recording import record
+from llm_core.model.architectures import Decoder
+from llm_core.model.config import ModelConfig
+from llm_core.model.recording import record
 
 SHAPE = ModelConfig(vocab_size=8192, block_size=256, n_layer=6, n_head=8, n_embd=256)
 T = 64

@@ -29,9 +29,9 @@ from statistics import median
 import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
-from explorer.payload import unpack
-from explorer.runner import Runner
-from explorer.standalone import standalone_html
+from explorer.engine.payload import unpack
+from explorer.engine.runner import Runner
+from explorer.export.standalone import standalone_html
 from tests.benchmarks.bench_screen import TOKENS, texts
 from tests.ui.browser import FLAGS, chromium_path
 

@@ -143,7 +143,7 @@ class LessonScreen:
 
 # The page's own geometry, asked for the middle of a cell.
 MIDDLE = """async ([name, index]) => {
-    const address = performance.getEntriesByType('resource').find((r) => r.name.includes('/lessons/geometry.mjs')).name;
+    const address = performance.getEntriesByType('resource').find((r) => r.name.includes('/learn/geometry.mjs')).name;
     const { cornerOf, flatOf } = await import(address);
     const { panels } = document.querySelector('.hs-stage').picture;
     const { geometry, shape } = panels.find(({ panel }) => panel.name === name);

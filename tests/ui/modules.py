@@ -1,11 +1,12 @@
 """The client's pure modules, alone in Chromium: no app is started for them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, Route
 
-STATIC = Path(__file__).resolve().parents[2] / "explorer" / "static"
+from llm_core.paths import ROOT
+
+STATIC = ROOT / "explorer" / "web"
 HOST = "http://127.0.0.1/"
 
 
@@ -18,7 +19,7 @@ def from_disk(route: Route) -> None:
 
 
 class Modules:
-    """``js("text", "({visible}, x) => visible(x)", "a")`` calls the function with text.mjs and "a"."""
+    """``js("base/text", "({visible}, x) => visible(x)", "a")`` calls the function with text.mjs and "a"."""
 
     def __init__(self, page: Page):
         self.page = page

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from llm_core import ModelConfig, load_model, load_tokenizer, save_model
-from llm_core.articles import read_articles
-from llm_core.data import TokenStore
-from llm_core.roles import ARTICLES
-from llm_core.timeline import write_timeline
-from llm_core.training import build_model
+from llm_core.analysis.roles import ARTICLES
+from llm_core.text.articles import read_articles
+from llm_core.timeline.command import write_timeline
+from llm_core.train.data import TokenStore
+from llm_core.train.loop import build_model
 
 STEPS = [0, 1, 64, 1000]
 FEW = [0, 1000]  # of all models but the decoder

@@ -1,0 +1,291 @@
+"""Text -> payload: the only place that runs models for the screen.
+
+torch is imported when the first model is needed, not before: the page with its precomputed example is up
+earlier. Results are cached and bounded; a lock keeps a recording from hearing another user's forward pass.
+"""
+
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+
+from llm_core.paths import ASSETS
+
+from .payload import MAX_TOKENS, ModelFacts, trace_payload
+from .turns import Turns
+
+MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
+CACHE_BYTES = 128 * 2**20
+SHIPPED = "decoder"  # the model that the precomputed examples were made with
+ROLES_AHEAD = ASSETS / "roles.json"  # its roles; made with the examples
+
+
+class PayloadCache:
+    """Payloads by key, the least recently used dropped first once they exceed ``limit`` bytes together."""
+
+    def __init__(self, limit: int = CACHE_BYTES):
+        self.limit, self._items, self._lock = limit, OrderedDict(), threading.Lock()
+
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+            return self._items.get(key)
+
+    def put(self, key: str, payload: bytes) -> None:
+        with self._lock:
+            self._items[key] = payload
+            while sum(map(len, self._items.values())) > self.limit and len(self._items) > 1:
+                self._items.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A forward with everything recorded."""
+
+    ids: list[int]  # T of them
+    tokens: list[dict]  # the same, described for the screen
+    total: int  # tokens of the whole text
+    trace: object  # llm_core.Trace
+    text: str
+    edits: tuple = ()  # of llm_core.analysis.surgery: what was changed in the model
+
+
+class Kept:
+    """What is kept of texts that were run, by all models together: payloads, and the last recordings."""
+
+    def __init__(self):
+        self.payloads = PayloadCache()
+        self.recorded = lru_cache(maxsize=6)(Runner._recorded)
+
+
+class Runner:
+    """One model and its tokenizer, ready to run texts.
+
+    ``folder`` is where the model lies if its name does not say so already, ``version`` tells two files of one name
+    apart, and ``kept`` is shared with other runners.
+    """
+
+    def __init__(
+        self, model_name: str = SHIPPED, folder: Path | None = None, version: int = 0, kept: Kept | None = None
+    ):
+        self.model_name, self.folder = model_name, folder
+        self.id = f"{model_name}@{version}"  # part of every key: no result of another model is taken for this one's
+        self.is_private = False  # whether only this machine can ask; said when the app is served
+        self.kept = kept or Kept()
+        self.payloads, self.recorded = self.kept.payloads, partial(self.kept.recorded, self)
+        self._running, self._loading = Turns(), threading.Lock()
+
+    def warm_up(self) -> threading.Thread:
+        """Load torch and the model in the background, and run once, so that the first text is as fast as the next."""
+
+        def run_once() -> None:
+            with suppress(ImportError, ValueError, OSError):  # said on the page, to who asks for a text
+                self.run("How to")
+                _ = self.means  # or the first mean ablation would wait for them
+
+        thread = threading.Thread(target=run_once, name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+    @property
+    def is_shipped(self) -> bool:
+        return self.model_name == SHIPPED
+
+    @property
+    def model(self):
+        with self._loading:
+            return self._loaded[0]
+
+    @property
+    def facts(self) -> ModelFacts:
+        with self._loading:
+            return self._loaded[1]
+
+    @cached_property
+    def tokenizer_name(self) -> str:
+        from llm_core.model.checkpoints import tokenizer_name
+
+        with self._by_name():
+            return tokenizer_name(self.folder or self.model_name)
+
+    @cached_property
+    def tokenizer(self):
+        from llm_core import load_tokenizer
+
+        return load_tokenizer(self.tokenizer_name)
+
+    @contextmanager
+    def _by_name(self) -> Iterator[None]:
+        """What is wrong with a model is said of its name: where it lies on the server is nobody's business."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(self.folder or self.model_name), str(self.model_name))) from None
+
+    @cached_property
+    def _loaded(self) -> tuple:
+        from llm_core import Decoder, load_model
+        from llm_core.model.checkpoints import num_parameters
+
+        with self._by_name():
+            model = load_model(self.folder or self.model_name)
+        if not isinstance(model, Decoder) or model.conditioning:
+            raise ValueError(
+                f"{self.model_name} is no decoder that stands alone: this page shows models that predict the next "
+                "token, the page Compare shows all"
+            )
+        check_vocabulary(self.model_name, model.config, self.tokenizer)
+        sizes = {
+            name: getattr(model.config, name) for name in ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
+        }
+        return model, ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
+
+    @cached_property
+    def roles(self) -> list[dict]:
+        """What every head does on standard tests, and what uniform attention would score; once for a model."""
+        if self.is_shipped:
+            return json.loads(ROLES_AHEAD.read_text(encoding="utf-8"))  # or the first text would wait for them
+        return self.measured_roles()
+
+    def measured_roles(self) -> list[dict]:
+        from llm_core.analysis.roles import ROLES, head_roles
+
+        if self.facts.block_size < 2:
+            return []  # nothing to look at
+        with self.alone():
+            found = head_roles(self.model, self.tokenizer)
+        return [
+            {
+                **asdict(role),
+                "baseline": found.baselines[role.name],
+                "scores": found.scores[role.name].tolist(),
+                "lifts": found.lifts[role.name].tolist(),
+            }
+            for role in ROLES
+            if role.name in found.scores
+        ]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of ``text`` behind the token that every article began with in training."""
+        return [self.tokenizer.start, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
+
+    def run(self, text: str) -> str:
+        """Run ``text`` with everything recorded; returns the key under which its payload lies."""
+        return self._kept(text, "text", self.payload)[0]
+
+    def part(self, name: str, text: str, edits: tuple = ()) -> bytes:
+        """One of ``parts.PARTS`` of the same run, or of the model with ``edits``: what some views need beside the
+        payload."""
+        from ..questions.parts import PARTS
+
+        def make(text: str) -> bytes:
+            return PARTS[name](self, self.operated(text[:MAX_CHARACTERS], edits))
+
+        return self._kept(text, name, make, edits)[1]
+
+    def operated(self, text: str, edits: tuple) -> Recorded:
+        """``recorded``, with ``edits`` of llm_core.analysis.surgery in the model; without any it is that one."""
+        return self.recorded(text, edits=edits) if edits else self.recorded(text)
+
+    def _kept(self, text: str, kind: str, make, edits: tuple = ()) -> tuple[str, bytes]:
+        """What ``make(text)`` gives, which is made once and kept while there is room, and its key."""
+        text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
+        key = hashlib.sha256(json.dumps([self.id, kind, text, repr(edits)]).encode()).hexdigest()[:24]
+        found = self.payloads.get(key)
+        if found is None:
+            found = make(text)
+            self.payloads.put(key, found)
+        return key, found
+
+    def payload(self, text: str) -> bytes:
+        """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
+        read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
+        run, piece = self.recorded(read), self.tokenizer.piece
+        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut)
+
+    @cached_property
+    def means(self) -> dict:
+        """What comes out of heads and MLPs on average, for mean ablation."""
+        from llm_core.analysis.effects import mean_activations
+
+        with self.alone():
+            return mean_activations(self.model, self.tokenizer)
+
+    @cached_property
+    def held_out(self) -> list:
+        """The held-out sentences, ready to measure edits on; others have their turn between two batches."""
+        from llm_core.analysis.effects import held_out_batches
+
+        batches, making = [], held_out_batches(self.model, self.tokenizer)
+        while True:
+            with self.alone():
+                batch = next(making, None)
+            if batch is None:
+                break
+            batches.append(batch)
+        if sum(map(len, batches)) < 2:
+            T = self.facts.block_size
+            raise ValueError(f"{self.model_name} reads {T} tokens at a time: too few for a sentence to measure on")
+        return batches
+
+    def _recorded(self, text: str, limit: int = MAX_TOKENS, edits: tuple = ()) -> Recorded:
+        """Everything that the model, with ``edits`` in it, computes for the first ``limit`` tokens of ``text``."""
+        import torch
+
+        from llm_core import intervene, record
+        from llm_core.analysis.surgery import interventions
+
+        ids = self.encode(text)
+        shown = ids[: min(limit, self.facts.token_limit)]
+        means = self.means if any(edit.how == "mean" for edit in edits) else None
+        changed = interventions(self.model, edits, means)
+        with self.alone(), torch.inference_mode(), intervene(self.model, changed), record(self.model) as trace:
+            self.model(torch.tensor([shown]))
+        return Recorded(shown, self.describe(shown), len(ids), trace, text, edits)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The model for oneself, in turn: no other thread runs it, so nobody's hooks hear another's forward."""
+        with self._running:
+            yield
+
+    def describe(self, ids: list[int]) -> list[dict]:
+        return describe(self.tokenizer, ids)
+
+
+def describe(tokenizer, ids: list[int]) -> list[dict]:
+    """Tokens for the screen: id, text, whether special, and whether only part of a character."""
+    return [
+        {
+            "id": id,
+            "text": tokenizer.piece(id),
+            "special": tokenizer.is_special(id),
+            "partial": _is_partial(tokenizer, id),
+        }
+        for id in ids
+    ]
+
+
+def check_vocabulary(name: str, config, tokenizer) -> None:
+    """Raise ``ValueError`` for a model that the tokens mean nothing to."""
+    if config.vocab_size != tokenizer.n_vocab:
+        raise ValueError(
+            f"{name} has a vocabulary of {config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
+            f"{tokenizer.n_vocab}"
+        )
+
+
+def _is_partial(tokenizer, id: int) -> bool:
+    if tokenizer.is_special(id):
+        return False
+    try:
+        tokenizer.token_bytes(id).decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False

@@ -1,0 +1,279 @@
+"""One text through several models, or several texts through one: everything that the Compare page draws, packed.
+
+How each architecture gets the text: a decoder reads it behind the start token; so does an encoder, with one token
+hidden behind the mask token; an encoder-decoder reads the first line, the title, in its encoder, and the rest, behind
+the start token, in its decoder. All four as they were trained.
+"""
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..engine.models import ARCHITECTURES, Loaded, Models
+from ..engine.payload import MAX_CELLS, MAX_TOKENS, pack
+from ..engine.runner import MAX_CHARACTERS, Runner, describe
+
+MOST = 4  # columns
+SHOWN = 10  # tokens of a prediction
+WRITTEN = 16  # tokens of a greedy continuation
+RUNS, ENOUGH = 5, 0.2  # forwards whose fastest counts; seconds after which no further one is begun
+
+
+@dataclass
+class Input:
+    """What a model gets: ``ids`` is the encoder's side, or that of a model that has one side only."""
+
+    ids: list[int]
+    decoder_ids: list[int] | None = None
+    total: int = 0  # tokens of the whole text
+    masked: int | None = None  # the hidden place of an encoder's ids
+    hidden_id: int | None = None  # what stood there
+
+    def tensors(self) -> list:
+        import torch
+
+        return [torch.tensor([ids]) for ids in (self.ids, self.decoder_ids) if ids is not None]
+
+
+@dataclass
+class Part:
+    """One kind of attention of a column: who looks (T of them) at whom (S), with the tensor's name."""
+
+    name: str
+    stack: str  # of Trace.attention
+    queries: list[dict]
+    keys: list[dict]
+    prefix: int = 0  # how many of both stand in front of the decoder's own tokens
+    cross: bool = False
+
+
+@dataclass
+class Column:
+    """Header and arrays of one column."""
+
+    header: dict
+    arrays: dict[str, tuple[str, np.ndarray]] = field(default_factory=dict)
+
+
+def compare(
+    runner: Runner,
+    models: Models,
+    text: str,
+    names: list[str],
+    masked: int = -1,
+    second_text: str | None = None,
+    any_folder: bool = False,
+) -> str:
+    """The key under which the comparison's payload lies.
+
+    ``masked`` is the place of the token that encoders are asked for, -1 the middle. With ``second_text`` one model
+    gets both texts. A model that cannot be shown leaves its column with a sentence. Raises ``ValueError`` if there is
+    nothing to compare.
+    """
+    asked = [(name, text) for name in names]
+    if second_text is not None:
+        if len(names) != 1:
+            raise ValueError(f"two texts go through one model, not {len(names)}: choose one")
+        asked.append((names[0], second_text))
+    if not 1 <= len(asked) <= MOST:
+        raise ValueError(f"{len(asked)} columns: choose from 1 to {MOST}")
+    found = [(_found(models, name, any_folder), text[:MAX_CHARACTERS]) for name, text in asked]
+    about = [[it if isinstance(it, str) else [it.name, it.version], text] for it, text in found]
+    key = hashlib.sha256(json.dumps(["compare", about, names, masked]).encode()).hexdigest()[:24]
+    if runner.payloads.get(key) is None:
+        columns = [
+            column(runner, it, text, masked) if isinstance(it, Loaded) else Column({"name": name, "error": it})
+            for (it, text), name in zip(found, [name for name, _ in asked])
+        ]
+        runner.payloads.put(key, _packed(columns, text, second_text))
+    return key
+
+
+def _found(models: Models, name: str, any_folder: bool) -> Loaded | str:
+    try:
+        return models.get(name, any_folder)
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def _packed(columns: list[Column], text: str, second_text: str | None) -> bytes:
+    header = {"text": text, "second_text": second_text, "columns": [column.header for column in columns]}
+    arrays = {f"{i}.{name}": it for i, column in enumerate(columns) for name, it in column.arrays.items()}
+    return pack(header, arrays)
+
+
+def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Column:
+    """Run ``text`` through one model with attention recorded, then again for the time, and write on greedily.
+
+    Arrays for each part: NAME.pattern (L, H, T, S) and NAME.mask (T, S), 1 where a query sees a key. Of the
+    prediction, for N places: ids and probs (N, SHOWN), largest first; actual_probs and actual_ranks of what really
+    stands there, (N,) or, where the end of the text has none, (N-1,).
+    """
+    import torch
+
+    from llm_core import record
+    from llm_core.analysis.costs import flops, parameters
+
+    model, tokenizer = loaded.model, loaded.tokenizer
+    given = input_for(model, tokenizer, text, masked)
+    watched = ["*attn.pattern", "*blocks.0.*attn.scores", "*logits"]
+    with runner.alone(), torch.inference_mode(), record(model, watched) as trace:
+        model(*given.tensors())
+    with runner.alone(), torch.inference_mode():
+        timed = _time(model, given)
+    with runner.alone():
+        written = _continuation(model, tokenizer, given)
+    parts = parts_of(model, tokenizer, given)
+    arrays = {}
+    for part in parts:
+        pattern = [trace.attention(layer, part.stack, part.cross)[0].numpy() for layer in range(_layers(model, part))]
+        arrays[f"{part.name}.pattern"] = ("unit16", np.stack(pattern))  # (L, H, T, S)
+        scores = trace[_tensor(part, "scores").format(layer=0)][0, 0]  # (T, S), -inf where the mask hides
+        arrays[f"{part.name}.mask"] = ("uint8", scores.isfinite().numpy())
+    prediction, more = _prediction(tokenizer, trace, given)
+    by_part = flops(model, len(given.decoder_ids or given.ids), len(given.ids) if given.decoder_ids else 0)
+    header = {
+        "name": loaded.name,
+        "title": loaded.title,
+        "architecture": loaded.architecture,
+        "architecture_title": ARCHITECTURES[loaded.architecture].title,
+        "sentence": ARCHITECTURES[loaded.architecture].sentence,
+        "error": None,
+        "total": given.total,
+        "used": len(given.ids) + len(given.decoder_ids or []) - bool(given.decoder_ids),
+        "parts": [_described(part) for part in parts],
+        "prediction": prediction,
+        "written": written,
+        "parameters": parameters(model),
+        "flops": by_part,
+        "time": timed,
+        "held_out": loaded.held_out,
+    }
+    return Column(header, arrays | more)
+
+
+def input_for(model, tokenizer, text: str, masked: int) -> Input:
+    """What a model gets of ``text``, cut where its window, or what a browser redraws at once, ends."""
+    from llm_core import Encoder, EncoderDecoder
+
+    if isinstance(model, EncoderDecoder):
+        title, _, rest = text.partition("\n")
+        title = tokenizer.encode(title) or [tokenizer.start]  # as in training
+        body = [tokenizer.start, *tokenizer.encode(rest)]
+        room = _room(model.decoder) if model.conditioning == "prefix" else MAX_CELLS  # what title and text share
+        ids = title[: min(_limit(model.encoder), room - 1)]
+        shown = body[: min(_limit(model.decoder), room - len(ids))]
+        return Input(ids, shown, len(title) + len(body) - 1)
+    ids = [tokenizer.start, *tokenizer.encode(text)]
+    given = Input(ids[: _limit(model)], total=len(ids))
+    if isinstance(model, Encoder):
+        T = len(given.ids)
+        given.masked = T // 2 if masked < 0 else min(masked, T - 1)
+        given.hidden_id = given.ids[given.masked]
+        given.ids[given.masked] = tokenizer.mask
+    return given
+
+
+def _room(stack) -> int:
+    """The largest square of attention of all heads that is sent."""
+    return int((MAX_CELLS / (stack.config.n_layer * stack.config.n_head)) ** 0.5)
+
+
+def _limit(stack) -> int:
+    return min(stack.config.block_size, MAX_TOKENS, _room(stack))
+
+
+def parts_of(model, tokenizer, given: Input) -> list[Part]:
+    """The kinds of attention that a model has, each with its tokens."""
+    tokens = describe(tokenizer, given.ids)
+    if given.decoder_ids is None:
+        name = "encoder" if given.masked is not None else "decoder"
+        return [Part(name, "", tokens, tokens)]
+    own = describe(tokenizer, given.decoder_ids)
+    if model.conditioning == "prefix":
+        both = [*tokens, *own]
+        return [Part("encoder", "encoder", tokens, tokens), Part("decoder", "decoder", both, both, len(tokens))]
+    return [
+        Part("encoder", "encoder", tokens, tokens),
+        Part("decoder", "decoder", own, own),
+        Part("cross", "decoder", own, tokens, cross=True),
+    ]
+
+
+def _layers(model, part: Part) -> int:
+    return (getattr(model, part.stack) if part.stack else model).config.n_layer
+
+
+def _tensor(part: Part, point: str) -> str:
+    return f"{part.stack + '.' if part.stack else ''}blocks.{{layer}}.{'cross_attn' if part.cross else 'attn'}.{point}"
+
+
+def _described(part: Part) -> dict:
+    return {
+        "name": part.name,
+        "queries": part.queries,
+        "keys": part.keys,
+        "prefix": part.prefix,
+        "tensor": _tensor(part, "pattern"),
+    }
+
+
+def _time(model, given: Input) -> dict:
+    """The fastest of some forwards that nobody watches: what else the machine does only makes one slower."""
+    import torch
+
+    tensors, seconds = given.tensors(), []
+    while len(seconds) < RUNS and sum(seconds) < ENOUGH:
+        start = time.perf_counter()
+        model(*tensors)
+        seconds.append(time.perf_counter() - start)
+    return {"milliseconds": min(seconds) * 1000, "runs": len(seconds), "threads": torch.get_num_threads()}
+
+
+def _continuation(model, tokenizer, given: Input) -> dict | None:
+    """What a model that writes goes on with, the likeliest token each time, while its window has room; None for an
+    encoder."""
+    from llm_core import generate
+
+    if given.masked is not None:
+        return None
+    pair = given.decoder_ids is not None
+    own, window = (given.decoder_ids, model.decoder.config) if pair else (given.ids, model.config)
+    room = min(WRITTEN, window.block_size - len(own))  # a full window would slide, and be read anew for every token
+    settings = {"temperature": 0, "stop": tokenizer.end, **({"decoder_ids": [own]} if pair else {})}
+    new = generate(model, [given.ids], room, **settings)[0] if room else []
+    new = new if pair else new[len(own) :]
+    text = tokenizer.decode([id for id in new if not tokenizer.is_special(id)])
+    return {"text": text, "ids": new, "ended": tokenizer.end in new}
+
+
+def _prediction(tokenizer, trace, given: Input) -> tuple[dict, dict]:
+    """Header and arrays of what the model expects at the hidden place, or behind each of the tokens it reads."""
+    logits = trace["decoder.logits" if given.decoder_ids else "logits"][0]  # (T, V)
+    if given.masked is None:
+        own = given.decoder_ids or given.ids
+        actual, kind = own[1:], "next"
+    else:
+        logits, actual, kind = logits[given.masked][None], [given.hidden_id], "masked"
+    probs = logits.softmax(-1)  # (N, V)
+    best = probs.topk(min(SHOWN, probs.shape[-1]), dim=-1)
+    wanted = probs.new_tensor(actual).long()[:, None]  # (N, 1) or (N-1, 1)
+    true = probs[: len(actual)].gather(1, wanted)
+    ids = best.indices.numpy()
+    header = {
+        "kind": kind,
+        "place": given.masked,
+        "actual": [tokenizer.piece(id) for id in actual],
+        "pieces": {int(id): tokenizer.piece(int(id)) for id in np.unique(ids)},
+        "vocab_size": probs.shape[-1],
+    }
+    arrays = {
+        "ids": ("uint16", ids),
+        "probs": ("float32", best.values.numpy()),
+        "actual_probs": ("float32", true[:, 0].numpy()),
+        "actual_ranks": ("uint32", ((probs[: len(actual)] > true).sum(1) + 1).numpy()),
+    }
+    return header, arrays

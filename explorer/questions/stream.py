@@ -1,0 +1,84 @@
+"""The residual stream: what the model would predict after each layer, and how much was added to it where."""
+
+import numpy as np
+
+from ..engine.payload import TOP, pack
+
+LENS_TOP = 10  # tokens of a cell of the lens
+
+
+def stream(runner, run) -> bytes:
+    """What logit lens and residual stream draw. With L layers, T places, and K = TOP + 1 tokens at each of them:
+
+    the lens, probabilities and nats: lens_ids and lens_probs (L+1, T, LENS_TOP), entropy and kl (L+1, T), and
+    next_probs and next_ranks (L+1, T) of the text's next token, final_probs and final_ranks of the likeliest at the end
+    (which stands for the next one behind the last place);
+    lengths of vectors: norm_token and norm_position (T,), norm_stream (2L+1, T), norm_attention and norm_mlp (L, T);
+    and ``shares`` of the logits of the TOP likeliest tokens and, last, of the text's next token.
+    """
+    import torch
+
+    from llm_core.analysis.lens import logit_lens
+
+    logits = run.trace["logits"][0]  # (T, V)
+    best = logits.topk(min(TOP, logits.shape[1])).indices  # (T, TOP)
+    after = best[:, 0].clone()  # (T,)
+    after[:-1] = after.new_tensor(run.ids[1:])
+    lens = logit_lens(
+        runner.model, run.trace, min(LENS_TOP, logits.shape[1]), torch.stack([after, best[:, 0]], -1)[None]
+    )
+    probs, ranks = lens.followed_probabilities[0].numpy(), lens.followed_ranks[0].numpy()  # (L+1, T, 2)
+    arrays = {
+        "lens_ids": ("uint16", lens.tokens[0].numpy()),
+        "lens_probs": ("float32", lens.probabilities[0].numpy()),
+        "entropy": ("float32", lens.entropy[0].numpy()),
+        "kl": ("float32", lens.kl[0].numpy()),
+        "next_probs": ("float32", probs[..., 0]),
+        "next_ranks": ("uint32", ranks[..., 0]),
+        "final_probs": ("float32", probs[..., 1]),
+        "final_ranks": ("uint32", ranks[..., 1]),
+    }
+    arrays |= norms(run.trace, runner.facts.n_layer) | shares(runner, run, np.column_stack([best, after]))
+    return packed(runner, arrays)
+
+
+def asked_shares(runner, run, token_id: int) -> bytes:
+    """``shares`` of one token's logits, at every place."""
+    return packed(runner, shares(runner, run, np.full((len(run.ids), 1), token_id)))
+
+
+def norms(trace, L: int) -> dict:
+    """Euclidean lengths of what was added to the stream, and of the stream before, within and after each layer."""
+
+    def lengths(*names: str) -> np.ndarray:
+        """(N, T); positions may have no batch."""
+        return np.stack([trace[name].reshape(-1, *trace[name].shape[-2:])[0].norm(dim=-1).numpy() for name in names])
+
+    inside = [f"blocks.{i}.{name}" for i in range(L) for name in ("resid_mid", "resid_post")]
+    found = {
+        "norm_token": lengths("embedding.token")[0],
+        "norm_position": lengths("embedding.position")[0],
+        "norm_stream": lengths("embedding.sum", *inside),
+        "norm_attention": lengths(*[f"blocks.{i}.attn.out" for i in range(L)]),
+        "norm_mlp": lengths(*[f"blocks.{i}.mlp.out" for i in range(L)]),
+    }
+    return {name: ("float32", array) for name, array in found.items()}
+
+
+def shares(runner, run, ids: np.ndarray) -> dict:
+    """What each part adds to the logits of ``ids`` (T, K): share_token, share_position, share_norm_bias (T, K),
+    share_heads (L, H, T, K), share_attention_bias and share_mlps (L, T, K), which sum to share_logit (T, K)."""
+    import torch
+
+    from llm_core.analysis.attribution import logit_attributions
+
+    found = logit_attributions(runner.model, run.trace, torch.from_numpy(ids))
+    names = ("token", "position", "heads", "attention_bias", "mlps", "norm_bias", "logit")
+    arrays = {f"share_{name}": ("float32", getattr(found, name).numpy()) for name in names}
+    return {"share_ids": ("uint16", ids), **arrays}
+
+
+def packed(runner, arrays: dict) -> bytes:
+    """With the texts of all tokens that are named."""
+    ids = np.unique(np.concatenate([arrays[name][1].ravel() for name in ("lens_ids", "share_ids") if name in arrays]))
+    return pack({"pieces": {int(id): runner.tokenizer.piece(int(id)) for id in ids}}, arrays)

@@ -1,0 +1,56 @@
+"""Every tensor of the forward pass, from embedding to logits, for the picture of the whole pipeline.
+
+float16: three digits are right, and no more are shown. Attention patterns stand in the payload already.
+"""
+
+import numpy as np
+
+from ..engine.payload import TOP, pack
+
+ONCE = ("embedding.token", "embedding.position", "embedding.sum", "ln_f")  # (T, C)
+PER_LAYER = (  # (L, T, C), (L, H, T, D) and (L, T, 4C)
+    "ln_1", "attn.q", "attn.k", "attn.v", "attn.z", "attn.out", "resid_mid", "ln_2",
+    "mlp.pre", "mlp.post", "mlp.out", "resid_post",
+)  # fmt: skip
+SCORES = "attn.scores"
+
+
+def tensors(runner, run) -> bytes:
+    """Arrays by hook point, those of the layers stacked under their name without the layer. Different are:
+
+    attn.scores: what the mask leaves, row by row, (L, H, T·(T+1)/2); logits: the TOP largest of every place, largest
+    first, with logits_ids, and log_sum_exp over all V of them, (T,); the weight and bias of every LayerNorm.
+    """
+    model, trace, layers = runner.model, run.trace, range(runner.facts.n_layer)
+    found = {name: trace[name].reshape(-1, *trace[name].shape[-2:])[0].numpy() for name in ONCE}
+    found |= {name: np.stack([trace[f"blocks.{i}.{name}"][0].numpy() for i in layers]) for name in PER_LAYER}
+    found[SCORES] = np.stack([visible(trace[f"blocks.{i}.{SCORES}"][0].numpy()) for i in layers])
+    logits = trace["logits"][0]  # (T, V)
+    best = logits.topk(min(TOP, logits.shape[-1]), dim=-1)
+    arrays = {name: ("float16", array) for name, array in found.items()}
+    arrays["logits"] = ("float32", best.values.numpy())
+    arrays["logits_ids"] = ("uint16", best.indices.numpy())
+    arrays["log_sum_exp"] = ("float32", logits.logsumexp(-1).numpy())
+    arrays |= {name: ("float32", array) for name, array in norms(model).items()}
+    names = {name: name if name in ONCE else f"blocks.{{layer}}.{name}" for name in found}
+    pieces = {int(id): runner.tokenizer.piece(int(id)) for id in best.indices.unique()}
+    return pack({"names": names, "pieces": pieces, "epsilon": model.ln_f.eps}, arrays)
+
+
+def visible(scores: np.ndarray) -> np.ndarray:
+    """(H, T, T) -> (H, T·(T+1)/2): for each query the scores of the keys up to itself; the others are -inf."""
+    queries, keys = np.tril_indices(scores.shape[-1])
+    return scores[:, queries, keys]
+
+
+def norms(model) -> dict[str, np.ndarray]:
+    """ln_1 and ln_2 (L, C), ln_f (C,): each as "….weight", and "….bias" where the model has one."""
+    found = {}
+    for kind in ("weight", "bias"):
+        once = getattr(model.ln_f, kind)
+        if once is None:
+            continue
+        found[f"ln_f.{kind}"] = once.detach().numpy()
+        for name in ("ln_1", "ln_2"):
+            found[f"{name}.{kind}"] = np.stack([getattr(getattr(b, name), kind).detach().numpy() for b in model.blocks])
+    return found

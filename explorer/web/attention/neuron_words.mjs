@@ -1,0 +1,89 @@
+// The neuron view in words: each step from q and k to the weight in a sentence, with its numbers and their names.
+
+import { make } from "../base/dom.mjs";
+import { label, quoted } from "../base/text.mjs";
+
+const NAMED = 3; // dimensions that the sentence tells
+
+/** A number of either sign with three decimals. */
+export function signed(value) {
+  return value.toFixed(3).replace(/^-/, "−");
+}
+
+const text = (words) => make("span", { text: words });
+const number = (value, digits = 3) => make("strong", { className: "hs-number", text: value.toFixed(digits).replace(/^-/, "−") });
+const code = (name) => make("code", { text: name, title: "the tensor and the index that this comes from; code counts from 0" });
+const nameAt = ({ payload }, place) => quoted(label(payload.tokens[place], 24));
+
+/** blocks.3.attn.q[0, 2, 8]: the batch's only text, the head, and then `index`. */
+function tensor({ part, payload, focus: { layer, head } }, name, ...index) {
+  const pattern = part.names[name] ?? payload.names.pattern.replace("pattern", name);
+  return `${pattern.replace("{layer}", layer)}[${[0, head, ...index].join(", ")}]`;
+}
+
+/** Which pair is shown, and why. */
+export function firstText(at) {
+  const { focus, query, key, pair } = at;
+  const [from, to] = [nameAt(at, query), nameAt(at, key)];
+  const head = `layer ${focus.layer + 1}, head ${focus.head + 1}`;
+  if (pair.masked) return `Why does ${from} not look at ${to} in ${head}? Because it comes later: the mask hides it.`;
+  const why = focus.key === null ? ` It is where ${from} looks most; choose another key in the table below.` : "";
+  return `How much does ${from} look at ${to} in ${head}? Five steps lead to the weight.${why}`;
+}
+
+/** The nodes of the five steps. */
+export function steps(at) {
+  return [vectors(at), multiplied(at), added(at), scaled(at), at.pair.masked ? masked(at) : shared(at)];
+}
+
+function vectors(at) {
+  const { query, key, row } = at;
+  return [
+    text(`The query q of ${nameAt(at, query)} says what it looks for, the key k of ${nameAt(at, key)} what is to be found there: ${row.D} numbers each. `),
+    code(tensor(at, "q", query)), text(" "), code(tensor(at, "k", key)),
+  ];
+}
+
+function multiplied(at) {
+  const { products } = at.pair;
+  const best = Array.from(products, (_, d) => d).sort((a, b) => Math.abs(products[b]) - Math.abs(products[a])).slice(0, NAMED);
+  const said = best.map((d) => `${signed(products[d])} in dimension ${d}`).join(", ");
+  return [text(`Multiply them number by number. Where both have the same sign the product is positive (blue) and pulls the head there; else it is negative (orange) and pushes it away. Largest here: ${said}.`)];
+}
+
+function added({ pair, row }) {
+  return [text(`Add up the ${row.D} products: q · k = `), number(pair.dot)];
+}
+
+function scaled(at) {
+  const { pair, row, query, key } = at;
+  const parts = [text(`Divide by √${row.D} = ${Math.sqrt(row.D).toFixed(3)}, or sums would grow with the number of dimensions: score = `), number(pair.score)];
+  return pair.masked ? parts : [...parts, text(" "), code(tensor(at, "scores", query, key))];
+}
+
+function masked(at) {
+  const { query, key } = at;
+  return [
+    make("span", { className: "hs-hatch hs-inline" }),
+    text(` The mask: ${nameAt(at, key)} comes after ${nameAt(at, query)}, so its score becomes −∞ before the softmax, whatever q and k say. exp(−∞) = 0: its weight is `), number(0, 4), text(" "), code(tensor(at, "pattern", query, key)),
+  ];
+}
+
+function shared(at) {
+  const { pair, row, query, key } = at;
+  const count = query === 0 ? "its only score" : `the ${query + 1} scores of the row`;
+  return [
+    text(`Softmax turns ${count} into shares of 1: exp(score − largest score) over the sum of all these = exp(${signed(pair.score)} − ${signed(row.max).replace(/^−.*/, "($&)")}) ÷ ${row.total.toFixed(3)} = `),
+    number(pair.share, 4), text(", the weight that stands in the matrix. "), code(tensor(at, "pattern", query, key)),
+  ];
+}
+
+/** The numbers of the dimension that is pointed at. */
+export function dimensionText(at) {
+  const { dim, row, pair, query, key } = at;
+  if (dim === null) return [text("Point at a column to read its numbers; click keeps it.")];
+  return [
+    text(`Dimension ${dim}: q `), number(row.q[dim]), text(" × k "), number(pair.k[dim]), text(" = "), number(pair.products[dim]), text(" "),
+    code(tensor(at, "q", query, dim)), text(" "), code(tensor(at, "k", key, dim)),
+  ];
+}

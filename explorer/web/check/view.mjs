@@ -1,0 +1,125 @@
+// The page "Check your code": a report of the homework checker as a row of points, each of which opens.
+
+import { blockPanel } from "./block.mjs";
+import { checkSize, decode, readReport } from "./report.mjs";
+import { progressPage, startPage } from "./start.mjs";
+import { tileRow } from "./tiles.mjs";
+import { Checker } from "./upload.mjs";
+import { advice, points } from "./words.mjs";
+import { make } from "../base/dom.mjs";
+import { visible } from "../base/text.mjs";
+
+export function mount(element, { props, watch, trigger }) {
+  const view = new Check(element, JSON.parse(props.given), new Checker(trigger));
+  watch("value", () => view.checker.hear(props.value));
+}
+
+class Check {
+  constructor(element, { lessons, upload }, checker) {
+    Object.assign(this, { element, lessons, upload, checker, repaint: () => {} });
+    this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
+    this.stage = make("div");
+    this.report = fileInput(".json,application/json", (file) => this.open(file));
+    this.code = upload ? fileInput(".py,text/x-python", (file) => this.check(file)) : "";
+    element.classList.add("hs-checker");
+    element.append(this.problem, this.stage, this.report, this.code);
+    element.addEventListener("dragover", (event) => event.preventDefault());
+    element.addEventListener("drop", (event) => {
+      event.preventDefault();
+      const [file] = event.dataTransfer.files;
+      if (file) (this.upload && file.name.endsWith(".py") ? this.check(file) : this.open(file));
+    });
+    new MutationObserver(() => this.repaint()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    this.start();
+    element.dataset.ready = "true";
+  }
+
+  start() {
+    this.say(null);
+    this.show("start", startPage({ openReport: () => this.report.click(), showExample: () => this.example(), checkCode: () => this.code.click() }, Boolean(this.upload)));
+  }
+
+  show(state, ...content) {
+    this.repaint = () => {};
+    this.stage.replaceChildren(...content);
+    this.element.dataset.shows = state;
+  }
+
+  /** What was there stays. */
+  say(problem) {
+    this.problem.hidden = !problem;
+    this.problem.textContent = problem ?? "";
+    this.element.dataset.error = problem ?? "";
+  }
+
+  async try(work) {
+    try {
+      await work();
+    } catch (problem) {
+      this.say(problem.message);
+    }
+  }
+
+  open(file) {
+    return this.try(async () => {
+      checkSize(file.size);
+      this.showReport(readReport(decode(await file.arrayBuffer())));
+    });
+  }
+
+  example() {
+    return this.try(async () => {
+      const found = await fetch(new URL("homework/example.json", document.baseURI)).catch(() => null);
+      if (!found?.ok) throw new Error("The example cannot be loaded: is the app still running?");
+      this.showReport(readReport(await found.text()));
+    });
+  }
+
+  check(file) {
+    return this.try(async () => {
+      this.say(null);
+      const waiting = (current) => this.show("checking", ...progressPage(visible(file.name), this.upload, current, () => this.checker.stop()));
+      waiting(null);
+      let report = null;
+      try {
+        report = await this.checker.start(file, waiting);
+      } finally {
+        if (report === null) this.start(); // stopped, or a problem
+      }
+      if (report !== null) this.showReport(readReport(report));
+    });
+  }
+
+  showReport(report) {
+    this.say(null);
+    const name = visible(report.file);
+    const panel = make("div", { id: "check-panel", role: "tabpanel" });
+    const open = (block) => {
+      const { element, repaint } = blockPanel(block, this.lessons);
+      panel.replaceChildren(element);
+      this.repaint = repaint;
+      this.element.dataset.block = block.name;
+    };
+    const title = make("h2", { tabindex: "-1" }, make("span", { className: "hs-check-total", text: `${report.points} of ${points(report.possible)}` }), make("span", { className: "hs-check-file", dir: "auto", text: name }));
+    const head = make("div", { className: "hs-check-head" }, title,
+      make("div", { className: "hs-check-actions" },
+        make("button", { type: "button", text: "Open another report", onclick: () => this.report.click() }),
+        this.upload ? make("button", { type: "button", text: "Check a file", onclick: () => this.code.click() }) : "",
+        make("button", { type: "button", text: "Back to the start", onclick: () => this.start() })));
+    const said = report.problem
+      ? make("p", { className: "hs-check-problem", dir: "auto" }, make("strong", { text: "The file could not be run. " }), report.problem)
+      : make("p", { className: "hs-check-said", text: `${advice(report)} (It took ${Math.max(1, Math.round(report.seconds))} s.)`, dir: "auto" });
+    this.show("report", head, said);
+    if (report.blocks.length) this.stage.append(tileRow(report.blocks, panel, open), panel);
+    title.focus({ preventScroll: true });
+  }
+}
+
+/** Asks for a file; the same one may be chosen again, mended. */
+function fileInput(accept, chosen) {
+  return make("input", { type: "file", accept, hidden: "", onchange: ({ target }) => {
+    const [file] = target.files;
+    if (file) chosen(file);
+    target.value = "";
+  } });
+}

@@ -1,0 +1,241 @@
+// One column of the Compare page: a model with a text. Five cells, one for each stage; they are drawn again when
+// layer, head or the cell that is pointed at changes.
+
+import { choiceOf } from "../ui/choice.mjs";
+import { cellAt, drawCells, maskPicture, patternPicture } from "../matrix/compare_matrix.mjs";
+import { KINDS, inputLine, maskLine, short, sum } from "./words.mjs";
+import { make } from "../base/dom.mjs";
+import { move } from "../state/focus.mjs";
+import { fineProbability, grouped, label, pieceName, probability, quoted, visible } from "../base/text.mjs";
+import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
+
+const MASK = 150; // px that a mask is wide and high at most
+const MOST_CELLS = 3000; // of the table: above, it holds the chosen row only
+
+export class Column {
+  /** `on` = {mask(place), show(part, cell), toggle(part, cell, stays), tab()}; what stood there `before` stays open. */
+  constructor(header, index, payload, on, before = null) {
+    Object.assign(this, header, { index, on });
+    this.patterns = (header.parts ?? []).map((part) => withArrays(part, index, payload));
+    const last = this.patterns.at(-1); // what tells most: the decoder, or its look at the title
+    this.open = this.patterns.find(({ name }) => before?.name === header.name && name === before.open?.name) ?? last;
+    if (header.error) this.cells = failedCells(header);
+    else {
+      this.arrays = Object.fromEntries(["ids", "probs", "actual_probs", "actual_ranks"].map((name) => [name, payload.arrays[`${index}.${name}`]]));
+      this.cells = [headCell(this, payload), this.maskCell(), this.attentionCell(before?.table?.open ?? false), this.predictionCell(), costCell(this)];
+    }
+  }
+
+  // what there is
+
+  maskCell() {
+    this.masks = this.patterns.map((part) => ({ part, canvas: make("canvas", { role: "img" }) }));
+    return make("div", { className: "hs-compare-masks" }, ...this.masks.map(({ part, canvas }) =>
+      make("figure", {}, ...(this.patterns.length > 1 ? [make("figcaption", { text: KINDS[part.name] })] : []), canvas, make("p", { className: "hs-hint", text: maskLine(part) }))));
+  }
+
+  attentionCell(wasOpen) {
+    this.pickers = make("div", { className: "hs-compare-own" });
+    this.caption = make("p", { className: "hs-compare-title" });
+    this.canvas = make("canvas", { tabindex: "0", role: "img" });
+    this.readout = make("p", { className: "hs-compare-readout", "aria-live": "polite" });
+    this.table = make("details", { className: "hs-table" }, make("summary", { text: "These numbers as a table" }));
+    this.table.open = wasOpen;
+    this.table.addEventListener("toggle", () => this.on.tab());
+    this.canvas.addEventListener("mousemove", (event) => this.on.show(this.open, cellAt(this.layout, event.offsetX, event.offsetY)));
+    this.canvas.addEventListener("mouseleave", () => this.on.show(this.open, null));
+    this.canvas.addEventListener("click", (event) => {
+      const cell = cellAt(this.layout, event.offsetX, event.offsetY);
+      if (cell) this.on.toggle(this.open, cell);
+    });
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    const tabs = this.patterns.length > 1 ? [this.tabs()] : [];
+    return make("div", { className: "hs-compare-attention" }, this.pickers, ...tabs, this.caption, make("div", { className: "hs-compare-picture" }, this.canvas), this.readout, this.table);
+  }
+
+  tabs() {
+    const names = Object.fromEntries(this.patterns.map(({ name }) => [name, { encoder: "Encoder", decoder: "Decoder", cross: "Cross" }[name]]));
+    const tabs = choiceOf(names, "Which attention", (name) => {
+      this.open = this.patterns.find((part) => part.name === name);
+      tabs.mark(name);
+      this.on.tab();
+    });
+    tabs.mark(this.open.name);
+    return tabs;
+  }
+
+  predictionCell() {
+    this.chips = make("div", { className: "hs-tokens", role: "group" });
+    this.heading = make("p", { className: "hs-after" });
+    this.bars = make("ol", { className: "hs-bars" });
+    this.scale = make("div", { className: "hs-scale" });
+    this.rest = make("p", { className: "hs-hint" });
+    this.actual = make("p");
+    return make("div", {}, this.chipsHint(), this.chips, this.heading, this.bars, this.scale, this.rest, this.actual, ...this.writtenLines());
+  }
+
+  chipsHint() {
+    const masks = this.prediction.kind === "masked";
+    const own = this.ownTokens();
+    this.chips.replaceChildren(...own.map((token, place) => make("button", {
+      type: "button",
+      className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}`,
+      dir: "auto",
+      text: token.special ? label(token) : visible(token.text),
+      "aria-label": masks ? `Hide token ${place}: ${label(token)}` : `After token ${place}: ${label(token)}`,
+      onclick: () => (masks ? this.on.mask(place) : this.on.toggle(this.ownPart(), { query: place + this.ownPart().prefix })),
+    })));
+    return make("p", { className: "hs-hint", text: masks ? "Click a token to hide it: the encoder has to guess it." : "Click a token to see what the model expects behind it." });
+  }
+
+  /** The attention whose queries are the tokens that predict. */
+  ownPart() {
+    return this.patterns.find(({ name }) => name === "decoder") ?? this.patterns[0];
+  }
+
+  ownTokens() {
+    const { queries, prefix } = this.ownPart();
+    return queries.slice(prefix);
+  }
+
+  writtenLines() {
+    if (!this.written) return [];
+    const { text, ended, ids } = this.written;
+    if (!ids.length) return [make("p", { className: "hs-hint", text: "The text fills the model's window: there is no room to write on." })];
+    return [
+      make("p", { className: "hs-compare-label", text: `Greedy continuation of the text (the likeliest token, ${ids.length} times${ended ? "; then the model ends the text" : ""}):` }),
+      make("blockquote", { dir: "auto", text: text.trim() || "(white space only)" }),
+    ];
+  }
+
+  // what is drawn
+
+  /** `place` = {layer, head}; `cellOf(part)` = {query, key} of the focus. */
+  paint(place, cellOf, dark) {
+    if (this.error) return;
+    for (const { part, canvas } of this.masks) {
+      const look = `${this.width(canvas)}/${dark}`; // a mask is the same in all layers and heads
+      if (canvas.dataset.look === look) continue;
+      canvas.dataset.look = look;
+      drawCells(canvas, this.width(canvas), maskPicture({ ...labelled(part), dark, focus: null }), { largest: Math.min(14, MASK / Math.max(part.T, part.S)), names: "axes" });
+      canvas.setAttribute("aria-label", `Mask of ${KINDS[part.name]}. ${maskLine(part)}`);
+    }
+    this.paintAttention(place, cellOf(this.open), dark);
+    this.paintPrediction(cellOf(this.ownPart()));
+  }
+
+  width(canvas) {
+    return Math.max(160, canvas.parentElement.clientWidth);
+  }
+
+  paintAttention(place, cell, dark) {
+    const part = this.open;
+    const [L, H] = part.shape;
+    const layer = Math.min(place.layer, L - 1);
+    const head = Math.min(place.head, H - 1);
+    const focus = { query: cell.query ?? part.T - 1, key: cell.key };
+    const block = blockOf(part, layer, head);
+    const clipped = layer !== place.layer || head !== place.head ? ` (all there is of ${L} × ${H})` : "";
+    this.caption.textContent = `${KINDS[part.name]} · layer ${layer + 1}, head ${head + 1}${clipped}`;
+    this.layout = drawCells(this.canvas, this.width(this.canvas), patternPicture({ ...labelled(part), block, dark, focus }));
+    this.readout.replaceChildren(...readout(part, block, layer, head, focus));
+    this.canvas.setAttribute("aria-label", `${this.caption.textContent}. ${this.readout.textContent}`);
+    this.current = { part, focus };
+    if (this.table.open) this.fillTable(part, block, focus.query);
+  }
+
+  key(event) {
+    const { part, focus } = this.current;
+    const next = move(event.key, focus.query, focus.key ?? 0, part.T, part.S);
+    if (!next) return;
+    event.preventDefault();
+    this.on.toggle(part, { query: next[0], key: next[1] }, true);
+  }
+
+  fillTable(part, block, query) {
+    const rows = part.T * part.S <= MOST_CELLS ? Array.from({ length: part.T }, (_, q) => q) : [query];
+    const head = make("tr", {}, make("td"), ...part.keys.map((token) => make("th", { scope: "col", dir: "auto", text: label(token) })));
+    const body = rows.map((q) => make("tr", { "data-query": q }, make("th", { scope: "row", dir: "auto", text: label(part.queries[q]) }),
+      ...Array.from({ length: part.S }, (_, k) => make("td", { className: "hs-number", text: part.mask[q * part.S + k] ? (block[q * part.S + k] / 65535).toFixed(4) : "hidden" }))));
+    this.table.querySelector("div")?.remove();
+    this.table.append(make("div", {}, make("table", {}, head, ...body)));
+  }
+
+  paintPrediction(cell) {
+    const { kind, place, actual, pieces, vocab_size } = this.prediction;
+    const { prefix, T } = this.ownPart();
+    const own = this.ownTokens();
+    const last = T - prefix - 1;
+    const at = kind === "masked" ? place : Math.max(0, cell.query === null || cell.query < prefix ? last : cell.query - prefix);
+    const n = kind === "masked" ? 0 : at;
+    [...this.chips.children].forEach((chip, i) => {
+      chip.classList.toggle("hs-query", i === at);
+      chip.setAttribute("aria-pressed", String(i === at));
+    });
+    const K = this.arrays.ids.shape[1];
+    const best = Array.from({ length: K }, (_, i) => ({ text: pieces[this.arrays.ids.data[n * K + i]], p: this.arrays.probs.data[n * K + i] }));
+    this.heading.textContent = kind === "masked" ? `What it expects at the hidden place ${place}` : `What it expects after ${quoted(label(own[at], 24))}${at === last ? ", the end of the text" : ""}`;
+    const top = topOf(best[0].p, 0.0005);
+    const truth = n < actual.length ? actual[n] : null;
+    this.bars.replaceChildren(...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))));
+    this.scale.replaceChildren(...belowBars(top));
+    this.rest.textContent = `The other ${grouped(vocab_size - K)} tokens share ${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
+    this.actual.textContent = truth === null ? "This is the end of the text." : `Really there: ${quoted(pieceName(truth))}, probability ${fineProbability(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
+  }
+}
+
+/** The pattern of one head, T·S numbers 0..65535. */
+export function blockOf({ pattern, shape: [, H, T, S] }, layer, head) {
+  const start = (layer * H + head) * T * S;
+  return pattern.subarray(start, start + T * S);
+}
+
+function withArrays(part, index, payload) {
+  const { data, shape } = payload.arrays[`${index}.${part.name}.pattern`];
+  return { ...part, pattern: data, shape, mask: payload.arrays[`${index}.${part.name}.mask`].data, T: shape[2], S: shape[3] };
+}
+
+export function labelled(part) {
+  const names = (tokens) => tokens.map((token) => label(token, 12));
+  return { T: part.T, S: part.S, mask: part.mask, prefix: part.prefix, queries: names(part.queries), keys: names(part.keys) };
+}
+
+function headCell(column, payload) {
+  const kind = column.title === column.architecture_title ? [] : [make("p", { text: `${column.architecture_title}, saved here` })];
+  const text = payload.second_text === null ? [] : [make("blockquote", { dir: "auto", text: [...(column.index ? payload.second_text : payload.text)].slice(0, 160).join("") || "(empty)" })];
+  return make("div", {}, make("h3", { text: column.title }), ...kind, make("p", { text: column.sentence }), ...text, make("p", { className: "hs-hint", text: inputLine(column) }));
+}
+
+function failedCells({ name, error }) {
+  const rest = Array.from({ length: 4 }, () => make("div", {}, make("p", { className: "hs-hint", text: "—" })));
+  return [make("div", {}, make("h3", { text: name }), make("p", { className: "hs-problem", role: "alert", text: error })), ...rest];
+}
+
+function costCell({ parameters, flops, time, held_out }) {
+  const line = (name, value, more, className) => make("tr", { "data-cost": className }, make("th", { scope: "row", text: name }), make("td", {}, make("span", { className: "hs-number", text: value }), make("span", { className: "hs-hint", text: ` ${more}` })));
+  const share = (parts) => {
+    const all = sum(parts);
+    return Object.entries(parts).filter(([, value]) => value >= all / 200).map(([name, value]) => `${name} ${Math.round((value / all) * 100)} %`).join(", ");
+  };
+  return make("div", {}, make("table", { className: "hs-compare-costs" },
+    line("Parameters", short(sum(parameters)), `(${grouped(sum(parameters))}): ${share(parameters)}`, "parameters"),
+    line("FLOPs", short(sum(flops)), `(${grouped(sum(flops))}): ${share(flops)}`, "flops"),
+    line("Time", `${time.milliseconds.toFixed(1)} ms`, `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ${time.threads === 1 ? "thread" : "threads"}`, "time"),
+    line("Held-out loss", held_out ? held_out.loss.toFixed(4) : "not measured", held_out ? `${held_out.unit}, on articles it never learned from` : "", "loss")));
+}
+
+function readout(part, block, layer, head, { query, key }) {
+  const from = quoted(label(part.queries[query], 24));
+  if (key === null) {
+    const row = Array.from({ length: part.S }, (_, k) => ({ k, p: block[query * part.S + k] / 65535 })).filter(({ k }) => part.mask[query * part.S + k]);
+    const best = row.sort((a, b) => b.p - a.p).slice(0, 3).map(({ k, p }) => `${quoted(label(part.keys[k], 24))} ${probability(p)}`);
+    return [make("span", { text: `${from} looks most at ${best.join(", ")}.` })];
+  }
+  const to = quoted(label(part.keys[key], 24));
+  if (!part.mask[query * part.S + key]) return [make("span", { text: `${from} cannot see ${to}: the mask hides it.` })];
+  return [
+    make("span", { text: `${from} looks at ${to} with weight ` }),
+    make("strong", { className: "hs-number", text: (block[query * part.S + key] / 65535).toFixed(4) }),
+    make("code", { text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`, title: "the tensor and index that this number is; code counts from 0" }),
+  ];
+}

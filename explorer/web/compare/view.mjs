@@ -1,0 +1,343 @@
+// The Compare page: one text through several models, or two texts through one. Columns are models, rows are stages.
+// The server is asked once for a text, its models and the hidden token; layer, head and cells are looked at here alone.
+
+import { MOST, START, clearCompare, readCompare, writeCompare } from "./address.mjs";
+import { choiceOf } from "../ui/choice.mjs";
+import { placePicker } from "./choice.mjs";
+import { Column } from "./column.mjs";
+import { Difference } from "./difference.mjs";
+import { CellFocus } from "./focus.mjs";
+import { drawCells, maskPicture } from "../matrix/compare_matrix.mjs";
+import { CompareSource } from "./source.mjs";
+import { MASKS, whatToLookAt } from "./words.mjs";
+import { TICKS, css, position } from "../color/color.mjs";
+import { make } from "../base/dom.mjs";
+import { models, refreshModels } from "../state/models.mjs";
+import { onPage, page } from "../state/pages.mjs";
+import { runText } from "../state/run_text.mjs";
+import { isDark, store } from "../state/store.mjs";
+
+const STAGES = [
+  ["The model", ""],
+  ["Its mask", "Who may look at whom: a row for each token that looks (query), a column for each that is looked at (key). Hatched: hidden."],
+  ["Its attention", "How much each token looks at each other, in one head. Dark is much; point at a cell to read its number, click to keep it."],
+  ["What it predicts", ""],
+  ["What it costs, and how good it is", "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare only if they are of the same kind: to guess a hidden token is another task than to guess the next one."],
+];
+const ATTENTION = 2;
+const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
+
+export function mount(element, { props, watch, trigger }) {
+  const view = new Compare(element, JSON.parse(props.choices), new CompareSource(trigger));
+  watch("value", () => props.value && view.source.answered(props.value));
+}
+
+class Compare {
+  constructor(element, choices, source) {
+    Object.assign(this, { element, choices, source, columns: [], payload: null, cells: new CellFocus(), setup: readCompare(location.search) });
+    this.on = {
+      mask: (place) => this.change({ masked: place }),
+      show: (part, cell) => this.show(part, cell),
+      toggle: (part, cell, stays) => this.toggle(part, cell, stays),
+      tab: () => this.redraw(),
+      draw: () => this.redraw(),
+    };
+    source.onResult = (payload) => this.arrived(payload);
+    source.onProblem = (problem) => this.say(problem);
+    source.onRights = (any) => (this.folder.hidden = !any);
+    this.build();
+    this.drawControls();
+    onPage((name) => name !== "compare" && this.leave());
+    document.addEventListener("hs-models", () => this.listed(models()));
+    store.subscribe(element, (payload, focus) => this.draw(payload, focus));
+  }
+
+  build() {
+    this.mode = choiceOf({ models: "Several models", texts: "Two texts" }, "What to compare", (mode) => this.changeMode(mode));
+    this.chips = make("div", { className: "hs-compare-chips", role: "group", "aria-label": "Models" });
+    this.second = make("input", { type: "text", "aria-label": "The second text", placeholder: "The second text" });
+    const send = make("button", { type: "submit", className: "hs-compare-button", text: "Compare" });
+    this.texts = make("form", { className: "hs-compare-second" }, this.second, send);
+    this.texts.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.change({ second: this.second.value });
+    });
+    this.path = make("input", { type: "text", "aria-label": "Folder of a saved model", placeholder: "a folder with a saved model, such as runs/decoder/model" });
+    this.folder = make("form", { className: "hs-compare-second", hidden: "" }, this.path, make("button", { type: "submit", className: "hs-compare-button", text: "Add" }));
+    this.folder.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.path.value.trim()) this.choose(this.path.value.trim(), true);
+    });
+    this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
+    this.link = choiceOf({ linked: "the same in all columns", own: "own for each column" }, "Layer and head", (how) => this.changeLink(how));
+    this.picker = make("div");
+    this.words = make("p", { className: "hs-compare-words", text: "The models run for the first time …" });
+    this.lines = make("p", { className: "hs-hint" });
+    this.board = make("div", { className: "hs-compare-board" });
+    this.difference = new Difference(this.on);
+    this.legend = weightLegend();
+    this.element.append(
+      make("h2", { text: "Architectures side by side" }),
+      make("p", { text: "Your text runs through each model you choose. Row by row: what may each token see, where does it look, what is predicted, what does it cost?" }),
+      make("div", { className: "hs-compare-controls" }, this.mode, this.chips), this.texts, this.folder, this.problem,
+      make("div", { className: "hs-compare-focus" }, make("span", { text: "Layer and head:" }), this.link, this.picker),
+      make("h3", { text: "What to look at" }), this.words, this.lines, this.board, this.difference.element, maskTable((canvases) => (this.examples = canvases)));
+  }
+
+  // what is chosen
+
+  change(part) {
+    this.setup = { ...this.setup, ...part };
+    this.writeAddress();
+    this.drawControls();
+    this.ask();
+  }
+
+  changeMode(mode) {
+    const { models } = this.setup;
+    if (mode === "models") return this.setup.second !== null && this.change({ second: null, models: [...START.models], own: null });
+    if (this.setup.second === null) this.change({ second: this.second.value || changedText(store.payload?.text ?? ""), models: [models.includes("decoder") ? "decoder" : models[0]], own: null });
+  }
+
+  choose(name, adds = false) {
+    const { models, second } = this.setup;
+    if (second !== null) return this.change({ models: [name] });
+    if (!models.includes(name)) {
+      if (models.length === MOST) return this.say(`${MOST} columns are the most: leave one out first.`);
+      return this.change({ models: [...models, name], own: this.setup.own && [...this.setup.own, this.shared()] });
+    }
+    if (adds || models.length === 1) return;
+    const at = models.indexOf(name);
+    const without = (list) => list.filter((_, i) => i !== at);
+    this.change({ models: without(models), own: this.setup.own && without(this.setup.own) });
+  }
+
+  changeLink(how) {
+    if ((how === "own") === Boolean(this.setup.own)) return;
+    this.setup.own = how === "own" ? this.columns.map(() => this.shared()) : null;
+    this.writeAddress();
+    this.drawControls();
+    this.drawPickers();
+    this.redraw();
+  }
+
+  shared() {
+    const { layer, head } = store.focus.locked;
+    return { layer, head };
+  }
+
+  /** Layer and head of a column. */
+  place(column) {
+    const { layer, head } = this.focus;
+    return this.setup.own?.[column.index] ?? { layer, head };
+  }
+
+  /** The query and key of a picture: those of the whole app's focus where the picture is of the app's text. */
+  cell(part) {
+    const T = store.payload.tokens.length;
+    if (part.T !== T) return this.cells.at(part.T, part.S);
+    return { query: this.focus.query, key: part.S === T ? this.focus.key : this.cells.at(part.T, part.S).key };
+  }
+
+  show(part, cell) {
+    if (this.isOfTheText(part)) return store.preview(cell ?? {});
+    this.cells.show(part.T, part.S, cell);
+    this.redraw();
+  }
+
+  /** `stays`: what is kept already is not let go, as arrow keys want it. */
+  toggle(part, cell, stays = false) {
+    const kept = this.isOfTheText(part) ? store.focus.locked : this.cells.at(part.T, part.S);
+    if (stays && Object.entries(cell).every(([name, value]) => kept[name] === value)) return;
+    if (this.isOfTheText(part)) return store.toggle(cell);
+    this.cells.toggle(part.T, part.S, cell);
+    this.redraw();
+  }
+
+  isOfTheText({ T, S }) {
+    return T === store.payload.tokens.length && S === T;
+  }
+
+  // the server
+
+  draw(payload, focus) {
+    this.focus = focus;
+    this.ask();
+    this.paint();
+  }
+
+  ask() {
+    if (!store.payload || store.asked) return; // the text that the address names is still on its way
+    const { models, masked, second } = this.setup;
+    this.source.ask({ text: store.payload.text, models, masked, second });
+    this.element.dataset.asked = this.source.seq;
+  }
+
+  /** What can be chosen, of now. */
+  listed(choices) {
+    this.choices = choices;
+    this.drawControls();
+  }
+
+  arrived(payload) {
+    this.say(null);
+    this.payload = payload;
+    refreshModels();
+    this.columns = payload.columns.map((header, i) => new Column(header, i, payload, this.on, this.columns[i]));
+    if (this.setup.own) this.setup.own = this.columns.map((_, i) => this.setup.own[i] ?? this.shared());
+    this.drawControls();
+    keepingFocus(this.board, () => this.drawBoard());
+    this.paint();
+    Object.assign(this.element.dataset, { compared: String(this.source.seq) });
+  }
+
+  say(problem) {
+    this.problem.hidden = !problem;
+    this.problem.textContent = problem ?? "";
+  }
+
+  // the address
+
+  writeAddress() {
+    if (page() === "compare") this.replace(writeCompare(location.search, this.setup));
+  }
+
+  leave() {
+    this.replace(clearCompare(location.search));
+  }
+
+  replace(search) {
+    if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
+  }
+
+  // drawing
+
+  redraw() {
+    store.changed();
+  }
+
+  drawControls() {
+    const { models, second, own } = this.setup;
+    const listed = [...this.choices, ...models.filter((name) => !this.choices.some((choice) => choice.name === name)).map((name) => ({ name, title: name }))];
+    this.mode.mark(second === null ? "models" : "texts");
+    this.link.mark(own ? "own" : "linked");
+    this.texts.hidden = second === null;
+    if (second !== null) this.second.value = second;
+    const chip = ({ name, title }) => make("button", {
+      type: "button", "data-name": name, "aria-pressed": String(models.includes(name)), onclick: () => this.choose(name),
+    }, make("span", { text: title }));
+    keepingFocus(this.chips, () => this.chips.replaceChildren(...listed.map(chip)));
+  }
+
+  drawBoard() {
+    const { columns } = this;
+    this.board.style.setProperty("--columns", columns.length);
+    const rows = STAGES.flatMap(([name, about], i) => [
+      make("div", { className: "hs-compare-stage" }, make("h3", { text: name }), ...(about ? [make("p", { className: "hs-hint", text: about })] : []), ...(i === ATTENTION ? [this.legend] : [])),
+      ...columns.map((column) => this.cellOf(column, i)),
+    ]);
+    this.board.replaceChildren(...rows);
+    this.words.textContent = whatToLookAt(columns, this.payload.second_text !== null);
+    this.offerTwoLines();
+    this.drawPickers();
+    this.difference.offer(columns);
+  }
+
+  cellOf(column, stage) {
+    const cell = column.cells[stage];
+    cell.classList.add("hs-compare-cell");
+    Object.assign(cell.dataset, { column: column.index, stage });
+    return cell;
+  }
+
+  /** An encoder-decoder has little to show for a title alone. */
+  offerTwoLines() {
+    const alone = this.columns.some(({ architecture }) => architecture?.startsWith("encoder-decoder")) && !this.payload.text.trim().includes("\n");
+    this.lines.replaceChildren(...(alone ? [
+      make("span", { text: "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. " }),
+      make("button", { type: "button", className: "hs-link", text: "Take a text of two lines", onclick: () => runText(TWO_LINES) }),
+    ] : []));
+  }
+
+  drawPickers() {
+    const most = (axis, columns) => Math.max(1, ...columns.flatMap(({ patterns }) => patterns.map(({ shape }) => shape[axis])));
+    const picker = (columns, choose) => placePicker(most(0, columns), most(1, columns), choose);
+    this.pickers = [];
+    if (!this.setup.own) {
+      this.pickers = [picker(this.columns, (part) => store.toggle(part))];
+      this.picker.replaceChildren(...this.pickers);
+    } else this.picker.replaceChildren();
+    for (const column of this.columns.filter(({ error }) => !error)) {
+      const own = this.setup.own ? [picker([column], (part) => this.chooseOwn(column, part))] : [];
+      column.pickers.replaceChildren(...own);
+      this.pickers.push(...own);
+    }
+  }
+
+  chooseOwn(column, part) {
+    this.setup.own[column.index] = { ...this.setup.own[column.index], ...part };
+    this.writeAddress();
+    this.redraw();
+  }
+
+  paint() {
+    const dark = isDark();
+    for (const [canvas, { shape, sees }] of this.examples) drawExample(canvas, shape, sees, dark);
+    if (!this.payload) return;
+    const shown = this.columns.filter(({ error }) => !error);
+    this.legend.paint(dark);
+    this.pickers.forEach((picker, i) => picker.mark(this.setup.own ? this.place(shown[i]) : this.shared()));
+    for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
+    this.difference.paint((column) => this.place(column), (part) => this.cell(part), dark);
+    this.element.dataset.painted = String(Number(this.element.dataset.painted ?? 0) + 1);
+  }
+}
+
+/** Build the inside of `root` anew; the button in the same place gets the keyboard's focus back. */
+function keepingFocus(root, build) {
+  const at = [...root.querySelectorAll("button")].indexOf(document.activeElement);
+  build();
+  if (at >= 0) root.querySelectorAll("button")[at]?.focus({ preventScroll: true });
+}
+
+/** The scale of all patterns: 0 to 1, in the square root. */
+function weightLegend() {
+  const bar = make("span", { className: "hs-legend-bar" });
+  const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
+  const scale = make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks));
+  const legend = make("div", { className: "hs-legend" },
+    make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), scale),
+    make("span", { className: "hs-legend-part" }, make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })));
+  legend.paint = (dark) => {
+    bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
+  };
+  return legend;
+}
+
+/** Which mask is used where, and why. */
+function maskTable(keep) {
+  const canvases = [];
+  const rows = MASKS.map((mask) => {
+    const canvas = make("canvas", { role: "img", "aria-label": `${mask.where}: ${mask.mask}` });
+    canvases.push([canvas, mask]);
+    return make("tr", {}, make("th", { scope: "row", text: mask.where }), make("td", {}, canvas), make("td", { text: mask.mask }), make("td", { text: mask.why }));
+  });
+  keep(canvases);
+  const head = make("tr", {}, ...["where", "", "mask", "why"].map((text) => make("th", { scope: "col", text })));
+  return make("section", { className: "hs-compare-table" }, make("h3", { text: "Which mask is used where, and why" }),
+    make("p", { className: "hs-hint", text: "The small pictures are of a batch's row whose last place is padding, so that its column is hidden too (in the prefix picture: the third place of the title, and the last of the text). Your own text runs alone, without padding." }),
+    make("div", { className: "hs-compare-scroll" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))));
+}
+
+function drawExample(canvas, { T, S, prefix }, sees, dark) {
+  if (canvas.dataset.look === String(dark)) return;
+  canvas.dataset.look = String(dark);
+  const mask = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
+  const names = (count) => Array.from({ length: count }, () => "");
+  drawCells(canvas, 120, maskPicture({ T, S, mask, prefix, queries: names(T), keys: names(S), dark, focus: null }), { largest: 14, names: "none" });
+}
+
+/** The text with its last word changed, to begin with: equally many tokens, most often. */
+function changedText(text) {
+  return text.replace(/(\p{L}+)(\P{L}*)$/u, (_, word, rest) => `${word === "Boat" ? "House" : "Boat"}${rest}`);
+}

@@ -1,0 +1,96 @@
+// The token strip: every token of the text as a button, and how much of the model's window they use.
+
+import { make } from "../base/dom.mjs";
+import { store } from "../state/store.mjs";
+import { grouped, label, several, visible } from "../base/text.mjs";
+import { drawn } from "../patterns/drawn.mjs";
+import { reading, readsColumn } from "../patterns/reading.mjs";
+import { css, ink } from "../color/color.mjs";
+import { isDark } from "../state/store.mjs";
+
+export function mount(element) {
+  const model = make("span", { className: "hs-model" });
+  const used = make("span", { className: "hs-used" });
+  const list = make("div", { className: "hs-tokens", role: "group", "aria-label": "Tokens of your text" });
+  const hint = make("p", { className: "hs-hint" });
+  element.append(make("div", { className: "hs-strip-head" }, model, used), list, hint);
+  let listed = null;
+
+  store.subscribe(element, (payload, focus) => {
+    if (listed !== payload) {
+      listed = payload;
+      model.textContent = modelLine(payload.model);
+      used.textContent = usedLine(payload);
+      used.classList.toggle("hs-cut", payload.total > payload.tokens.length);
+      list.replaceChildren(...payload.tokens.map(chip));
+    }
+    const shown = drawn(payload, focus);
+    const read = reading(payload, focus, shown);
+    hint.textContent = `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to choose it; click to keep it.`;
+    const dark = isDark();
+    const cells = new Map(read.others.map((cell) => [cell.place, cell]));
+    const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
+    [...list.children].forEach((button, i) => {
+      const look = lookOf(cells.get(i), dark, i === read.token && (read.column ? "hs-key" : "hs-query"), i === kept);
+      if (looks.get(button) !== String(look)) wear(button, look);
+    });
+  });
+}
+
+const looks = new WeakMap(); // of the chips: only what changes is written, for a text may have many
+
+function lookOf(cell, dark, chosen, pressed) {
+  const seen = cell?.state === "seen";
+  return [seen ? css(cell.p, dark) : "", seen ? ink(cell.p, dark) : "", chosen || "", !seen, pressed];
+}
+
+/** A share as a colour; none for what cannot be seen, or is left out. */
+function wear(button, look) {
+  const [ground, letters, chosen, isLater, pressed] = look;
+  button.style.backgroundColor = ground;
+  button.style.color = letters;
+  for (const name of ["hs-query", "hs-key"]) button.classList.toggle(name, name === chosen);
+  button.classList.toggle("hs-later", isLater);
+  button.setAttribute("aria-pressed", pressed);
+  looks.set(button, String(look));
+}
+
+function told({ draw }, { column }) {
+  if (column) return "how much each looks at the chosen one (outlined)";
+  return `how much the chosen one (outlined) ${draw === "flow" ? "draws on" : "looks at"} each`;
+}
+
+function chip(token, i) {
+  return make("button", {
+    className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}`,
+    type: "button",
+    dir: "auto",
+    text: token.special ? label(token) : visible(token.text),
+    title: about(token, i),
+    onmouseenter: () => store.preview(named(i)),
+    onmouseleave: () => store.preview({}),
+    onclick: () => store.toggle(named(i)),
+  });
+}
+
+const named = (i) => (readsColumn(store.focus.locked) ? { key: i } : { query: i });
+
+function about(token, i) {
+  if (token.special) return `place ${i}: token ${token.id}, a special token that stands before every article`;
+  const part = token.partial ? ", bytes of a character that needs several tokens" : "";
+  return `place ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
+}
+
+function modelLine(model) {
+  const size = [model.n_embd && `width ${model.n_embd}`, model.num_parameters && `${parameters(model.num_parameters)} parameters`];
+  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size].filter(Boolean).join(" · ");
+}
+
+function parameters(count) {
+  return count < 1e5 ? grouped(count) : `${(count / 1e6).toFixed(1)} M`;
+}
+
+function usedLine({ tokens, total, was_cut, model }) {
+  if (total <= tokens.length) return `${tokens.length} / ${model.token_limit} tokens`;
+  return `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the model's window ends there`;
+}

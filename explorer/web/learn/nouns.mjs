@@ -1,0 +1,25 @@
+// Sentences with nouns: what stands between backticks is a name, and lights up the tensor of that name.
+
+import { make } from "../base/dom.mjs";
+
+/** "`q` times `k`" -> elements and text nodes. */
+export function withNouns(text) {
+  return text.split("`").map((part, i) => (i % 2 ? make("code", { className: "hs-noun", text: part, "data-name": part }) : part));
+}
+
+/** Light everything of `name` inside `root`, and nothing else. */
+export function light(root, name) {
+  for (const other of root.querySelectorAll(".hs-lit")) other.classList.remove("hs-lit");
+  if (name) for (const element of root.querySelectorAll("[data-name]")) if (element.dataset.name === name) element.classList.add("hs-lit");
+}
+
+/** The pointer over a name, anywhere inside `root`, lights that name everywhere inside it. */
+export function lightOnHover(root) {
+  const nameAt = (event) => event.target.closest?.("[data-name]")?.dataset.name;
+  let lit;
+  root.addEventListener("pointerover", (event) => {
+    const name = nameAt(event);
+    if (name !== lit) light(root, (lit = name));
+  });
+  root.addEventListener("pointerleave", () => light(root, (lit = undefined)));
+}

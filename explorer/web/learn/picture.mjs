@@ -1,0 +1,336 @@
+// The picture of a step: one figure for each tensor, and one canvas over all of them, on which cells move from
+// where they were to where they go. Bars, facts and messages stand beside them as plain elements.
+
+import { cssColor, make, prepare } from "../base/dom.mjs";
+import { isDark } from "../state/store.mjs";
+import { otherShown } from "./beside.mjs";
+import { explain, number, read } from "./formula.mjs";
+import { blockAt, cellUnder, cornerOf, flatOf, indexOf, measure, tapeCorner } from "./geometry.mjs";
+import { colorer, inkOn, limitOf } from "../color/hues.mjs";
+import { SECONDS, ease, origins } from "./motion.mjs";
+import { withNouns } from "./nouns.mjs";
+import { scaleOf, shapeOf, sentenceOf } from "./words.mjs";
+
+const NOTHING = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
+const LARGEST = 46; // px, the side of a cell
+const LEAST_CAPTION = 260; // px
+const TEXT_WHILE_MOVING = 400; // cells: with more of them numbers come when they rest
+
+export class Picture {
+  /** `onTell(told | null, locked)` hears which cell is pointed at or kept. */
+  constructor(element, onTell) {
+    this.element = element;
+    this.onTell = onTell;
+    this.flow = make("div", { className: "hs-flow" });
+    this.canvas = make("canvas", { className: "hs-cells", "aria-hidden": "true" });
+    element.classList.add("hs-stage");
+    element.picture = this;
+    element.append(this.flow, this.canvas);
+    this.panels = [];
+    this.cells = NOTHING;
+    this.locked = null;
+    this.pointed = null;
+    this.width = 0;
+    new ResizeObserver(() => this.resized()).observe(element);
+  }
+
+  /** Show items of a payload; `animate` lets cells travel from the picture before. */
+  show(payload, items, animate = true) {
+    this.payload = payload;
+    this.items = items;
+    this.locked = this.pointed = null;
+    this.build();
+    this.place(animate);
+  }
+
+  build() {
+    this.panels = this.items.filter(({ kind }) => kind === "panel").map((panel) => ({ panel, ...read(this.payload, panel.values) }));
+    let next = 0;
+    this.flow.replaceChildren(...this.items.map((item) => (item.kind === "panel" ? this.figure(this.panels[next++]) : otherShown(item))));
+  }
+
+  figure(entry) {
+    const { panel, shape } = entry;
+    entry.slot = make("div", {
+      className: "hs-slot", tabindex: "0", role: "img", "aria-label": sentenceOf(panel, shape),
+      onpointermove: (event) => this.point(entry, event),
+      onpointerleave: () => this.point(entry, null),
+      onclick: (event) => this.lock(entry, this.under(entry, event)),
+      onkeydown: (event) => this.key(entry, event),
+    });
+    entry.limit = limitOf(panel, entry.data);
+    entry.scale = make("span", { className: "hs-scale-words" }, ...scaleOf(panel, entry.limit, isDark()));
+    const head = make("figcaption", {}, make("code", { className: "hs-name", text: panel.name, "data-name": panel.name }), shapeOf(panel, shape), make("span", { className: "hs-panel-title", text: panel.title }), entry.scale);
+    const note = make("p", { className: "hs-hint hs-panel-note" }, ...withNouns(panel.note));
+    note.hidden = !panel.note;
+    const strides = panel.tape ? make("p", { className: "hs-hint hs-strides" }, make("span", { text: `strides (${panel.tape.strides.join(", ")}) · starts at place ${panel.tape.offset} · memory ${panel.tape.block + 1}` })) : "";
+    return make("figure", { className: "hs-panel", "data-panel": panel.name, "data-name": panel.name }, head, entry.slot, strides, note);
+  }
+
+  /** Measure, lay out and draw; called again when the width changes. */
+  place(animate) {
+    const width = this.flow.clientWidth;
+    if (!width || !this.payload) return;
+    this.width = width;
+    const large = document.body.dataset.lecture === "true" ? 1.5 : 1;
+    for (const entry of this.panels) {
+      const { panel, shape, slot } = entry;
+      entry.tape = panel.tape && read(this.payload, panel.tape.storage);
+      entry.geometry = measure({ ...panel, tapeSize: entry.tape?.data.length }, shape, width, (panel.cell ?? LARGEST) * large);
+      slot.style.width = `${entry.geometry.width}px`;
+      slot.style.height = `${entry.geometry.height}px`;
+      slot.parentElement.style.maxWidth = `${Math.max(entry.geometry.width, LEAST_CAPTION)}px`; // words wrap under the cells
+    }
+    const ground = this.element.getBoundingClientRect();
+    for (const entry of this.panels) {
+      const box = entry.slot.getBoundingClientRect();
+      [entry.x, entry.y] = [box.left - ground.left, box.top - ground.top];
+    }
+    const before = animate ? this.cells : NOTHING;
+    this.cells = collect(this.payload, this.panels, isDark());
+    this.size = [ground.width, Math.max(ground.height, before === NOTHING ? 0 : (this.size?.[1] ?? 0))];
+    this.move(before);
+  }
+
+  move(before) {
+    cancelAnimationFrame(this.frame);
+    const still = before.length === 0 || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const from = still ? null : origins(before, this.cells);
+    const start = performance.now();
+    this.frames = 0;
+    const draw = (now) => {
+      const t = still ? 1 : Math.min(1, Math.max(0, (now - start) / 1000 / SECONDS));
+      this.draw(before, from, ease(t));
+      this.frames += 1;
+      this.element.dataset.animating = String(t < 1);
+      if (t < 1) this.frame = requestAnimationFrame(draw);
+    };
+    this.element.dataset.animating = String(!still);
+    if (still) draw(start);
+    else this.frame = requestAnimationFrame(draw);
+  }
+
+  draw(before, from, t) {
+    const context = prepare(this.canvas, ...this.size);
+    drawCells(context, this.cells, before, from, t);
+    for (const entry of this.panels) {
+      context.globalAlpha = t;
+      drawLabels(context, entry);
+    }
+    context.globalAlpha = 1;
+    if (t === 1) this.outline(context);
+  }
+
+  /** Outlined: marked cells, the cell that is spoken of, and what it was computed from. */
+  outline(context) {
+    const told = this.told();
+    for (const entry of this.panels) {
+      for (const index of entry.panel.marks) frame(context, entry, flatOf(index, entry.shape), cssColor("--hs-ink"), 2);
+      for (const [name, cells] of told?.lit ?? [])
+        if (name === entry.panel.name) for (const flat of cells) frame(context, entry, flat, cssColor("--hs-attention"), 2);
+    }
+    const spoken = this.pointed ?? this.locked;
+    if (!spoken) return;
+    frame(context, spoken.entry, spoken.flat, cssColor("--hs-ink"), 3);
+    if (told.place !== undefined && spoken.entry.geometry.tape) frameTape(context, spoken.entry, told.place, cssColor("--hs-ink"));
+  }
+
+  told() {
+    const spoken = this.pointed ?? this.locked;
+    return spoken && explain(this.payload, spoken.entry.panel, spoken.flat);
+  }
+
+  under(entry, event) {
+    const box = entry.slot.getBoundingClientRect();
+    return cellUnder(entry.geometry, event.clientX - box.left, event.clientY - box.top);
+  }
+
+  point(entry, event) {
+    const flat = event && this.under(entry, event);
+    if (flat === (this.pointed?.flat ?? null) && this.pointed?.entry === (flat === null ? undefined : entry)) return;
+    this.pointed = flat === null ? null : { entry, flat };
+    this.tell();
+  }
+
+  lock(entry, flat) {
+    const same = this.locked?.entry === entry && this.locked.flat === flat;
+    this.locked = same || flat === null ? null : { entry, flat };
+    this.tell();
+  }
+
+  key(entry, event) {
+    const { rows, columns } = entry.geometry;
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+    if (step === undefined && !(event.key === "Escape" && this.locked)) return;
+    event.preventDefault();
+    event.stopPropagation(); // arrows inside a tensor go from cell to cell, not from step to step
+    this.pointed = null;
+    const flat = this.locked?.entry === entry ? this.locked.flat + step : 0;
+    if (event.key === "Escape") this.locked = null;
+    else if (flat >= 0 && flat < entry.geometry.blocks * rows * columns) this.locked = { entry, flat };
+    this.tell();
+  }
+
+  tell() {
+    const { locked, pointed } = this;
+    this.onTell(this.told(), locked !== null && (pointed === null || (pointed.entry === locked.entry && pointed.flat === locked.flat)));
+    if (this.element.dataset.animating !== "true" && this.payload) this.draw(NOTHING, null, 1);
+  }
+
+  resized() {
+    if (this.flow.clientWidth !== this.width && this.payload) this.place(false);
+  }
+
+  redraw() {
+    for (const { panel, scale, limit } of this.panels) scale.replaceChildren(...scaleOf(panel, limit, isDark()));
+    if (this.payload) this.place(false);
+  }
+}
+
+/** All cells of all panels as parallel lists. */
+function collect(payload, panels, dark) {
+  const cells = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
+  const css = new Map();
+  const add = (x, y, w, h, color, text, key, panel, hidden) => {
+    const packed = (color[0] << 16) | (color[1] << 8) | color[2];
+    if (!css.has(packed)) css.set(packed, [`rgb(${color.join(" ")})`, inkOn(color)]);
+    const [fill, ink] = css.get(packed);
+    cells.x.push(x); cells.y.push(y); cells.w.push(w); cells.h.push(h);
+    cells.color.push(fill); cells.ink.push(ink); cells.text.push(text); cells.key.push(key); cells.panel.push(panel); cells.hidden.push(hidden);
+    cells.length += 1;
+  };
+  for (const entry of panels) {
+    const { panel, data, geometry } = entry;
+    const origin = panel.origin && read(payload, panel.origin).data;
+    const hidden = panel.hidden && read(payload, panel.hidden).data;
+    const color = colorer(panel, data, origin, entry.limit, dark);
+    const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34);
+    for (let i = 0; i < data.length; i++) {
+      const [x, y] = cornerOf(geometry, i);
+      add(entry.x + x, entry.y + y, geometry.cw, geometry.ch, color(i), writes ? number(data[i], panel.decimals) : "", `${panel.family}#${origin ? origin[i] : i}`, panel.name, hidden ? hidden[i] : 0);
+    }
+    if (geometry.tape) addTape(payload, entry, add, dark);
+  }
+  return cells;
+}
+
+function addTape(payload, { panel, geometry, tape, x, y }, add, dark) {
+  const origin = read(payload, panel.tape.origin).data;
+  const color = colorer(panel, tape.data, origin, 1, dark);
+  for (let place = 0; place < tape.data.length; place++) {
+    const [tx, ty] = tapeCorner(geometry, place);
+    add(x + tx, y + ty, geometry.tape.cell, geometry.tape.cell, color(place), number(tape.data[place], panel.decimals), `tape ${panel.tape.block}#${place}`, `${panel.name} tape`, 0);
+  }
+}
+
+function drawCells(context, cells, before, from, t) {
+  const gap = (w) => (w > 8 ? 1 : w > 4 ? 0.5 : 0);
+  if (from) {
+    context.globalAlpha = 1 - t;
+    const stays = new Set(from);
+    for (let i = 0; i < before.length; i++) {
+      if (stays.has(i)) continue;
+      context.fillStyle = before.color[i];
+      context.fillRect(before.x[i], before.y[i], before.w[i] - gap(before.w[i]), before.h[i] - gap(before.h[i]));
+    }
+  }
+  const written = t === 1 || cells.length < TEXT_WHILE_MOVING;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.font = "12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace";
+  for (let i = 0; i < cells.length; i++) {
+    const o = from ? from[i] : -1;
+    let [x, y, w, h] = [cells.x[i], cells.y[i], cells.w[i], cells.h[i]];
+    if (o >= 0 && t < 1) {
+      x = before.x[o] + (x - before.x[o]) * t;
+      y = before.y[o] + (y - before.y[o]) * t;
+      w = before.w[o] + (w - before.w[o]) * t;
+      h = before.h[o] + (h - before.h[o]) * t;
+    }
+    context.globalAlpha = from && o < 0 ? t : 1;
+    if (cells.hidden[i]) hatch(context, x, y, w, h);
+    else {
+      context.fillStyle = cells.color[i];
+      context.fillRect(x, y, w - gap(w), h - gap(h));
+    }
+    if (written && cells.text[i] && !cells.hidden[i]) {
+      context.fillStyle = cells.ink[i];
+      context.fillText(cells.text[i], x + w / 2, y + h / 2 + 0.5, w - 2);
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+function hatch(context, x, y, w, h) {
+  context.strokeStyle = cssColor("--hs-hatch");
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let d = 0; d < w + h; d += 5) {
+    context.moveTo(x + Math.max(0, d - h), y + Math.min(h, d));
+    context.lineTo(x + Math.min(w, d), y + Math.max(0, d - w));
+  }
+  context.rect(x + 0.5, y + 0.5, w - 1, h - 1);
+  context.stroke();
+}
+
+function drawLabels(context, { panel, geometry, x, y, shape }) {
+  const { left, top, cw, ch, rows, columns, blocks, block, numbered, perLine, tape } = geometry;
+  context.font = "12px system-ui, sans-serif";
+  context.fillStyle = cssColor("--hs-muted");
+  context.textBaseline = "middle";
+  for (let b = 0; b < blocks; b++) {
+    const [bx, by] = blockAt(geometry, b).map((at, d) => at + [x, y][d]);
+    if (geometry.blockLabel) {
+      context.textAlign = "left";
+      context.fillText(panel.blocks[b] ?? blockName(panel, shape, b), bx, by - 8, block.width);
+    }
+    if (ch >= (panel.rows.length ? 8 : 14)) {
+      context.textAlign = "right";
+      context.font = `${Math.min(12, ch + 1)}px system-ui, sans-serif`;
+      if (b % geometry.across % perLine === 0) for (let r = 0; r < rows; r++) context.fillText(panel.rows[r] ?? String(r), bx - 6, by + (r + 0.5) * ch, left - 8);
+    }
+    context.font = "12px system-ui, sans-serif";
+    if (b >= perLine) continue;
+    for (let c = 0; c < columns; c++) {
+      if (panel.columns.length && cw >= 11) upwards(context, panel.columns[c] ?? "", bx + (c + 0.5) * cw, y + top - 4);
+      else if (numbered && c % numbered === 0) {
+        context.textAlign = "center";
+        context.fillText(String(c), bx + (c + 0.5) * cw, y + top - 8);
+      }
+    }
+  }
+  if (tape) {
+    context.textAlign = "left";
+    context.fillText("memory", x + left, y + geometry.tapeTop - 11);
+  }
+}
+
+/** "H=2" for a block of (B, H, T, D). */
+function blockName(panel, shape, b) {
+  const outer = shape.slice(0, -2);
+  const index = indexOf(b, outer);
+  return outer.map((size, d) => (size > 1 ? `${panel.letters[d] || "block "}${panel.letters[d] ? " " : ""}${index[d]}` : "")).filter(Boolean).join(", ");
+}
+
+function upwards(context, text, x, y) {
+  context.save();
+  context.translate(x, y);
+  context.rotate(-Math.PI / 2);
+  context.textAlign = "left";
+  context.fillText(text, 0, 0, 90);
+  context.restore();
+}
+
+function frame(context, { x, y, geometry }, flat, color, width) {
+  const [cx, cy] = cornerOf(geometry, flat);
+  context.strokeStyle = color;
+  context.lineWidth = Math.min(width, Math.max(1, geometry.cw / 3));
+  context.strokeRect(x + cx, y + cy, geometry.cw, geometry.ch);
+}
+
+function frameTape(context, { x, y, geometry }, place, color) {
+  const [tx, ty] = tapeCorner(geometry, place);
+  context.strokeStyle = color;
+  context.lineWidth = 3;
+  context.strokeRect(x + tx, y + ty, geometry.tape.cell, geometry.tape.cell);
+}

@@ -1,0 +1,263 @@
+// The lessons: contents, one step with its picture, the code that ran, and a question. Stepping is done here alone;
+// the server is asked for a lesson once, and again when the learner changes the text or a setting.
+
+import { make } from "../base/dom.mjs";
+import { listings, showMarked } from "./code.mjs";
+import { Contents } from "./contents.mjs";
+import { controlRow } from "./controls.mjs";
+import { light, lightOnHover, withNouns } from "./nouns.mjs";
+import { Picture } from "./picture.mjs";
+import { addressOf, inside, placeIn } from "./place.mjs";
+import * as progress from "./progress.mjs";
+import { questionCard } from "./question.mjs";
+import { readout, working } from "./readout.mjs";
+import { LessonSource } from "./source.mjs";
+import { tablesOf } from "./tables.mjs";
+import { onPage, page } from "../state/pages.mjs";
+import { store } from "../state/store.mjs";
+
+export function mount(element, { props, watch, trigger }) {
+  const catalog = JSON.parse(props.catalog);
+  const view = new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults), trigger));
+  watch("value", () => view.source.answered(props.value));
+}
+
+class Learn {
+  constructor(element, catalog, source) {
+    Object.assign(this, { element, catalog, source, payload: null, revealed: new Set(), inputs: {} });
+    Object.assign(this, placeIn(location.search, catalog));
+    this.progress = progress.load();
+    source.onLesson = (payload, id) => this.arrived(payload, id);
+    source.onProblem = (problem) => this.say(problem);
+    this.build();
+    lightOnHover(element);
+    document.addEventListener("keydown", (event) => this.key(event));
+    onPage((name) => name === "learn" && this.opened());
+    store.subscribe(element, () => this.textMayHaveChanged());
+    new MutationObserver(() => this.picture.redraw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    if (page() === "learn") this.opened();
+    element.dataset.ready = "true";
+  }
+
+  build() {
+    this.contents = new Contents(this.catalog, { onLesson: (id) => this.go(id, 0), onStep: (step) => this.go(this.lesson, step), onForget: () => this.forget() });
+    this.title = make("h2", { tabindex: "-1" });
+    this.text = make("p", { className: "hs-step-text", "aria-live": "polite" });
+    this.back = make("button", { type: "button", className: "hs-step-button", text: "◂ Back", onclick: () => this.go(this.lesson, this.step - 1) });
+    this.next = make("button", { type: "button", className: "hs-step-button hs-next", onclick: () => this.forward() });
+    this.where = make("span", { className: "hs-step-number" });
+    this.controls = make("div", { className: "hs-controls" });
+    this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
+    const stage = make("div");
+    this.picture = new Picture(stage, (told, locked) => this.told(told, locked));
+    this.readout = make("div", { className: "hs-readout", "aria-live": "polite" });
+    this.tables = make("details", { className: "hs-lesson-tables", ontoggle: () => this.fillTables() }, make("summary", { text: "These tensors as tables" }));
+    this.about = make("p", { className: "hs-hint hs-about" });
+    this.working = make("section", { className: "hs-working", "aria-live": "polite" });
+    this.side = make("div");
+    const tools = make("div", { className: "hs-tools" },
+      make("button", { type: "button", className: "hs-link", text: "Replay", title: "play this step's movement again", onclick: () => this.replay() }),
+      make("button", { type: "button", className: "hs-link", text: "Restart lesson", onclick: () => this.restart() }),
+      make("button", { type: "button", className: "hs-link", text: "Lecture view", title: "large type, for a projector; Escape leaves", onclick: () => this.lecture() }));
+    const walk = make("div", { className: "hs-walk" }, this.back, this.where, this.next, tools);
+    this.element.classList.add("hs-learn");
+    this.element.append(this.contents.element,
+      make("section", { className: "hs-lesson" }, this.title, this.text, walk, this.controls, this.problem, stage, this.readout, this.tables, this.about), make("aside", { className: "hs-side" }, this.working, this.side));
+  }
+
+  // what happens
+
+  opened() {
+    document.body.dataset.lessonUsesText = String(this.entry().uses_text);
+    this.ask();
+  }
+
+  entry() {
+    return this.catalog.find(({ id }) => id === this.lesson);
+  }
+
+  /** Show a step of a lesson, at once if the lesson is here already. */
+  go(lesson, step) {
+    const other = lesson !== this.lesson;
+    this.lesson = lesson;
+    this.step = inside(step, this.entry().num_steps);
+    if (other) {
+      Object.assign(this, { inputs: {}, revealed: new Set() });
+      this.opened();
+    } else if (this.payload) this.draw();
+  }
+
+  forward() {
+    if (this.waits()) this.reveal("shown");
+    else if (this.step + 1 < this.entry().num_steps) this.go(this.lesson, this.step + 1);
+    else {
+      const next = this.catalog[this.catalog.findIndex(({ id }) => id === this.lesson) + 1];
+      if (next) this.go(next.id, 0);
+    }
+  }
+
+  /** Whether the step's question still hides its picture. */
+  waits() {
+    return this.payload?.steps[this.step].question && !this.revealed.has(this.step);
+  }
+
+  reveal(how) {
+    this.note(how);
+    if (how === "wrong") return; // another try, or "Show me"
+    this.revealed.add(this.step);
+    if (how === "right") this.drawStep(true); // the card stays, with its reason
+    else this.draw();
+  }
+
+  note(what) {
+    this.progress = progress.note(this.progress, this.lesson, this.step, what);
+    this.contents.draw(this.lesson, this.step, this.payload, this.progress);
+  }
+
+  replay() {
+    if (!this.payload) return;
+    this.picture.show(this.payload, this.itemsBefore(), false);
+    requestAnimationFrame(() => this.picture.show(this.payload, this.items()));
+  }
+
+  restart() {
+    this.revealed.clear();
+    this.go(this.lesson, 0);
+  }
+
+  forget() {
+    this.progress = progress.clear();
+    this.restart();
+  }
+
+  lecture() {
+    const on = document.body.dataset.lecture !== "true";
+    document.body.dataset.lecture = String(on);
+    if (on) document.documentElement.requestFullscreen?.().catch(() => {}); // large type comes without it too
+    else if (document.fullscreenElement) document.exitFullscreen();
+    this.picture.redraw();
+  }
+
+  key(event) {
+    if (page() !== "learn" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog, [contenteditable]")) return;
+    if (event.key === "ArrowRight") this.forward();
+    else if (event.key === "ArrowLeft") this.go(this.lesson, this.step - 1);
+    else if (event.key.toLowerCase() === "r") this.replay();
+    else if (event.key.toLowerCase() === "l" || (event.key === "Escape" && document.body.dataset.lecture === "true")) this.lecture();
+    else return;
+    event.preventDefault();
+  }
+
+  change(name, value) {
+    const isAction = this.payload.controls.find((control) => control.name === name).kind === "action";
+    const given = { ...this.inputs, [name]: value };
+    if (!isAction) this.inputs = given;
+    this.source.ask(this.lesson, this.textOf(), given);
+  }
+
+  textMayHaveChanged() {
+    if (page() === "learn" && this.entry().uses_text && this.source.text !== this.textOf()) this.ask();
+  }
+
+  textOf() {
+    return this.entry().uses_text ? (store.payload?.text ?? this.source.defaults.text) : "";
+  }
+
+  ask() {
+    this.source.ask(this.lesson, this.textOf(), this.inputs);
+  }
+
+  arrived(payload, id) {
+    if (id !== this.lesson) return;
+    const same = this.payload?.lesson === payload.lesson;
+    this.payload = payload;
+    this.inputs = Object.fromEntries(payload.controls.filter(({ kind }) => kind !== "action").map(({ name, value }) => [name, value]));
+    this.say(null);
+    if (!same) this.revealed.clear();
+    this.draw(same);
+  }
+
+  /** What was typed stays, to be mended. */
+  say(problem) {
+    this.problem.hidden = !problem;
+    this.problem.textContent = problem ?? "";
+    this.element.dataset.error = problem ?? "";
+  }
+
+  // drawing
+
+  draw() {
+    this.drawStep(true);
+    this.drawSide();
+  }
+
+  drawStep(animate) {
+    const step = this.payload.steps[this.step];
+    const waits = this.waits();
+    history.replaceState(null, "", addressOf(location.search, this));
+    document.title = `${step.title} · Headscope`;
+    this.title.textContent = step.title;
+    this.text.replaceChildren(...withNouns(waits ? "Think first, then look: answer the question, or let it be shown." : step.text));
+    this.back.disabled = this.step === 0;
+    this.where.textContent = `step ${this.step + 1} of ${this.payload.steps.length}`;
+    this.next.textContent = waits ? "Show me ▸" : this.step + 1 === this.payload.steps.length ? "Next lesson ▸" : "Next ▸";
+    this.next.disabled = !waits && this.isLast();
+    this.drawControls();
+    this.picture.show(this.payload, this.items(), animate);
+    this.readout.hidden = this.tables.hidden = this.picture.panels.length === 0;
+    this.told(null, false);
+    if (this.tables.open) this.fillTables();
+    this.drawAbout();
+    this.note("seen");
+    Object.assign(this.element.dataset, { lesson: this.lesson, step: String(this.step + 1), waits: String(Boolean(waits)), lessonSeq: String(this.source.seq) });
+  }
+
+  isLast() {
+    return this.step + 1 === this.payload.steps.length && this.catalog.at(-1).id === this.lesson;
+  }
+
+  drawControls() {
+    const waits = this.waits(); // a setting could give the answer away
+    this.controls.replaceChildren(...(waits ? [] : controlRow(this.payload.controls, this.step, (name, value) => this.change(name, value))));
+  }
+
+  items() {
+    const { show } = this.payload.steps[this.step];
+    return this.waits() ? this.itemsBefore() : show;
+  }
+
+  /** What stands there before the step's own picture. */
+  itemsBefore() {
+    const { question } = this.payload.steps[this.step];
+    return question?.before ?? this.payload.steps[Math.max(0, this.step - 1)].show;
+  }
+
+  drawSide() {
+    const step = this.payload.steps[this.step];
+    const names = new Set(step.show.filter(({ kind }) => kind === "panel").map(({ name }) => name));
+    const card = step.question ? [questionCard(step.question, !this.waits(), (how) => this.reveal(how))] : [];
+    const codes = step.code.map((i) => this.payload.codes[i]);
+    this.side.replaceChildren(...card, ...(codes.length ? [make("h3", { text: "The code that ran" })] : []), ...listings(codes, names));
+    showMarked(this.side);
+  }
+
+  drawAbout() {
+    const { about } = this.payload;
+    if (!about) return this.about.replaceChildren();
+    const cut = about.total > about.tokens.length ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single numbers can be seen.` : "";
+    this.about.textContent = `Every number is the ${about.model} model's, for “${[...about.text].slice(0, 80).join("")}${about.text.length > 80 ? "…" : ""}”.${cut}`;
+  }
+
+  told(told, locked) {
+    this.readout.replaceChildren(...readout(told));
+    this.working.replaceChildren(...(locked ? working(told) : []));
+    light(this.element, told?.name);
+  }
+
+  fillTables() {
+    this.tables.querySelectorAll("table").forEach((table) => table.remove());
+    if (this.tables.open && this.payload) this.tables.append(...tablesOf(this.payload, this.items()));
+  }
+}
+
+document.addEventListener("hs-show-lesson", () => showPage("learn"));

@@ -1,0 +1,220 @@
+// The stage that is open: what it does, and its whole tensor, a row for each token. Every number can be read with
+// its name, and how it follows from the stage before.
+
+import { choice } from "../ui/choice.mjs";
+import { make } from "../base/dom.mjs";
+import { move } from "../state/focus.mjs";
+import { explain } from "./explain.mjs";
+import { drawMap, mapCellAt, measureMap, scrollTo } from "../matrix/pipeline_map.mjs";
+import { colorer, paintSmall, scaleGradient } from "../matrix/pipeline_paint.mjs";
+import { dimensions, sizes } from "./shape.mjs";
+import { STAGES, nameOf, neighbour } from "./stages.mjs";
+import { limitOf, tensorOf, three, writer } from "./tensor.mjs";
+import { rowText, tableOf } from "./words.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { label, quoted, visible } from "../base/text.mjs";
+
+const HEIGHT = 480; // px of the window onto a map
+const COLUMN = { dim: "column", key: "key", rank: "column" }; // the part of the focus that chooses a column
+
+export class OpenStage {
+  constructor() {
+    this.back = make("button", { type: "button", className: "hs-step-button", text: "◂ Back", onclick: () => this.walk(-1) });
+    this.next = make("button", { type: "button", className: "hs-step-button hs-next", text: "Next ▸", onclick: () => this.walk(1) });
+    this.title = make("h3");
+    this.shape = make("p", { className: "hs-stage-shape" });
+    this.says = make("p");
+    this.formula = make("p", { className: "hs-formula" });
+    this.row = make("p", { className: "hs-row" });
+    this.heads = make("div", { className: "hs-head-strip", role: "group", "aria-label": "Heads" });
+    this.cell = make("p", { className: "hs-cell", "aria-live": "polite" });
+    this.how = make("p", { className: "hs-formula hs-how" });
+    this.canvas = make("canvas", { tabindex: "0", role: "img" });
+    this.sheet = make("div", { className: "hs-map-sheet" }, this.canvas);
+    this.scroller = make("div", { className: "hs-map" }, this.sheet);
+    this.tokens = make("ol", { className: "hs-token-list" });
+    this.legend = make("p", { className: "hs-map-legend" });
+    this.switch = choice("cells", { map: "Colours", numbers: "Numbers" }, "How to show the tensor");
+    this.table = make("details", { className: "hs-table", ontoggle: () => store.changed() }, make("summary"));
+    const words = make("div", { className: "hs-open-words" }, make("div", { className: "hs-open-walk" }, this.back, this.next),
+      this.title, this.shape, this.says, this.formula, this.row, this.cell, this.how);
+    const picture = make("div", { className: "hs-open-picture" }, this.heads, make("div", { className: "hs-map-head" }, this.legend, this.switch), this.scroller, this.tokens, this.table);
+    this.element = make("section", { className: "hs-open", "aria-label": "The open stage" }, words, picture);
+    this.listen();
+  }
+
+  listen() {
+    const at = (event) => this.layout && mapCellAt(this.layout, this.scroll(), event.offsetX, event.offsetY);
+    this.canvas.addEventListener("mousemove", (event) => this.preview(at(event)));
+    this.canvas.addEventListener("mouseleave", () => store.preview({}));
+    this.canvas.addEventListener("click", (event) => {
+      const cell = at(event);
+      if (cell) store.toggle(this.part(cell));
+    });
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.scroller.addEventListener("scroll", () => this.drawMap());
+  }
+
+  walk(step) {
+    const { locked } = store.focus;
+    const next = neighbour(locked, step, store.payload.model.n_layer);
+    if (next) store.toggle(next);
+  }
+
+  preview(cell) {
+    store.preview(cell ? this.part(cell) : {});
+  }
+
+  /** A cell of the map as a part of the focus. */
+  part({ row, column }) {
+    return { query: row, [COLUMN[STAGES[this.stage].columns]]: column };
+  }
+
+  scroll() {
+    return { x: this.scroller.scrollLeft, y: this.scroller.scrollTop };
+  }
+
+  key(event) {
+    const { row, column } = this.marks;
+    const next = move(event.key, row, column ?? 0, this.tensor.rows, this.tensor.columns);
+    if (!next && event.key !== "Enter") return;
+    event.preventDefault();
+    if (!next) return store.toggle(this.part({ row, column: column ?? 0 }));
+    const cell = { row: next[0], column: column === null ? 0 : next[1] };
+    Object.assign(store.focus.locked, this.part(cell));
+    this.scroller.scrollTo(this.scrolled(cell));
+    store.preview({});
+  }
+
+  scrolled(cell) {
+    const { x, y } = scrollTo(this.layout, { ...this.scroll(), width: this.scroller.clientWidth, height: this.scroller.clientHeight }, cell);
+    return { left: x, top: y };
+  }
+
+  draw(payload, focus, part) {
+    const { stage } = focus;
+    const isList = stage === "tokens";
+    this.say(payload, focus);
+    for (const element of [this.scroller, this.legend, this.table, this.row, this.cell, this.how]) element.hidden = isList;
+    this.tokens.hidden = !isList;
+    this.switch.hidden = isList || STAGES[stage].columns === "rank";
+    this.heads.hidden = STAGES[stage].letters[0] !== "H";
+    this.stage = stage;
+    if (isList) return this.drawTokens(payload, focus);
+    this.tensor = tensorOf(stage, payload, part, focus);
+    this.drawTensor(payload, focus, part);
+    if (!this.heads.hidden) this.drawHeads(payload, focus, part);
+  }
+
+  say(payload, { stage, layer }) {
+    const { title, letters, says, formula, part } = STAGES[stage];
+    const L = payload.model.n_layer;
+    const size = sizes(payload);
+    this.back.disabled = !neighbour({ stage, layer }, -1, L);
+    this.next.disabled = !neighbour({ stage, layer }, 1, L);
+    this.title.textContent = part === "block" ? `${title}, block ${layer + 1}` : title;
+    this.shape.replaceChildren(
+      make("span", { className: "hs-shape" }, ...dimensions(letters)), " = ",
+      make("span", { className: "hs-shape" }, ...dimensions(letters, letters.map((letter) => size[letter]))),
+      make("code", { text: nameOf(stage, layer) }));
+    this.says.textContent = says;
+    this.formula.textContent = formula;
+  }
+
+  drawTokens({ tokens }, focus) {
+    const query = store.query(focus);
+    this.tokens.replaceChildren(...tokens.map((token, i) => make("li", {}, make("button", {
+      type: "button", className: `hs-id${i === query ? " hs-query" : ""}`, "aria-pressed": String(i === store.focus.locked.query), "aria-label": `place ${i}: ${label(token, 40)}, id ${token.id}`,
+      onclick: () => store.toggle({ query: i }),
+    }, make("span", { dir: "auto", className: "hs-pipe-text", text: token.special ? label(token) : visible(token.text) }), make("span", { className: "hs-number", text: String(token.id) })))));
+  }
+
+  drawTensor(payload, focus, part) {
+    const { stage } = focus;
+    const { kind, columns } = STAGES[stage];
+    const column = focus[COLUMN[columns]];
+    const row = store.query(focus);
+    const limit = kind === "weights" ? 1 : limitOf(stage, payload, part, focus);
+    this.marks = { row, column: column !== null && column < this.tensor.columns ? column : null };
+    const labels = payload.tokens.map((token) => label(token));
+    const heads = { dim: String, key: (i) => label(payload.tokens[i], 6), rank: (i) => `${i + 1}.` }[columns];
+    const withNumbers = columns === "rank" || focus.cells === "numbers";
+    this.look = { kind, limit, marks: this.marks, labels, heads, write: writer(stage), dark: isDark() };
+    this.measure(labels, withNumbers);
+    this.follow(focus);
+    this.drawMap();
+    this.canvas.setAttribute("aria-label", `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys go from number to number; the chosen row stands below as a table.`);
+    this.drawLegend(kind, limit);
+    this.row.textContent = rowText(stage, payload, part, focus, row);
+    this.drawCell(payload, focus, part);
+    this.fillTable(payload, part, focus, row);
+  }
+
+  measure(labels, withNumbers) {
+    this.layout = measureMap(this.tensor, labels, Math.max(280, this.scroller.clientWidth), HEIGHT, withNumbers, STAGES[this.stage].columns === "key");
+    Object.assign(this.sheet.style, { width: `${this.layout.width}px`, height: `${this.layout.height}px` });
+  }
+
+  /** Another stage, way to draw or kept cell: what is chosen comes into sight. */
+  follow({ stage, cells, head }) {
+    const { query, key, column } = store.focus.locked;
+    const kept = JSON.stringify([store.seq, stage, cells, head, query, key, column]);
+    if (kept === this.kept) return;
+    this.kept = kept;
+    this.scroller.scrollTo(this.scrolled({ row: this.marks.row, column: this.marks.column ?? 0 }));
+  }
+
+  drawMap() {
+    if (!this.look || this.scroller.hidden) return;
+    const window = { ...this.scroll(), width: this.scroller.clientWidth, height: this.scroller.clientHeight };
+    drawMap(this.canvas, this.layout, window, this.tensor, this.look);
+  }
+
+  drawLegend(kind, limit) {
+    const bar = make("span", { className: "hs-scale-bar" });
+    bar.style.background = scaleGradient(kind, isDark());
+    const [low, high] = kind === "weights" ? ["0", "1"] : [three(-limit), three(limit)];
+    const words = kind === "weights" ? (this.stage === "softmax" ? "probability" : "weight, 0 to 1") : "orange below 0, blue above; 1 in 100 numbers lies beyond the scale";
+    const masked = STAGES[this.stage].columns === "key" ? [make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })] : [];
+    this.legend.replaceChildren(make("span", { className: "hs-number", text: low }), bar, make("span", { className: "hs-number", text: high }), make("span", { text: words }), ...masked);
+  }
+
+  drawCell(payload, focus, part) {
+    const { row, column } = this.marks;
+    if (column === null) {
+      this.cell.textContent = "Point at a cell to read its number, click to keep it.";
+      this.how.textContent = "";
+      return;
+    }
+    const value = this.tensor.values[row * this.tensor.columns + column];
+    const name = make("code", { text: this.tensor.name(row, column), title: "the tensor and index that this number is; code counts from 0" });
+    const hidden = Number.isNaN(value);
+    this.cell.replaceChildren(make("strong", { className: "hs-number", text: hidden ? (this.stage === "scores" ? "-∞" : "0") : writer(this.stage)(value) }), name,
+      ...(hidden ? [" hidden by the mask: this key comes later"] : []));
+    this.how.textContent = hidden ? "" : (explain(focus.stage, payload, part, focus, row, column) ?? "");
+  }
+
+  drawHeads(payload, focus, part) {
+    const H = payload.model.n_head;
+    const look = `${store.seq}/${isDark()}/${focus.stage}/${focus.layer}`;
+    if (this.headsLook !== look) {
+      this.headsLook = look;
+      const { kind } = STAGES[focus.stage];
+      const color = colorer(kind, kind === "weights" ? 1 : limitOf(focus.stage, payload, part, focus), isDark());
+      this.heads.replaceChildren(...Array.from({ length: H }, (_, head) => headButton(head, tensorOf(focus.stage, payload, part, { ...focus, head }), color)));
+    }
+    [...this.heads.children].forEach((button, head) => button.setAttribute("aria-pressed", String(head === focus.head)));
+  }
+
+  fillTable(payload, part, focus, row) {
+    this.table.querySelector("summary").textContent = `The row of ${quoted(label(payload.tokens[row], 20))} as a table`;
+    this.table.querySelector("table")?.remove();
+    if (this.table.open) this.table.append(tableOf(focus.stage, payload, part, this.tensor, row));
+  }
+}
+
+function headButton(head, tensor, color) {
+  const canvas = make("canvas");
+  paintSmall(canvas, tensor, color);
+  return make("button", { type: "button", className: "hs-head-pick", "aria-label": `Head ${head + 1}`, onclick: () => store.toggle({ head }) }, canvas, make("span", { text: String(head + 1) }));
+}

@@ -1,0 +1,148 @@
+// The numbers of a stage as rows and columns: a row for each token. Pure: no DOM.
+//
+// {rows, columns, values: Float32Array (rows × columns, NaN where the mask hides), name(row, column)},
+// and where a cell is one of the vocabulary: text(row, column)
+
+import { cellName, headBlock } from "../base/payload.mjs";
+import { STAGES } from "./stages.mjs";
+import { pieceName } from "../base/text.mjs";
+
+const known = new WeakMap(); // by part: what was made of it once
+
+function once(part, key, make) {
+  if (!known.has(part)) known.set(part, new Map());
+  const found = known.get(part);
+  if (!found.has(key)) found.set(key, make());
+  return found.get(key);
+}
+
+/** A stage at `layer`, and where it has heads at `head`. */
+export function tensorOf(stage, payload, part, { layer, head }) {
+  const { part: place, letters } = STAGES[stage];
+  const key = [stage, place === "block" ? layer : "", letters[0] === "H" ? head : ""].join("/");
+  return once(part, key, () => makeTensor(stage, payload, part, layer, head));
+}
+
+/** Values beyond which the colours of a signed stage change no more: 99 of 100 numbers lie within, in all heads. */
+export function limitOf(stage, payload, part, { layer, head }) {
+  const { part: place, letters, tensor } = STAGES[stage];
+  if (letters[0] !== "H") return once(part, `limit/${stage}/${place === "block" ? layer : ""}`, () => within(tensorOf(stage, payload, part, { layer, head }).values));
+  return once(part, `limit/${stage}/${layer}`, () => within(layerOf(part, tensor, layer)));
+}
+
+/** All heads side by side, (T, H·D), as merge_heads lays them. */
+export function sideBySide(stage, part, layer) {
+  return once(part, `${stage}/${layer}/all`, () => {
+    const [, H, T, D] = part.arrays[STAGES[stage].tensor].shape;
+    const values = new Float32Array(T * H * D);
+    const all = layerOf(part, STAGES[stage].tensor, layer);
+    for (let h = 0; h < H; h++) {
+      for (let t = 0; t < T; t++) values.set(all.subarray((h * T + t) * D, (h * T + t + 1) * D), (t * H + h) * D);
+    }
+    return { rows: T, columns: H * D, values };
+  });
+}
+
+function makeTensor(stage, payload, part, layer, head) {
+  if (stage === "resid_pre") return layer === 0 ? tensorOf("embedding", payload, part, { layer, head }) : tensorOf("resid_post", payload, part, { layer: layer - 1, head });
+  if (stage === "pattern") return patternOf(payload, layer, head);
+  if (stage === "scores") return scoresOf(payload, part, layer, head);
+  if (stage === "logits" || stage === "softmax") return bestOf(stage, part);
+  const { tensor, letters, part: place } = STAGES[stage];
+  const { data, shape } = part.arrays[tensor];
+  const [rows, columns] = shape.slice(-2);
+  const isHead = letters[0] === "H";
+  const start = (place === "block" ? (isHead ? layer * shape[1] + head : layer) : 0) * rows * columns;
+  const written = part.names[tensor].replace("{layer}", layer);
+  const batch = stage === "position" ? "" : "0, "; // positions are the same for every text of a batch
+  return {
+    rows, columns, values: data.subarray(start, start + rows * columns),
+    name: (row, column) => `${written}[${batch}${isHead ? `${head}, ` : ""}${row}, ${column}]`,
+  };
+}
+
+function patternOf(payload, layer, head) {
+  const T = payload.tokens.length;
+  const block = headBlock(payload, layer, head);
+  const values = new Float32Array(T * T).fill(NaN);
+  for (let q = 0; q < T; q++) for (let k = 0; k <= q; k++) values[q * T + k] = block[q * T + k] / 65535;
+  return { rows: T, columns: T, values, name: (q, k) => cellName(payload, layer, head, q, k) };
+}
+
+function scoresOf(payload, part, layer, head) {
+  const T = payload.tokens.length;
+  const { data, shape } = part.arrays["attn.scores"];
+  const [, H, cells] = shape;
+  const values = new Float32Array(T * T).fill(NaN);
+  let next = (layer * H + head) * cells;
+  for (let q = 0; q < T; q++) for (let k = 0; k <= q; k++) values[q * T + k] = data[next++];
+  const written = part.names["attn.scores"].replace("{layer}", layer);
+  return { rows: T, columns: T, values, name: (q, k) => `${written}[0, ${head}, ${q}, ${k}]` };
+}
+
+function bestOf(stage, part) {
+  const { data, shape: [rows, columns] } = part.arrays.logits;
+  const ids = part.arrays.logits_ids.data;
+  const all = part.arrays.log_sum_exp.data;
+  const values = stage === "logits" ? data : data.map((logit, i) => Math.exp(logit - all[Math.floor(i / columns)]));
+  const written = stage === "logits" ? "logits" : "logits.softmax(-1)";
+  return {
+    rows, columns, values,
+    name: (row, column) => `${written}[0, ${row}, ${ids[row * columns + column]}]`,
+    text: (row, column) => pieceName(part.pieces[ids[row * columns + column]]),
+  };
+}
+
+/** All heads of a layer, one after the other. */
+function layerOf(part, tensor, layer) {
+  const { data, shape } = part.arrays[tensor];
+  const size = data.length / shape[0];
+  return data.subarray(layer * size, (layer + 1) * size);
+}
+
+const BINS = 1024;
+
+/** The absolute value that 99 of 100 numbers do not exceed, to a thousandth of the largest. */
+export function within(values, share = 0.99) {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) if (Math.abs(values[i]) > most) most = Math.abs(values[i]);
+  const counts = new Uint32Array(BINS + 1);
+  const scale = BINS / (most || 1);
+  let total = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isNaN(values[i])) continue;
+    counts[Math.floor(Math.abs(values[i]) * scale)] += 1;
+    total += 1;
+  }
+  let [bin, seen] = [0, counts[0]];
+  while (seen < share * total) seen += counts[++bin];
+  return Math.min(most, ((bin + 1) / BINS) * most);
+}
+
+/** Mean, standard deviation (as LayerNorm's: divided by the count) and ends of one row. */
+export function rowFacts({ columns, values }, row) {
+  const numbers = values.subarray(row * columns, (row + 1) * columns);
+  let [sum, squares, low, high] = [0, 0, Infinity, -Infinity];
+  for (const x of numbers) [sum, low, high] = [sum + x, Math.min(low, x), Math.max(high, x)];
+  const mean = sum / columns;
+  for (const x of numbers) squares += (x - mean) ** 2;
+  return { mean, deviation: Math.sqrt(squares / columns), low, high };
+}
+
+/** A row's mean, to a thousandth of its deviation: float16 carries the numbers themselves no further. */
+export function meanText(mean, deviation) {
+  if (Math.abs(mean) >= deviation) return three(mean);
+  return mean.toFixed(Math.min(8, Math.max(0, 3 - Math.floor(Math.log10(deviation)))));
+}
+
+/** How a stage's numbers are written: patterns travel in steps of 1/65535, so that four decimals are right. */
+export const writer = (stage) => (stage === "pattern" ? (p) => p.toFixed(4) : three);
+
+/** Three significant digits; below 0.0001, where float16 has fewer, four decimals. */
+export function three(value) {
+  const rounded = Number(value.toPrecision(3));
+  const size = Math.abs(rounded);
+  if (size >= 1e6) return value.toExponential(2);
+  if (size >= 1000) return String(rounded);
+  return size < 1e-4 ? value.toFixed(4) : value.toPrecision(3);
+}

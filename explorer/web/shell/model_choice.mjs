@@ -1,0 +1,37 @@
+// Which model the text is given to. It always names the model that is shown: one that cannot be had changes nothing.
+
+import { make } from "../base/dom.mjs";
+import { models, refreshModels } from "../state/models.mjs";
+import { onPage, page } from "../state/pages.mjs";
+import { store } from "../state/store.mjs";
+
+export function mount(element, { props }) {
+  const name = make("span");
+  const select = make("select", { onchange: () => store.choose(select.value), onpointerenter: refreshModels, onfocus: refreshModels });
+  element.append(make("label", {}, name, select));
+
+  function draw() {
+    const isLesson = page() === "learn"; // what is precomputed is of the app's own model
+    const shown = isLesson ? props.value : store.model || props.value;
+    const names = [...new Set([...decoders(), props.value, shown])];
+    if (element.dataset.names !== names.join("\n")) {
+      select.replaceChildren(...names.map((value) => make("option", { value, text: value })));
+      element.dataset.names = names.join("\n");
+    }
+    select.value = shown;
+    select.disabled = isLesson;
+    name.textContent = isLesson ? "Model of the lessons" : "Model";
+    element.dataset.model = shown;
+  }
+
+  store.subscribe(element, draw);
+  document.addEventListener("hs-models", draw);
+  onPage(draw);
+  draw();
+  element.dataset.ready = "true";
+}
+
+/** Models that these pages can show: the others are on the page Compare. */
+function decoders() {
+  return models().filter(({ architecture }) => architecture === "decoder").map(({ name }) => name);
+}

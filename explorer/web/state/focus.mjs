@@ -1,0 +1,82 @@
+// The one focus that all views share: layer, head, query token, key token, and how they are drawn. Pure: no DOM.
+// Hover previews, click locks, click again unlocks.
+
+import { STAGE_IDS } from "../pipeline/stages.mjs";
+
+const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"]; // the 20 likeliest, the text's own, `typed`
+/** What can be chosen by name; the first is what a page starts with. */
+export const CHOICES = {
+  draw: ["matrix", "lines", "flow", "neuron"],
+  sides: ["left-right", "top-bottom"],
+  dims: ["place", "size"],
+  by: ["one", "mean", "max"], // one head, or several as one: see aggregate.mjs
+  over: ["heads", "layers", "all"],
+  read: ["row", "column"], // see reading.mjs
+  sink: ["shown", "hidden"], // the first token: see sink.mjs
+  sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"], // the grid, by a role
+  panel: ["pipeline", "lens", "residual", "surgery"],
+  stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
+  cells: ["map", "numbers"],
+  lens: ["probability", "entropy", "kl"], // what the logit lens colours by
+  depth: ["layer", "embedding"], // its row: after the chosen layer, or before all
+  target: TOKENS, // whose logit the residual stream explains
+  tool: ["zero", "mean", "uniform", "diagonal", "previous", "mask"], // surgery: see surgery_edits.mjs
+  scope: ["head", "attention", "everywhere"], // whose mask is painted
+  changed: ["here", "everywhere"], // where the changed model is shown
+  against: ["none", ...TOKENS], // the token that it is compared with
+};
+export const START = { layer: 0, head: 0, query: null, key: null, also: "", least: 20, dim: null, draw: "matrix", sides: "left-right", dims: "place", by: "one", over: "heads", read: "row", sink: "shown", sort: "place", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", tool: "zero", scope: "head", changed: "here", edits: "", typed: null, stage: STAGE_IDS[0], cells: "map", column: null };
+
+export class Focus {
+  constructor() {
+    this.locked = { ...START };
+    this.preview = {};
+  }
+
+  /** What the views show now. */
+  get now() {
+    return { ...this.locked, ...this.preview };
+  }
+
+  show(part) {
+    this.preview = part;
+  }
+
+  /** Keep `part`; what was kept already is let go (only what starts as null can be). */
+  toggle(part) {
+    const same = Object.entries(part).every(([name, value]) => this.locked[name] === value);
+    for (const [name, value] of Object.entries(part)) {
+      this.locked[name] = same && START[name] === null ? null : value;
+    }
+    this.preview = {};
+  }
+
+  /** Another model has other tokens: those that were chosen by their number mean nothing to it. */
+  forgetTokens() {
+    const { typed, target, against } = START;
+    Object.assign(this.locked, { typed, target, against });
+  }
+
+  /** Keep the focus inside a new result: L layers, H heads, T tokens. */
+  fit(L, H, T) {
+    const { layer, head, query, key, also, least } = this.locked;
+    this.locked = {
+      ...this.locked,
+      layer: Math.min(layer, L - 1),
+      head: Math.min(head, H - 1),
+      query: query !== null && query < T ? query : null,
+      key: key !== null && key < T ? key : null,
+      also: also.split("_").filter((other) => other !== "" && other < H).join("_"),
+      least: Math.min(least, 1000),
+    };
+    this.preview = {};
+  }
+}
+
+/** Arrow keys on a grid: the new [row, column], staying inside rows × columns; null for other keys. */
+export function move(key, row, column, rows, columns) {
+  const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key];
+  if (!step) return null;
+  const inside = (value, count) => Math.min(Math.max(value, 0), count - 1);
+  return [inside(row + step[0], rows), inside(column + step[1], columns)];
+}

@@ -1,0 +1,85 @@
+// All heads of a stack at one step as thumbnails, with the badges that they wear at that step.
+
+import { sign, worn } from "../ui/badges.mjs";
+import { palette } from "../color/color.mjs";
+import { make } from "../base/dom.mjs";
+import { move } from "../state/focus.mjs";
+
+export class HeadsAtStep {
+  /** `choose(layer, head)` is called when one is pressed; `advice` says what to do then. */
+  constructor(choose, advice = "then move through the steps and watch its pattern come out") {
+    this.choose = choose;
+    this.table = make("div", { className: "hs-grid", role: "group" });
+    this.marks = make("p", { className: "hs-hint hs-badges" });
+    this.element = make("section", { className: "hs-tl-heads" },
+      make("h3", { text: "All heads at this step" }),
+      make("p", { className: "hs-hint", text: `Each picture is one head: a row for each token, dark where that token looks. Press one to see it large; ${advice}.` }),
+      this.table, this.marks);
+    this.table.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** `part` is a stack at the step, `roles` what its heads score there, `chosen` = {layer, head}. */
+  draw(part, roles, chosen, dark) {
+    const [L, H] = part.shape;
+    const layout = `${part.name}/${L}/${H}`;
+    if (this.layout !== layout) this.build(part, layout);
+    this.size = [L, H];
+    const [image, colors] = [new ImageData(part.S, part.T), palette(dark)];
+    for (const button of this.table.querySelectorAll("button")) {
+      const [layer, head] = [Number(button.dataset.layer), Number(button.dataset.head)];
+      drawThumbnail(button.querySelector("canvas"), image, part, part.block(layer, head), colors);
+      this.dress(button, layer, head, worn(roles, layer, head));
+      const isChosen = layer === chosen.layer && head === chosen.head;
+      button.setAttribute("aria-pressed", String(isChosen));
+      button.tabIndex = isChosen ? 0 : -1;
+    }
+    this.marks.replaceChildren(...legend(roles, L, H));
+  }
+
+  build(part, layout) {
+    this.layout = layout;
+    const [L, H] = part.shape;
+    const axis = (text) => make("span", { className: "hs-axis", text });
+    const button = (layer, head) => make("button", { type: "button", "data-layer": layer, "data-head": head, onclick: () => this.choose(layer, head) }, make("canvas"), make("span", { className: "hs-marks" }));
+    const row = (layer) => [axis(`L${layer + 1}`), ...range(H).map((head) => button(layer, head))];
+    this.table.style.setProperty("--heads", H);
+    this.table.setAttribute("aria-label", `All heads of ${part.title}: one row for each layer`);
+    this.table.replaceChildren(make("span"), ...range(H).map((head) => axis(`H${head + 1}`)), ...range(L).flatMap(row));
+  }
+
+  dress(button, layer, head, roles) {
+    const names = roles.map(({ name }) => name);
+    const badges = names.map((name) => make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }));
+    const said = `Layer ${layer + 1}, head ${head + 1}${names.length ? `: ${names.join(", ")}` : ""}`;
+    button.querySelector(".hs-marks").replaceChildren(...badges);
+    button.setAttribute("aria-label", said);
+    button.title = said;
+  }
+
+  key(event) {
+    const { layer, head } = event.target.dataset; // not what is drawn: a second key may come before the next frame
+    const next = move(event.key, Number(layer), Number(head), ...this.size);
+    if (!next) return;
+    event.preventDefault();
+    this.choose(...next);
+    this.table.querySelector(`[data-layer="${next[0]}"][data-head="${next[1]}"]`).focus();
+  }
+}
+
+function drawThumbnail(canvas, image, { T, S, mask }, block, colors) {
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < T * S; i++) pixels[i] = mask[i] ? colors[(Math.sqrt(block[i] / 65535) * 255 + 0.5) | 0] : 0;
+  canvas.width = S;
+  canvas.height = T;
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+/** What the signs mean: those that heads wear at this step. */
+function legend(roles, L, H) {
+  const names = roles.filter(({ lifts, threshold }) => range(L).some((l) => range(H).some((h) => lifts[l][h] >= threshold))).map(({ name }) => name);
+  if (!roles.length) return [];
+  if (!names.length) return [make("span", { text: "At this step no head wears a badge: none is far above what uniform attention scores." })];
+  return [make("span", { text: "Badges: " }), ...names.map((name) => make("span", { className: "hs-badge" }, make("span", { className: "hs-mark", text: sign(name) }), ` ${name}`))];
+}
+
+const range = (count) => Array.from({ length: count }, (_, i) => i);

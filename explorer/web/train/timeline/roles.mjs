@@ -1,0 +1,77 @@
+// What the chosen head does: its scores at the step, and how they came about over all steps.
+
+import { sign, worn } from "../../ui/badges.mjs";
+import { make } from "../../base/dom.mjs";
+import { roleMeaning, roleRows } from "../../ui/role_table.mjs";
+import { curveChart, keyPart } from "../../charts/curve.mjs";
+import { NO_ROLES, roleText, steepest } from "./words.mjs";
+import { grouped } from "../../base/text.mjs";
+
+const ALWAYS = ["induction", "previous token"];
+const HEIGHT = 210;
+
+export class RolesAtStep {
+  /** `jump(index)` shows a recorded step. */
+  constructor(jump) {
+    this.jump = jump;
+    this.title = make("h3");
+    this.curveTitle = make("h3");
+    this.badge = make("p");
+    this.table = make("table", { className: "hs-roles" });
+    this.chart = make("div", { className: "hs-tl-chart" });
+    this.key = make("p", { className: "hs-hint hs-tl-key" });
+    this.rise = make("p", { "aria-live": "polite" });
+    this.more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
+    this.none = make("p", { className: "hs-hint", text: NO_ROLES });
+    this.scores = make("section", { className: "hs-tl-roles" }, this.title, this.badge, this.none, this.table, this.more);
+    this.curve = make("section", { className: "hs-tl-rise" }, this.curveTitle,
+      make("p", { className: "hs-hint", text: "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few steps is a head that has found its task." }), this.chart, this.key, this.rise);
+  }
+
+  /** `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be measured. */
+  draw({ roles, steps, i, layer, head, log }) {
+    const now = roles(i);
+    this.title.textContent = `What layer ${layer + 1}, head ${head + 1} does at step ${grouped(steps[i])}`;
+    this.none.hidden = now.length > 0;
+    for (const element of [this.badge, this.table, this.more, this.curve]) element.hidden = now.length === 0;
+    this.curveTitle.textContent = `How layer ${layer + 1}, head ${head + 1} came to do it`;
+    if (!now.length) return;
+    const names = worn(now, layer, head).map(({ name }) => name);
+    this.badge.textContent = `${names.length ? `Badge: ${names.join(", ")}.` : "No badge at this step: in none of the roles is it far above what uniform attention scores."} Measured on sample articles and on repeated random tokens, not on the prompt.`;
+    this.table.replaceChildren(...roleRows(now, layer, head));
+    this.meanings(now);
+    this.curves(roles, now, { steps, i, layer, head, log });
+  }
+
+  curves(roles, now, { steps, i, layer, head, log }) {
+    const all = steps.map((_, at) => roles(at));
+    const series = now.map((role, r) => ({ role, scores: all.map((found) => found[r].scores[layer][head]), ever: all.some((found) => found[r].lifts[layer][head] >= found[r].threshold) }))
+      .filter(({ role, ever }) => ever || ALWAYS.includes(role.name));
+    const drawn = series.map(({ role, scores }) => ({ name: role.name, className: `hs-tl-role-${now.indexOf(role) + 1}`, points: scores.map((score, at) => [steps[at], score]), dots: true }));
+    const chart = curveChart({
+      width: Math.max(280, this.chart.clientWidth), height: HEIGHT, last: steps.at(-1), log, range: [0, 1], yLabel: "score, 0 to 1", xLabel: grouped,
+      series: drawn, cursor: steps[i], steps,
+      label: `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline)).join("; ")}.`,
+    });
+    this.chart.replaceChildren(chart);
+    this.key.replaceChildren(...drawn.map(({ name, className }) => keyPart(className, name)));
+    this.tell(series, steps);
+  }
+
+  tell(series, steps) {
+    const rises = series.map(({ role, scores }) => ({ name: role.name, ...steepest(scores, steps) })).filter(({ rise }) => rise).sort((a, b) => b.rise - a.rise);
+    if (!rises.length) {
+      this.rise.textContent = "None of these scores rises by as much as 0.1 between two recorded steps.";
+      return;
+    }
+    const { name, from, to, low, high } = rises[0];
+    this.rise.replaceChildren(`The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at step ${grouped(to)}. `,
+      make("button", { type: "button", className: "hs-link", text: `Go to step ${grouped(to)}`, onclick: () => this.jump(steps.indexOf(to)) }));
+  }
+
+  meanings(roles) {
+    if (this.told === roles.map(({ name }) => name).join()) return;
+    this.told = roles.map(({ name }) => name).join();
+    this.more.replaceChildren(this.more.firstElementChild, make("dl", {}, ...roles.flatMap((role) => roleMeaning(role, `${sign(role.name)} ${role.name}`))));
+  }
+}

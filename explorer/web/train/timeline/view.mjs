@@ -1,0 +1,266 @@
+// The timeline: what a model computed at recorded steps of its training. A model and a prompt are fetched once;
+// after that the slider never waits.
+
+import { choiceOf } from "../../ui/choice.mjs";
+import { make } from "../../base/dom.mjs";
+import { onceAFrame } from "../../base/once_a_frame.mjs";
+import { onPage, page } from "../../state/pages.mjs";
+import { isDark } from "../../state/store.mjs";
+import { clearTimeline, readTimeline, writeTimeline } from "./address.mjs";
+import { loadIndex, loadModel, loadPrompt } from "./data.mjs";
+import { HeadAtStep } from "../head.mjs";
+import { HeadsAtStep } from "../heads.mjs";
+import { LossCurve } from "./loss.mjs";
+import { PredictionAtStep } from "./next.mjs";
+import { PlayerBar } from "./player.mjs";
+import { RolesAtStep } from "./roles.mjs";
+import { timelineRows } from "./rows.mjs";
+import { sampleLines } from "./sample.mjs";
+import { lossText, stepText } from "./words.mjs";
+import { grouped } from "../../base/text.mjs";
+
+const ABOUT = "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. A mark on the curve says where a head took up a task.";
+const FIRST = "decoder"; // its heads have the tasks that marks speak of
+const ADDRESS_MS = 300; // browsers refuse an address that changes more often than some 10 times a second
+
+export function mount(element) {
+  const openOnce = () => {
+    if (element.view || page() !== "train" || document.body.dataset.train !== "timeline") return;
+    element.view = new Timeline(element);
+    element.view.open();
+  };
+  onPage(openOnce);
+  document.addEventListener("hs-train", openOnce);
+  openOnce();
+}
+
+class Timeline {
+  constructor(element) {
+    this.element = element;
+    this.drawSoon = onceAFrame(() => this.model && element.offsetParent && this.draw());
+    this.state = readTimeline(location.search);
+    this.row = null; // of the picture, if it is not the token whose prediction is shown
+    this.models = choiceOf({}, "Which model", () => {});
+    this.prompts = make("select", { "aria-label": "Which prompt", onchange: () => this.choosePrompt(Number(this.prompts.value)) });
+    this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
+    this.loss = new LossCurve({ show: (i) => this.show(i), setLog: (log) => this.set({ log }), open: (event) => this.openEvent(event) });
+    this.player = new PlayerBar({ show: (i) => this.show(i), at: () => this.i ?? 0, count: () => this.model?.steps.length ?? 0 });
+    this.now = make("p", { className: "hs-tl-now" });
+    this.about = make("p", { className: "hs-hint" });
+    this.stacks = make("div");
+    this.heads = new HeadsAtStep((layer, head) => this.set({ layer, head }));
+    this.head = new HeadAtStep((place) => this.chooseQuery(place));
+    this.next = new PredictionAtStep((token) => this.chooseToken(token));
+    this.sample = make("section", { className: "hs-tl-sample" });
+    this.roles = new RolesAtStep((i) => this.show(i));
+    this.body = make("div", { className: "hs-tl-body", hidden: "" });
+  }
+
+  async open() {
+    const { element } = this;
+    element.append(this.problem, this.body);
+    await this.trying(async () => {
+      this.index = await loadIndex();
+      if (!this.index.models.length) return this.say(this.index.missing, true);
+      this.build();
+      const names = this.index.models.map(({ name }) => name);
+      await this.chooseModel([this.state.of, FIRST, names[0]].find((name) => names.includes(name)), true);
+    });
+    element.dataset.ready = "true";
+  }
+
+  build() {
+    const titles = Object.fromEntries(this.index.models.map(({ name, title }) => [name, title]));
+    this.models = choiceOf(titles, "Which model", (name) => this.chooseModel(name));
+    const choose = make("div", { className: "hs-tl-choose" },
+      make("div", { className: "hs-control" }, make("span", { text: "Model" }), this.models),
+      make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: "Prompt" }), this.prompts));
+    this.body.append(make("p", { className: "hs-hint", text: ABOUT }), choose, this.about, this.loss.element, this.player.element, this.now,
+      make("div", { className: "hs-tl-look" },
+        make("div", { className: "hs-tl-left" }, this.stacks, this.heads.element, this.roles.scores),
+        make("div", { className: "hs-tl-middle" }, this.head.element, this.roles.curve),
+        make("div", { className: "hs-tl-right" }, this.next.element, this.sample)));
+    new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-page", "data-train"] });
+    addEventListener("resize", () => this.changed());
+    onPage((name) => (name === "train" ? this.toAddress() : this.leave()));
+    document.addEventListener("hs-train", ({ detail }) => detail !== "timeline" && this.player.pause());
+    this.element.numbers = () => timelineRows(this);
+    this.element.about = () => ({ model: { name: this.model.name }, text: `step ${grouped(this.step)}, ${this.prompt.title}` });
+    this.element.redraw = () => this.draw();
+  }
+
+  // choosing
+
+  async chooseModel(name, isFirst = false) {
+    await this.trying(async () => {
+      const before = this.step;
+      const model = await loadModel(this.index, name);
+      const at = Math.min(this.state.prompt, model.prompts.length - 1);
+      const prompt = await loadPrompt(model, at);
+      Object.assign(this, { model, prompt, row: null });
+      this.state = { ...this.state, of: name, prompt: at, stack: model.stacks.some((stack) => stack.name === this.state.stack) ? this.state.stack : null };
+      const wanted = isFirst ? this.state.at ?? model.steps.at(-1) : before;
+      this.i = nearestStep(model.steps, wanted);
+      this.prompts.replaceChildren(...model.prompts.map(({ title }, i) => make("option", { value: i, text: title })));
+      if (isFirst && !this.state.isNamed && !this.state.stack) this.openFirst();
+      this.body.hidden = false;
+      this.fit();
+      this.models.mark(name);
+      this.changed();
+    });
+  }
+
+  async choosePrompt(at) {
+    await this.trying(async () => {
+      this.prompt = await loadPrompt(this.model, at);
+      this.row = null;
+      this.state = { ...this.state, prompt: at, token: null };
+      this.fit();
+      this.changed();
+    });
+  }
+
+  /** To begin with, the head that becomes an induction head first, or does most of such a task. */
+  openFirst() {
+    const event = this.model.events.find(({ role }) => role === "induction") ?? this.model.events[0] ?? this.model.nearest;
+    if (event) Object.assign(this.state, { layer: event.layer, head: event.head, stack: event.stack });
+  }
+
+  /** Keep what is chosen inside the model and the prompt. */
+  fit() {
+    const { state } = this;
+    this.prompts.value = String(state.prompt);
+    this.about.textContent = `${this.model.sentence} In this prompt: ${this.prompt.sentence}`;
+    const [L, H] = this.part.shape;
+    Object.assign(state, { layer: Math.min(state.layer, L - 1), head: Math.min(state.head, H - 1) });
+    if (!this.prompt.places.includes(state.token)) state.token = null;
+    this.drawStacks();
+  }
+
+  set(part) {
+    this.state = { ...this.state, ...part };
+    if ("stack" in part) {
+      this.row = null;
+      this.fit();
+    }
+    this.changed();
+  }
+
+  /** A row of the picture is a token: the prediction follows, where there is one. */
+  chooseQuery(place) {
+    const { part, prompt } = this;
+    const token = part.asks === null ? null : place - part.asks;
+    this.row = place;
+    if (prompt.places.includes(token)) this.set({ token });
+    else this.changed();
+  }
+
+  chooseToken(token) {
+    this.row = null;
+    this.set({ token });
+  }
+
+  openEvent({ stack, layer, head, step }) {
+    this.player.pause();
+    this.i = this.model.steps.indexOf(step);
+    this.set({ stack, layer, head });
+  }
+
+  show(i) {
+    this.i = i;
+    this.changed();
+  }
+
+  get step() {
+    return this.model?.steps[this.i];
+  }
+
+  /** The token whose prediction is shown: the chosen one, or the last whose true answer is known. */
+  get place() {
+    const { places, truth } = this.prompt;
+    return this.state.token ?? places.findLast((_, q) => truth[q] !== null) ?? places.at(-1);
+  }
+
+  /** The kind of attention that is shown, at the step. */
+  get part() {
+    const parts = this.prompt.parts(this.i);
+    return parts.find(({ name }) => name === this.state.stack) ?? parts.find(({ name }) => name === this.prompt.own);
+  }
+
+  /** The chosen row of its picture. */
+  queryOf({ asks, T }, place) {
+    if (this.row !== null && this.row < T) return this.row;
+    return asks === null ? T - 1 : place + asks;
+  }
+
+  // drawing
+
+  changed() {
+    this.addressTimer ??= setTimeout(() => this.toAddress(), ADDRESS_MS);
+    this.drawSoon();
+  }
+
+  draw() {
+    const { model, prompt, part, state, i, step } = this;
+    const dark = isDark();
+    const roles = (at) => model.roles(part.name, at);
+    const { place } = this;
+    const written = grouped(step);
+    this.loss.draw({ model, i, log: state.log });
+    this.player.draw({ text: stepText(model, i), i, count: model.steps.length });
+    this.now.textContent = lossText(model.heldOutAt(i), model.vocabulary, model.masked);
+    this.now.setAttribute("aria-live", this.player.playing ? "off" : "polite");
+    this.heads.draw(part, roles(i), state, dark);
+    this.head.draw({ part, layer: state.layer, head: state.head, query: this.queryOf(part, place), step: written, dark });
+    this.next.draw({ prompt, place, at: (asked) => prompt.predicted(i, asked), masked: model.masked, vocabulary: model.vocabulary, step: written });
+    this.sample.replaceChildren(...sampleLines(model.sample, i, written));
+    this.roles.draw({ roles, steps: model.steps, i, layer: state.layer, head: state.head, log: state.log });
+    Object.assign(this.element.dataset, { step, model: model.name, prompt: state.prompt, seq: Number(this.element.dataset.seq ?? 0) + 1 });
+  }
+
+  drawStacks() {
+    const { stacks } = this.model;
+    if (stacks.length < 2) return this.stacks.replaceChildren();
+    const names = Object.fromEntries(stacks.map(({ name, title }) => [name, title]));
+    const group = choiceOf(names, "Which attention", (stack) => this.set({ stack }));
+    group.mark(this.part.name);
+    this.stacks.replaceChildren(group);
+  }
+
+  // problems and the address
+
+  async trying(work) {
+    try {
+      this.say(null);
+      await work();
+    } catch (problem) {
+      this.say(problem.message);
+    }
+  }
+
+  /** Nothing recorded is no fault: that sentence is not red. */
+  say(problem, isHint = false) {
+    this.problem.hidden = !problem;
+    this.problem.textContent = problem ?? "";
+    this.problem.classList.toggle("hs-tl-missing", isHint);
+  }
+
+  toAddress() {
+    clearTimeout(this.addressTimer);
+    this.addressTimer = null;
+    if (this.model && page() === "train") replace(writeTimeline(location.search, { ...this.state, at: this.step }));
+  }
+
+  leave() {
+    this.player.pause();
+    replace(clearTimeline(location.search));
+  }
+}
+
+function replace(search) {
+  if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
+}
+
+function nearestStep(steps, wanted) {
+  return steps.reduce((best, step, i) => (Math.abs(step - wanted) < Math.abs(steps[best] - wanted) ? i : best), 0);
+}

@@ -1,0 +1,70 @@
+// What the timeline says in plain words; only what its numbers show. Pure: no DOM.
+
+import { short } from "../../charts/chart.mjs";
+import { grouped } from "../../base/text.mjs";
+
+/** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
+export function stepText({ steps, tokens }, i) {
+  return `step ${grouped(steps[i])} of ${grouped(steps.at(-1))} · ${short(tokens[i])} tokens seen`;
+}
+
+/** The held-out loss at a step in words; `loss` is in nats, undefined if none was measured there. */
+export function lossText(loss, vocabulary, masked) {
+  const what = masked ? "each hidden token" : "each next token";
+  if (loss === undefined) return "";
+  if (!Number.isFinite(loss)) return "The loss is no number here: the training has diverged.";
+  const choices = Math.exp(loss);
+  const as = choices < 10 ? choices.toFixed(1) : grouped(Math.round(choices));
+  const even = Math.log(vocabulary);
+  const compared = Math.abs(loss - even) < 0.1 ? `, about what guessing evenly among all ${grouped(vocabulary)} tokens gives` : "";
+  return `Loss ${loss.toFixed(3)} on articles it never learned from: for ${what} it is as unsure as between ${as} equally likely ones${compared}.`;
+}
+
+export const NO_EVENTS = "In this training no head took up the task of a previous-token or an induction head and kept it to the end.";
+
+/** "Nearest came L4 H6: previous token 0.362, by chance 0.035". */
+export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
+  return `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`;
+}
+
+export const RISES = "the learning rate (how far a step moves the weights) rises once more: the loss gets worse before it gets better";
+
+export const NO_ROLES = "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at another, so it has none.";
+
+const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };
+
+/** "L2 H5 becomes an induction head at step 512". */
+export function eventText({ layer, head, role, step }, stackTitle = "") {
+  const name = BECOMES[role] ?? `a head of the role “${role}”`;
+  return `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ${name} at step ${grouped(step)}`;
+}
+
+/**
+ * Events as marks on the curve: [{step, text: "P I", events}]. `isNear(a, b)` says whether two steps lie too near for
+ * marks of their own: such events share one, at the first of them.
+ */
+export function marksOf(events, sign, isNear = (a, b) => a === b) {
+  const groups = [];
+  for (const event of [...events].sort((a, b) => a.step - b.step)) {
+    const group = groups.at(-1);
+    if (group && isNear(group[0].step, event.step)) group.push(event);
+    else groups.push([event]);
+  }
+  return groups.map((all) => ({ step: all[0].step, text: [...new Set(all.map(({ role }) => sign(role)))].join(" "), events: all }));
+}
+
+/** What the chosen head scores in a role now, at first and at most. */
+export function roleText(name, scores, steps, i, baseline) {
+  const most = scores.reduce((best, score, at) => (score > scores[best] ? at : best), 0);
+  return `${name}: ${scores[i].toFixed(3)} now; by chance ${baseline.toFixed(3)}, at most ${scores[most].toFixed(3)} at step ${grouped(steps[most])}`;
+}
+
+/** Between which two recorded steps a score rose most; null if it never rose by a tenth. */
+export function steepest(scores, steps) {
+  let best = null;
+  for (let i = 1; i < scores.length; i++) {
+    const rise = scores[i] - scores[i - 1];
+    if (rise >= 0.1 && rise > (best?.rise ?? 0)) best = { from: steps[i - 1], to: steps[i], rise, low: scores[i - 1], high: scores[i] };
+  }
+  return best;
+}

@@ -1,0 +1,169 @@
+"""Direct logit attribution: a logit as a sum over everything that wrote to the residual stream.
+
+The stream is a sum, and the final LayerNorm, once its scale is held at the value it had, is linear. So each part
+that was added has its own share of the logit; what a part did by changing *later* parts is in their shares.
+Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
+"""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from ..model.architectures import Decoder, Encoder, EncoderDecoder
+from ..model.attention import MultiHeadAttention
+from ..model.recording import Trace
+from .lens import decoder_of, residual_stream
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attribution:
+    """Contributions in logits, float64; ``total()`` adds every one of them up to ``logit``.
+
+    Every shape goes on with ``*``: nothing for one logit, (T, K) for K tokens at each of T places. A head's share is
+    that of its z through its own columns of ``out_proj``; the bias of ``out_proj`` belongs to no head. The cross
+    tensors are None in a model without cross-attention.
+    """
+
+    token: Tensor  # (*) of the token embedding
+    position: Tensor  # (*) of the position embedding
+    heads: Tensor  # (L, H, *)
+    attention_bias: Tensor  # (L, *)
+    cross_heads: Tensor | None  # (L, H, *)
+    cross_bias: Tensor | None  # (L, *)
+    mlps: Tensor  # (L, *), their bias included
+    norm_bias: Tensor  # (*) of the final LayerNorm's bias
+    logit: Tensor  # (*), float32: the one the model computed
+
+    @property
+    def attentions(self) -> Tensor:
+        """(L, *): the whole output of each layer's self-attention, its heads and its bias."""
+        return self.heads.sum(1) + self.attention_bias
+
+    @property
+    def cross_attentions(self) -> Tensor | None:
+        """(L, *): the same for cross-attention."""
+        return None if self.cross_heads is None else self.cross_heads.sum(1) + self.cross_bias
+
+    def parts(self) -> Tensor:
+        """(N, *): every contribution once."""
+        tensors = (self.token, self.position, self.heads, self.attention_bias, self.cross_heads, self.cross_bias)
+        tensors += (self.mlps, self.norm_bias)
+        return torch.cat([tensor.reshape(-1, *self.logit.shape) for tensor in tensors if tensor is not None])
+
+    def total(self) -> Tensor:
+        """(*), float64."""
+        return self.parts().sum(0)
+
+    def one(self, place: int, column: int = 0) -> "Attribution":
+        """Of (T, K) logits, that in ``column`` 0..K-1 at ``place``."""
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Attribution(**{name: None if t is None else t[..., place, column] for name, t in tensors.items()})
+
+
+def logit_attribution(
+    model: Encoder | Decoder | EncoderDecoder, trace: Trace, place: int, token_id: int, row: int = 0
+) -> Attribution:
+    """Split the logit of ``token_id`` at ``place`` (0..T-1) of batch row ``row`` into its contributions.
+
+    As ``logit_attributions``, for one logit; ``ValueError`` also for a place that does not exist.
+    """
+    T = trace[f"{decoder_of(model)[1]}logits"].shape[1]
+    if not 0 <= place < T:
+        raise ValueError(f"place={place}: must be between 0 and {T - 1}")
+    return logit_attributions(model, trace, torch.full((T, 1), token_id), row).one(place)
+
+
+@torch.no_grad()
+def logit_attributions(
+    model: Encoder | Decoder | EncoderDecoder, trace: Trace, token_ids: Tensor, row: int = 0
+) -> Attribution:
+    """Split the logits of ``token_ids`` (T, K), K of them at every place of batch row ``row``; contributions (…, T, K).
+
+    ``trace`` is a whole recording in eval mode; of an encoder-decoder, the decoder is split, at its own tokens.
+    Raises ``ValueError`` for a token or row that does not exist, or another T, and if the parts do not add up to the
+    recorded logits: after dropout, or after an intervention on what is added (one on q, k, v, scores, pattern, z
+    or inside the MLP keeps the sum). ``KeyError`` for what was not recorded.
+    """
+    stack, prefix = decoder_of(model)
+    logits = trace[f"{prefix}logits"]  # (B, T, V)
+    _check_asked(token_ids, row, logits)
+    T = logits.shape[1]
+    rows = stack.lm_head.weight[token_ids].double()  # (T, K, C)
+    reader = _reading_directions(stack, residual_stream(model, trace, stack.config.n_layer)[row], rows)  # (T, K, C)
+
+    def shares(written: Tensor) -> Tensor:
+        """(..., T, C) -> (..., T, K)"""
+        return torch.einsum("...tc,tkc->...tk", written.double(), reader)
+
+    def recorded(name: str) -> Tensor:
+        """(T, C), or (H, T, D): a prefix stands before the own tokens, so places count from the end."""
+        tensor = trace[f"{prefix}{name}"]  # positions may have no batch
+        return (tensor if tensor.ndim == 2 else tensor[row])[..., -T:, :]
+
+    def attention_shares(name: str) -> tuple[Tensor, Tensor]:
+        """(L, H, T, K) of the heads, (L, T, K) of the projections' biases."""
+        layers = enumerate(stack.blocks)
+        written = [_written(block.get_submodule(name), recorded(f"blocks.{i}.{name}.z")) for i, block in layers]
+        found = shares(torch.stack(written))  # (L, H+1, T, K)
+        return found[:, :-1], found[:, -1]
+
+    crosses = stack.blocks[0].cross_attn is not None
+    heads, attention_bias = attention_shares("attn")
+    cross_heads, cross_bias = attention_shares("cross_attn") if crosses else (None, None)
+    bias = stack.ln_f.bias
+    result = Attribution(
+        token=shares(recorded("embedding.token")),
+        position=shares(recorded("embedding.position")),
+        heads=heads,
+        attention_bias=attention_bias,
+        cross_heads=cross_heads,
+        cross_bias=cross_bias,
+        mlps=shares(torch.stack([recorded(f"blocks.{i}.mlp.out") for i in range(stack.config.n_layer)])),
+        norm_bias=rows.new_zeros(token_ids.shape) if bias is None else rows @ bias.double(),
+        logit=logits[row].gather(1, token_ids),
+    )
+    _check_sum(result)
+    return result
+
+
+def _check_asked(token_ids: Tensor, row: int, logits: Tensor) -> None:
+    B, T, V = logits.shape
+    if not 0 <= row < B:
+        raise ValueError(f"row={row}: must be between 0 and {B - 1}")
+    if token_ids.ndim != 2 or len(token_ids) != T:
+        raise ValueError(f"token_ids of shape {tuple(token_ids.shape)}: must be (T, K), here with T={T}")
+    for wrong in token_ids[(token_ids < 0) | (token_ids >= V)].tolist()[:1]:
+        raise ValueError(f"token_id={wrong}: must be between 0 and {V - 1}")
+
+
+def _reading_directions(stack: Encoder | Decoder, end: Tensor, rows: Tensor) -> Tensor:
+    """(T, K, C), float64: the dot product of one with a part of the stream ``end`` (T, C) is the part's share.
+
+    It is the token's row of ``lm_head`` (of ``rows``, (T, K, C)) seen through the final LayerNorm: times its weight,
+    the mean taken off (as the norm does to the stream), over the stream's standard deviation.
+    """
+    norm = stack.ln_f
+    scale = (end.double().var(-1, unbiased=False) + norm.eps).sqrt()[:, None, None]  # (T, 1, 1)
+    directions = norm.weight.double() * rows
+    return (directions - directions.mean(-1, keepdim=True)) / scale
+
+
+def _written(attention: MultiHeadAttention, z: Tensor) -> Tensor:
+    """z (H, T, D) -> what each head and, last, the projection's bias added to the stream, (H+1, T, C)."""
+    projection = attention.out_proj
+    H, T, D = z.shape
+    of_heads = z.double() @ projection.weight.double().view(-1, H, D).permute(1, 2, 0)  # (H, T, C)
+    bias = of_heads.new_zeros(len(projection.weight)) if projection.bias is None else projection.bias.double()
+    return torch.cat([of_heads, bias.expand(1, T, -1)])
+
+
+def _check_sum(result: Attribution) -> None:
+    total, size = result.total(), result.parts().abs().sum(0)
+    wrong = (total - result.logit).abs() > 1e-4 * (1 + size)  # far above what float32 rounds
+    if wrong.any() or not total.isfinite().all():
+        i = wrong.flatten().int().argmax()
+        raise ValueError(
+            f"the parts add up to {total.flatten()[i]:.4g} and the recorded logit is {result.logit.flatten()[i]:.4g}: "
+            "record in eval mode, and intervene on z or inside the MLP rather than on what is added to the stream"
+        )

@@ -1,0 +1,98 @@
+"""The logit lens: what the model would predict if it stopped after each layer.
+
+The final norm and ``lm_head`` read the residual stream where they were never trained to, so early rows are a
+view, not what the model "thinks". nostalgebraist 2020, "interpreting GPT: the logit lens".
+"""
+
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..model.architectures import Decoder, Encoder, EncoderDecoder
+from ..model.recording import Trace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lens:
+    """One row for the embedding, one after each layer; the last is the model's own prediction.
+
+    ``names`` are the hook points the rows were read from. Every tensor starts with (B, L+1, T).
+    """
+
+    names: tuple[str, ...]  # L+1
+    tokens: Tensor  # (B, L+1, T, K), the likeliest first
+    probabilities: Tensor  # (B, L+1, T, K), 0..1
+    entropy: Tensor  # (B, L+1, T), nats
+    kl: Tensor  # (B, L+1, T), nats: KL(final prediction || this row's), 0 in the last row
+    followed_probabilities: Tensor  # (B, L+1, T, J), 0..1, of the tokens that were to be followed
+    followed_ranks: Tensor  # (B, L+1, T, J), 1 for the likeliest
+
+
+def logit_lens(
+    model: Encoder | Decoder | EncoderDecoder, trace: Trace, top: int = 10, follow: Tensor | None = None
+) -> Lens:
+    """Read the recorded residual stream, layer by layer, as the model reads its end.
+
+    ``trace`` needs ``embedding.sum``, every ``resid_post`` and ``logits``; of an encoder-decoder the decoder is read,
+    at its own tokens. ``top`` is K, at most V. ``follow`` (B, T, J) are ids whose way through the rows is wanted, J of
+    them at every place; without it, the likeliest at the end. Raises ``ValueError`` for another ``top``, ``KeyError``
+    for what was not recorded.
+    """
+    V = decoder_of(model)[0].config.vocab_size
+    if not 1 <= top <= V:
+        raise ValueError(f"top={top}: must be between 1 and the vocabulary's {V}")
+    names = stream_names(model)
+    L = len(names) - 1
+    final = lens_logits(model, trace, L).log_softmax(-1)  # (B, T, V)
+    final_p = final.exp()
+    early = (lens_logits(model, trace, row).log_softmax(-1) for row in range(L))  # one at a time: V is large
+    follow = final.argmax(-1, keepdim=True) if follow is None else follow  # (B, T, J)
+    rows = [(*_read(log_p, final, final_p, top), *_follow(log_p, follow)) for log_p in chain(early, [final])]
+    columns = (torch.stack(part, dim=1) for part in zip(*rows))
+    read = ("tokens", "probabilities", "entropy", "kl", "followed_probabilities", "followed_ranks")
+    return Lens(names=names, **dict(zip(read, columns)))
+
+
+@torch.no_grad()
+def lens_logits(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
+    """The whole of one row of the lens, (B, T, V): row 0 is the embedding's, row L equals the model's logits."""
+    stack, _ = decoder_of(model)
+    x = residual_stream(model, trace, row)  # (B, T, C)
+    norm = stack.ln_f
+    return F.linear(F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps), stack.lm_head.weight)
+
+
+def residual_stream(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
+    """The recorded stream (B, T, C) before the first layer (row 0) or after layer ``row - 1``; without a prefix."""
+    _, prefix = decoder_of(model)
+    T = trace[f"{prefix}logits"].shape[1]
+    return trace[stream_names(model)[row]][:, -T:]
+
+
+def stream_names(model: Encoder | Decoder | EncoderDecoder) -> tuple[str, ...]:
+    """The L+1 hook points where the stream is read, from the embedding to the last layer."""
+    stack, prefix = decoder_of(model)
+    return (f"{prefix}embedding.sum", *(f"{prefix}blocks.{i}.resid_post" for i in range(stack.config.n_layer)))
+
+
+def decoder_of(model: Encoder | Decoder | EncoderDecoder) -> tuple[Encoder | Decoder, str]:
+    """The stack that makes the logits, and what its names in a trace begin with."""
+    return (model.decoder, "decoder.") if isinstance(model, EncoderDecoder) else (model, "")
+
+
+def _read(log_p: Tensor, final: Tensor, final_p: Tensor, top: int) -> tuple[Tensor, ...]:
+    """Log-probabilities (B, T, V) -> tokens and probabilities (B, T, K), entropy and KL (B, T)."""
+    best = log_p.topk(top, dim=-1)
+    entropy = -(log_p.exp() * log_p).sum(-1)  # (B, T)
+    kl = (final_p * (final - log_p)).sum(-1)  # (B, T)
+    return best.indices, best.values.exp(), entropy, kl.clamp(min=0)  # rounding may fall below
+
+
+def _follow(log_p: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities (B, T, V) and ids (B, T, J) -> their probabilities and ranks, (B, T, J)."""
+    own = log_p.gather(-1, ids)  # (B, T, J)
+    ranks = [(log_p > own[..., j : j + 1]).sum(-1) + 1 for j in range(ids.shape[-1])]  # one by one: V is large
+    return own.exp(), torch.stack(ranks, -1)

@@ -1,0 +1,268 @@
+"""Models on disk: ``model.safetensors`` (the weights), ``config.json`` (the sizes, and which tokenizer the ids are of),
+``README.md`` (the card).
+
+Nothing is ever unpickled. Loading checks the names and shapes in the weights file against the sizes before it
+reads a weight, so whatever is wrong with a checkpoint is one sentence. Saving is atomic: a full disk or a kill
+leaves the old files whole.
+"""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from ..paths import ASSETS
+from ..text.tokenizer import NAMES, OURS
+from .architectures import Decoder, Encoder, EncoderDecoder, Stack
+from .config import ModelConfig
+
+MODELS = ASSETS / "models"
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away
+ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
+
+Model = Encoder | Decoder | EncoderDecoder
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read or written; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """A model that ships, as it is listed before it is loaded."""
+
+    name: str
+    architecture: str
+    num_parameters: int
+    path: Path
+    tokenizer: str  # for load_tokenizer
+
+
+def num_parameters(model: nn.Module) -> int:
+    """Numbers in the weights, a shared matrix counted once."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def save_model(
+    model: Model,
+    folder: str | Path,
+    card: str | None = None,
+    dtype: torch.dtype = torch.float32,
+    tokenizer: str = OURS,
+) -> None:
+    """Write weights, sizes and, if given, the card into ``folder``, each matrix once and as ``dtype``.
+
+    ``tokenizer`` is the name of the one that made the ids the model learned from. Raises ``CheckpointError`` for a name
+    that is unknown, or if the disk refuses; the files that were there are then unchanged.
+    """
+    _check_tokenizer(tokenizer)
+    tensors = {name: p.detach().to("cpu", dtype).contiguous() for name, p in model.named_parameters()}
+    files = {
+        WEIGHTS: to_safetensors(tensors, metadata={"format": "pt"}),
+        CONFIG: (json.dumps(_describe(model) | {"tokenizer": tokenizer}, indent=2) + "\n").encode(),
+    }
+    if card is not None:
+        files[CARD] = card.encode()
+    write_files(Path(folder), files)
+
+
+def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
+    """A shipped model by name, a local folder, or a Hub id (owner/name): in float32, in eval mode.
+
+    Raises ``CheckpointError`` (a ``ValueError``) with one sentence for whatever is wrong or missing.
+    """
+    folder = _find(name_or_path)
+    model = _skeleton(folder)
+    model.load_state_dict(_read_weights(folder / WEIGHTS, torch.device(device)), strict=False, assign=True)
+    for stack in model.modules():
+        if isinstance(stack, Stack):
+            stack.lm_head.weight = stack.embedding.token_table.weight
+    return model.eval()
+
+
+def tokenizer_name(name_or_path: str | Path) -> str:
+    """Which tokenizer a checkpoint's ids are of, for ``load_tokenizer``; one that does not say so is of ours.
+
+    Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file, and nothing to download.
+    """
+    folder = _find(name_or_path)
+    name = _read_config(folder / CONFIG).get("tokenizer", OURS)
+    _check_tokenizer(name, f"{folder / CONFIG}: ")
+    return name
+
+
+def list_models() -> list[ModelInfo]:
+    """The models that ship, in order of name; damaged ones are left out. Reads no weights."""
+    found = []
+    for folder in sorted(MODELS.glob("*/")):
+        try:
+            model, tokenizer = _skeleton(folder), tokenizer_name(folder)
+        except CheckpointError:
+            continue
+        found.append(ModelInfo(folder.name, _describe(model)["architecture"], num_parameters(model), folder, tokenizer))
+    return found
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Write all ``files`` beside the old ones, and only when all are on the disk put them in their place."""
+    drafts = folder / DRAFTS
+    try:
+        drafts.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            with open(drafts / name, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for name in files:
+            os.replace(drafts / name, folder / name)
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder} could not be written ({error.strerror or error}); what was saved there before is unchanged"
+        ) from error
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
+
+
+def _check_tokenizer(name: object, where: str = "") -> None:
+    if name not in NAMES:
+        raise CheckpointError(f"{where}unknown tokenizer {name!r}; known are {', '.join(NAMES)}")
+
+
+def _describe(model: Model) -> dict:
+    """What ``config.json`` says of the model."""
+    if isinstance(model, EncoderDecoder):
+        name, config = "encoder-decoder", {"encoder": model.encoder.config, "decoder": model.decoder.config}
+        config = {part: sizes.to_dict() for part, sizes in config.items()}
+    elif isinstance(model, (Encoder, Decoder)):
+        name, config = type(model).__name__.lower(), model.config.to_dict()
+    else:
+        raise CheckpointError(f"{type(model).__name__} cannot be saved: it must be one of {', '.join(ARCHITECTURES)}")
+    conditioning = getattr(model, "conditioning", None)
+    return {
+        "architecture": name,
+        **({"conditioning": conditioning} if conditioning else {}),
+        "config": config,
+    }
+
+
+def _find(name_or_path: str | Path) -> Path:
+    """The folder of a shipped name, a path or a Hub id."""
+    name, path = str(name_or_path), Path(name_or_path).expanduser()
+    if re.fullmatch(r"[\w-][\w.-]*", name) and (MODELS / name).is_dir():
+        return MODELS / name
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise CheckpointError(f"{name} is a file: give the folder that holds {WEIGHTS} and {CONFIG}")
+    if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
+        return _fetch(name)
+    shipped = ", ".join(info.name for info in list_models()) or "none"
+    raise CheckpointError(f"no model {name!r}: give a folder, a Hub id (owner/name), or a shipped name ({shipped})")
+
+
+def _fetch(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD]))
+    except Exception as error:  # the Hub's, the network's and the file system's own kinds
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise CheckpointError(f"no folder {name}, and the Hub did not give a model of that name ({reason})") from None
+
+
+def _skeleton(folder: Path) -> Model:
+    """The model without its weights (on the meta device), once names and shapes in the file agree with it."""
+    description = _read_config(folder / CONFIG)
+    shapes = _read_shapes(folder / WEIGHTS)
+    try:
+        with torch.device("meta"), _LeaveUnfilled():
+            model = _build(description, most_layers=len(shapes))
+    except ValueError as error:
+        raise CheckpointError(f"{folder / CONFIG}: {error}") from None
+    except (RuntimeError, TypeError):  # PyTorch's, when a size overflows
+        raise CheckpointError(f"{folder / CONFIG}: these sizes are impossible, no tensor is that large") from None
+    _compare({name: tuple(p.shape) for name, p in model.named_parameters()}, shapes, folder / WEIGHTS)
+    return model
+
+
+class _LeaveUnfilled(TorchFunctionMode):
+    """Skips the drawing of initial weights, which on the meta device would import half of PyTorch (1.5 s)."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        return kwargs["tensor"] if function is nn.init.normal_ else function(*args, **kwargs)
+
+
+def _build(description: dict, most_layers: int) -> Model:
+    architecture, conditioning = description.get("architecture"), description.get("conditioning")
+    if architecture == "encoder-decoder":
+        parts = _object(description, "config")
+        encoder, decoder = (_sizes(parts, part, most_layers) for part in ("encoder", "decoder"))
+        return EncoderDecoder(encoder, decoder, conditioning)
+    if architecture == "decoder":
+        return Decoder(_sizes(description, "config", most_layers), conditioning)
+    if architecture == "encoder":
+        return Encoder(_sizes(description, "config", most_layers))
+    raise ValueError(f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}")
+
+
+def _sizes(parent: dict, name: str, most_layers: int) -> ModelConfig:
+    config = ModelConfig.from_dict(_object(parent, name))
+    if config.n_layer > most_layers:
+        raise ValueError(f"n_layer={config.n_layer} is impossible: {WEIGHTS} has {most_layers} tensors in all")
+    return config
+
+
+def _object(parent: dict, name: str) -> dict:
+    value = parent.get(name)
+    if not isinstance(value, dict):
+        raise ValueError(f"{name!r} must be an object with the model's sizes, not {value!r}")
+    return value
+
+
+def _read_config(path: Path) -> dict:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.parent} has no {path.name}, so it is no checkpoint") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(description, dict):
+        raise CheckpointError(f"{path} must hold one JSON object, not {type(description).__name__}")
+    return description
+
+
+def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes from the head of the file, which also says whether the file is as long as it must be."""
+    if not path.exists():
+        raise CheckpointError(f"{path.parent} has no {path.name}; weights in another format are never loaded")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.offset_keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from None
+
+
+def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
+    """Copies in float32: the file itself may be replaced while the model is in use."""
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name).to(device, torch.float32, copy=True) for name in file.offset_keys()}
+
+
+def _compare(wanted: dict[str, tuple], found: dict[str, tuple], path: Path) -> None:
+    if missing := [name for name in wanted if name not in found]:
+        raise CheckpointError(f"{path} lacks {len(missing)} of {len(wanted)} tensors, the first is {missing[0]}")
+    if unexpected := [name for name in found if name not in wanted]:
+        raise CheckpointError(f"{path} has {len(unexpected)} unexpected tensors, the first is {unexpected[0]}")
+    for name, shape in wanted.items():
+        if found[name] != shape:
+            raise CheckpointError(f"{path}: {name} has shape {found[name]}, but {CONFIG} makes it {shape}")

@@ -1,0 +1,7 @@
+"""Where the project's own files lie."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ASSETS = ROOT / "assets"
+RUNS = ROOT / "runs"  # models that were trained here

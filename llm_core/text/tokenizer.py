@@ -1,0 +1,182 @@
+"""Text to token ids and back: a byte-level BPE of 8,192 tokens, trained on WikiHow articles.
+
+The merges are learned by the `tokenizers` library and stored as a rank file (one base64 token and its rank a
+line, tiktoken's own format) that travels with the project: loading downloads nothing. Every text has an
+encoding, because the 256 bytes are tokens.
+
+    python -m llm_core.tokenizer --data articles.jsonl --out assets/wikihow-8k.tiktoken
+"""
+
+import argparse
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import tiktoken
+
+from ..paths import ASSETS
+
+RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
+NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
+VOCAB_SIZE = 8192
+
+# GPT-2's split into words, numbers, punctuation and white space: no token reaches over two of them. White
+# space is cut every 1,000 characters, because the regex engine panics when it backtracks over a million.
+SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s{1,1000}(?!\S)|\s"""
+SPECIAL_TOKENS = ("<|endoftext|>", "<|padding|>", "<|mask|>", "<|startofarticle|>")
+
+
+class Tokenizer:
+    """A ``tiktoken.Encoding`` with names for its special tokens.
+
+    ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token. Special
+    tokens never come out of user text: "<|mask|>" typed by a user is eight ordinary characters.
+    """
+
+    def __init__(self, encoding: tiktoken.Encoding):
+        self.encoding = encoding
+        special = encoding._special_tokens
+        self.end, self.pad, self.mask, self.start = (special.get(name) for name in SPECIAL_TOKENS)
+        self._special_names = {id: name for name, id in special.items()}
+
+    @property
+    def name(self) -> str:
+        return self.encoding.name
+
+    @property
+    def n_vocab(self) -> int:
+        """V."""
+        return self.encoding.n_vocab
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of ``text``. Half a surrogate pair is no character: it becomes U+FFFD; a whole pair is joined."""
+        return self.encoding.encode_ordinary(join_surrogates(text))
+
+    def encode_batch(self, texts: list[str], num_threads: int = 2) -> list[list[int]]:
+        return self.encoding.encode_ordinary_batch([join_surrogates(text) for text in texts], num_threads=num_threads)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ``ids``; bytes that are no UTF-8 (half a character at the cut) become U+FFFD."""
+        return self.encoding.decode(list(map(int, ids)), errors="replace")
+
+    def token_bytes(self, id: int) -> bytes:
+        return self.encoding.decode_single_token_bytes(int(id))
+
+    def is_special(self, id: int) -> bool:
+        return int(id) in self._special_names
+
+    def piece(self, id: int) -> str:
+        """One token as text for a label: bytes that are no whole character are written ``\\xE2\\x9C``."""
+        if self.is_special(id):
+            return self._special_names[int(id)]
+        raw = self.token_bytes(id)
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
+
+
+def join_surrogates(text: str) -> str:
+    """``text`` as valid Unicode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
+    try:
+        text.encode("utf-8")
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@lru_cache
+def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
+    """Our tokenizer (the default, also called "wikihow-8k"), "bytes" (each byte of the text is a token), the rank file
+    at a path, or one that tiktoken knows, such as "gpt2".
+
+    Raises ``ValueError`` with one sentence if the file is damaged, or tiktoken cannot get the ranks.
+    """
+    if name == OURS:
+        return load_tokenizer()
+    if name == BYTES:
+        return Tokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
+    if str(name).endswith(".tiktoken"):
+        return Tokenizer(_encoding_from_file(Path(name)))
+    if name not in tiktoken.list_encoding_names():
+        known = ", ".join([*NAMES, *tiktoken.list_encoding_names()])
+        raise ValueError(f"no tokenizer {str(name)!r}: give a .tiktoken rank file, or one of {known}")
+    try:
+        return Tokenizer(tiktoken.get_encoding(str(name)))
+    except Exception as error:  # requests', urllib3's and the file system's own kinds
+        raise ValueError(
+            f"tiktoken could not get the ranks of {name!r} ({type(error).__name__}); they are downloaded once: "
+            "connect to the internet, or set TIKTOKEN_CACHE_DIR to a folder that has them"
+        ) from None
+
+
+def _encoding_from_file(path: Path) -> tiktoken.Encoding:
+    try:
+        lines = [line.split() for line in path.read_bytes().splitlines() if line]
+        ranks = {base64.b64decode(token, validate=True): int(rank) for token, rank in lines}
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as a rank file: {error}") from None
+    if sorted(ranks.values()) != list(range(len(ranks))):
+        raise ValueError(f"{path} is damaged: {len(ranks)} tokens whose ranks do not count from 0")
+    if missing := [byte for byte in range(256) if bytes([byte]) not in ranks]:
+        raise ValueError(f"{path} is damaged: there is no token for the byte {missing[0]}")
+    return _encoding(path.stem, ranks)
+
+
+def _encoding(name: str, ranks: dict[bytes, int]) -> tiktoken.Encoding:
+    """With the special tokens behind the others."""
+    special = {token: len(ranks) + i for i, token in enumerate(SPECIAL_TOKENS)}
+    return tiktoken.Encoding(name, pat_str=SPLIT, mergeable_ranks=ranks, special_tokens=special)
+
+
+def train_ranks(texts: Iterable[str], vocab_size: int = VOCAB_SIZE) -> list[bytes]:
+    """Learn a byte-level BPE; returns the tokens in rank order, leaving room for the special tokens."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size - len(SPECIAL_TOKENS), initial_alphabet=sorted(_byte_letters()), show_progress=False
+    )
+    bpe.train_from_iterator(texts, trainer)
+    letters = _byte_letters()
+    by_id = sorted(bpe.get_vocab().items(), key=lambda item: item[1])
+    return [bytes(letters[letter] for letter in token) for token, _ in by_id]
+
+
+def _byte_letters() -> dict[str, int]:
+    """The printable letter that byte-level BPE writes for each byte (GPT-2's table) -> the byte."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [b for b in range(256) if b not in printable]
+    return {chr(b): b for b in printable} | {chr(256 + i): b for i, b in enumerate(others)}
+
+
+def save_ranks(tokens: list[bytes], path: Path) -> None:
+    lines = [f"{base64.b64encode(token).decode()} {rank}\n" for rank, token in enumerate(tokens)]
+    path.write_text("".join(lines))
+
+
+def _texts(sources: list[str], limit: int) -> Iterator[str]:
+    from .articles import read_articles
+
+    for count, article in enumerate(read_articles(sources)):
+        if count == limit:
+            return
+        yield f"{article.title}\n{article.text}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the byte-level BPE on how-to articles.")
+    parser.add_argument("--data", nargs="+", required=True, help="Hub id or files with title, headline, text")
+    parser.add_argument("--out", type=Path, default=RANK_FILE, help="rank file to write")
+    parser.add_argument("--articles", type=int, default=30_000, help="how many articles to learn from")
+    args = parser.parse_args()
+    tokens = train_ranks(_texts(args.data, args.articles))
+    save_ranks(tokens, args.out)
+    print(f"{args.out}: {len(tokens)} tokens and {len(SPECIAL_TOKENS)} special ones")

@@ -1,0 +1,343 @@
+"""The training loop: one step after another, on a CPU, a GPU, or several of them.
+
+What a step does depends on (seed, step) alone: its data, its dropout and its learning rate. So a run that was
+killed and resumed has the losses of one that was not. Every target of a step weighs the same, however the step is cut
+into micro-batches: so two processes with one each have the losses of one process with two.
+
+The learning rate warms up, then falls along a cosine, once or in several cycles; gradients are clipped by their norm.
+bf16 autocast and ``torch.compile`` where asked for.
+"""
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from ..model.architectures import Decoder, Encoder, EncoderDecoder
+from ..model.checkpoints import save_model
+from ..model.config import ModelConfig
+from ..text.tokenizer import Tokenizer
+from .data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, mix_seed
+from .distributed import Worker
+from .optimizers import OPTIMIZERS, make_optimizer
+from .run_state import History, load_run, save_run
+
+ARCHITECTURES = ("encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross")
+
+COUNTS = ("steps", "cycles", "batch_size", "micro_batch_size", "eval_batches", "log_every", "eval_every", "save_every")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train. ``batch_size`` counts sequences per step over all processes and micro-batches."""
+
+    steps: int = 5000
+    cycles: int = 1
+    batch_size: int = 16
+    micro_batch_size: int = 16
+    learning_rate: float = 2e-3
+    optimizer: str = "adamw"
+    final_lr_fraction: float = 0.1
+    warmup_steps: int = 200
+    weight_decay: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.98
+    grad_clip: float = 1.0
+    seed: int = 0
+    device: str = "cpu"
+    bf16: bool = False
+    compile: bool = False
+    log_every: int = 10
+    eval_every: int = 500
+    eval_batches: int = 8
+    save_every: int = 250
+    snapshots: int = 0
+
+    def __post_init__(self) -> None:
+        for name in COUNTS:
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("learning_rate", "grad_clip"):
+            self._require(name, getattr(self, name) > 0, "above 0")
+        for name in ("warmup_steps", "weight_decay", "snapshots"):
+            self._require(name, getattr(self, name) >= 0, "0 or more")
+        for name in ("beta1", "beta2"):
+            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
+        self._require("final_lr_fraction", 0 <= self.final_lr_fraction <= 1, "between 0 and 1")
+        self._require("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
+        self._require("device", _is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
+
+    def _require(self, name: str, holds: bool, wanted: str) -> None:
+        if not holds:
+            raise ValueError(f"{name}={getattr(self, name)}: must be {wanted}")
+
+    def accumulation(self, world_size: int) -> int:
+        """Micro-batches that one process adds up in a step."""
+        count, rest = divmod(self.batch_size, self.micro_batch_size * world_size)
+        if rest or not count:
+            raise ValueError(
+                f"batch_size={self.batch_size} must be a multiple of micro_batch_size={self.micro_batch_size} "
+                f"times {world_size} process{'es' if world_size > 1 else ''}"
+            )
+        return count
+
+
+def _is_present(device: str) -> bool:
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        return False
+    return kind != "cuda" or torch.cuda.is_available()
+
+
+def build_model(architecture: str, config: ModelConfig, encoder_layers: int | None = None) -> nn.Module:
+    """A freshly initialised model; both stacks of an encoder-decoder get ``config``, the encoder with its own depth."""
+    if architecture == "encoder":
+        return Encoder(config)
+    if architecture == "decoder":
+        return Decoder(config)
+    if architecture in ARCHITECTURES:
+        encoder = replace(config, n_layer=encoder_layers or config.n_layer)
+        return EncoderDecoder(encoder, config, conditioning=architecture.rsplit("-", 1)[1])
+    raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
+
+
+def batches_for(model: nn.Module, store: TokenStore, T: int, tokenizer: Tokenizer, seed: int):
+    """What this architecture learns from: next tokens, masked tokens, or (title -> article)."""
+    if isinstance(model, EncoderDecoder):
+        return PairBatches(store, T, tokenizer, seed)
+    if isinstance(model, Encoder):
+        return MaskedBatches(store, T, tokenizer, seed)
+    return PackedBatches(store, T, seed)
+
+
+class TrainingLoss(nn.Module):
+    """Batch -> mean cross-entropy in nats per target, as one module, so that it compiles and distributes whole."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, targets: Tensor, **inputs: Tensor) -> Tensor:
+        logits = self.model(ids, **inputs)  # (B, T, V)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
+
+
+def batch_loss(loss: nn.Module, batch: Batch) -> Tensor:
+    """``loss`` of the tensors that this batch has."""
+    return loss(**{name: x for name, x in vars(batch).items() if x is not None})
+
+
+def cycle_starts(steps: int, cycles: int) -> range:
+    """The steps at which the learning rate begins to rise: 0, and one for each later cycle."""
+    return range(0, steps, math.ceil(steps / cycles))
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then a cosine down to ``final_lr_fraction``; so in each cycle (Loshchilov & Hutter 2017)."""
+    starts = cycle_starts(config.steps, config.cycles)
+    step -= max(start for start in starts if start <= step)
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    progress = (step - config.warmup_steps) / max(1, starts.step - config.warmup_steps)
+    floor = config.final_lr_fraction
+    return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, batches, num_batches: int, B: int, device: str = "cpu", bf16: bool = False
+) -> tuple[float, int]:
+    """Mean loss in nats per target over the first ``num_batches`` batches, without dropout; and how many targets."""
+    was_training = model.training
+    loss = TrainingLoss(model.eval())
+    total, count = 0.0, 0
+    for i in range(num_batches):
+        batch = batches.batch(i, B)
+        num_targets = batch.num_targets
+        with _precision(device, bf16):
+            total += float(batch_loss(loss, batch.to(device))) * num_targets
+        count += num_targets
+    model.train(was_training)
+    return total / count, count
+
+
+def _precision(device: str, bf16: bool):
+    return torch.autocast(device.split(":")[0], torch.bfloat16) if bf16 else nullcontext()
+
+
+def snapshot_steps(steps: int, count: int) -> set[int]:
+    """``count`` steps of a run, 0 and the last among them: doubling at first, then evenly apart."""
+    if count > steps:
+        return set(range(steps + 1))
+    doubling = [0, *(2**i for i in range(steps.bit_length()))]
+    for dense in range(min(count - 1, len(doubling)), 0, -1):  # as many as leave no narrower gaps behind them
+        early, last = doubling[:dense], doubling[dense - 1]
+        gap = (steps - last) / (count - dense)
+        if dense < 3 or gap >= last - doubling[dense - 2]:
+            return {*early, *(round(last + gap * i) for i in range(1, count - dense + 1))}
+    return set()
+
+
+class StopSignal:
+    """Notes Ctrl-C or a request to terminate, so that the step in progress can end and the run be saved."""
+
+    def __init__(self) -> None:
+        self.received = False
+
+    def _receive(self, _number: int, _frame: object) -> None:
+        self.received = True
+
+    @contextmanager
+    def listening(self) -> Iterator["StopSignal"]:
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._receive) for number in numbers}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class Trainer:
+    """One run: model, optimizer, data and history, and the step they have reached.
+
+    A run that was saved in ``folder`` goes on from there.
+    """
+
+    def __init__(
+        self, model: nn.Module, config: TrainConfig, train_batches, held_out_batches, folder: Path, worker: Worker
+    ):
+        self.config, self.folder, self.worker = config, folder, worker
+        self.model = model.to(config.device).train()
+        self.train_batches, self.held_out_batches = train_batches, held_out_batches
+        self.accumulation = config.accumulation(worker.world_size)
+        self.optimizer = make_optimizer(self.model, config)
+        self.history = History(folder / "history.jsonl")
+        self.step, num_tokens, self.seconds = load_run(folder, self.model, self.optimizer)
+        self._num_tokens = torch.tensor(num_tokens, device=config.device)
+        if worker.leads:
+            self.history.cut_after(self.step)
+        self.snapshot_steps = snapshot_steps(config.steps, config.snapshots)
+        loss = TrainingLoss(self.model)
+        loss = torch.compile(loss) if config.compile else loss
+        self.loss = DistributedDataParallel(loss) if worker.world_size > 1 else loss
+
+    def run(self) -> None:
+        """Train until the last step, or until Ctrl-C: then the run is saved and can go on later."""
+        first, started = self.step, time.perf_counter() - self.seconds
+        bar = tqdm(total=self.config.steps, initial=first, disable=not self.worker.leads, unit="step")
+        self._keep_snapshot()
+        with StopSignal().listening() as stop, bar:
+            while self.step < self.config.steps and not self.worker.any(stop.received, self.config.device):
+                self.train_step()
+                self.seconds = time.perf_counter() - started
+                self._after_step(bar)
+            if first < self.step < self.config.steps:
+                self.save()
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens read so far, over all processes, padding not counted."""
+        return int(self._num_tokens)
+
+    def train_step(self) -> None:
+        """One update. What it measured stays in tensors: to read them at every step would make a GPU wait."""
+        config, loss = self.config, torch.zeros((), device=self.config.device)
+        lr = learning_rate(config, self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        batches = [
+            self.train_batches.batch(self._index(micro), config.micro_batch_size) for micro in range(self.accumulation)
+        ]
+        num_targets = self._count(batches)
+        for micro, batch in enumerate(batches):
+            exchange = micro == self.accumulation - 1 or self.worker.world_size == 1
+            with nullcontext() if exchange else self.loss.no_sync():
+                loss += self._accumulate(self._index(micro), batch, num_targets)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.grad_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self._measured = loss, lr, norm
+
+    def _index(self, micro: int) -> int:
+        """This process's micro-batch among those of the whole run."""
+        return (self.step * self.accumulation + micro) * self.worker.world_size + self.worker.rank
+
+    def _count(self, batches: list[Batch]) -> Tensor:
+        """Count the tokens of this step; returns how many targets it has, over all processes."""
+        counts = torch.tensor([(batch.num_targets, batch.num_tokens) for batch in batches]).sum(0)
+        if self.worker.world_size > 1:
+            counts = self.worker.sum(counts.to(self.config.device))
+        num_targets, num_tokens = counts
+        self._num_tokens += num_tokens
+        return num_targets
+
+    def _accumulate(self, index: int, batch: Batch, num_targets: Tensor) -> Tensor:
+        """Add one micro-batch's share to the gradients; returns its share of the loss."""
+        config = self.config
+        torch.manual_seed(mix_seed(config.seed, index))  # dropout depends on the place in the run alone
+        share = batch.num_targets / num_targets * self.worker.world_size  # gradients are averaged over processes
+        with _precision(config.device, config.bf16):
+            loss = batch_loss(self.loss, batch.to(config.device)) * share
+        loss.backward()
+        return loss.detach()
+
+    def _after_step(self, bar: tqdm) -> None:
+        config = self.config
+        if self._is_due(config.log_every):
+            self._log(bar)
+        if self._is_due(config.eval_every):
+            self._write({"tokens": self.num_tokens, "held_out_loss": self._held_out_loss()})
+        if self._is_due(config.save_every):
+            self.save()
+        self._keep_snapshot()
+        bar.update()
+
+    def _keep_snapshot(self) -> None:
+        """The model as it is now, if this is one of the steps at which a timeline looks at it."""
+        if self.worker.leads and self.step in self.snapshot_steps:
+            save_model(self.model, self.folder / "snapshots" / f"{self.step:06d}", dtype=torch.float16)
+
+    def _is_due(self, every: int) -> bool:
+        return self.step % every == 0 or self.step == self.config.steps
+
+    def _log(self, bar: tqdm) -> None:
+        measured, rate = self._read_measured(), self.num_tokens / self.seconds
+        bar.set_postfix_str(f"loss {measured['loss']:.3f}, {rate:,.0f} tokens/s", refresh=False)
+        self._write({**measured, "tokens": self.num_tokens, "tokens_per_second": rate, "seconds": self.seconds})
+
+    def _held_out_loss(self) -> float:
+        c = self.config
+        loss, _ = evaluate(self.model, self.held_out_batches, c.eval_batches, c.micro_batch_size, c.device, c.bf16)
+        return loss
+
+    def _read_measured(self) -> dict[str, float]:
+        """The latest step in numbers; ``FloatingPointError`` if they are none any more, as the weights then are."""
+        loss, lr, norm = self._measured
+        loss, norm = float(self.worker.mean(loss)), float(norm)
+        if not math.isfinite(loss + norm):
+            raise FloatingPointError(
+                f"at step {self.step} the loss is {loss} and its gradients have norm {norm}: the learning rate "
+                f"{self.config.learning_rate} is probably too high"
+            )
+        return {"loss": loss, "lr": lr, "grad_norm": norm}
+
+    def _write(self, entry: dict) -> None:
+        if self.worker.leads:
+            self.history.append({"step": self.step, **entry})
+
+    def save(self) -> None:
+        """Keep everything that resuming needs; the previous save stays until this one is complete."""
+        self._read_measured()  # what is broken must not take the place of what was good
+        if self.worker.leads:
+            save_run(self.folder, self.model, self.optimizer, self.step, self.num_tokens, self.seconds)

@@ -1,0 +1,259 @@
+"""The card beside a trained model: what it learned from, how long, how well, and what it writes, unedited.
+
+    python -m llm_core.model_card runs/decoder
+
+measures the model of a finished run again and writes its card anew. What stands in the run's folder beside the model
+goes into the card: ``baselines.json`` (of ``llm_core.train.baselines``) and ``recipe.md``, how the recipe was found.
+"""
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..model.architectures import Encoder, EncoderDecoder
+from ..model.checkpoints import CARD, load_model, num_parameters, write_files
+from ..text.tokenizer import Tokenizer, load_tokenizer
+from .baselines import Baseline, baselines_table, load_baselines
+from .data import TokenStore
+from .loop import batches_for
+from .measures import HeldOut, OnRepeats, held_out_losses, on_repeats, tokens_in_epoch
+from .run_state import History
+from .samples import PROMPTS, samples
+
+RECIPE = "recipe.md"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """How a model was trained. ``epochs`` is how often it has read the training text."""
+
+    name: str
+    data: str
+    num_articles: tuple[int, int]  # for training, and held out
+    trained_on: str
+    tokens_seen: int
+    epochs: float
+    steps: int
+    seconds: float
+    baselines: list[Baseline]
+    recipe: str  # Markdown; empty if nobody wrote it down
+
+
+def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
+    """Measure the model that the finished run left in ``model/`` and write its card there; returns its losses.
+
+    ``trained_on`` says on what (``describe_device``); without it, the card that is replaced does.
+    Raises ``ValueError`` if the folder holds no finished run.
+    """
+    if not (run / "model").is_dir():
+        raise ValueError(f"{run} holds no model: give the folder of a run that has reached its last step")
+    settings, tokenizer = json.loads((run / "run.json").read_text()), load_tokenizer()
+    model = load_model(run / "model", device)
+    stores = [TokenStore(run / "tokens" / part) for part in ("train", "validation")]
+    train, held_out = (
+        batches_for(model, store, settings["block_size"], tokenizer, settings["seed"]) for store in stores
+    )
+    trained_on = trained_on or _trained_on(run / "model" / CARD)
+    facts = _run_facts(run, settings, trained_on, stores, tokens_in_epoch(train))
+    losses = held_out_losses(model, held_out, tokenizer, device)
+    card = model_card(model.cpu(), facts, losses, on_repeats(model, tokenizer, PROMPTS[0]), tokenizer)
+    write_files(run / "model", {CARD: card.encode()})
+    return losses
+
+
+def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenStore], epoch: int) -> RunFacts:
+    last = [entry for entry in History(run / "history.jsonl").read() if "seconds" in entry][-1]
+    recipe = run / RECIPE
+    return RunFacts(
+        name=settings["model"],
+        data=_names(settings["data"]),
+        num_articles=tuple(len(store.bounds) for store in stores),
+        trained_on=trained_on,
+        tokens_seen=last["tokens"],
+        epochs=last["tokens"] / epoch,
+        steps=last["step"],
+        seconds=last["seconds"],
+        baselines=load_baselines(run),
+        recipe=recipe.read_text(encoding="utf-8").strip() if recipe.exists() else "",
+    )
+
+
+def _names(sources: list[str]) -> str:
+    names = [_name(source) for source in sources]
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} … {names[-1]} ({len(names)} files)"
+
+
+def _name(source: str) -> str:
+    """Of a file without its folders, wherever that was; a Hub id stays whole."""
+    path = Path(source)
+    return path.name if path.is_absolute() or path.exists() else source
+
+
+def _trained_on(card: Path) -> str:
+    found = re.search(r"^\| Trained on \| (.*) \|$", card.read_text(encoding="utf-8"), re.M) if card.exists() else None
+    if not found:
+        raise ValueError(f"{card} does not say what the model was trained on: give --trained-on")
+    return found[1]
+
+
+def describe_device(device: str, bf16: bool, compiled: bool, num_processes: int = 1) -> str:
+    hardware = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"CPU, {os.cpu_count()} cores"
+    several = f"{num_processes} × " if num_processes > 1 else ""
+    precision = "bf16 autocast" if bf16 else "float32"
+    return f"{several}{hardware}, {precision}{', torch.compile' if compiled else ''}"
+
+
+def model_card(
+    model: nn.Module, facts: RunFacts, losses: HeldOut, repeats: OnRepeats | None, tokenizer: Tokenizer
+) -> str:
+    """The card as Markdown."""
+    what = "masked token" if isinstance(model, Encoder) else "token"
+    parts = (
+        _beside_baselines(model, facts, losses),
+        _recipe(facts),
+        _by_place(model, losses),
+        _on_repeats(model, repeats) if repeats else "",
+    )
+    return f"""---
+license: cc-by-nc-sa-3.0
+---
+# {facts.name}
+
+A small Transformer ({num_parameters(model) / 1e6:.1f} M parameters), trained by Headscope to be looked into, not to be
+relied on.
+
+| | |
+|---|---|
+| Data | how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): {facts.data} |
+| Articles | {facts.num_articles[0]:,} for training, {facts.num_articles[1]:,} held out |
+| Tokens seen | {facts.tokens_seen:,} in {facts.steps:,} steps, {facts.epochs:.2f} times the training text |
+| Trained on | {facts.trained_on} |
+| Wall time | {facts.seconds / 3600:.2f} hours |
+| Held-out loss | {losses.loss:.4f} nats per {what} ({losses.num_targets:,} places in articles never trained on) |
+{_text_measures(model, losses)}| Vocabulary | our byte-level BPE of {tokenizer.n_vocab:,} tokens |
+
+{"".join(parts)}## What it writes
+
+{samples(model, tokenizer)}
+
+## Licence and limits
+
+The weights are shared under the terms of the text that they learned from. WikiHow's is CC BY-NC-SA 3.0 (non-commercial,
+name wikiHow, share alike); it was changed here: cleaned, filtered and cut into tokens. The model is small and has seen
+little text: what it says is often wrong, sometimes unsafe to follow, and never advice.
+"""
+
+
+def _text_measures(model: nn.Module, losses: HeldOut) -> str:
+    """Bits per byte and perplexity, which only mean something where every token of a text is predicted."""
+    if isinstance(model, Encoder):
+        return ""
+    of = f" of an article's first {len(losses.counts)} tokens, its title given" * isinstance(model, EncoderDecoder)
+    return (
+        f"| Bits per byte | {losses.bits_per_byte:.4f}{of} |\n| Perplexity | {math.exp(losses.loss):.2f} per token |\n"
+    )
+
+
+def _beside_baselines(model: nn.Module, facts: RunFacts, losses: HeldOut) -> str:
+    """Only for a decoder: the others do not predict the whole text."""
+    if not facts.baselines or isinstance(model, (Encoder, EncoderDecoder)):
+        return ""
+    own = Baseline(name=f"**{facts.name}**", tokens=facts.tokens_seen, bits_per_byte=losses.bits_per_byte)
+    return f"""## Beside simple methods
+
+On the held-out articles, titles included. The n-gram models pay for the marks between articles too, as the model does;
+gzip and xz do not. "Primed" has read as much of the end of the training text as its window holds.
+
+{baselines_table([*facts.baselines, own])}
+
+"""
+
+
+def _recipe(facts: RunFacts) -> str:
+    return f"## How the recipe was found\n\n{facts.recipe}\n\n" if facts.recipe else ""
+
+
+def _by_place(model: nn.Module, losses: HeldOut) -> str:
+    if isinstance(model, Encoder):
+        meaning = "Masked tokens by their place in the window; the model sees all the others, before and behind."
+    elif isinstance(model, EncoderDecoder):
+        meaning = "Place n is the article's n-th token, predicted from the title and the n - 1 tokens before it."
+    else:
+        meaning = "Place n is predicted from the n tokens before it: the more it has read, the better it guesses."
+    rows = [(f"{a}–{b}" if b > a else f"{a}", f"{nats:.4f}") for a, b, nats in losses.by_place()]
+    return f"""## Held-out loss by place
+
+{meaning}
+
+{_columns("Place", rows, "Nats per token")}
+
+"""
+
+
+def _columns(head: str, rows: list[tuple[str, str]], name: str) -> str:
+    """A short list of pairs as a table that lies on its side."""
+    labels, values = zip(*rows)
+    return "\n".join(
+        f"| {' | '.join(cells)} |" for cells in ((head, *labels), ["--:"] * (len(rows) + 1), (name, *values))
+    )
+
+
+def _on_repeats(model: nn.Module, repeats: OnRepeats) -> str:
+    induction, duplicate = repeats.scores["induction"], repeats.scores["duplicate token"]  # (L, H)
+    lines = [
+        f"| {layer} | {_best(a)} | {a.mean():.3f} | {_best(b)} | {b.mean():.3f} |"
+        for layer, (a, b) in enumerate(zip(induction, duplicate), 1)
+    ]
+    chance = [f"{repeats.chance[name]:.3f}" for name in ("induction", "duplicate token")]
+    return f"""## What its heads do with repeats
+
+Random tokens written twice, so that nothing can be known but the repetition. Induction is the mean attention from a
+repeated token to the one that came next the first time (Olsson et al. 2022): a head that does it can copy. Duplicate
+is the attention to the same token's first occurrence.{_who_reads(model)}
+
+| Layer | Induction: highest | mean | Duplicate: highest | mean |
+|--:|--:|--:|--:|--:|
+{chr(10).join(lines)}
+| chance | {chance[0]} | {chance[0]} | {chance[1]} | {chance[1]} |
+
+{_copying(repeats)}"""
+
+
+def _best(scores: torch.Tensor) -> str:
+    return f"{scores.max():.3f} (head {int(scores.argmax()) + 1})"
+
+
+def _who_reads(model: nn.Module) -> str:
+    if isinstance(model, Encoder):
+        return " An encoder sees both copies at once and predicts no next token, so it has little need of induction."
+    if isinstance(model, EncoderDecoder):
+        return f' It is the decoder\'s attention to its own tokens, after the title "{PROMPTS[0]}".'
+    return ""
+
+
+def _copying(repeats: OnRepeats) -> str:
+    if repeats.losses is None:
+        return ""
+    first, second = repeats.losses
+    return f"Its loss there is {first:.2f} nats per token the first time, and {second:.2f} the second.\n\n"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Measure the model of a finished run again and write its card anew.")
+    parser.add_argument("run", type=Path, help="the folder that training was given as --out")
+    parser.add_argument("--trained-on", default="", help="the machine, in words; default: what the card says now")
+    parser.add_argument("--device", default="cpu", help="to measure on (%(default)s)")
+    args = parser.parse_args(arguments)
+    try:
+        losses = write_card(args.run, args.trained_on, args.device)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(f"held-out loss {losses.loss:.4f} nats per target; the card is {args.run / 'model' / CARD}")

@@ -1,0 +1,111 @@
+"""Files of all recorded tensors, read by the programs they are for, against a fresh recording."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from explorer.engine.numbers import file_name, numbers
+from explorer.engine.runner import Runner
+from explorer.engine.runners import Runners
+from explorer.server import routes
+from llm_core import Trace, load_model, record
+
+TEXT = 'How to say "<b>hello</b>", twice 🙂'
+
+
+@pytest.fixture(scope="module")
+def runner() -> Runner:
+    return Runner()
+
+
+@pytest.fixture(scope="module")
+def fresh(runner) -> Trace:
+    """Recorded here, by a model of our own."""
+    with torch.inference_mode(), record(model := load_model("decoder")) as trace:
+        model(torch.tensor([[runner.tokenizer.start, *runner.tokenizer.encode(TEXT)]]))
+    return trace
+
+
+@pytest.fixture(scope="module")
+def client(runner) -> TestClient:
+    return TestClient(Starlette(routes=routes(Runners(runner))))
+
+
+def same(found: dict, trace: Trace) -> None:
+    assert set(found) == set(trace)
+    for name, tensor in trace.items():
+        assert np.allclose(found[name], tensor.numpy(), atol=1e-5), name
+        assert found[name].dtype == tensor.numpy().dtype
+
+
+def test_numpy_loads_every_tensor_and_the_tokens(client, fresh, runner):
+    answer = client.post("/numbers/trace.npz", json=TEXT)
+    found = dict(np.load(io.BytesIO(answer.content)))  # without pickle
+    tokens = found.pop("tokens").tolist()
+    assert tokens == [runner.tokenizer.piece(id) for id in fresh["embedding.ids"][0].tolist()]
+    assert "".join(tokens[1:]).startswith('How to say "<b>hello</b>", twice ')
+    same(found, fresh)
+
+
+def test_safetensors_loads_as_a_trace_that_says_where_it_comes_from(client, fresh, tmp_path):
+    answer = client.post("/numbers/trace.safetensors", json=TEXT)
+    same(load(answer.content), fresh)
+    (tmp_path / "trace.safetensors").write_bytes(answer.content)
+    trace = Trace.load(tmp_path / "trace.safetensors")
+    assert torch.equal(trace.attention(2), torch.from_numpy(load(answer.content)["blocks.2.attn.pattern"]))
+    assert (trace.metadata["model"], trace.metadata["text"]) == ("decoder", TEXT)
+    assert len(json.loads(trace.metadata["tokens"])) == fresh["embedding.ids"].shape[1]
+
+
+def test_a_payload_that_was_run_is_fetched_by_its_key(client, runner, fresh):
+    key = runner.run(TEXT)
+    answer = client.get(f"/numbers/{key}.npz")
+    assert (
+        answer.headers["content-disposition"]
+        == 'attachment; filename="headscope-decoder-how-to-say-b-hello-b-twice.npz"'
+    )
+    found = dict(np.load(io.BytesIO(answer.content)))
+    found.pop("tokens")
+    same(found, fresh)
+
+
+def test_what_is_not_there_is_said(client):
+    gone = client.get("/numbers/0123456789.npz")
+    assert (gone.status_code, gone.text) == (404, "This result is no longer kept: run its text again.")
+    other = client.post("/numbers/trace.pickle", json=TEXT)
+    assert (other.status_code, other.text) == (404, "A name ends with .npz or .safetensors")
+    assert client.post("/numbers/trace.npz", json=[1, 2]).status_code == 404
+    assert client.post("/numbers/trace.npz", content=b"{").status_code == 404
+
+
+def test_another_kind_of_file_is_refused(runner):
+    with pytest.raises(ValueError, match="'pickle' is no kind of file that is made here: npz or safetensors"):
+        numbers(runner, TEXT, "pickle")
+
+
+def test_half_a_surrogate_pair_in_a_text_harms_no_file(client):
+    answer = client.post("/numbers/trace.safetensors", content=b'"a \\ud800 b"')
+    assert answer.status_code == 200
+    assert load(answer.content)["logits"].shape[0] == 1
+
+
+def test_file_names_hold_letters_and_digits_alone():
+    assert file_name("runs/my model", "../<b>ü</b>\n", "npz") == "headscope-runs-my-model-b-b.npz"
+
+
+def test_with_edits_the_numbers_are_those_of_the_changed_model(client, runner):
+    edits = [{"what": "mlp", "how": "zero", "layer": 0}]
+    answer = client.post("/numbers/trace.npz", json={"text": TEXT, "edits": edits})
+    tensors = np.load(io.BytesIO(answer.content))
+    assert not tensors["blocks.0.mlp.out"].any() and tensors["blocks.1.mlp.out"].any()
+    page = client.post("/standalone/view.html", json={"text": TEXT, "edits": edits, "focus": {}})
+    plain = client.post("/standalone/view.html", json={"text": TEXT, "focus": {}})
+    assert page.status_code == plain.status_code == 200 and page.text != plain.text
+    wrong = client.post("/numbers/trace.npz", json={"text": TEXT, "edits": [{"what": "tail", "how": "zero"}]})
+    assert wrong.status_code == 422 and "what='tail'" in wrong.text

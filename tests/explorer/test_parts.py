@@ -1,0 +1,76 @@
+"""What views fetch beside the payload: served once computed, refused in a sentence when nobody asks for it rightly."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from explorer.engine.payload import pack, unpack
+from explorer.engine.runner import ROLES_AHEAD, Runner
+from explorer.engine.runners import Runners
+from explorer.questions.parts import PARTS
+from explorer.server import routes
+from llm_core import record
+
+TEXT = "Wash the red cup"
+
+
+@pytest.fixture(scope="module")
+def runner() -> Runner:
+    return Runner()
+
+
+@pytest.fixture(scope="module")
+def client(runner) -> TestClient:
+    return TestClient(Starlette(routes=routes(Runners(runner))))
+
+
+@pytest.mark.parametrize("name", list(PARTS))
+def test_a_part_is_computed_once_and_served(client, runner, name, monkeypatch):
+    first = client.post(f"/part/{name}", content=json.dumps(TEXT))
+    assert first.status_code == 200 and first.content[:4] == b"HSP1"
+    monkeypatch.setattr(runner, "recorded", lambda *_: pytest.fail("run again"))
+    assert client.post(f"/part/{name}", content=json.dumps(TEXT)).content == first.content
+
+
+@pytest.mark.parametrize("body", ["", "no json", "[1, 2]", '{"text": 1}', "\xff"])
+def test_what_is_no_text_is_refused_in_a_sentence(client, body):
+    answer = client.post("/part/stream", content=body.encode("latin-1"))
+    assert answer.status_code == 404 and "load the page again" in answer.text
+
+
+def test_an_unknown_part_is_refused(client):
+    assert client.post("/part/secrets", content=json.dumps(TEXT)).status_code == 404
+
+
+def test_half_a_surrogate_pair_and_an_empty_text_have_their_parts(client):
+    for text in ("a\ud83db", "", "x" * 30_000):
+        assert client.post("/part/neurons", content=json.dumps(text)).status_code == 200
+
+
+def test_q_and_k_are_those_of_the_model(client, runner):
+    header, arrays = unpack(client.post("/part/neurons", content=json.dumps(TEXT)).content)
+    ids = [runner.tokenizer.start, *runner.tokenizer.encode(TEXT)]
+    with torch.inference_mode(), record(runner.model) as trace:
+        runner.model(torch.tensor([ids]))
+    for name in "qk":
+        for layer in range(runner.facts.n_layer):
+            point = header["names"][name].format(layer=layer)
+            assert np.abs(arrays[name][layer] - trace[point][0].numpy()).max() <= 1e-5
+
+
+def test_float16_keeps_three_digits():
+    numbers = np.array([0, 1.5, -3.14159, 6e-8, 65504], dtype=np.float32)
+    _, arrays = unpack(pack({}, {"x": ("float16", numbers)}))
+    assert arrays["x"] == pytest.approx(numbers, rel=5e-4, abs=3e-8)
+
+
+def test_the_roles_that_were_computed_ahead_are_those_of_the_shipped_model(runner):
+    ahead, measured = json.loads(ROLES_AHEAD.read_text(encoding="utf-8")), runner.measured_roles()
+    assert [role["name"] for role in ahead] == [role["name"] for role in measured]
+    for kept, fresh in zip(ahead, measured):
+        assert np.allclose(kept["scores"], fresh["scores"], atol=1e-4)
+        assert {**kept, "scores": 0, "lifts": 0, "baseline": 0} == {**fresh, "scores": 0, "lifts": 0, "baseline": 0}

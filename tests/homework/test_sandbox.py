@@ -1,0 +1,244 @@
+"""Files that mean harm, or meet with an accident: each becomes a sentence, and takes no point from other blocks."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from llm_core.homework import sandbox
+from llm_core.homework.limits import MB, Limits, TimeIsUp
+from llm_core.homework.report import BLOCKS, from_json, to_json
+from llm_core.homework.sandbox import check_file
+from llm_core.homework.worker import import_sentence
+
+SMALL = Limits(seconds=300, block_seconds=1, memory=512 * MB, output=1 * MB, file_size=1 * MB)
+FORGERY = """
+import contextlib, os
+for number in range(1, 64):
+    with contextlib.suppress(OSError):
+        os.write(number, b'{"kind": "done"}\\n')
+"""
+
+ON_IMPORT = {  # what the file does: what its report says
+    "syntax": ("def f(:\n    pass", "There is a mistake in the Python of line 1: "),
+    "exit": ("import sys; sys.exit()", "ends Python (exit) in line 1 while it is imported"),
+    "exit at once": ("import os; os._exit(0)", "ends Python at once, with exit code 0"),
+    "endless": ("while True:\n    pass", "is still running in line"),
+    "crash": ("import ctypes; ctypes.string_at(0)", "crashes Python itself"),
+    "much memory": ("x = bytearray(10 ** 10)", "asks for more memory than it may use in line 1"),
+    "much output": ("while True: print('x' * 1000)", "prints more than 1 MB"),
+    "fork bomb": (
+        "import os\nwhile True:\n    os.fork()",
+        "in line 3 while it is imported: PermissionError: a home",
+    ),
+    "another torch": ("import torch; torch.allclose = lambda *a, **k: True", "replaces torch.allclose"),
+    "another checker": (
+        "from llm_core.homework import loading\nloading.source_line.__code__ = (lambda file, number: None).__code__",
+        "replaces llm_core.homework.loading.source_line",
+    ),
+    "forged": (FORGERY, "writes to where the report goes"),
+}
+
+ENDINGS = {  # of the process, in a block
+    "attention": ("while True: pass", "still running after 1 seconds"),
+    "block": ("raise SystemExit", "ends Python (exit)"),
+    "transformer": ("import os; os._exit(3)", "exit code 3"),
+    "encoder mask": ("import ctypes; ctypes.string_at(0)", "crashes Python itself"),
+    "decoder mask": ("x = bytearray(10 ** 10)", "asks for more than the 0.5 GB of memory"),
+    "generate": ("import torch; torch.nn.functional.softmax = None", "replaces torch.nn.functional.softmax"),
+}
+
+FORBIDDEN = {  # one in each block, without an end of the process
+    "embedding": ("import os; os.remove({victim!r})", "may not delete {victim}"),
+    "attention": ("import shutil; shutil.rmtree({folder!r})", "may not delete the folder {folder}"),
+    "block": ("open({victim!r}, 'a').write('x')", "may not write {victim}"),
+    "transformer": ("open('inside', 'w').write('x' * 2_000_000)", "OSError"),
+    "encoder mask": ("for i in range(1000): open('inside', 'w').close()", "may not write more than 200 files"),
+    "decoder mask": ("import subprocess; subprocess.run(['true'])", "may not start another program"),
+    "generate": ("import socket; socket.create_connection(('127.0.0.1', 9))", "may not use the network"),
+    "encoder-decoder": ("import os; os.kill(os.getppid(), 9)", "may not send signals"),
+    "prefix generate": ("import os; os.rename({victim!r}, 'mine')", "may not rename {victim}"),
+    "pipeline": ("input()", "EOFError"),
+}
+
+WITHOUT_RUNNING = {
+    "empty": (b" \n", "Your file is empty."),
+    "binary": (bytes(range(256)), "Your file is not Python: it has bytes that no text has."),
+    "huge": (b"#" * 2_000_000, "Your file is larger than 1 MB: is it the right one?"),
+}
+
+
+@pytest.fixture(autouse=True)
+def fake_checks(monkeypatch) -> None:
+    monkeypatch.setattr(sandbox, "CHECKS", "tests.homework.all_checks")
+
+
+def of_blocks(codes: dict[str, str]) -> str:
+    """A file whose block runs the code, which stands in ``line_of`` the block."""
+    names = [name.replace(" ", "_").replace("-", "_") for name in codes]
+    return "".join(f"def {name}():\n    {code}\n" for name, code in zip(names, codes.values()))
+
+
+def line_of(name: str) -> int:
+    return 2 * list(BLOCKS).index(name) + 2
+
+
+def test_a_file_that_cannot_be_imported_is_one_sentence(tmp_path):
+    for name, (code, _) in ON_IMPORT.items():
+        (tmp_path / f"{name}.py").write_text(code)
+    with ThreadPoolExecutor(3) as pool:
+        reports = dict(zip(ON_IMPORT, pool.map(lambda name: check_file(tmp_path / f"{name}.py", SMALL), ON_IMPORT)))
+    told = {name: report.problem for name, report in reports.items()}
+    assert {name: told[name] for name, (_, sentence) in ON_IMPORT.items() if sentence not in str(told[name])} == {}
+    for report in reports.values():
+        assert report.points == 0 and [block.name for block in report.blocks] == list(BLOCKS)
+        assert "\n" not in report.problem and len(report.problem) < 300
+        assert from_json(to_json(report)) == report
+
+
+def test_a_block_that_ends_its_process_fails_alone(tmp_path):
+    path, endings = tmp_path / "endings.py", {name: code for name, (code, _) in ENDINGS.items()}
+    path.write_text(of_blocks({"embedding": "return True", **endings, "pipeline": "return True"}))
+    report = check_file(path, SMALL)
+    blocks = {block.name: block for block in report.blocks}
+    assert report.problem is None and report.points == 3  # embedding and pipeline
+    assert blocks["prefix generate"].status == "not started"
+    for name, (code, sentence) in ENDINGS.items():
+        assert sentence in blocks[name].sentence and blocks[name].status == "failed"
+        if name not in ("transformer", "generate"):  # which leave no trace
+            assert (blocks[name].line.number, blocks[name].line.text.strip()) == (line_of(name), code)
+    assert from_json(to_json(report)) == report
+
+
+def test_what_a_file_may_not_do_is_said_where_it_tries(tmp_path):
+    victim, path = tmp_path / "elsewhere" / "precious.txt", tmp_path / "forbidden.py"
+    victim.parent.mkdir()
+    victim.write_text("precious")
+    places = {"victim": str(victim), "folder": str(victim.parent)}
+    path.write_text(of_blocks({name: code.format(**places) for name, (code, _) in FORBIDDEN.items()}))
+    for block in check_file(path, SMALL).blocks:
+        assert FORBIDDEN[block.name][1].format(**places) in block.sentence
+        assert block.line.number == line_of(block.name)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", WITHOUT_RUNNING)
+def test_what_is_no_python_is_not_even_run(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(sandbox, "_Process", None)
+    path = tmp_path / "file.py"
+    path.write_bytes(WITHOUT_RUNNING[name][0])
+    assert check_file(path).problem == WITHOUT_RUNNING[name][1]
+
+
+IMPORTS = {
+    "import numpy_of_next_year": "Your file imports “numpy_of_next_year” in line 2, which is not installed here.",
+    "from math import shoe": "Your file imports something that is not there in line 2: cannot import name 'shoe'",
+    "1 / 0": "Your file stops in line 2 while it is imported: ZeroDivisionError: division by zero.",
+    "assert False": "Your file stops in line 2 while it is imported: AssertionError.",
+    "class E(BaseException):\n    def __str__(self): raise self\nraise E": "line 4 while it is imported: E.",
+    "import torch; torch.ones(10 ** 15)": "Your file asks for more memory than it may use in line 2",
+}
+
+
+@pytest.mark.parametrize("code", IMPORTS)
+def test_why_an_import_stopped(code):
+    with pytest.raises(BaseException) as caught:
+        exec(compile("\n" + code, "homework.py", "exec"), {"__name__": "homework"})
+    assert IMPORTS[code] in import_sentence(caught.value, "homework.py")
+    assert "only be imported: put" in import_sentence(TimeIsUp(), "homework.py")
+
+
+@pytest.fixture
+def late(monkeypatch) -> list[float]:
+    """What the sandbox's clock is ahead: time passes as the test wants."""
+    ahead = [0.0]
+    clock = type("Clock", (), {"monotonic": staticmethod(lambda: time.monotonic() + ahead[0])})
+    monkeypatch.setattr(sandbox, "time", clock)
+    return ahead
+
+
+def test_when_the_time_is_over_what_is_known_is_kept(tmp_path, late):
+    path, seen = tmp_path / "slow.py", []
+    path.write_text(of_blocks({"embedding": "return True", "attention": "import time; time.sleep(1000)"}))
+
+    def progress(name: str) -> None:
+        seen.append(name)
+        late[0] = 1000.0 if name == "attention" else 0.0
+
+    report = check_file(path, Limits(seconds=500, patience=200), progress)
+    assert seen == ["embedding", "attention"] and report.problem is None
+    assert [block.status for block in report.blocks] == ["passed"] + ["failed"] * 9
+    assert {block.sentence for block in report.blocks[1:]} == {"Not checked: the 500 seconds for a file were over."}
+
+
+def test_a_block_that_never_comes_back_to_python(tmp_path, late, monkeypatch):
+    monkeypatch.setattr(sandbox.tempfile, "tempdir", str(tmp_path))
+    path, endless = tmp_path / "slow.py", "import itertools; open('begun', 'w'); 'x' in itertools.repeat('y')"
+    path.write_text(of_blocks({"embedding": endless, "attention": "return True"}))
+
+    def progress(name: str) -> None:
+        while name == "embedding" and not list(tmp_path.glob("homework-*/begun")):
+            time.sleep(0.01)
+        late[0] = 250.0
+
+    report = check_file(path, Limits(seconds=1000, patience=200), progress)
+    assert report.blocks[0].sentence.startswith("This is still running after 200 seconds")
+    assert report.blocks[0].line.text.strip() == endless
+    assert [block.status for block in report.blocks] == ["failed", "passed"] + ["not started"] * 8
+
+
+def test_surroundings_are_clean(tmp_path, monkeypatch):
+    """No variable of ours, a folder of its own for everything, which is gone at the end; prints change nothing."""
+    monkeypatch.setenv("SECRET", "x")
+    told = tmp_path / "told.py"
+    told.write_text(
+        "import os, sys, tempfile\n"
+        'print(\'{"kind": "result"}\')\n'
+        "here = os.path.realpath(os.getcwd())\n"
+        "open('mine.txt', 'w').write('x')\n"
+        "def embedding():\n"
+        "    homes = os.environ['HOME'], tempfile.gettempdir(), os.path.dirname(__file__)\n"
+        "    return {os.path.realpath(x) for x in homes} == {here} and 'SECRET' not in os.environ\n"
+        f"def attention(): return not here.startswith({str(tmp_path)!r})\n"
+        "def block(): raise RuntimeError(here)\n"
+    )
+    report = check_file(told, SMALL)
+    assert [block.status for block in report.blocks[:3]] == ["passed", "passed", "failed"]
+    assert not os.path.exists(report.blocks[2].sentence.split("RuntimeError: ")[1].rstrip("."))
+
+
+IN_C = """
+import ctypes, json, os, sys, threading
+sys.path.insert(0, sys.argv[1])
+import kernel
+agreed, libc = kernel.confine(os.getcwd()), ctypes.CDLL(None)
+open("inside", "w").close()
+thread = threading.Thread(target=os.remove, args=["inside"])
+thread.start(), thread.join()
+forked = libc.fork()
+if forked == 0:
+    os._exit(0)
+calls = [forked, libc.socket(2, 1, 0), libc.kill(os.getppid(), 0), libc.system(b"exit 3") >> 8]
+files = [libc.unlink(sys.argv[2].encode()), libc.creat(sys.argv[2].encode() + b"2", 0o600)]
+print(json.dumps({"agreed": sorted(agreed), "calls": calls, "files": files, "left": os.listdir()}))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
+def test_linux_itself_refuses_what_gets_round_python(tmp_path):
+    folder, victim = tmp_path / "folder", tmp_path / "precious.txt"
+    folder.mkdir()
+    victim.write_text("precious")
+    command = [sys.executable, "-c", IN_C, str(Path(sandbox.__file__).parent), str(victim)]
+    told = json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout)
+    assert set(told["agreed"]) <= {"calls", "files"}  # an old kernel, or a container, may agree to less
+    if "calls" in told["agreed"]:
+        assert told["calls"] == [-1, -1, -1, 127]  # 127: no shell could be started
+    if "files" in told["agreed"]:
+        assert told["files"] == [-1, -1] and victim.read_text() == "precious"
+    assert told["left"] == []  # a thread works as ever, and the own folder is free

@@ -1,0 +1,335 @@
+"""Runs of tiny models on the server: who trains and who waits, what ends them, and what is kept of them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from explorer.engine.payload import unpack
+from explorer.live import kept
+from explorer.live import runs as live
+from explorer.live.kept import ABOUT, publish, safe_name
+from explorer.live.routes import live_routes
+from explorer.live.runs import GONE, LiveRun, LiveRuns
+from llm_core.paths import ROOT
+
+ENGINE = [sys.executable, "-m", "tests.live.engine"]
+PATIENCE = 60
+
+
+def until(condition: Callable[[], object]):
+    """What the condition gives once that is true."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+    return found
+
+
+class Watcher:
+    """What a page does: it fetches the frames of a run, and knows what they said."""
+
+    def __init__(self, run: LiveRun):
+        self.run, self.number, self.frames, self.arrays = run, 0, [], []
+
+    def look(self) -> list[dict]:
+        for frame in self.run.after(self.number):
+            header, arrays = unpack(frame)
+            self.frames.append(header)
+            self.arrays.append(arrays)
+            self.number += 1
+        return self.frames
+
+    def of(self, kind: str) -> list[dict]:
+        return [frame for frame in self.look() if frame["kind"] == kind]
+
+    def states(self) -> list[str]:
+        return [frame["state"] for frame in self.of("state")]
+
+    def wait_for(self, state: str) -> None:
+        until(lambda: state in self.states())
+
+    def wait_for_ready(self) -> dict:
+        return until(lambda: self.of("ready"))[0]
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch) -> Iterator[LiveRuns]:
+    monkeypatch.setattr(live, "check", lambda choices: None)  # the stand-in has choices of its own
+    found = LiveRuns(folder=tmp_path / "runs", command=ENGINE)
+    yield found
+    found.end_all()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z" if Path("/proc").is_dir() else True
+
+
+def test_frames_arrive_as_the_engine_sends_them_and_each_once(runs):
+    page = Watcher(runs.start("page", {"steps": 50}))
+    page.wait_for("done")
+    points = [frame["points"] for frame in page.of("measured")]
+    assert [p["step"][0] for p in points] == list(range(50))
+    assert [p["loss"][0] for p in points] == [5.5 / (step + 1) for step in range(50)]
+    assert page.states() == ["running", "done"]
+    assert page.run.after(page.number) == []
+
+
+def test_a_page_that_comes_late_misses_no_number_but_only_the_newest_attention_waits(runs):
+    run = runs.start("page", {"steps": 30})
+    until(lambda: run.is_over)
+    page = Watcher(run)
+    page.look()
+    with_attention = [i for i, arrays in enumerate(page.arrays) if arrays]
+    assert len(page.of("measured")) == 30
+    assert [page.frames[i]["step"] for i in with_attention] == [29]
+    assert page.arrays[with_attention[0]]["decoder"].shape == (1, 2, 3, 3)
+    assert page.arrays[with_attention[0]]["decoder"][0, 1, 2, 0] == pytest.approx(0.9, abs=1e-4)
+
+
+def test_frames_that_are_fetched_are_no_longer_held(runs):
+    run = runs.start("page", {"steps": 20})
+    until(lambda: run.is_over)
+    held = len(run.after(0))
+    assert len(run.after(10)) == held - 10
+    assert run.after(9) == run.after(10)  # what a page has said it has does not come back
+    assert run.after(10**9) == []
+
+
+def test_pause_stops_the_frames_and_resume_brings_them_back(runs):
+    page = Watcher(runs.start("page", {}))
+    until(lambda: len(page.of("measured")) > 3)
+    page.run.pause()
+    page.wait_for("paused")
+    count = len(page.of("measured"))
+    time.sleep(0.1)
+    assert len(page.of("measured")) == count
+    page.run.resume()
+    until(lambda: len(page.of("measured")) > count)
+    steps = [frame["step"] for frame in page.of("measured")]
+    assert steps == list(range(len(steps)))
+
+
+def test_two_train_others_wait_in_turn_and_know_their_place(runs):
+    pages = [Watcher(runs.start(f"page {i}", {})) for i in range(4)]
+    pids = [page.wait_for_ready()["pid"] for page in pages[:2]]
+    assert [page.of("waiting") for page in pages[:2]] == [[], []]
+    assert [(f["place"], f["training"]) for f in pages[2].of("waiting")] == [(1, 2)]
+    assert [(f["place"], f["training"]) for f in pages[3].of("waiting")] == [(2, 2)]
+    with pytest.raises(ValueError, match="waits for its turn"):
+        pages[3].run.pause()
+
+    pages[0].run.stop()
+    pages[2].wait_for_ready()
+    until(lambda: [f["place"] for f in pages[3].of("waiting")] == [2, 1])
+    assert not is_alive(pids[0]) and is_alive(pids[1])
+
+    pages[3].run.stop()  # before its turn
+    assert pages[3].states() == ["stopped"] and pages[3].of("ready") == []
+
+
+def test_only_so_many_may_wait(runs, monkeypatch):
+    monkeypatch.setattr(live, "MOST_WAITING", 2)
+    runs.at_once = 0
+    for i in range(2):
+        runs.start(f"page {i}", {})
+    with pytest.raises(ValueError, match="2 models wait to be trained on this server: try again in some minutes"):
+        runs.start("page 3", {})
+    runs.start("page 1", {})  # in the place of its own first one
+
+
+def test_a_second_run_of_a_page_ends_its_first(runs):
+    first = Watcher(runs.start("page", {}))
+    pid = first.wait_for_ready()["pid"]
+    second = Watcher(runs.start("page", {}))
+    second.wait_for_ready()
+    until(lambda: not is_alive(pid))
+    with pytest.raises(ValueError, match="no longer here"):
+        runs.get(first.run.id)
+
+
+def test_who_asks_for_nothing_is_gone(runs):
+    away, here = (Watcher(runs.start(name, {})) for name in ("away", "here"))
+    pids = [page.wait_for_ready()["pid"] for page in (away, here)]
+    away.run.seen -= live.AWAY_SECONDS + 1
+    runs.look_after()
+    until(lambda: not is_alive(pids[0]))
+    assert is_alive(pids[1]) and runs.get(here.run.id) is here.run
+    with pytest.raises(ValueError, match="no longer here"):
+        runs.get(away.run.id)
+
+
+def test_a_paused_run_gives_way_only_when_others_wait(runs):
+    runs.at_once = 1
+    page = Watcher(runs.start("page", {}))
+    page.wait_for_ready()
+    page.run.pause()
+    page.wait_for("paused")
+    page.run.since -= live.PAUSED_SECONDS + 1
+    runs.look_after()
+    assert page.states()[-1] == "paused"
+    other = Watcher(runs.start("other", {}))
+    runs.look_after()
+    page.wait_for("stopped")
+    assert page.of("event")[0]["sentence"].startswith("It was paused for 5 minutes and others wait")
+    other.wait_for_ready()
+    assert runs.keep(page.run.id, "mine") == "runs/mine"
+
+
+def test_an_engine_that_dies_is_told_in_a_sentence_and_frees_its_place(runs):
+    runs.at_once = 1
+    page, other = Watcher(runs.start("page", {"die": True})), Watcher(runs.start("other", {}))
+    page.wait_for("failed")
+    assert page.of("state")[0]["sentence"] == (
+        "The training process ended by itself (status 3): perhaps the memory was full."
+    )
+    other.wait_for_ready()
+    with pytest.raises(ValueError, match="nothing to keep"):
+        runs.keep(page.run.id, "x")
+
+
+@pytest.mark.parametrize("when", ["running", "paused", "stopped", "done"])
+def test_a_model_is_kept_in_every_state_and_never_over_another(runs, when):
+    page = Watcher(runs.start("page", {"steps": 40} if when == "done" else {}))
+    until(lambda: len(page.of("measured")) > 3)
+    if when in ("paused", "stopped"):
+        {"paused": page.run.pause, "stopped": page.run.stop}[when]()
+    page.wait_for(when)
+    until(lambda: page.run.has_ended or when in ("running", "paused"))
+    assert runs.keep(page.run.id, "My model!") == "runs/My-model"
+    assert runs.keep(page.run.id, "My model!") == "runs/My-model-2"
+    folder = runs.folder / "My-model"
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", ABOUT, "model.safetensors"]
+    assert json.loads((folder / ABOUT).read_text())["step"] > 3
+
+
+def test_what_a_run_saved_for_itself_goes_with_it(runs):
+    page = Watcher(runs.start("page", {"steps": 3}))
+    page.wait_for("done")
+    until(lambda: page.run.has_ended)
+    folder = Path(page.run._folder.name)
+    assert any(folder.iterdir())
+    runs.close(page.run.id)
+    until(lambda: not folder.exists())
+
+
+def test_the_number_of_kept_models_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "MOST", 2)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (tmp_path / "runs" / "trained").mkdir(parents=True)  # not kept by the page: does not count
+    assert [publish(model, tmp_path / "runs", "a", {}) for _ in range(2)] == ["a", "a-2"]
+    with pytest.raises(ValueError, match="2 models are kept already: delete a folder in runs/"):
+        publish(model, tmp_path / "runs", "a", {})
+
+
+def test_a_copy_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="could not be kept: No space left on device"):
+        publish(model, tmp_path / "runs", "a", {})
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name, safe",
+    [("copy 4 heads", "copy-4-heads"), ("../../etc/passwd", "etc-passwd"), ("", "tiny"), ("…", "tiny"),
+     ("CON", "tiny-CON"), ("a" * 99, "a" * 40), (".hidden", "hidden"), ("a/b\\c:d\0e", "a-b-c-d-e"), ("ключ 1", "1")],
+)  # fmt: skip
+def test_names_of_folders_are_clean(name, safe):
+    assert safe_name(name) == safe
+
+
+def test_processes_end_with_the_app_even_if_it_is_killed(tmp_path):
+    program = (
+        "import sys, time\nfrom explorer import live\nfrom explorer.engine.payload import unpack\n"
+        "live.check = lambda choices: None\n"
+        "run = live.LiveRuns(command=[sys.executable, '-m', 'tests.live.engine']).start('page', {})\n"
+        "while not (frames := run.after(0)): time.sleep(0.02)\n"
+        "print(unpack(frames[0])[0]['pid'], flush=True)\ntime.sleep(60)\n"
+    )
+    app = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE)
+    pid = int(app.stdout.readline())
+    assert is_alive(pid)
+    app.kill()
+    app.wait()
+    until(lambda: not is_alive(pid))
+
+
+# over HTTP
+
+
+@pytest.fixture
+def client(runs: LiveRuns) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=live_routes(runs))) as client:
+        yield client
+
+
+def frames_in(body: bytes) -> list[dict]:
+    found, at = [], 0
+    while at < len(body):
+        length = int.from_bytes(body[at : at + 4], "little")
+        found.append(unpack(body[at + 4 : at + 4 + length])[0])
+        at += 4 + length
+    return found
+
+
+def test_a_run_over_http(client, runs):
+    run = client.post("/live/start", json={"page": "page-1234", "choices": {"steps": 25}}).json()["run"]
+    frames = []
+    while not frames or frames[-1].get("state") != "done":
+        frames += frames_in(client.get(f"/live/{run}/frames?after={len(frames)}").content)
+    assert [f["step"] for f in frames if f["kind"] == "measured"] == list(range(25))
+    assert client.post(f"/live/{run}/keep", json={"name": "from http"}).json() == {"kept": "runs/from-http"}
+    assert client.post(f"/live/{run}/close").status_code == 200
+    gone = client.get(f"/live/{run}/frames")
+    assert (gone.status_code, gone.text) == (404, GONE)
+
+
+@pytest.mark.parametrize(
+    "path, asked, sentence",
+    [
+        ("start", {"page": "short", "choices": {}}, "A run is started with"),
+        ("start", {"page": "../../../../etc", "choices": {}}, "A run is started with"),
+        ("start", {"page": "page-1234", "choices": []}, "A run is started with"),
+        ("start", [1], "A run is started with"),
+        ("nothing/pause", {}, GONE),
+        ("nothing/keep", {}, GONE),
+        ("nothing/explode", {}, "A run can be told to pause, resume, stop, close or keep, not to explode."),
+        ("nothing/pause", [], "A run can be told to"),
+    ],
+)
+def test_bad_questions_are_answered_with_a_sentence(client, path, asked, sentence):
+    answer = client.post(f"/live/{path}", json=asked)
+    assert answer.status_code == 422 and answer.text.startswith(sentence)
+    assert "\n" not in answer.text
+
+
+def test_a_bad_number_of_frames_is_a_sentence(client):
+    for number in ("-1", "x", "1e9", "9" * 30):
+        answer = client.get(f"/live/nothing/frames?after={number}")
+        assert (answer.status_code, answer.text[:8]) == (422, "after is")
+
+
+def test_pages_of_other_sites_cannot_start_or_command_runs(client, runs):
+    asked = {"page": "page-1234", "choices": {}}
+    answer = client.post("/live/start", json=asked, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 422
+    assert runs._runs == {}

@@ -1,0 +1,253 @@
+"""A run that was killed, stopped, or ran out of disk goes on as if nothing had been."""
+
+import json
+import os
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from llm_core.model.architectures import Decoder
+from llm_core.model.config import ModelConfig
+from llm_core.train.run_state import STATE_FILE, History, load_run, save_run
+from tests.common import DECODER, build
+from tests.train.tiny_run import command, losses, run_here, run_process
+
+DROPOUT = 0.1  # resuming must find the same dropout masks again
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("unbroken")
+    assert run_here(folder, dropout=DROPOUT) == 0
+    return losses(folder)
+
+
+def saved_step(folder: Path) -> int:
+    with safe_open(folder / STATE_FILE, framework="pt") as file:
+        return int(file.metadata()["step"])
+
+
+def run_that_ends_early(how: str, folder: Path):
+    """The command line in a process of its own, which does ``how`` when it has written step 6 to the history."""
+    code = f"""
+import os, signal, sys
+from llm_core import run_state, train
+append, save_file = run_state.History.append, run_state.save_file
+
+def append_and_end(self, entry):
+    append(self, entry)
+    if entry["step"] == 6:
+        {how}
+
+def save_half(tensors, path, metadata):
+    save_file(tensors, path, metadata)
+    if metadata["step"] == "8":
+        os.truncate(path, os.path.getsize(path) // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run_state.History.append, run_state.save_file = append_and_end, save_half
+train.main(sys.argv[1:])
+"""
+    return run_process("-c", code, *command(folder, dropout=DROPOUT))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "open(self.path, 'a').write('{\"step\": 7, \"lo'); os.kill(os.getpid(), signal.SIGKILL)",
+        "pass  # the kill comes in the middle of the second save",
+    ],
+)
+def test_a_killed_run_has_the_losses_of_an_unbroken_one(how, tmp_path, unbroken):
+    killed = run_that_ends_early(how, tmp_path)
+    assert killed.returncode == -9, killed.stderr
+    assert saved_step(tmp_path) == 4
+    assert run_here(tmp_path, dropout=DROPOUT) == 0
+    assert losses(tmp_path) == pytest.approx(unbroken, abs=1e-6)
+    assert (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_ctrl_c_saves_and_the_run_goes_on(tmp_path, unbroken):
+    stopped = run_that_ends_early("os.kill(os.getpid(), signal.SIGINT)", tmp_path)
+    assert stopped.returncode == 130
+    assert "stopped and saved at step 6 of 12; the same command resumes it" in stopped.stdout
+    assert "Traceback" not in stopped.stderr
+    assert saved_step(tmp_path) == 6
+    assert not (tmp_path / "model").exists()
+    assert run_here(tmp_path, dropout=DROPOUT) == 0
+    assert losses(tmp_path) == pytest.approx(unbroken, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    assert run_here(folder, steps=2) == 0
+    return folder
+
+
+def test_a_run_that_is_over_is_not_trained_on(finished):
+    paths = [finished / name for name in (STATE_FILE, "history.jsonl", "model/model.safetensors", "model/README.md")]
+    before = [path.read_bytes() for path in paths]
+    (finished / "model" / "README.md").unlink()  # as if the end had been cut off
+    assert run_here(finished, steps=2) == 0
+    assert [path.read_bytes() for path in paths] == before
+
+
+@contextmanager
+def largest_file(num_bytes: int):
+    """The system refuses to let any file grow beyond this, as a full disk would."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path, unbroken):
+    with largest_file(500_000):
+        message = run_here(tmp_path, dropout=DROPOUT)
+    assert message.startswith(f"error: the run could not be saved in {tmp_path} (")
+    assert message.endswith("; the last saved state is intact")
+    assert run_here(tmp_path, dropout=DROPOUT) == 0
+    assert losses(tmp_path) == pytest.approx(unbroken, abs=1e-6)
+
+
+def stepped(steps: int = 1):
+    """A model and its optimizer after some updates."""
+    torch.manual_seed(0)
+    model = build("decoder")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+    for _ in range(steps):
+        model(torch.arange(7)[None]).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model, optimizer
+
+
+def test_a_full_disk_leaves_the_last_state(tmp_path):
+    save_run(tmp_path, *stepped(), step=1, num_tokens=7, seconds=0.5)
+    before = (tmp_path / STATE_FILE).read_bytes()
+    with (
+        largest_file(len(before) // 2),
+        pytest.raises(OSError, match=r"could not be saved.*state is intact"),
+    ):
+        save_run(tmp_path, *stepped(2), step=2, num_tokens=14, seconds=1.0)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {STATE_FILE: before}
+
+
+def test_everything_comes_back(tmp_path):
+    model, optimizer = stepped(3)
+    save_run(tmp_path, model, optimizer, step=3, num_tokens=21, seconds=1.25)
+    fresh = build("decoder")
+    fresh_optimizer = torch.optim.AdamW(fresh.parameters(), lr=0.1, fused=True)
+    assert load_run(tmp_path, fresh, fresh_optimizer) == (3, 21, 1.25)
+    for old, new in zip(model.parameters(), fresh.parameters()):
+        assert torch.equal(old, new)
+        assert optimizer.state[old].keys() == fresh_optimizer.state[new].keys() == {"step", "exp_avg", "exp_avg_sq"}
+        for key, value in optimizer.state[old].items():
+            assert torch.equal(value, fresh_optimizer.state[new][key])
+
+
+def test_a_folder_without_a_state_starts_anew(tmp_path):
+    model, optimizer = stepped()
+    before = [p.clone() for p in model.parameters()]
+    assert load_run(tmp_path, model, optimizer) == (0, 0, 0.0)
+    assert all(map(torch.equal, before, model.parameters()))
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 5)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"no tensors in here")
+
+
+def forget_the_step(path: Path) -> None:
+    save_file({"model.ln_f.weight": torch.ones(24)}, path)
+
+
+@pytest.mark.parametrize("damage", [cut, overwrite, forget_the_step])
+def test_a_damaged_state_is_one_sentence(damage, tmp_path):
+    model, optimizer = stepped()
+    save_run(tmp_path, model, optimizer, step=1, num_tokens=7, seconds=0.5)
+    damage(tmp_path / STATE_FILE)
+    with pytest.raises(ValueError, match=f"{STATE_FILE} is damaged .*: move it away to start anew") as error:
+        load_run(tmp_path, model, optimizer)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"n_embd": 28}, r"embedding.token_table.weight is \(29, 24\) in it, and \(29, 28\) in this one"),
+        ({"n_layer": 4}, r"blocks.3.ln_1.weight is not there in it, and \(24,\) in this one"),
+        ({"n_layer": 2}, r"blocks.2.[\w.]+ is \([\d, ]+\) in it, and not there in this one"),
+    ],
+)
+def test_a_state_of_another_size_is_one_sentence(change, fault, tmp_path):
+    save_run(tmp_path, *stepped(), step=1, num_tokens=7, seconds=0.5)
+    other = Decoder(ModelConfig(**{**DECODER.to_dict(), **change}))
+    before = [p.clone() for p in other.parameters()]
+    with pytest.raises(ValueError, match=f"holds another model: {fault}"):
+        load_run(tmp_path, other, torch.optim.AdamW(other.parameters()))
+    assert all(map(torch.equal, before, other.parameters()))  # nothing was half restored
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"n_embd": 30}, "n_embd=24, not 30"),
+        ({"model": "encoder"}, "model='decoder', not 'encoder'"),
+        ({"steps": 3}, "steps=2, not 3"),
+        ({"held_out": 0.3}, "held_out=0.2, not 0.3"),
+        ({"batch_size": 8}, "batch_size=4, not 8"),
+        ({"learning_rate": 0.25}, "learning_rate=0.01, not 0.25"),
+    ],
+)
+def test_a_folder_belongs_to_one_run(change, difference, finished):
+    assert run_here(finished, **{"steps": 2, **change}) == (
+        f"error: {finished} holds a run with {difference}: resume it with the same settings, or give another --out"
+    )
+
+
+def test_a_run_that_was_begun_before_a_setting_existed_goes_on(tmp_path):
+    assert run_here(tmp_path, steps=2) == 0
+    record = tmp_path / "run.json"
+    settings = json.loads(record.read_text())
+    assert settings.pop("optimizer") == "adamw"
+    record.write_text(json.dumps(settings))
+    assert run_here(tmp_path, steps=2) == 0
+    assert json.loads(record.read_text())["optimizer"] == "adamw"
+
+
+def test_a_folder_is_trained_in_by_one_process_at_a_time(tmp_path):
+    with FileLock(tmp_path / ".lock"):
+        assert run_here(tmp_path, steps=2) == (
+            f"error: another process trains in {tmp_path}: wait for its end, or give another --out"
+        )
+        assert not (tmp_path / "run.json").exists()
+    assert run_here(tmp_path, steps=2) == 0
+
+
+def test_history_forgets_what_was_not_saved_and_half_a_line(tmp_path):
+    history = History(tmp_path / "run" / "history.jsonl")
+    history.cut_after(0)  # a new run
+    assert history.read() == []
+    entries = [{"step": step, "loss": 9.0 - step} for step in range(1, 6)]
+    for entry in entries:
+        history.append(entry)
+    with open(history.path, "a") as file:
+        file.write('{"step": 6, "lo')
+    assert history.read() == entries
+    history.cut_after(3)
+    assert history.read() == entries[:3]
+    history.append({"step": 4, "loss": 1.5})
+    assert history.path.read_text().splitlines()[3:] == ['{"step": 4, "loss": 1.5}']

@@ -1,0 +1,217 @@
+"""Models that are saved while the app runs: chosen on the page, read against torch, deleted under its eyes."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Page
+
+from llm_core import Decoder, Encoder, ModelConfig, generate, load_tokenizer, record, save_model
+
+from ...common import randomised
+from ..reference import same
+from ..screen import PATIENCE, VIEWS, Screen
+from ..serving import ROOT
+from ..writing import Writer
+
+TOKENIZER = load_tokenizer("bytes")
+SIZES = {
+    "one": ModelConfig(vocab_size=260, block_size=64, n_layer=1, n_head=1, n_embd=16),
+    "two": ModelConfig(vocab_size=260, block_size=48, n_layer=2, n_head=4, n_embd=24),
+}
+TEXT = "Wash ☕ and dry"
+IDS = [TOKENIZER.start, *TEXT.encode()]
+ROW = """(query) => [...document.querySelectorAll('[data-view="attention_view"] .hs-table table tr')].slice(1)
+    .map((row) => row.children[2].textContent)"""
+PANELS = {"lens": "lens_view", "residual": "residual_view", "surgery": "surgery_view", "pipeline": "pipeline_view"}
+OFFERED = """() => [...document.querySelectorAll('[data-view="model_choice"] option')].map(({ value }) => value)"""
+
+
+class Kept:
+    """Models in ``runs/``, under names that nobody else uses, and what torch computes with them."""
+
+    def __init__(self):
+        mark = uuid.uuid4().hex[:8]
+        self.names = {name: f"runs/{name}-{mark}" for name in (*SIZES, "encoder")}
+        self.models = {name: randomised(Decoder(sizes), seed) for seed, (name, sizes) in enumerate(SIZES.items(), 1)}
+        self.models["encoder"] = randomised(Encoder(SIZES["two"]), 3)
+
+    def save(self, name: str) -> str:
+        save_model(self.models[name], self.folder(name), tokenizer="bytes")
+        return self.names[name]
+
+    def folder(self, name: str) -> Path:
+        return ROOT / self.names[name]
+
+    def trace(self, name: str, ids: list[int]):
+        with torch.inference_mode(), record(self.models[name]) as trace:
+            self.models[name](torch.tensor([ids]))
+        return trace
+
+
+@pytest.fixture
+def kept() -> Iterator[Kept]:
+    kept = Kept()
+    yield kept
+    for name in kept.names:
+        shutil.rmtree(kept.folder(name), ignore_errors=True)
+
+
+class Strip(Screen):
+    """The Explore page, and the choice of models above it."""
+
+    @property
+    def select(self):
+        return self.view("model_choice").locator("select")
+
+    def offered(self, name: str) -> list[str]:
+        """The models of the list, once ``name`` is among them."""
+        self.point_away()
+        self.select.hover()
+        self.page.wait_for_function(f"(name) => ({OFFERED})().includes(name)", arg=name)
+        return self.page.evaluate(OFFERED)
+
+    def choose_model(self, name: str) -> None:
+        self.offered(name)
+        self.wait_for_result_of(lambda: self.select.select_option(name))
+
+    def shows(self, name: str) -> None:
+        """Wait until the strip and all views are of that model."""
+        self.page.wait_for_selector(f'[data-view="model_choice"][data-model="{name}"]')
+        self.page.wait_for_function("(name) => globalThis.headscope.payload?.model.name === name", arg=name)
+        seq = self.page.evaluate("globalThis.headscope.seq")
+        for view in VIEWS:
+            self.page.wait_for_selector(f'[data-view="{view}"][data-seq="{seq}"]')
+        self.next_frame()
+
+    def weights(self) -> list[float]:
+        """What the chosen token gives to each token, as the table has it."""
+        return [float(text) for text in self.page.evaluate(ROW, None)]
+
+
+@pytest.fixture
+def strip(page: Page, app) -> Strip:
+    return Strip(page, app.url).open()
+
+
+def assert_attention_is(strip: Strip, pattern: torch.Tensor, queries: list[int]) -> int:
+    """Rows of a head (T, T) against the table; returns how many numbers were compared."""
+    compared = 0
+    for query in queries:
+        strip.choose_token(query)
+        shown = [row[2] for row in strip.row_table()]
+        assert len(shown) >= query + 1
+        assert all(same(text, pattern[query, key].item()) for key, text in enumerate(shown[: query + 1]))
+        compared += query + 1
+    return compared
+
+
+def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, problems):
+    strip.offered("decoder")
+    two, encoder = kept.save("two"), kept.save("encoder")
+    assert encoder not in strip.offered(two)  # it predicts no next token
+    strip.choose_model(two)
+    strip.run(TEXT)
+    trace = kept.trace("two", IDS)
+
+    # its tokens are bytes, its heads 2 × 4, every number torch's
+    assert strip.tokens() == ["start", *strip.names([TOKENIZER.piece(id) for id in IDS[1:]])]
+    assert f"{two} · 2 layers × 4 heads · width 24" in strip.text_of(".hs-model")
+    assert strip.page.locator(".hs-grid button[data-head]").count() == 8
+    compared = 0
+    for layer, head in ((0, 2), (1, 3)):
+        strip.choose_head(layer, head)
+        compared += assert_attention_is(strip, trace.attention(layer)[0, head], [9, len(IDS) - 1])
+    assert compared >= 50
+    best = trace["logits"][0, -1].softmax(-1).topk(12)
+    assert [name for name, _ in strip.bars()] == strip.names([TOKENIZER.piece(id) for id in best.indices.tolist()])
+    assert all(same(shown, p) for (_, shown), p in zip(strip.bars(), best.values.tolist()))
+
+    # every view of it draws, also with a place in the address that only the larger model has
+    for drawing in ("lines", "flow", "neuron", "matrix"):
+        strip.choose_drawing(drawing)
+    for panel, view in PANELS.items():
+        strip.page.click(f'[data-view="inside_view"] [data-name="{panel}"]')
+        strip.page.wait_for_selector(f'[data-view="{view}"][data-ready="true"][data-waiting="false"][data-error=""]')
+
+    # the same address, the same model; it is the one that writes, too
+    address = strip.address()
+    assert "model=runs%2Ftwo-" in address
+    strip.page.goto(f"{app.url}?{address}&layer=6&head=8&dim=31&draw=neuron")
+    strip.shows(two)
+    assert strip.prompt.input_value() == TEXT and strip.title().startswith("Layer 2, head 4")
+    writer = Writer(strip.page, app.url).show().wait_for_picture()
+    writer.set(temperature=0)
+    writer.write(1, "step")
+    (written,) = generate(kept.models["two"], [IDS], 1, temperature=0)[0][len(IDS) :]
+    shown = writer.page.locator(".hs-written-tokens button").all_text_contents()
+    assert shown == writer.labels([TOKENIZER.piece(written)])
+    assert "model=runs%2Ftwo-" in strip.address()
+
+    # lessons keep to their own model, and Compare offers what the strip cannot show
+    strip.page.click('a[data-page="learn"]')
+    assert strip.select.input_value() == "decoder" and strip.select.is_disabled()
+    strip.page.click('a[data-page="compare"]')
+    strip.page.locator(f'.hs-compare-chips [data-name="{encoder}"]').wait_for()
+    assert not strip.select.is_visible()
+
+    # deleted: a sentence, and what was shown stays
+    strip.page.click('a[data-page="explore"]')
+    strip.select.select_option("decoder")
+    strip.shows("decoder")
+    before = strip.bars()
+    shutil.rmtree(kept.folder("two"))
+    strip.select.select_option(two)
+    assert strip.problem().startswith(f"no model {two}: there are encoder, decoder, ")
+    strip.page.wait_for_selector('[data-view="model_choice"][data-model="decoder"]')
+    assert strip.select.input_value() == "decoder" and strip.bars() == before
+    strip.run("on it goes")
+    assert strip.view("payload_link").locator(".hs-problem").is_hidden()
+
+
+def test_two_users_look_at_different_models(strip, app, kept, profile, reference):
+    one = kept.save("one")
+    other = profile.new_page()
+    theirs = Strip(other, app.url)
+    other.goto(f"{app.url}?view=explore&model={one.replace('/', '%2F')}&panel=lens")
+    other.set_default_timeout(PATIENCE)
+    theirs.shows(one)
+    theirs.run(TEXT)
+    strip.run(TEXT)
+    assert strip.select.input_value() == "decoder" and theirs.select.input_value() == one
+    assert theirs.page.locator(".hs-grid button[data-head]").count() == 1
+    assert strip.page.locator(".hs-grid button[data-head]").count() == 48
+    last = len(reference.ids(TEXT)) - 1
+    assert assert_attention_is(strip, reference.trace(TEXT).attention(0)[0, 0], [last]) == last + 1
+    assert assert_attention_is(theirs, kept.trace("one", IDS).attention(0)[0, 0], [len(IDS) - 1, 12]) >= 26
+    assert theirs.page.locator('[data-view="lens_view"]').get_attribute("data-error") == ""
+    other.close()
+
+
+def test_an_address_with_a_model_that_is_not_there_says_so_and_shows_the_example(strip, app):
+    strip.page.goto(f"{app.url}?view=explore&model=runs%2Fgone")
+    assert strip.problem().startswith("no model runs/gone: there are ")
+    strip.shows("decoder")
+    assert "gone" not in strip.address()
+
+
+def test_the_address_names_a_model_and_another_model_forgets_token_numbers(js):
+    read = "({readAddress}, search) => readAddress(search).model"
+    assert js("state/address", read, "?view=explore&model=runs%2Fmine") == "runs/mine"
+    assert js("state/address", read, "?view=explore&model=") is js("state/address", read, "?text=a") is None
+    write = "({writeAddress, readAddress}, model) => writeAddress('?view=explore', readAddress('').focus, 'a', model)"
+    assert js("state/address", write, "runs/mine") == "?view=explore&model=runs%2Fmine&text=a"
+    assert js("state/address", write, None) == "?view=explore&text=a"
+    assert js("state/address", "({clearAddress}) => clearAddress('?layer=2&model=a&x=1', 'b')") == "?x=1&model=b"
+    focus = """({Focus}) => {
+        const focus = new Focus();
+        Object.assign(focus.locked, { layer: 1, typed: 5000, target: "typed", against: "2" });
+        focus.forgetTokens();
+        const { layer, typed, target, against } = focus.locked;
+        return [layer, typed, target, against];
+    }"""
+    assert js("state/focus", focus) == [1, None, "1", "none"]
+    assert js("base/text", "({several}) => [several(1, 'head'), several(8, 'head')]") == ["1 head", "8 heads"]

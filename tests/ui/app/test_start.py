@@ -1,0 +1,99 @@
+"""Starting and ending the app, and what it says when it cannot start."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from explorer.engine.payload import unpack
+from explorer.examples import EXAMPLES, example_file
+
+from ..screen import Screen
+from ..serving import ROOT, App, running_app
+
+SECONDS = 300
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=SECONDS)
+
+
+@pytest.fixture
+def app_without_torch(tmp_path: Path) -> Iterator[App]:
+    """The app on a machine on which ``import torch`` fails."""
+    (tmp_path / "torch.py").write_text("raise ImportError('torch was taken away')\n")
+    with running_app(env={"PYTHONPATH": str(tmp_path)}) as app:
+        yield app
+
+
+def example_tokens(screen: Screen, index: int) -> list[str]:
+    header, _ = unpack(example_file(index).read_bytes())
+    return screen.labels([token["text"] for token in header["tokens"]])
+
+
+def test_without_torch_the_examples_are_shown_and_running_is_answered_in_a_sentence(
+    page, problems, app_without_torch: App
+):
+    problems.expect("422")  # the panel of the pipeline asks for its tensors
+    screen = Screen(page, app_without_torch.url).open()
+    page.wait_for_selector('[data-view="pipeline_view"][data-error^="The model cannot run here (torch was taken"]')
+    assert screen.tokens() == example_tokens(screen, 0)
+    assert screen.prompt.input_value() == next(iter(EXAMPLES.values()))
+    screen.wait_for_result_of(lambda: page.click("#examples .chip >> nth=4"))
+    assert screen.tokens() == example_tokens(screen, 4)
+
+    seq = screen.seq()
+    page.click("#run")
+    assert screen.problem().startswith("The model cannot run here (torch was taken away)")
+    assert not screen.is_busy()
+    page.click('a[data-page="generate"]')
+    page.click("#write")
+    assert screen.problem("generate_view").startswith("The model cannot run here (torch was taken away)")
+    assert (screen.seq(), screen.tokens()) == (seq, example_tokens(screen, 4))
+    assert "Traceback" not in app_without_torch.printed
+
+    for said in ("net::ERR", "network error", "Connection errored out"):  # from here on, there is no server
+        problems.expect(said)
+    app_without_torch.kill()
+    page.click("#run")
+    page.wait_for_selector('[data-view="payload_link"][data-error^="The server does not answer"]')
+    page.wait_for_selector(".hs-busy", state="hidden")
+    assert (screen.seq(), screen.tokens()) == (seq, example_tokens(screen, 4))
+
+
+def test_importing_the_app_does_not_import_torch():
+    done = python("-c", "import sys, app; print('torch' in sys.modules, type(app.demo).__name__)")
+    assert (done.stdout, done.returncode) == ("False Blocks\n", 0), done.stderr
+
+
+def test_ctrl_c_ends_the_app_cleanly():
+    with running_app() as app:
+        assert app.interrupt() == 0
+        assert "Traceback" not in app.printed
+        assert f"Headscope is at {app.url}" in app.printed
+
+
+def test_a_port_that_is_taken_is_one_sentence(app: App):
+    done = python("app.py", "--port", str(app.port))
+    said = f"error: cannot listen on 127.0.0.1:{app.port}: if another program does, choose another --port\n"
+    assert (done.stderr, done.returncode) == (said, 1)
+
+
+def test_a_model_that_is_not_there_is_one_sentence():
+    done = python("app.py", "--model", "nonsense")
+    assert done.stderr.startswith("error: no model 'nonsense': give a folder, a Hub id (owner/name), or a shipped name")
+    assert done.stderr.count("\n") == 1 and done.returncode == 1
+
+
+def test_help_documents_every_option():
+    done = python("app.py", "--help")
+    assert done.returncode == 0
+    for option in ("--host", "--port", "--model", "--share", "--train-at-once"):
+        assert option in done.stdout
+
+
+def test_the_result_of_an_unknown_key_is_a_sentence(page, app: App):
+    answer = page.request.get(app.url + "payload/nothing")
+    assert (answer.status, answer.text()) == (404, "This result is no longer kept: press Run again.")
