@@ -10,7 +10,8 @@ import { attach } from "./save/save.mjs";
 import { store } from "./state/store.mjs";
 import * as tokens from "./explore/tokens.mjs";
 
-const ABOUT = "A page saved from Headscope: it works without a network. Point at a head, a token or a cell to see its numbers; click to keep it.";
+const ABOUT =
+  "A page saved from Headscope: it works without a network. Point at a head, a token or a cell to see its numbers; click to keep it.";
 
 const UNCHANGED = { edits: "", changed: "here" }; // the payload is of the model as it is
 const SERVED = '.hs-switch [data-name="neuron"]'; // drawings of tensors that only the app has
@@ -27,7 +28,12 @@ export function open(payload, focus) {
 
 /** Views of numbers that were not recorded are left out. */
 function layout({ arrays, roles: measured }) {
-  const heads = make("div", { id: "heads" }, view("grid_view", grid), ...(measured.length ? [view("roles_view", roles)] : []));
+  const heads = make(
+    "div",
+    { id: "heads" },
+    view("grid_view", grid),
+    ...(measured.length ? [view("roles_view", roles)] : []),
+  );
   const look = make("div", { id: "look" }, heads, make("div", { id: "attention" }, view("attention_view", attention)));
   if (arrays.next_ids) look.append(make("div", { id: "next" }, view("next_view", next)));
   return [make("div", { id: "tokens" }, view("tokens_view", tokens)), look];
@@ -42,8 +48,21 @@ function view(name, { mount }) {
 }
 
 function head() {
-  const theme = make("button", { className: "hs-icon", type: "button", text: "☾", title: "Dark or light", "aria-label": "Switch between dark and light", onclick: () => document.body.classList.toggle("dark") });
-  return make("header", { className: "hs-view hs-alone-head hs-brand" }, make("strong", { text: "Headscope" }), make("p", { text: ABOUT }), theme);
+  const theme = make("button", {
+    className: "hs-icon",
+    type: "button",
+    text: "☾",
+    title: "Dark or light",
+    "aria-label": "Switch between dark and light",
+    onclick: () => document.body.classList.toggle("dark"),
+  });
+  return make(
+    "header",
+    { className: "hs-view hs-alone-head hs-brand" },
+    make("strong", { text: "Headscope" }),
+    make("p", { text: ABOUT }),
+    theme,
+  );
 }
 
 function followTheme() {

@@ -20,9 +20,24 @@ export function attentionControls() {
   const show = group("show", choice("by", BY, "One head, or several as one"));
   const over = group("over", choice("over", OVER, "Over which heads the mean or maximum goes"));
   const read = group("read", choice("read", READ, "How the chosen token is read"));
-  const box = make("input", { type: "checkbox", onchange: () => store.toggle({ sink: box.checked ? "hidden" : "shown" }) });
-  const sink = make("label", { className: "hs-check", title: "Many heads put most of their weight on the first token, whatever the text: a resting place, called the sink" }, box, make("span", { text: "hide the first token" }));
-  const note = make("p", { className: "hs-hint", text: "Heads of the same number in different layers share nothing but the number: what they have in common, the text brings about." });
+  const box = make("input", {
+    type: "checkbox",
+    onchange: () => store.toggle({ sink: box.checked ? "hidden" : "shown" }),
+  });
+  const sink = make(
+    "label",
+    {
+      className: "hs-check",
+      title:
+        "Many heads put most of their weight on the first token, whatever the text: a resting place, called the sink",
+    },
+    box,
+    make("span", { text: "hide the first token" }),
+  );
+  const note = make("p", {
+    className: "hs-hint",
+    text: "Heads of the same number in different layers share nothing but the number: what they have in common, the text brings about.",
+  });
   element.append(make("div", { className: "hs-controls" }, show, over, sink, read), note);
   return element;
 }

@@ -13,16 +13,53 @@ export function legend() {
     mark.style.left = `${position(tick) * 100}%`;
     return mark;
   });
-  const scale = make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks));
-  const gives = Object.entries(GIVES).map(([part, text]) => make("span", { "data-part": part }, swatch(PARTS[part]), make("span", { text: ` ${text}` })));
-  const colors = make("div", { className: "hs-legend" },
+  const scale = make(
+    "span",
+    { className: "hs-legend-scale" },
+    bar,
+    make("span", { className: "hs-legend-ticks" }, ...ticks),
+  );
+  const gives = Object.entries(GIVES).map(([part, text]) =>
+    make("span", { "data-part": part }, swatch(PARTS[part]), make("span", { text: ` ${text}` })),
+  );
+  const colors = make(
+    "div",
+    { className: "hs-legend" },
     part({}, make("span", { text: "weight" }), scale),
-    part({ "data-of": "mask" }, make("span", { className: "hs-hatch" }), make("span", { text: "later tokens, hidden by the mask" })),
-    part({ "data-of": "sink" }, make("span", { className: "hs-hatch hs-crossed" }), make("span", { text: "first token, left out" })),
-    part({ "data-of": "sink" }, make("span", { className: "hs-dash" }), make("span", { text: "almost nothing is left of the row" })));
-  const bars = make("div", { className: "hs-legend-bars", "data-of": "matrix" },
-    make("p", {}, make("span", { text: "Bars below: what each token receives " }), swatch("--hs-key"), make("span", { text: ", the mean over the tokens that can see it; long is much, on the scale of the colours." })),
-    make("p", {}, make("span", { text: "Bars right: what each token gives: " }), ...gives.flatMap((one) => [one, " "]), make("span", { text: "– together the whole row." })));
+    part(
+      { "data-of": "mask" },
+      make("span", { className: "hs-hatch" }),
+      make("span", { text: "later tokens, hidden by the mask" }),
+    ),
+    part(
+      { "data-of": "sink" },
+      make("span", { className: "hs-hatch hs-crossed" }),
+      make("span", { text: "first token, left out" }),
+    ),
+    part(
+      { "data-of": "sink" },
+      make("span", { className: "hs-dash" }),
+      make("span", { text: "almost nothing is left of the row" }),
+    ),
+  );
+  const bars = make(
+    "div",
+    { className: "hs-legend-bars", "data-of": "matrix" },
+    make(
+      "p",
+      {},
+      make("span", { text: "Bars below: what each token receives " }),
+      swatch("--hs-key"),
+      make("span", { text: ", the mean over the tokens that can see it; long is much, on the scale of the colours." }),
+    ),
+    make(
+      "p",
+      {},
+      make("span", { text: "Bars right: what each token gives: " }),
+      ...gives.flatMap((one) => [one, " "]),
+      make("span", { text: "– together the whole row." }),
+    ),
+  );
   const element = make("div", {}, colors, bars);
   return element;
 }
@@ -35,10 +72,15 @@ export function fitLegend(element, { draw }, shown, dark) {
     element.querySelector(".hs-legend-bar").style.background = `linear-gradient(to right, ${stops})`;
   }
   element.hidden = draw === "flow" || draw === "neuron";
-  const has = { matrix: draw === "matrix", mask: draw === "matrix" && !shown.open, sink: draw === "matrix" && shown.hidden };
+  const has = {
+    matrix: draw === "matrix",
+    mask: draw === "matrix" && !shown.open,
+    sink: draw === "matrix" && shown.hidden,
+  };
   for (const one of element.querySelectorAll("[data-of]")) one.hidden = !has[one.dataset.of];
   element.querySelector('[data-part="first"]').hidden = shown.hidden;
-  element.querySelector('[data-part="others"]').lastElementChild.textContent = ` ${shown.open ? "to other tokens" : GIVES.others}`;
+  element.querySelector('[data-part="others"]').lastElementChild.textContent =
+    ` ${shown.open ? "to other tokens" : GIVES.others}`;
 }
 
 function part(options, ...children) {

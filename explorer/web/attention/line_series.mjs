@@ -12,9 +12,14 @@ export const LEAST = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 /** [{head, name, color, dash, shown: what drawn() gives}]; a mean or maximum over heads is one series of no head. */
 export function seriesOf(payload, focus) {
-  if ((focus.by ?? "one") !== "one") return [{ head: null, name: "", color: "--hs-attention", dash: [], shown: drawn(payload, focus) }];
-  return headsShown(focus, payload.arrays.pattern.shape[1])
-    .map((head) => ({ head, name: `H${head + 1}`, ...lineStyle(head), shown: drawn(payload, { ...focus, head }) }));
+  if ((focus.by ?? "one") !== "one")
+    return [{ head: null, name: "", color: "--hs-attention", dash: [], shown: drawn(payload, focus) }];
+  return headsShown(focus, payload.arrays.pattern.shape[1]).map((head) => ({
+    head,
+    name: `H${head + 1}`,
+    ...lineStyle(head),
+    shown: drawn(payload, { ...focus, head }),
+  }));
 }
 
 /** Call `visit(query, key, weight)` for every line in sight: those of the chosen token, or all. */

@@ -20,7 +20,9 @@ export function drawLines(canvas, width, payload, focus) {
   drawTitles(context, layout, series);
   const floor = floorOf(series, focus, layout.T);
   const isStrong = standsOut(payload, focus, series[0].shown);
-  series.forEach((one, index) => drawSeries(context, layout, one, shift(layout, index, series.length), focus, floor, isStrong));
+  series.forEach((one, index) =>
+    drawSeries(context, layout, one, shift(layout, index, series.length), focus, floor, isStrong),
+  );
   drawNames(context, layout, payload, focus, series, floor);
   return layout;
 }
@@ -60,7 +62,22 @@ function measureDown(canvas, width, tokens, count, isColumn) {
   const from = HEAD + column + 6 + near;
   const to = from + REACH;
   const height = to + far + 6 + column + HEAD;
-  return { T, row, column, near, far, bars, isColumn, from, to, turned, down: true, left: 4, width: Math.max(T * row + 8, 200), height };
+  return {
+    T,
+    row,
+    column,
+    near,
+    far,
+    bars,
+    isColumn,
+    from,
+    to,
+    turned,
+    down: true,
+    left: 4,
+    width: Math.max(T * row + 8, 200),
+    height,
+  };
 }
 
 export const lineWidth = (p) => 0.75 + 5 * p;
@@ -82,7 +99,11 @@ function drawTitles(context, layout, series) {
   context.fillText("query (looks)", down ? 4 : column, 10);
   context.textAlign = "left";
   const keys = "key (is looked at)";
-  context.fillText(keys, down ? 4 : Math.min(width - column, width - context.measureText(keys).width), down ? height - 10 : 10);
+  context.fillText(
+    keys,
+    down ? 4 : Math.min(width - column, width - context.measureText(keys).width),
+    down ? height - 10 : 10,
+  );
   const wide = bars / series.length;
   if (down || series.length < 2 || wide < 7) return;
   context.font = `600 9px ${FONT}`;
@@ -97,7 +118,8 @@ function drawSeries(context, layout, one, offset, focus, floor, isStrong) {
   context.strokeStyle = cssColor(one.color);
   context.setLineDash(one.dash);
   eachLine(one, focus, layout.T, (q, k, p) => {
-    if (isDrawn(p, floor)) drawLine(context, layout, along(layout, q) + offset, along(layout, k) + offset, p, isStrong(q, k) ? 1 : FAINT);
+    if (isDrawn(p, floor))
+      drawLine(context, layout, along(layout, q) + offset, along(layout, k) + offset, p, isStrong(q, k) ? 1 : FAINT);
   });
   context.setLineDash([]);
   context.globalAlpha = 1;
@@ -128,8 +150,24 @@ function drawNames(context, layout, payload, focus, series, floor) {
   for (let i = 0; i < layout.T; i++) {
     const isMasked = column ? i < token : i > token;
     const text = label(payload.tokens[i], longestLabel(layout));
-    drawName(context, layout, text, i, false, i === chosen.query, i === chosen.query ? queryInk : column && isMasked ? faint : ink);
-    const nameWidth = drawName(context, layout, text, i, true, i === chosen.key, i === chosen.key ? keyInk : !column && isMasked ? faint : ink);
+    drawName(
+      context,
+      layout,
+      text,
+      i,
+      false,
+      i === chosen.query,
+      i === chosen.query ? queryInk : column && isMasked ? faint : ink,
+    );
+    const nameWidth = drawName(
+      context,
+      layout,
+      text,
+      i,
+      true,
+      i === chosen.key,
+      i === chosen.key ? keyInk : !column && isMasked ? faint : ink,
+    );
     const numbers = readings.map(({ others }) => others[column ? i - token : i]);
     if (isMasked || numbers[0].state === "out") drawMark(context, layout, i, isMasked ? [1] : [1, -1]);
     else if (series.length > 1) drawBars(context, layout, i, numbers, colors);
@@ -137,7 +175,8 @@ function drawNames(context, layout, payload, focus, series, floor) {
   }
 }
 
-const longestLabel = ({ column, down, bars }) => (down ? 14 : Math.max(5, Math.floor((column - (bars ? 0 : 44)) / 7.5)));
+const longestLabel = ({ column, down, bars }) =>
+  down ? 14 : Math.max(5, Math.floor((column - (bars ? 0 : 44)) / 7.5));
 
 /** A token's name on the side of the queries or, `far`, of the keys; returns its width. */
 function drawName(context, layout, text, i, isFar, isChosen, color) {
@@ -170,7 +209,11 @@ function drawNumber(context, layout, i, p, nameWidth, color) {
     context.fillText(p.toFixed(2).replace(/^0/, ""), along(layout, i), barsFrom(layout) + bars / 2);
   } else {
     context.textAlign = isColumn ? "right" : "left";
-    context.fillText(probability(p), isColumn ? column - nameWidth - 8 : width - column + nameWidth + 8, along(layout, i));
+    context.fillText(
+      probability(p),
+      isColumn ? column - nameWidth - 8 : width - column + nameWidth + 8,
+      along(layout, i),
+    );
   }
 }
 
@@ -197,5 +240,13 @@ function drawBars(context, layout, i, numbers, colors) {
 /** Hatched where the mask hides a token, crossed where it was taken out, as everywhere. */
 function drawMark(context, layout, i, angles) {
   const { x, y, wide, high } = barBox(layout, i);
-  if (wide > 0 && high > 0) hatch(context, { left: x, top: y, right: x + wide, bottom: y + high }, (path) => path.rect(x, y, wide, high), angles, cssColor("--hs-hatch"), 5);
+  if (wide > 0 && high > 0)
+    hatch(
+      context,
+      { left: x, top: y, right: x + wide, bottom: y + high },
+      (path) => path.rect(x, y, wide, high),
+      angles,
+      cssColor("--hs-hatch"),
+      5,
+    );
 }

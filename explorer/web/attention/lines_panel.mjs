@@ -12,26 +12,61 @@ import { label, probability, quoted } from "../base/text.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
 
 const SIDES = { "left-right": "left – right", "top-bottom": "top – bottom" };
-const HOW = "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again for all. A double-click on a token in the picture does the same with its lines.";
+const HOW =
+  "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again for all. A double-click on a token in the picture does the same with its lines.";
 const WIDTHS = [0.05, 0.25, 0.5, 1];
 
 /** Above the picture. */
 export function linesControls() {
-  const chips = make("div", { className: "hs-chips", role: "toolbar", "aria-label": "Heads of this layer whose lines are drawn" });
-  const all = make("button", { type: "button", className: "hs-chip-all", text: "all", onclick: () => choose(chosen(store.focus.locked.head, everyHead(heads()))) });
-  const one = make("button", { type: "button", className: "hs-chip-all", text: "one", onclick: () => choose(chosen(store.focus.locked.head, [])) });
-  const pick = make("div", {},
-    make("div", { className: "hs-lines-row" }, make("span", { className: "hs-lines-name", text: "heads" }), chips, all, one),
-    make("p", { className: "hs-hint", text: HOW }));
+  const chips = make("div", {
+    className: "hs-chips",
+    role: "toolbar",
+    "aria-label": "Heads of this layer whose lines are drawn",
+  });
+  const all = make("button", {
+    type: "button",
+    className: "hs-chip-all",
+    text: "all",
+    onclick: () => choose(chosen(store.focus.locked.head, everyHead(heads()))),
+  });
+  const one = make("button", {
+    type: "button",
+    className: "hs-chip-all",
+    text: "one",
+    onclick: () => choose(chosen(store.focus.locked.head, [])),
+  });
+  const pick = make(
+    "div",
+    {},
+    make(
+      "div",
+      { className: "hs-lines-row" },
+      make("span", { className: "hs-lines-name", text: "heads" }),
+      chips,
+      all,
+      one,
+    ),
+    make("p", { className: "hs-hint", text: HOW }),
+  );
   const slider = make("input", { type: "range", min: "0", max: String(LEAST.length - 1), step: "1", id: "hs-least" });
   const least = make("output", { className: "hs-number", for: "hs-least" });
   const count = make("p", { className: "hs-lines-count", "aria-live": "polite" });
   slider.addEventListener("input", () => choose({ least: LEAST[slider.value] }));
   chips.addEventListener("keydown", onChipKey);
-  const element = make("div", { className: "hs-lines" },
+  const element = make(
+    "div",
+    { className: "hs-lines" },
     pick,
-    make("div", { className: "hs-lines-row" }, make("label", { for: "hs-least", className: "hs-lines-name", text: "weights from" }), slider, least, choice("sides", SIDES, "Where queries and keys stand")),
-    count);
+    make(
+      "div",
+      { className: "hs-lines-row" },
+      make("label", { for: "hs-least", className: "hs-lines-name", text: "weights from" }),
+      slider,
+      least,
+      choice("sides", SIDES, "Where queries and keys stand"),
+    ),
+    count,
+  );
 
   return whenDrawn("lines", element, (payload, focus) => {
     if (chips.children.length !== heads()) chips.replaceChildren(...everyHead(heads()).map(chip));
@@ -78,13 +113,21 @@ export function isolateToken({ query = null, key = null, read }) {
 }
 
 function chip(head) {
-  return make("button", {
-    type: "button", className: "hs-chip", "data-head": head, "aria-label": `Head ${head + 1}`,
-    onmouseenter: () => store.preview({ head, also: "" }),
-    onmouseleave: () => store.preview({}),
-    onclick: () => choose(withToggled(store.focus.locked, head, heads())),
-    ondblclick: () => choose(withIsolated(store.focus.locked, head, heads())),
-  }, swatch(lineStyle(head)), make("span", { text: `H${head + 1}` }));
+  return make(
+    "button",
+    {
+      type: "button",
+      className: "hs-chip",
+      "data-head": head,
+      "aria-label": `Head ${head + 1}`,
+      onmouseenter: () => store.preview({ head, also: "" }),
+      onmouseleave: () => store.preview({}),
+      onclick: () => choose(withToggled(store.focus.locked, head, heads())),
+      ondblclick: () => choose(withIsolated(store.focus.locked, head, heads())),
+    },
+    swatch(lineStyle(head)),
+    make("span", { text: `H${head + 1}` }),
+  );
 }
 
 /** One Tab stop for all heads: arrows lead from one to the next. */
@@ -100,17 +143,27 @@ function onChipKey(event) {
 function countText({ floor, lines, hidden, lost }, { least }) {
   const from = floor.toFixed(3);
   if (!hidden) return lines === 1 ? "The one line is drawn." : `All ${lines} lines are drawn.`;
-  if (hidden === lines) return `No line is drawn: all ${lines} weights are below ${from}. Move the slider to the left to see them.`;
-  if (floor > least / 1000) return `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to see all of its lines.`;
+  if (hidden === lines)
+    return `No line is drawn: all ${lines} weights are below ${from}. Move the slider to the left to see them.`;
+  if (floor > least / 1000)
+    return `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to see all of its lines.`;
   return `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ${(100 * lost).toFixed(1)} % of the weight.`;
 }
 
 function said(payload, one, { column, token, others }) {
-  const seen = others.filter(({ state }) => state === "seen").sort((a, b) => b.p - a.p).slice(0, 3);
+  const seen = others
+    .filter(({ state }) => state === "seen")
+    .sort((a, b) => b.p - a.p)
+    .slice(0, 3);
   const name = (i) => quoted(label(payload.tokens[i], 24));
   const places = seen.map(({ place, p }) => `${name(place)} ${probability(p)}`).join(", ");
   const verb = column ? "is looked at most by" : "looks most at";
-  return make("li", {}, swatch(one), make("span", { text: `${one.name}: ${name(token)} ${verb} ${places || "nothing that is shown"}.` }));
+  return make(
+    "li",
+    {},
+    swatch(one),
+    make("span", { text: `${one.name}: ${name(token)} ${verb} ${places || "nothing that is shown"}.` }),
+  );
 }
 
 function swatch({ color, dash }) {
@@ -131,13 +184,20 @@ function widths() {
 
 function fillTable(details, payload, series, readings) {
   const [{ column, others }] = readings;
-  const rows = others.map(({ place }, i) => make("tr", {},
-    make("td", { text: String(place) }),
-    make("td", { dir: "auto", text: label(payload.tokens[place], 24) }),
-    ...readings.map((one) => make("td", { className: "hs-number", text: numberOf(one.others[i]) }))));
+  const rows = others.map(({ place }, i) =>
+    make(
+      "tr",
+      {},
+      make("td", { text: String(place) }),
+      make("td", { dir: "auto", text: label(payload.tokens[place], 24) }),
+      ...readings.map((one) => make("td", { className: "hs-number", text: numberOf(one.others[i]) })),
+    ),
+  );
   const names = ["place", column ? "query token" : "key token", ...series.map(({ name }) => name)];
   details.querySelector("table")?.remove();
-  details.append(make("table", {}, make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))), ...rows));
+  details.append(
+    make("table", {}, make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))), ...rows),
+  );
 }
 
 const UNSEEN = { out: "left out", faint: "too little left", later: "hidden by the mask" };

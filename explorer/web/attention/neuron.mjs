@@ -18,10 +18,15 @@ const DIMS = { place: "in order", size: "largest first" };
 export function neuronView() {
   const element = make("div", { className: "hs-view hs-neuron", "data-view": "neuron_view" });
   let view = null; // built when there is something to show: until then the page says that it is being computed
-  return whenDrawn("neuron", element, (payload, focus, part) => {
-    view ??= build(element);
-    draw(view, payload, focus, part);
-  }, "neurons");
+  return whenDrawn(
+    "neuron",
+    element,
+    (payload, focus, part) => {
+      view ??= build(element);
+      draw(view, payload, focus, part);
+    },
+    "neurons",
+  );
 }
 
 function build(element) {
@@ -32,18 +37,40 @@ function build(element) {
   view.names = { q: make("span"), k: make("span") };
   view.sum = make("span", { className: "hs-number" });
   view.ends = [make("span"), make("span")];
-  view.pair = make("div", { className: "hs-neuron-pair", tabindex: "0", role: "img", onmouseleave: () => store.preview({}), onkeydown: (event) => onKey(event, view) });
+  view.pair = make("div", {
+    className: "hs-neuron-pair",
+    tabindex: "0",
+    role: "img",
+    onmouseleave: () => store.preview({}),
+    onkeydown: (event) => onKey(event, view),
+  });
   const line = (name, one, end = "") => make("div", { className: "hs-neuron-row" }, name, one.element, end);
   view.pair.append(
-    line(view.names.q, view.q), line(view.names.k, view.k),
+    line(view.names.q, view.q),
+    line(view.names.k, view.k),
     line(make("span", { text: "q × k" }), view.product, view.sum),
-    make("div", { className: "hs-neuron-row hs-neuron-ends" }, make("span", { text: "dimension" }), make("span", {}, ...view.ends)));
+    make(
+      "div",
+      { className: "hs-neuron-row hs-neuron-ends" },
+      make("span", { text: "dimension" }),
+      make("span", {}, ...view.ends),
+    ),
+  );
   view.dimension = make("p", { className: "hs-dim-read", "aria-live": "polite" });
   view.scales = make("div", { className: "hs-neuron-scales" });
   view.keys = neuronKeys();
-  view.table = make("details", { className: "hs-dim-table", ontoggle: () => store.changed() }, make("summary", { text: "q, k and products of this pair as a table" }));
+  view.table = make(
+    "details",
+    { className: "hs-dim-table", ontoggle: () => store.changed() },
+    make("summary", { text: "q, k and products of this pair as a table" }),
+  );
   const list = make("ol", { className: "hs-steps-list" }, ...view.steps.map((words) => make("li", {}, words)));
-  const sort = make("div", { className: "hs-lines-row" }, make("span", { className: "hs-lines-name", text: "dimensions" }), choice("dims", DIMS, "In which order the dimensions stand"));
+  const sort = make(
+    "div",
+    { className: "hs-lines-row" },
+    make("span", { className: "hs-lines-name", text: "dimensions" }),
+    choice("dims", DIMS, "In which order the dimensions stand"),
+  );
   element.append(view.about, sort, view.pair, view.dimension, view.scales, list, view.table, view.keys.element);
   return view;
 }
@@ -80,7 +107,10 @@ function paintPair(view, { payload, part, focus, row, pair, order, query, key })
   view.sum.textContent = `Σ = ${signed(pair.dot)}`;
   const ends = focus.dims === "size" ? ["largest product", "smallest"] : ["0", String(row.D - 1)];
   view.ends.forEach((end, i) => (end.textContent = ends[i]));
-  view.pair.setAttribute("aria-label", `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. The products sum to ${signed(pair.dot)}.`);
+  view.pair.setAttribute(
+    "aria-label",
+    `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. The products sum to ${signed(pair.dot)}.`,
+  );
   const look = [store.seq, focus.layer, focus.head, query, isDark()].join();
   if (view.look === look) return;
   view.look = look;
@@ -88,7 +118,11 @@ function paintPair(view, { payload, part, focus, row, pair, order, query, key })
 }
 
 function nameOf(letter, token) {
-  return [make("b", { className: `hs-is-${letter}`, text: letter }), make("span", { text: " of " }), make("span", { dir: "auto", text: label(token, 10) })];
+  return [
+    make("b", { className: `hs-is-${letter}`, text: letter }),
+    make("span", { text: " of " }),
+    make("span", { dir: "auto", text: label(token, 10) }),
+  ];
 }
 
 /** Outlines the chosen dimension in every strip. */
@@ -105,13 +139,25 @@ function onKey(event, { state: { order, key, query } }) {
   const next = move(event.key, Math.min(key, query), order.indexOf(locked.dim), query + 1, order.length);
   if (!next) return;
   event.preventDefault();
-  Object.assign(locked, event.key === "ArrowUp" || event.key === "ArrowDown" ? { key: next[0] } : { dim: order[Math.max(next[1], 0)] });
+  Object.assign(
+    locked,
+    event.key === "ArrowUp" || event.key === "ArrowDown" ? { key: next[0] } : { dim: order[Math.max(next[1], 0)] },
+  );
   store.preview({});
 }
 
 function fillTable(details, { row, pair, order }) {
   const cells = (d) => [String(d), signed(row.q[d]), signed(pair.k[d]), signed(pair.products[d])];
-  const rows = order.map((d) => make("tr", {}, ...cells(d).map((text) => make("td", { className: "hs-number", text }))));
+  const rows = order.map((d) =>
+    make("tr", {}, ...cells(d).map((text) => make("td", { className: "hs-number", text }))),
+  );
   details.querySelector("table")?.remove();
-  details.append(make("table", {}, make("tr", {}, ...["dimension", "q", "k", "q × k"].map((text) => make("th", { scope: "col", text }))), ...rows));
+  details.append(
+    make(
+      "table",
+      {},
+      make("tr", {}, ...["dimension", "q", "k", "q × k"].map((text) => make("th", { scope: "col", text }))),
+      ...rows,
+    ),
+  );
 }

@@ -16,11 +16,26 @@ export function neuronKeys() {
   const title = make("h3");
   const body = make("tbody");
   const heads = COLUMNS.map((name) => make("th", { scope: "col", text: name, title: name === "exp" ? EXP : null }));
-  const table = make("table", { onmouseleave: () => store.preview({}) }, make("thead", {}, make("tr", {}, ...heads)), body);
+  const table = make(
+    "table",
+    { onmouseleave: () => store.preview({}) },
+    make("thead", {}, make("tr", {}, ...heads)),
+    body,
+  );
   const sum = make("p", { className: "hs-hint" });
   const masked = make("p", { className: "hs-hint" });
-  const element = make("div", { className: "hs-keys-of" }, title, make("p", { className: "hs-hint", text: "Each row is a key: blue dimensions pull the head there, orange ones push it away. Point at a row to see it above; click keeps it." }),
-    make("div", { className: "hs-keys-scroll" }, table), sum, masked);
+  const element = make(
+    "div",
+    { className: "hs-keys-of" },
+    title,
+    make("p", {
+      className: "hs-hint",
+      text: "Each row is a key: blue dimensions pull the head there, orange ones push it away. Point at a row to see it above; click keeps it.",
+    }),
+    make("div", { className: "hs-keys-scroll" }, table),
+    sum,
+    masked,
+  );
   const rows = [];
   let look = "";
 
@@ -57,12 +72,19 @@ function keyRow(key) {
   const name = make("button", { type: "button", dir: "auto" });
   const cells = strip({ pointed: (dim) => store.preview({ key, dim }), clicked: (dim) => store.toggle({ key, dim }) });
   const numbers = Array.from({ length: 4 }, () => make("td", { className: "hs-number" }));
-  const element = make("tr", { onmouseenter: () => store.preview({ key }), onclick: () => store.toggle({ key }) },
-    make("th", { scope: "row" }, name), make("td", { className: "hs-neuron-cells" }, cells.element), ...numbers);
+  const element = make(
+    "tr",
+    { onmouseenter: () => store.preview({ key }), onclick: () => store.toggle({ key }) },
+    make("th", { scope: "row" }, name),
+    make("td", { className: "hs-neuron-cells" }, cells.element),
+    ...numbers,
+  );
   const paint = (token, { products, dot, score, exp, share }, order, limit) => {
     name.textContent = label(token, 12);
     cells.paint(products, order, limit);
-    [signed(dot), signed(score), exp.toFixed(4), share.toFixed(4)].forEach((text, i) => (numbers[i].textContent = text));
+    [signed(dot), signed(score), exp.toFixed(4), share.toFixed(4)].forEach(
+      (text, i) => (numbers[i].textContent = text),
+    );
     element.style.setProperty("--share", share);
   };
   return { element, paint };

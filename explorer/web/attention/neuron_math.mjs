@@ -2,7 +2,10 @@
 
 /** The D numbers of `name` ("q" or "k") of one token (a view, nothing is copied). */
 export function vector({ arrays }, name, { layer, head }, token) {
-  const { data, shape: [, H, T, D] } = arrays[name];
+  const {
+    data,
+    shape: [, H, T, D],
+  } = arrays[name];
   const start = ((layer * H + head) * T + token) * D;
   return data.subarray(start, start + D);
 }

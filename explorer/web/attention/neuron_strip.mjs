@@ -10,7 +10,8 @@ export function strip({ pointed, clicked }) {
   const canvas = make("canvas", { height: 1 });
   const element = make("span", { className: "hs-neuron-strip" }, canvas);
   let shown = [];
-  const under = (event) => shown[Math.min(shown.length - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * shown.length)))];
+  const under = (event) =>
+    shown[Math.min(shown.length - 1, Math.max(0, Math.floor((event.offsetX / canvas.clientWidth) * shown.length)))];
   canvas.addEventListener("mousemove", (event) => pointed(under(event)));
   canvas.addEventListener("click", (event) => {
     event.stopPropagation();
@@ -32,5 +33,13 @@ export function strip({ pointed, clicked }) {
 export function stripScale(label, limit) {
   const color = (at) => `rgb(${divergingColor((2 * at - 1) * limit, limit, isDark())})`;
   const end = limit.toFixed(2);
-  return scaleBar({ label, color, ticks: [{ at: 0, text: `−${end}` }, { at: 0.5, text: "0" }, { at: 1, text: end }] });
+  return scaleBar({
+    label,
+    color,
+    ticks: [
+      { at: 0, text: `−${end}` },
+      { at: 0.5, text: "0" },
+      { at: 1, text: end },
+    ],
+  });
 }

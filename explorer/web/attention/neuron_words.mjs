@@ -11,8 +11,10 @@ export function signed(value) {
 }
 
 const text = (words) => make("span", { text: words });
-const number = (value, digits = 3) => make("strong", { className: "hs-number", text: value.toFixed(digits).replace(/^-/, "−") });
-const code = (name) => make("code", { text: name, title: "the tensor and the index that this comes from; code counts from 0" });
+const number = (value, digits = 3) =>
+  make("strong", { className: "hs-number", text: value.toFixed(digits).replace(/^-/, "−") });
+const code = (name) =>
+  make("code", { text: name, title: "the tensor and the index that this comes from; code counts from 0" });
 const nameAt = ({ payload }, place) => quoted(label(payload.tokens[place], 24));
 
 /** blocks.3.attn.q[0, 2, 8]: the batch's only text, the head, and then `index`. */
@@ -39,16 +41,26 @@ export function steps(at) {
 function vectors(at) {
   const { query, key, row } = at;
   return [
-    text(`The query q of ${nameAt(at, query)} says what it looks for, the key k of ${nameAt(at, key)} what is to be found there: ${row.D} numbers each. `),
-    code(tensor(at, "q", query)), text(" "), code(tensor(at, "k", key)),
+    text(
+      `The query q of ${nameAt(at, query)} says what it looks for, the key k of ${nameAt(at, key)} what is to be found there: ${row.D} numbers each. `,
+    ),
+    code(tensor(at, "q", query)),
+    text(" "),
+    code(tensor(at, "k", key)),
   ];
 }
 
 function multiplied(at) {
   const { products } = at.pair;
-  const best = Array.from(products, (_, d) => d).sort((a, b) => Math.abs(products[b]) - Math.abs(products[a])).slice(0, NAMED);
+  const best = Array.from(products, (_, d) => d)
+    .sort((a, b) => Math.abs(products[b]) - Math.abs(products[a]))
+    .slice(0, NAMED);
   const said = best.map((d) => `${signed(products[d])} in dimension ${d}`).join(", ");
-  return [text(`Multiply them number by number. Where both have the same sign the product is positive (blue) and pulls the head there; else it is negative (orange) and pushes it away. Largest here: ${said}.`)];
+  return [
+    text(
+      `Multiply them number by number. Where both have the same sign the product is positive (blue) and pulls the head there; else it is negative (orange) and pushes it away. Largest here: ${said}.`,
+    ),
+  ];
 }
 
 function added({ pair, row }) {
@@ -57,7 +69,12 @@ function added({ pair, row }) {
 
 function scaled(at) {
   const { pair, row, query, key } = at;
-  const parts = [text(`Divide by √${row.D} = ${Math.sqrt(row.D).toFixed(3)}, or sums would grow with the number of dimensions: score = `), number(pair.score)];
+  const parts = [
+    text(
+      `Divide by √${row.D} = ${Math.sqrt(row.D).toFixed(3)}, or sums would grow with the number of dimensions: score = `,
+    ),
+    number(pair.score),
+  ];
   return pair.masked ? parts : [...parts, text(" "), code(tensor(at, "scores", query, key))];
 }
 
@@ -65,7 +82,12 @@ function masked(at) {
   const { query, key } = at;
   return [
     make("span", { className: "hs-hatch hs-inline" }),
-    text(` The mask: ${nameAt(at, key)} comes after ${nameAt(at, query)}, so its score becomes −∞ before the softmax, whatever q and k say. exp(−∞) = 0: its weight is `), number(0, 4), text(" "), code(tensor(at, "pattern", query, key)),
+    text(
+      ` The mask: ${nameAt(at, key)} comes after ${nameAt(at, query)}, so its score becomes −∞ before the softmax, whatever q and k say. exp(−∞) = 0: its weight is `,
+    ),
+    number(0, 4),
+    text(" "),
+    code(tensor(at, "pattern", query, key)),
   ];
 }
 
@@ -73,8 +95,12 @@ function shared(at) {
   const { pair, row, query, key } = at;
   const count = query === 0 ? "its only score" : `the ${query + 1} scores of the row`;
   return [
-    text(`Softmax turns ${count} into shares of 1: exp(score − largest score) over the sum of all these = exp(${signed(pair.score)} − ${signed(row.max).replace(/^−.*/, "($&)")}) ÷ ${row.total.toFixed(3)} = `),
-    number(pair.share, 4), text(", the weight that stands in the matrix. "), code(tensor(at, "pattern", query, key)),
+    text(
+      `Softmax turns ${count} into shares of 1: exp(score − largest score) over the sum of all these = exp(${signed(pair.score)} − ${signed(row.max).replace(/^−.*/, "($&)")}) ÷ ${row.total.toFixed(3)} = `,
+    ),
+    number(pair.share, 4),
+    text(", the weight that stands in the matrix. "),
+    code(tensor(at, "pattern", query, key)),
   ];
 }
 
@@ -83,7 +109,15 @@ export function dimensionText(at) {
   const { dim, row, pair, query, key } = at;
   if (dim === null) return [text("Point at a column to read its numbers; click keeps it.")];
   return [
-    text(`Dimension ${dim}: q `), number(row.q[dim]), text(" × k "), number(pair.k[dim]), text(" = "), number(pair.products[dim]), text(" "),
-    code(tensor(at, "q", query, dim)), text(" "), code(tensor(at, "k", key, dim)),
+    text(`Dimension ${dim}: q `),
+    number(row.q[dim]),
+    text(" × k "),
+    number(pair.k[dim]),
+    text(" = "),
+    number(pair.products[dim]),
+    text(" "),
+    code(tensor(at, "q", query, dim)),
+    text(" "),
+    code(tensor(at, "k", key, dim)),
   ];
 }

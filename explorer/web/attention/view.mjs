@@ -21,7 +21,8 @@ import { isDark, store } from "../state/store.mjs";
 const VIEWS = { matrix: "Matrix", lines: "Lines", flow: "Flow", neuron: "Neuron" };
 const DRAW = { matrix: drawMatrix, lines: drawLines, flow: drawFlow, neuron: () => null };
 const AT = { matrix: (...place) => cellAt(...place) ?? edgeAt(...place), lines: lineAt, flow: flowAt };
-const ROLLOUT = "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out of a sum over all of it.";
+const ROLLOUT =
+  "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out of a sum over all of it.";
 
 export function mount(element) {
   const state = { view: "matrix", layout: null };
@@ -36,8 +37,27 @@ export function mount(element) {
   const sink = make("p", { className: "hs-sink" });
   const margins = make("p", { className: "hs-margins" });
   const table = make("details", { className: "hs-table" }, make("summary"));
-  const marginals = make("details", { className: "hs-margin-table" }, make("summary", { text: "What every token receives and gives, as a table" }));
-  element.append(make("div", { className: "hs-view-head" }, title, switches), attentionControls(), linesControls(), sink, neuronView(), picture, cell, row, margins, scale, about, linesText(), table, marginals);
+  const marginals = make(
+    "details",
+    { className: "hs-margin-table" },
+    make("summary", { text: "What every token receives and gives, as a table" }),
+  );
+  element.append(
+    make("div", { className: "hs-view-head" }, title, switches),
+    attentionControls(),
+    linesControls(),
+    sink,
+    neuronView(),
+    picture,
+    cell,
+    row,
+    margins,
+    scale,
+    about,
+    linesText(),
+    table,
+    marginals,
+  );
 
   canvas.addEventListener("mousemove", (event) => store.preview(at(event, state) ?? {}));
   canvas.addEventListener("mouseleave", () => store.preview({}));
@@ -69,8 +89,13 @@ export function mount(element) {
     sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
     margins.hidden = marginals.hidden = state.view !== "matrix";
     if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
-    canvas.setAttribute("aria-label", `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`);
-    cell.replaceChildren(...cellText(payload, shown, ...cellOf(focus, read), state.view === "flow" ? OF_FLOW : OF_TENSOR));
+    canvas.setAttribute(
+      "aria-label",
+      `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`,
+    );
+    cell.replaceChildren(
+      ...cellText(payload, shown, ...cellOf(focus, read), state.view === "flow" ? OF_FLOW : OF_TENSOR),
+    );
     table.querySelector("summary").textContent = read.column ? "This column as a table" : "This row as a table";
     if (table.open) fill(table, readingTable(payload, read));
     if (marginals.open && !marginals.hidden) fill(marginals, marginTable(payload, shown));

@@ -23,8 +23,10 @@ export function cellText(payload, shown, query, key, title) {
   if (query === null || key === null) return [make("span", { text: "Point at a cell or a token to read its number." })];
   const [from, to] = [named(payload, query), named(payload, key)];
   const state = shown.state(query, key);
-  if (state === "later") return [make("span", { text: `${from} cannot see ${to}: it comes later, so the mask hides it.` })];
-  if (state === "out") return [make("span", { text: `${from} ${VERBS.looks.one} ${to} too, but the first token is left out here.` })];
+  if (state === "later")
+    return [make("span", { text: `${from} cannot see ${to}: it comes later, so the mask hides it.` })];
+  if (state === "out")
+    return [make("span", { text: `${from} ${VERBS.looks.one} ${to} too, but the first token is left out here.` })];
   if (state === "faint") return [make("span", { text: faint(payload, shown, query) })];
   return [
     make("span", { text: `${from} ${VERBS[shown.verb].one} ${to} with weight ` }),
@@ -45,7 +47,9 @@ export function readingText(payload, shown, { column, token, others }) {
 
 function nothingSeen(payload, shown, column, token) {
   if (token === 0) return `${named(payload, token)} is the first token: it is left out.`;
-  return column ? `Of every row that could look at ${named(payload, token)} almost nothing is left.` : faint(payload, shown, token);
+  return column
+    ? `Of every row that could look at ${named(payload, token)} almost nothing is left.`
+    : faint(payload, shown, token);
 }
 
 function faint(payload, shown, query) {
@@ -57,7 +61,8 @@ export function sinkText(payload, shown, { column, token }) {
   const rule = shown.sumsToOne
     ? "The first token is left out, and what is left of each row is divided by its sum, so that it adds up to 1 again."
     : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it adds up to 1.";
-  if (!column && token > 0) return `${rule} Of the row of ${named(payload, token)} the first token had ${probability(shown.first(token))}.`;
+  if (!column && token > 0)
+    return `${rule} Of the row of ${named(payload, token)} the first token had ${probability(shown.first(token))}.`;
   if (shown.T < 2) return rule;
   let sum = 0;
   for (let query = 1; query < shown.T; query++) sum += shown.first(query);
@@ -69,12 +74,18 @@ export function marginText(payload, shown, token) {
   const got = received(shown)[token];
   const name = named(payload, token);
   const count = shown.open ? shown.T : shown.T - token;
-  const first = Number.isNaN(got) ? "" : `${name} receives ${probability(got)} on average from the ${count} ${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
+  const first = Number.isNaN(got)
+    ? ""
+    : `${name} receives ${probability(got)} on average from the ${count} ${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
   const parts = given(shown, token);
   if (!parts) return first.trim();
   const gives = [
     ...(shown.hidden || token === 0 ? [] : [`${share(parts.first, shown, token)} to the first token`]),
-    ...(shown.open || token > (shown.hidden ? 1 : 0) ? [`${share(parts.others, shown, token)} to ${shown.open ? "other" : shown.hidden ? "earlier" : "other earlier"} tokens`] : []),
+    ...(shown.open || token > (shown.hidden ? 1 : 0)
+      ? [
+          `${share(parts.others, shown, token)} to ${shown.open ? "other" : shown.hidden ? "earlier" : "other earlier"} tokens`,
+        ]
+      : []),
   ];
   const keeps = `${gives.length ? "and keeps" : "keeps"} ${share(parts.itself, shown, token)} for itself`;
   return `${first}${gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
@@ -84,7 +95,11 @@ const share = (p, shown, token) => written(p, shown.digits(token));
 
 /** The rows of the chosen token as a table. */
 export function readingTable(payload, { column, others }) {
-  const rows = others.map(({ place, p, state, digits }) => [String(place), label(payload.tokens[place], 24), state === "seen" ? p.toFixed(digits) : STATES[state]]);
+  const rows = others.map(({ place, p, state, digits }) => [
+    String(place),
+    label(payload.tokens[place], 24),
+    state === "seen" ? p.toFixed(digits) : STATES[state],
+  ]);
   return table(["place", column ? "query token" : "key token", "weight"], rows);
 }
 
@@ -104,7 +119,10 @@ export function marginTable(payload, shown) {
 
 function table(names, rows) {
   const cell = (text, i) => make("td", i === 1 ? { dir: "auto", text } : { className: i ? "hs-number" : "", text });
-  return make("table", {},
+  return make(
+    "table",
+    {},
     make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))),
-    ...rows.map((row) => make("tr", {}, ...row.map(cell))));
+    ...rows.map((row) => make("tr", {}, ...row.map(cell))),
+  );
 }

@@ -1,11 +1,20 @@
 // The binary payload of payload.py, decoded: header (JSON) and typed arrays. Pure: no DOM.
 
 const MAGIC = 0x31505348; // "HSP1", little-endian
-const KINDS = { unit16: Uint16Array, uint8: Uint8Array, uint16: Uint16Array, int32: Int32Array, uint32: Uint32Array, float32: Float32Array, float16: Uint16Array };
+const KINDS = {
+  unit16: Uint16Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  float32: Float32Array,
+  float16: Uint16Array,
+};
 
 export function parsePayload(buffer) {
   const view = new DataView(buffer);
-  if (buffer.byteLength < 8 || view.getUint32(0, true) !== MAGIC) throw new Error("The server sent something that is not a result.");
+  if (buffer.byteLength < 8 || view.getUint32(0, true) !== MAGIC)
+    throw new Error("The server sent something that is not a result.");
   const start = 8 + view.getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, start - 8)));
   const arrays = {};

@@ -9,7 +9,26 @@ export function parseSafetensors(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   if (length > buffer.byteLength - 8) throw wrong;
   const { __metadata__: _, ...header } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-  return Object.fromEntries(Object.entries(header).map(([name, { dtype, shape, data_offsets: [from] }]) => [
-    name, { shape, data: new KINDS[dtype](buffer, 8 + length + from, shape.reduce((a, b) => a * b, 1)) },
-  ]));
+  return Object.fromEntries(
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from],
+        },
+      ]) => [
+        name,
+        {
+          shape,
+          data: new KINDS[dtype](
+            buffer,
+            8 + length + from,
+            shape.reduce((a, b) => a * b, 1),
+          ),
+        },
+      ],
+    ),
+  );
 }

@@ -2,8 +2,13 @@
 
 /** `<name a="b">children</name>`; children are markup, attributes are escaped, those without a value left out. */
 export function tag(name, attributes, children = "") {
-  const listed = Object.entries(attributes).filter(([, value]) => value !== null && value !== undefined && value !== "");
-  const head = [name, ...listed.map(([key, value]) => `${key}="${escaped(typeof value === "number" ? short(value) : value)}"`)].join(" ");
+  const listed = Object.entries(attributes).filter(
+    ([, value]) => value !== null && value !== undefined && value !== "",
+  );
+  const head = [
+    name,
+    ...listed.map(([key, value]) => `${key}="${escaped(typeof value === "number" ? short(value) : value)}"`),
+  ].join(" ");
   return children === "" ? `<${head}/>` : `<${head}>${children}</${name}>`;
 }
 
@@ -39,10 +44,16 @@ export function pixelPaths({ data, width, height }, { left, top, wide, high }) {
     for (let x = 0, end; x < width; x = end) {
       const color = colors[y * width + x];
       for (end = x + 1; end < width && colors[y * width + end] === color; ) end += 1;
-      if (color >>> 24) paths.set(color, `${paths.get(color) ?? ""}M${short(left + x * wide)} ${short(top + y * high)}h${short((end - x) * wide)}v${short(high)}h${short((x - end) * wide)}z`);
+      if (color >>> 24)
+        paths.set(
+          color,
+          `${paths.get(color) ?? ""}M${short(left + x * wide)} ${short(top + y * high)}h${short((end - x) * wide)}v${short(high)}h${short((x - end) * wide)}z`,
+        );
     }
   }
   const fill = (color) => `rgb(${color & 255},${(color >> 8) & 255},${(color >> 16) & 255})`;
-  const shapes = [...paths].map(([color, d]) => tag("path", { d, fill: fill(color), "fill-opacity": color >>> 24 === 255 ? null : (color >>> 24) / 255 }));
+  const shapes = [...paths].map(([color, d]) =>
+    tag("path", { d, fill: fill(color), "fill-opacity": color >>> 24 === 255 ? null : (color >>> 24) / 255 }),
+  );
   return tag("g", { "shape-rendering": "crispEdges" }, shapes.join(""));
 }

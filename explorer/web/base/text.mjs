@@ -4,8 +4,12 @@ const ROLES = { "<|startofarticle|>": "start", "<|endoftext|>": "end", "<|paddin
 
 /** White space, control and format characters made visible, and halves of surrogate pairs; inner and leading spaces stay. */
 export function visible(text) {
-  if (text !== "" && text.trim() === "") return [...text].map((c) => ({ "\n": "⏎", "\t": "⇥", " ": "␣" })[c] ?? codePoint(c)).join("");
-  return text.replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, codePoint);
+  if (text !== "" && text.trim() === "")
+    return [...text].map((c) => ({ "\n": "⏎", "\t": "⇥", " ": "␣" })[c] ?? codePoint(c)).join("");
+  return text
+    .replace(/\n/g, "⏎")
+    .replace(/\t/g, "⇥")
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, codePoint);
 }
 
 function codePoint(character) {

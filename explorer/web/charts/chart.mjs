@@ -30,7 +30,8 @@ export function evenTicks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(raw));
   const apart = [1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw * 0.999) * power;
   const ticks = [];
-  for (let i = Math.ceil(low / apart - 1e-9); i * apart <= high + 1e-9 * apart; i++) ticks.push(Number((i * apart).toPrecision(12)));
+  for (let i = Math.ceil(low / apart - 1e-9); i * apart <= high + 1e-9 * apart; i++)
+    ticks.push(Number((i * apart).toPrecision(12)));
   return ticks;
 }
 

@@ -6,7 +6,10 @@ const ABOVE = 1.6; // times the loss of guessing: beyond that a run has diverged
 
 /** [low, high] of the loss axis: from 0, with the line of guessing in sight; a diverged run leaves it at the top. */
 export function lossRange(losses, uniform) {
-  const most = Math.max(uniform * 1.1, ...losses.filter(Number.isFinite).map((loss) => Math.min(loss, uniform * ABOVE)));
+  const most = Math.max(
+    uniform * 1.1,
+    ...losses.filter(Number.isFinite).map((loss) => Math.min(loss, uniform * ABOVE)),
+  );
   return [0, rangeOf([0, most])[1]];
 }
 

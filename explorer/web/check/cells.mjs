@@ -40,7 +40,9 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
     table.addEventListener("pointerleave", () => light(chosen));
     table.addEventListener("click", (event) => placeOf(event) && choose(placeOf(event)));
     table.addEventListener("keydown", (event) => {
-      const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key] ?? [0, 0];
+      const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
+        event.key
+      ] ?? [0, 0];
       if (!down && !right) return;
       event.preventDefault();
       event.stopPropagation(); // else a tile or a page would take it too
@@ -57,25 +59,56 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
 
 const never = () => false;
 
-function cellTable({ caption, values, color, write, say, hidden = never, broken = never }, { rows, columns, marked, axes }) {
-  const cells = rows.map((row, r) => columns.map((column, c) => {
-    const state = `${hidden(r, c) ? ", hidden by the mask" : ""}${marked(r, c) ? ", differs" : ""}`;
-    const cell = make("td", { role: "gridcell", tabindex: "-1", "data-row": r, "data-column": c, "data-value": values[r][c] ?? "", text: hidden(r, c) ? "" : write(values[r][c]), "aria-label": `${axes[0]} ${row}, ${axes[1]} ${column}: ${say(values[r][c])}${state}` });
-    if (marked(r, c)) cell.classList.add("hs-check-differs");
-    if (hidden(r, c)) cell.classList.add("hs-check-hidden");
-    else if (values[r][c] === null) cell.classList.add(broken(r, c) ? "hs-check-broken" : "hs-check-infinite");
-    return cell;
-  }));
-  const head = make("tr", {}, make("td", { className: "hs-check-corner", "aria-hidden": "true" }), ...columns.map((text) => make("th", { scope: "col" }, make("span", { text, dir: "auto" }))));
+function cellTable(
+  { caption, values, color, write, say, hidden = never, broken = never },
+  { rows, columns, marked, axes },
+) {
+  const cells = rows.map((row, r) =>
+    columns.map((column, c) => {
+      const state = `${hidden(r, c) ? ", hidden by the mask" : ""}${marked(r, c) ? ", differs" : ""}`;
+      const cell = make("td", {
+        role: "gridcell",
+        tabindex: "-1",
+        "data-row": r,
+        "data-column": c,
+        "data-value": values[r][c] ?? "",
+        text: hidden(r, c) ? "" : write(values[r][c]),
+        "aria-label": `${axes[0]} ${row}, ${axes[1]} ${column}: ${say(values[r][c])}${state}`,
+      });
+      if (marked(r, c)) cell.classList.add("hs-check-differs");
+      if (hidden(r, c)) cell.classList.add("hs-check-hidden");
+      else if (values[r][c] === null) cell.classList.add(broken(r, c) ? "hs-check-broken" : "hs-check-infinite");
+      return cell;
+    }),
+  );
+  const head = make(
+    "tr",
+    {},
+    make("td", { className: "hs-check-corner", "aria-hidden": "true" }),
+    ...columns.map((text) => make("th", { scope: "col" }, make("span", { text, dir: "auto" }))),
+  );
   const body = rows.map((text, r) => make("tr", {}, make("th", { scope: "row", dir: "auto", text }), ...cells[r]));
-  const table = make("table", { role: "grid", "aria-label": caption }, make("thead", {}, head), make("tbody", {}, ...body));
-  const element = make("figure", { className: "hs-check-cells", "data-many": String(columns.length > MANY) }, make("figcaption", { text: caption }), table);
+  const table = make(
+    "table",
+    { role: "grid", "aria-label": caption },
+    make("thead", {}, head),
+    make("tbody", {}, ...body),
+  );
+  const element = make(
+    "figure",
+    { className: "hs-check-cells", "data-many": String(columns.length > MANY) },
+    make("figcaption", { text: caption }),
+    table,
+  );
   element.style.setProperty("--columns", columns.length);
-  const paint = (dark) => cells.forEach((line, r) => line.forEach((cell, c) => {
-    if (hidden(r, c) || values[r][c] === null) return;
-    const rgb = color(values[r][c], dark);
-    cell.style.background = `rgb(${rgb.join(" ")})`;
-    cell.style.color = inkOn(rgb);
-  }));
+  const paint = (dark) =>
+    cells.forEach((line, r) =>
+      line.forEach((cell, c) => {
+        if (hidden(r, c) || values[r][c] === null) return;
+        const rgb = color(values[r][c], dark);
+        cell.style.background = `rgb(${rgb.join(" ")})`;
+        cell.style.color = inkOn(rgb);
+      }),
+    );
   return { element, cells, paint };
 }

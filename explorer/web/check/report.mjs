@@ -9,13 +9,17 @@ const TOKENS = 32;
 
 /** Before anything of a file is read. */
 export function checkSize(size) {
-  if (size > LARGEST) throw new Error(`This file is too large for a report: it has ${(size / 1e6).toFixed(1)} MB, and a report at most ${LARGEST / 1e6} MB.`);
+  if (size > LARGEST)
+    throw new Error(
+      `This file is too large for a report: it has ${(size / 1e6).toFixed(1)} MB, and a report at most ${LARGEST / 1e6} MB.`,
+    );
 }
 
 /** Bytes -> text: UTF-8, or the UTF-16 that PowerShell's ">" writes. */
 export function decode(bytes) {
   const [first, second] = new Uint8Array(bytes);
-  const encoding = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  const encoding =
+    first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
   return new TextDecoder(encoding).decode(bytes);
 }
 
@@ -27,12 +31,18 @@ export function readReport(text) {
   } catch {
     throw new Error(`This file is not a report: it is no JSON. Make one with: ${COMMAND}`);
   }
-  if (!isObject(found) || found.format !== "headscope-homework") throw new Error(`This file is not a report of the homework checker. Make one with: ${COMMAND}`);
-  if (found.version !== 1) throw new Error("This report was written by another version of the checker: make it anew with the one beside this app.");
+  if (!isObject(found) || found.format !== "headscope-homework")
+    throw new Error(`This file is not a report of the homework checker. Make one with: ${COMMAND}`);
+  if (found.version !== 1)
+    throw new Error(
+      "This report was written by another version of the checker: make it anew with the one beside this app.",
+    );
   const report = fields(REPORT)(found, "the report");
   const total = (name) => report.blocks.reduce((sum, block) => sum + block[name], 0);
-  if (report.blocks.length && (total("points") !== report.points || total("possible") !== report.possible)) throw new Error("This report is damaged: the points of its blocks do not add up to its total.");
-  if (!report.blocks.length && report.problem === null) throw new Error("This report is empty: it has no blocks, and does not say why.");
+  if (report.blocks.length && (total("points") !== report.points || total("possible") !== report.possible))
+    throw new Error("This report is damaged: the points of its blocks do not add up to its total.");
+  if (!report.blocks.length && report.problem === null)
+    throw new Error("This report is empty: it has no blocks, and does not say why.");
   return report;
 }
 
@@ -44,8 +54,10 @@ const must = (test, what) => (value, where) => {
   if (!test(value)) throw wrong(where, what);
   return value;
 };
-const text = (most) => must((value) => typeof value === "string" && value.length <= most, `text of at most ${most} characters`);
-const count = (most) => must((value) => Number.isInteger(value) && value >= 0 && value <= most, `a whole number from 0 to ${most}`);
+const text = (most) =>
+  must((value) => typeof value === "string" && value.length <= most, `text of at most ${most} characters`);
+const count = (most) =>
+  must((value) => Number.isInteger(value) && value >= 0 && value <= most, `a whole number from 0 to ${most}`);
 const number = must((value) => Number.isFinite(value), "a number");
 const flag = must((value) => typeof value === "boolean", "true or false");
 const orNull = (rule) => (value, where) => (value === null || value === undefined ? null : rule(value, where));
@@ -63,23 +75,56 @@ const tables = (rules, rows, columns, names) => (value, where) => {
   const found = fields(rules)(value, where);
   const [R, K] = [found[rows].length, found[columns].length];
   for (const name of names) {
-    if (!R || !K || found[name].length !== R || found[name].some((row) => row.length !== K)) throw wrong(`${where}.${name}`, `${R} rows of ${K} numbers`);
+    if (!R || !K || found[name].length !== R || found[name].some((row) => row.length !== K))
+      throw wrong(`${where}.${name}`, `${R} rows of ${K} numbers`);
   }
   return found;
 };
 
 const numbers = (most) => list(list(orNull(number), most), most); // null: not finite
-const FAULT = { name: text(100), title: text(200), sentence: text(2000), effect: text(2000), idea: text(2000), lesson: orNull(fields({ lesson: text(40), step: orNull(count(100)) })) };
-const DIFFERENCE = {
-  tensor: text(200), where: text(400), shape: list(count(1e9), 8), index: list(count(1e9), 8), rows: list(text(40), CELLS), columns: list(text(40), CELLS),
-  expected: numbers(CELLS), found: numbers(CELLS), differs: list(list(flag, CELLS), CELLS),
+const FAULT = {
+  name: text(100),
+  title: text(200),
+  sentence: text(2000),
+  effect: text(2000),
+  idea: text(2000),
+  lesson: orNull(fields({ lesson: text(40), step: orNull(count(100)) })),
 };
-const PATTERNS = { tokens: list(text(80), TOKENS), layer: count(1000), head: count(1000), expected: numbers(TOKENS), found: numbers(TOKENS) };
+const DIFFERENCE = {
+  tensor: text(200),
+  where: text(400),
+  shape: list(count(1e9), 8),
+  index: list(count(1e9), 8),
+  rows: list(text(40), CELLS),
+  columns: list(text(40), CELLS),
+  expected: numbers(CELLS),
+  found: numbers(CELLS),
+  differs: list(list(flag, CELLS), CELLS),
+};
+const PATTERNS = {
+  tokens: list(text(80), TOKENS),
+  layer: count(1000),
+  head: count(1000),
+  expected: numbers(TOKENS),
+  found: numbers(TOKENS),
+};
 const BLOCK = {
-  name: text(80), title: text(120), possible: count(11), points: count(11),
+  name: text(80),
+  title: text(120),
+  possible: count(11),
+  points: count(11),
   status: must((value) => STATUSES.includes(value), "“passed”, “failed” or “not started”"),
-  sentence: text(2000), faults: list(fields(FAULT), 4), line: orNull(fields({ number: count(1e7), text: text(2000) })),
+  sentence: text(2000),
+  faults: list(fields(FAULT), 4),
+  line: orNull(fields({ number: count(1e7), text: text(2000) })),
   difference: orNull(tables(DIFFERENCE, "rows", "columns", ["expected", "found", "differs"])),
   patterns: orNull(tables(PATTERNS, "tokens", "tokens", ["expected", "found"])),
 };
-const REPORT = { file: text(300), points: count(11), possible: count(11), seconds: number, problem: orNull(text(2000)), blocks: list(fields(BLOCK), 11) };
+const REPORT = {
+  file: text(300),
+  points: count(11),
+  possible: count(11),
+  seconds: number,
+  problem: orNull(text(2000)),
+  blocks: list(fields(BLOCK), 11),
+};

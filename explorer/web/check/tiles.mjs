@@ -6,7 +6,11 @@ import { make } from "../base/dom.mjs";
 
 export function tileRow(blocks, panel, open) {
   const tiles = blocks.map((block, i) => tile(block, i, () => choose(i)));
-  const row = make("div", { className: "hs-check-tiles", role: "tablist", "aria-label": "Blocks of the homework" }, ...tiles);
+  const row = make(
+    "div",
+    { className: "hs-check-tiles", role: "tablist", "aria-label": "Blocks of the homework" },
+    ...tiles,
+  );
   const choose = (chosen) => {
     tiles.forEach((one, i) => {
       one.setAttribute("aria-selected", String(i === chosen));
@@ -17,26 +21,57 @@ export function tileRow(blocks, panel, open) {
   };
   row.addEventListener("keydown", (event) => {
     const at = tiles.indexOf(event.target);
-    const next = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: tiles.length - 1 }[event.key];
+    const next = {
+      ArrowRight: at + 1,
+      ArrowDown: at + 1,
+      ArrowLeft: at - 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: tiles.length - 1,
+    }[event.key];
     if (next === undefined) return;
     event.preventDefault();
     tiles[(next + tiles.length) % tiles.length].focus();
   });
-  choose(Math.max(0, ["failed", "not started"].map((status) => blocks.findIndex((block) => block.status === status)).find((i) => i >= 0) ?? 0));
+  choose(
+    Math.max(
+      0,
+      ["failed", "not started"]
+        .map((status) => blocks.findIndex((block) => block.status === status))
+        .find((i) => i >= 0) ?? 0,
+    ),
+  );
   return row;
 }
 
 function tile(block, i, onclick) {
   const { sign, word } = STATUS[block.status];
-  const made = make("button", { type: "button", role: "tab", id: `check-tile-${i}`, "aria-controls": "check-panel", className: `hs-check-tile hs-check-${block.status.replace(" ", "-")}`, "data-block": block.name, "aria-label": `${block.title}: ${word}, ${ofPoints(block)}`, onclick },
+  const made = make(
+    "button",
+    {
+      type: "button",
+      role: "tab",
+      id: `check-tile-${i}`,
+      "aria-controls": "check-panel",
+      className: `hs-check-tile hs-check-${block.status.replace(" ", "-")}`,
+      "data-block": block.name,
+      "aria-label": `${block.title}: ${word}, ${ofPoints(block)}`,
+      onclick,
+    },
     make("span", { className: "hs-check-mark" }, make("span", { className: "hs-check-sign", text: sign }), ` ${word}`),
     make("span", { className: "hs-check-title", dir: "auto" }, ...breakable(block.title)),
-    make("span", { className: "hs-check-points", text: block.points === block.possible ? points(block.points) : `${block.points} of ${block.possible}` }));
+    make("span", {
+      className: "hs-check-points",
+      text: block.points === block.possible ? points(block.points) : `${block.points} of ${block.possible}`,
+    }),
+  );
   made.style.setProperty("--points", Math.max(1, block.possible));
   return made;
 }
 
 /** A name that may break between its words: Generic·Self·Attention·.forward. */
 export function breakable(name) {
-  return name.split(/(?<=[a-z])(?=[A-Z.])|(?<=_)/).flatMap((word, i) => (i ? [document.createElement("wbr"), word] : [word]));
+  return name
+    .split(/(?<=[a-z])(?=[A-Z.])|(?<=_)/)
+    .flatMap((word, i) => (i ? [document.createElement("wbr"), word] : [word]));
 }

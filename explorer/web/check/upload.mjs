@@ -11,14 +11,20 @@ export class Checker {
 
   /** Resolves with the report as text, or null when it is stopped; `onBlock` hears which block is being checked. */
   async start(file, onBlock) {
-    if (file.size > LARGEST_CODE) throw new Error(`This file is too large for a homework: it has ${Math.ceil(file.size / 1000)} kB, and at most ${LARGEST_CODE / 1000} kB are read.`);
+    if (file.size > LARGEST_CODE)
+      throw new Error(
+        `This file is too large for a homework: it has ${Math.ceil(file.size / 1000)} kB, and at most ${LARGEST_CODE / 1000} kB are read.`,
+      );
     const code = await file.text();
     this.stop();
     this.seq += 1;
     const { seq } = this;
     return new Promise((resolve, reject) => {
       this.now = { seq, onBlock, resolve, reject };
-      watchServer(() => this.now?.seq === seq, () => this.hear(JSON.stringify({ seq, error: GONE })));
+      watchServer(
+        () => this.now?.seq === seq,
+        () => this.hear(JSON.stringify({ seq, error: GONE })),
+      );
       this.trigger("check", { seq, name: file.name, code });
     });
   }

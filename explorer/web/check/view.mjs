@@ -27,7 +27,7 @@ class Check {
     element.addEventListener("drop", (event) => {
       event.preventDefault();
       const [file] = event.dataTransfer.files;
-      if (file) (this.upload && file.name.endsWith(".py") ? this.check(file) : this.open(file));
+      if (file) this.upload && file.name.endsWith(".py") ? this.check(file) : this.open(file);
     });
     new MutationObserver(() => this.repaint()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     this.start();
@@ -36,7 +36,17 @@ class Check {
 
   start() {
     this.say(null);
-    this.show("start", startPage({ openReport: () => this.report.click(), showExample: () => this.example(), checkCode: () => this.code.click() }, Boolean(this.upload)));
+    this.show(
+      "start",
+      startPage(
+        {
+          openReport: () => this.report.click(),
+          showExample: () => this.example(),
+          checkCode: () => this.code.click(),
+        },
+        Boolean(this.upload),
+      ),
+    );
   }
 
   show(state, ...content) {
@@ -78,7 +88,8 @@ class Check {
   check(file) {
     return this.try(async () => {
       this.say(null);
-      const waiting = (current) => this.show("checking", ...progressPage(visible(file.name), this.upload, current, () => this.checker.stop()));
+      const waiting = (current) =>
+        this.show("checking", ...progressPage(visible(file.name), this.upload, current, () => this.checker.stop()));
       waiting(null);
       let report = null;
       try {
@@ -100,15 +111,36 @@ class Check {
       this.repaint = repaint;
       this.element.dataset.block = block.name;
     };
-    const title = make("h2", { tabindex: "-1" }, make("span", { className: "hs-check-total", text: `${report.points} of ${points(report.possible)}` }), make("span", { className: "hs-check-file", dir: "auto", text: name }));
-    const head = make("div", { className: "hs-check-head" }, title,
-      make("div", { className: "hs-check-actions" },
+    const title = make(
+      "h2",
+      { tabindex: "-1" },
+      make("span", { className: "hs-check-total", text: `${report.points} of ${points(report.possible)}` }),
+      make("span", { className: "hs-check-file", dir: "auto", text: name }),
+    );
+    const head = make(
+      "div",
+      { className: "hs-check-head" },
+      title,
+      make(
+        "div",
+        { className: "hs-check-actions" },
         make("button", { type: "button", text: "Open another report", onclick: () => this.report.click() }),
         this.upload ? make("button", { type: "button", text: "Check a file", onclick: () => this.code.click() }) : "",
-        make("button", { type: "button", text: "Back to the start", onclick: () => this.start() })));
+        make("button", { type: "button", text: "Back to the start", onclick: () => this.start() }),
+      ),
+    );
     const said = report.problem
-      ? make("p", { className: "hs-check-problem", dir: "auto" }, make("strong", { text: "The file could not be run. " }), report.problem)
-      : make("p", { className: "hs-check-said", text: `${advice(report)} (It took ${Math.max(1, Math.round(report.seconds))} s.)`, dir: "auto" });
+      ? make(
+          "p",
+          { className: "hs-check-problem", dir: "auto" },
+          make("strong", { text: "The file could not be run. " }),
+          report.problem,
+        )
+      : make("p", {
+          className: "hs-check-said",
+          text: `${advice(report)} (It took ${Math.max(1, Math.round(report.seconds))} s.)`,
+          dir: "auto",
+        });
     this.show("report", head, said);
     if (report.blocks.length) this.stage.append(tileRow(report.blocks, panel, open), panel);
     title.focus({ preventScroll: true });
@@ -117,9 +149,14 @@ class Check {
 
 /** Asks for a file; the same one may be chosen again, mended. */
 function fileInput(accept, chosen) {
-  return make("input", { type: "file", accept, hidden: "", onchange: ({ target }) => {
-    const [file] = target.files;
-    if (file) chosen(file);
-    target.value = "";
-  } });
+  return make("input", {
+    type: "file",
+    accept,
+    hidden: "",
+    onchange: ({ target }) => {
+      const [file] = target.files;
+      if (file) chosen(file);
+      target.value = "";
+    },
+  });
 }

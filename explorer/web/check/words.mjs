@@ -15,8 +15,10 @@ export const ofPoints = ({ points: reached, possible }) => `${reached} of ${poin
 /** What to do now, in one sentence. */
 export function advice({ blocks }) {
   const [failed, open] = ["failed", "not started"].map((status) => blocks.filter((block) => block.status === status));
-  if (failed.length) return `${failed.length === 1 ? "One block is" : `${failed.length} blocks are`} not right yet. ${failed.length === 1 ? "Below you see why." : "Press a red one to see why."}`;
-  if (open.length) return `What you have written is right. ${open.length === 1 ? "One block is" : `${open.length} blocks are`} not written yet: go on with ${open[0].title}.`;
+  if (failed.length)
+    return `${failed.length === 1 ? "One block is" : `${failed.length} blocks are`} not right yet. ${failed.length === 1 ? "Below you see why." : "Press a red one to see why."}`;
+  if (open.length)
+    return `What you have written is right. ${open.length === 1 ? "One block is" : `${open.length} blocks are`} not written yet: go on with ${open[0].title}.`;
   return "Every block computes what it should: nothing is left to mend.";
 }
 
@@ -28,7 +30,10 @@ export function short(value, whole = false) {
   if (value === null) return "";
   const size = Math.abs(value);
   if (whole || size >= 1000) return size >= 1e4 ? value.toExponential(0).replace("e+", "e") : String(Math.round(value));
-  return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2).replace(/^(-?)0\./, "$1.").replace(/^-(?=[.0]+$)/, "");
+  return value
+    .toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2)
+    .replace(/^(-?)0\./, "$1.")
+    .replace(/^-(?=[.0]+$)/, "");
 }
 
 /** Found minus expected, as the end of a sentence. */
@@ -54,7 +59,9 @@ export const isWhole = (...tables) => tables.flat(2).every((value) => value === 
 
 /** Found minus expected, cell by cell; null where one is not finite. */
 export function differences(expected, found) {
-  return expected.map((row, r) => row.map((value, c) => (value === null || found[r][c] === null ? null : found[r][c] - value)));
+  return expected.map((row, r) =>
+    row.map((value, c) => (value === null || found[r][c] === null ? null : found[r][c] - value)),
+  );
 }
 
 /** A student's line, told by its number; what cannot be seen is made visible. */
@@ -75,5 +82,7 @@ export function displaced({ rows, expected, found }) {
     const from = isPlain(row) || same(row, expected[r]) ? -1 : expected.findIndex((other) => same(row, other));
     return from < 0 ? [] : [`your row ${rows[r]} is what row ${rows[from]} should be`];
   });
-  return moved.length ? `The right numbers are in the wrong place: ${moved.slice(0, MOST_NAMED).join(", ")}${moved.length > MOST_NAMED ? ", and so on" : ""}.` : "";
+  return moved.length
+    ? `The right numbers are in the wrong place: ${moved.slice(0, MOST_NAMED).join(", ")}${moved.length > MOST_NAMED ? ", and so on" : ""}.`
+    : "";
 }

@@ -2,8 +2,20 @@
 // One hue, lightness only: safe for colour-blind eyes. The scale is the square root of the weight, so that
 // small weights show; the legend carries its ticks.
 
-const LIGHT = [[255, 255, 255], [214, 196, 240], [150, 108, 214], [91, 44, 160], [46, 12, 92]];
-const DARK = [[19, 19, 24], [58, 36, 100], [110, 72, 184], [172, 138, 236], [238, 228, 255]];
+const LIGHT = [
+  [255, 255, 255],
+  [214, 196, 240],
+  [150, 108, 214],
+  [91, 44, 160],
+  [46, 12, 92],
+];
+const DARK = [
+  [19, 19, 24],
+  [58, 36, 100],
+  [110, 72, 184],
+  [172, 138, 236],
+  [238, 228, 255],
+];
 
 export const TICKS = [0, 0.05, 0.25, 0.5, 1];
 

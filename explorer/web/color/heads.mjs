@@ -29,7 +29,13 @@ export function everyHead(H) {
 }
 
 export function chosen(head, shown) {
-  return { head, also: shown.filter((h) => h !== head).sort((a, b) => a - b).join("_") };
+  return {
+    head,
+    also: shown
+      .filter((h) => h !== head)
+      .sort((a, b) => a - b)
+      .join("_"),
+  };
 }
 
 /** How a head's lines look: the name of a CSS colour, and dashes as a canvas takes them. */

@@ -5,7 +5,16 @@
 import { palette, position } from "./color.mjs";
 
 // Okabe and Ito's hues, told apart by colour-blind eyes too; after eight tokens they come again, darker.
-const TOKENS = [[230, 159, 0], [86, 180, 233], [0, 158, 115], [204, 121, 167], [213, 94, 0], [0, 114, 178], [170, 160, 30], [130, 130, 140]];
+const TOKENS = [
+  [230, 159, 0],
+  [86, 180, 233],
+  [0, 158, 115],
+  [204, 121, 167],
+  [213, 94, 0],
+  [0, 114, 178],
+  [170, 160, 30],
+  [130, 130, 140],
+];
 const LOW = [179, 88, 6];
 const HIGH = [33, 102, 172];
 const GROUND = { false: [247, 247, 247], true: [38, 38, 44] };

@@ -12,8 +12,15 @@ export function scaleBar({ label, ticks, color, note = "" }) {
     mark.style.left = `${at * 100}%`;
     return mark;
   });
-  return make("div", { className: "hs-legend" },
-    make("span", { className: "hs-legend-part" }, make("span", { text: label }),
-      make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...marks))),
-    make("span", { text: note }));
+  return make(
+    "div",
+    { className: "hs-legend" },
+    make(
+      "span",
+      { className: "hs-legend-part" },
+      make("span", { text: label }),
+      make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...marks)),
+    ),
+    make("span", { text: note }),
+  );
 }

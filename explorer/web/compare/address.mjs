@@ -13,10 +13,18 @@ export function readCompare(search) {
   const second = query.get("second");
   const own = (query.get("own") ?? "").split(",").map((place) => /^(\d{1,3})\.(\d{1,3})$/.exec(place));
   return {
-    models: models.length ? (second === null ? models : models.slice(0, 1)) : second === null ? [...START.models] : ["decoder"],
+    models: models.length
+      ? second === null
+        ? models
+        : models.slice(0, 1)
+      : second === null
+        ? [...START.models]
+        : ["decoder"],
     masked: /^\d{1,4}$/.test(mask) ? Number(mask) : START.masked,
     second,
-    own: own.every(Boolean) ? own.map(([, layer, head]) => ({ layer: Math.max(0, layer - 1), head: Math.max(0, head - 1) })) : null,
+    own: own.every(Boolean)
+      ? own.map(([, layer, head]) => ({ layer: Math.max(0, layer - 1), head: Math.max(0, head - 1) }))
+      : null,
   };
 }
 

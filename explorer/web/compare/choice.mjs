@@ -8,7 +8,12 @@ export function placePicker(L, H, choose) {
   const numbers = (count) => Object.fromEntries(Array.from({ length: count }, (_, i) => [i, String(i + 1)]));
   const layers = choiceOf(numbers(L), "Layer", (layer) => choose({ layer: Number(layer) }));
   const heads = choiceOf(numbers(H), "Head", (head) => choose({ head: Number(head) }));
-  const element = make("div", { className: "hs-compare-place" }, make("div", {}, make("span", { text: "layer" }), layers), make("div", {}, make("span", { text: "head" }), heads));
+  const element = make(
+    "div",
+    { className: "hs-compare-place" },
+    make("div", {}, make("span", { text: "layer" }), layers),
+    make("div", {}, make("span", { text: "head" }), heads),
+  );
   element.mark = ({ layer, head }) => {
     layers.mark(Math.min(layer, L - 1));
     heads.mark(Math.min(head, H - 1));

@@ -21,8 +21,16 @@ export class Column {
     this.open = this.patterns.find(({ name }) => before?.name === header.name && name === before.open?.name) ?? last;
     if (header.error) this.cells = failedCells(header);
     else {
-      this.arrays = Object.fromEntries(["ids", "probs", "actual_probs", "actual_ranks"].map((name) => [name, payload.arrays[`${index}.${name}`]]));
-      this.cells = [headCell(this, payload), this.maskCell(), this.attentionCell(before?.table?.open ?? false), this.predictionCell(), costCell(this)];
+      this.arrays = Object.fromEntries(
+        ["ids", "probs", "actual_probs", "actual_ranks"].map((name) => [name, payload.arrays[`${index}.${name}`]]),
+      );
+      this.cells = [
+        headCell(this, payload),
+        this.maskCell(),
+        this.attentionCell(before?.table?.open ?? false),
+        this.predictionCell(),
+        costCell(this),
+      ];
     }
   }
 
@@ -30,8 +38,19 @@ export class Column {
 
   maskCell() {
     this.masks = this.patterns.map((part) => ({ part, canvas: make("canvas", { role: "img" }) }));
-    return make("div", { className: "hs-compare-masks" }, ...this.masks.map(({ part, canvas }) =>
-      make("figure", {}, ...(this.patterns.length > 1 ? [make("figcaption", { text: KINDS[part.name] })] : []), canvas, make("p", { className: "hs-hint", text: maskLine(part) }))));
+    return make(
+      "div",
+      { className: "hs-compare-masks" },
+      ...this.masks.map(({ part, canvas }) =>
+        make(
+          "figure",
+          {},
+          ...(this.patterns.length > 1 ? [make("figcaption", { text: KINDS[part.name] })] : []),
+          canvas,
+          make("p", { className: "hs-hint", text: maskLine(part) }),
+        ),
+      ),
+    );
   }
 
   attentionCell(wasOpen) {
@@ -42,7 +61,9 @@ export class Column {
     this.table = make("details", { className: "hs-table" }, make("summary", { text: "These numbers as a table" }));
     this.table.open = wasOpen;
     this.table.addEventListener("toggle", () => this.on.tab());
-    this.canvas.addEventListener("mousemove", (event) => this.on.show(this.open, cellAt(this.layout, event.offsetX, event.offsetY)));
+    this.canvas.addEventListener("mousemove", (event) =>
+      this.on.show(this.open, cellAt(this.layout, event.offsetX, event.offsetY)),
+    );
     this.canvas.addEventListener("mouseleave", () => this.on.show(this.open, null));
     this.canvas.addEventListener("click", (event) => {
       const cell = cellAt(this.layout, event.offsetX, event.offsetY);
@@ -50,11 +71,22 @@ export class Column {
     });
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     const tabs = this.patterns.length > 1 ? [this.tabs()] : [];
-    return make("div", { className: "hs-compare-attention" }, this.pickers, ...tabs, this.caption, make("div", { className: "hs-compare-picture" }, this.canvas), this.readout, this.table);
+    return make(
+      "div",
+      { className: "hs-compare-attention" },
+      this.pickers,
+      ...tabs,
+      this.caption,
+      make("div", { className: "hs-compare-picture" }, this.canvas),
+      this.readout,
+      this.table,
+    );
   }
 
   tabs() {
-    const names = Object.fromEntries(this.patterns.map(({ name }) => [name, { encoder: "Encoder", decoder: "Decoder", cross: "Cross" }[name]]));
+    const names = Object.fromEntries(
+      this.patterns.map(({ name }) => [name, { encoder: "Encoder", decoder: "Decoder", cross: "Cross" }[name]]),
+    );
     const tabs = choiceOf(names, "Which attention", (name) => {
       this.open = this.patterns.find((part) => part.name === name);
       tabs.mark(name);
@@ -71,21 +103,42 @@ export class Column {
     this.scale = make("div", { className: "hs-scale" });
     this.rest = make("p", { className: "hs-hint" });
     this.actual = make("p");
-    return make("div", {}, this.chipsHint(), this.chips, this.heading, this.bars, this.scale, this.rest, this.actual, ...this.writtenLines());
+    return make(
+      "div",
+      {},
+      this.chipsHint(),
+      this.chips,
+      this.heading,
+      this.bars,
+      this.scale,
+      this.rest,
+      this.actual,
+      ...this.writtenLines(),
+    );
   }
 
   chipsHint() {
     const masks = this.prediction.kind === "masked";
     const own = this.ownTokens();
-    this.chips.replaceChildren(...own.map((token, place) => make("button", {
-      type: "button",
-      className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}`,
-      dir: "auto",
-      text: token.special ? label(token) : visible(token.text),
-      "aria-label": masks ? `Hide token ${place}: ${label(token)}` : `After token ${place}: ${label(token)}`,
-      onclick: () => (masks ? this.on.mask(place) : this.on.toggle(this.ownPart(), { query: place + this.ownPart().prefix })),
-    })));
-    return make("p", { className: "hs-hint", text: masks ? "Click a token to hide it: the encoder has to guess it." : "Click a token to see what the model expects behind it." });
+    this.chips.replaceChildren(
+      ...own.map((token, place) =>
+        make("button", {
+          type: "button",
+          className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}`,
+          dir: "auto",
+          text: token.special ? label(token) : visible(token.text),
+          "aria-label": masks ? `Hide token ${place}: ${label(token)}` : `After token ${place}: ${label(token)}`,
+          onclick: () =>
+            masks ? this.on.mask(place) : this.on.toggle(this.ownPart(), { query: place + this.ownPart().prefix }),
+        }),
+      ),
+    );
+    return make("p", {
+      className: "hs-hint",
+      text: masks
+        ? "Click a token to hide it: the encoder has to guess it."
+        : "Click a token to see what the model expects behind it.",
+    });
   }
 
   /** The attention whose queries are the tokens that predict. */
@@ -101,9 +154,15 @@ export class Column {
   writtenLines() {
     if (!this.written) return [];
     const { text, ended, ids } = this.written;
-    if (!ids.length) return [make("p", { className: "hs-hint", text: "The text fills the model's window: there is no room to write on." })];
+    if (!ids.length)
+      return [
+        make("p", { className: "hs-hint", text: "The text fills the model's window: there is no room to write on." }),
+      ];
     return [
-      make("p", { className: "hs-compare-label", text: `Greedy continuation of the text (the likeliest token, ${ids.length} times${ended ? "; then the model ends the text" : ""}):` }),
+      make("p", {
+        className: "hs-compare-label",
+        text: `Greedy continuation of the text (the likeliest token, ${ids.length} times${ended ? "; then the model ends the text" : ""}):`,
+      }),
       make("blockquote", { dir: "auto", text: text.trim() || "(white space only)" }),
     ];
   }
@@ -117,7 +176,10 @@ export class Column {
       const look = `${this.width(canvas)}/${dark}`; // a mask is the same in all layers and heads
       if (canvas.dataset.look === look) continue;
       canvas.dataset.look = look;
-      drawCells(canvas, this.width(canvas), maskPicture({ ...labelled(part), dark, focus: null }), { largest: Math.min(14, MASK / Math.max(part.T, part.S)), names: "axes" });
+      drawCells(canvas, this.width(canvas), maskPicture({ ...labelled(part), dark, focus: null }), {
+        largest: Math.min(14, MASK / Math.max(part.T, part.S)),
+        names: "axes",
+      });
       canvas.setAttribute("aria-label", `Mask of ${KINDS[part.name]}. ${maskLine(part)}`);
     }
     this.paintAttention(place, cellOf(this.open), dark);
@@ -137,7 +199,11 @@ export class Column {
     const block = blockOf(part, layer, head);
     const clipped = layer !== place.layer || head !== place.head ? ` (all there is of ${L} × ${H})` : "";
     this.caption.textContent = `${KINDS[part.name]} · layer ${layer + 1}, head ${head + 1}${clipped}`;
-    this.layout = drawCells(this.canvas, this.width(this.canvas), patternPicture({ ...labelled(part), block, dark, focus }));
+    this.layout = drawCells(
+      this.canvas,
+      this.width(this.canvas),
+      patternPicture({ ...labelled(part), block, dark, focus }),
+    );
     this.readout.replaceChildren(...readout(part, block, layer, head, focus));
     this.canvas.setAttribute("aria-label", `${this.caption.textContent}. ${this.readout.textContent}`);
     this.current = { part, focus };
@@ -154,9 +220,25 @@ export class Column {
 
   fillTable(part, block, query) {
     const rows = part.T * part.S <= MOST_CELLS ? Array.from({ length: part.T }, (_, q) => q) : [query];
-    const head = make("tr", {}, make("td"), ...part.keys.map((token) => make("th", { scope: "col", dir: "auto", text: label(token) })));
-    const body = rows.map((q) => make("tr", { "data-query": q }, make("th", { scope: "row", dir: "auto", text: label(part.queries[q]) }),
-      ...Array.from({ length: part.S }, (_, k) => make("td", { className: "hs-number", text: part.mask[q * part.S + k] ? (block[q * part.S + k] / 65535).toFixed(4) : "hidden" }))));
+    const head = make(
+      "tr",
+      {},
+      make("td"),
+      ...part.keys.map((token) => make("th", { scope: "col", dir: "auto", text: label(token) })),
+    );
+    const body = rows.map((q) =>
+      make(
+        "tr",
+        { "data-query": q },
+        make("th", { scope: "row", dir: "auto", text: label(part.queries[q]) }),
+        ...Array.from({ length: part.S }, (_, k) =>
+          make("td", {
+            className: "hs-number",
+            text: part.mask[q * part.S + k] ? (block[q * part.S + k] / 65535).toFixed(4) : "hidden",
+          }),
+        ),
+      ),
+    );
     this.table.querySelector("div")?.remove();
     this.table.append(make("div", {}, make("table", {}, head, ...body)));
   }
@@ -166,21 +248,33 @@ export class Column {
     const { prefix, T } = this.ownPart();
     const own = this.ownTokens();
     const last = T - prefix - 1;
-    const at = kind === "masked" ? place : Math.max(0, cell.query === null || cell.query < prefix ? last : cell.query - prefix);
+    const at =
+      kind === "masked" ? place : Math.max(0, cell.query === null || cell.query < prefix ? last : cell.query - prefix);
     const n = kind === "masked" ? 0 : at;
     [...this.chips.children].forEach((chip, i) => {
       chip.classList.toggle("hs-query", i === at);
       chip.setAttribute("aria-pressed", String(i === at));
     });
     const K = this.arrays.ids.shape[1];
-    const best = Array.from({ length: K }, (_, i) => ({ text: pieces[this.arrays.ids.data[n * K + i]], p: this.arrays.probs.data[n * K + i] }));
-    this.heading.textContent = kind === "masked" ? `What it expects at the hidden place ${place}` : `What it expects after ${quoted(label(own[at], 24))}${at === last ? ", the end of the text" : ""}`;
+    const best = Array.from({ length: K }, (_, i) => ({
+      text: pieces[this.arrays.ids.data[n * K + i]],
+      p: this.arrays.probs.data[n * K + i],
+    }));
+    this.heading.textContent =
+      kind === "masked"
+        ? `What it expects at the hidden place ${place}`
+        : `What it expects after ${quoted(label(own[at], 24))}${at === last ? ", the end of the text" : ""}`;
     const top = topOf(best[0].p, 0.0005);
     const truth = n < actual.length ? actual[n] : null;
-    this.bars.replaceChildren(...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))));
+    this.bars.replaceChildren(
+      ...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))),
+    );
     this.scale.replaceChildren(...belowBars(top));
     this.rest.textContent = `The other ${grouped(vocab_size - K)} tokens share ${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
-    this.actual.textContent = truth === null ? "This is the end of the text." : `Really there: ${quoted(pieceName(truth))}, probability ${fineProbability(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
+    this.actual.textContent =
+      truth === null
+        ? "This is the end of the text."
+        : `Really there: ${quoted(pieceName(truth))}, probability ${fineProbability(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
   }
 }
 
@@ -192,43 +286,113 @@ export function blockOf({ pattern, shape: [, H, T, S] }, layer, head) {
 
 function withArrays(part, index, payload) {
   const { data, shape } = payload.arrays[`${index}.${part.name}.pattern`];
-  return { ...part, pattern: data, shape, mask: payload.arrays[`${index}.${part.name}.mask`].data, T: shape[2], S: shape[3] };
+  return {
+    ...part,
+    pattern: data,
+    shape,
+    mask: payload.arrays[`${index}.${part.name}.mask`].data,
+    T: shape[2],
+    S: shape[3],
+  };
 }
 
 export function labelled(part) {
   const names = (tokens) => tokens.map((token) => label(token, 12));
-  return { T: part.T, S: part.S, mask: part.mask, prefix: part.prefix, queries: names(part.queries), keys: names(part.keys) };
+  return {
+    T: part.T,
+    S: part.S,
+    mask: part.mask,
+    prefix: part.prefix,
+    queries: names(part.queries),
+    keys: names(part.keys),
+  };
 }
 
 function headCell(column, payload) {
-  const kind = column.title === column.architecture_title ? [] : [make("p", { text: `${column.architecture_title}, saved here` })];
-  const text = payload.second_text === null ? [] : [make("blockquote", { dir: "auto", text: [...(column.index ? payload.second_text : payload.text)].slice(0, 160).join("") || "(empty)" })];
-  return make("div", {}, make("h3", { text: column.title }), ...kind, make("p", { text: column.sentence }), ...text, make("p", { className: "hs-hint", text: inputLine(column) }));
+  const kind =
+    column.title === column.architecture_title ? [] : [make("p", { text: `${column.architecture_title}, saved here` })];
+  const text =
+    payload.second_text === null
+      ? []
+      : [
+          make("blockquote", {
+            dir: "auto",
+            text: [...(column.index ? payload.second_text : payload.text)].slice(0, 160).join("") || "(empty)",
+          }),
+        ];
+  return make(
+    "div",
+    {},
+    make("h3", { text: column.title }),
+    ...kind,
+    make("p", { text: column.sentence }),
+    ...text,
+    make("p", { className: "hs-hint", text: inputLine(column) }),
+  );
 }
 
 function failedCells({ name, error }) {
   const rest = Array.from({ length: 4 }, () => make("div", {}, make("p", { className: "hs-hint", text: "—" })));
-  return [make("div", {}, make("h3", { text: name }), make("p", { className: "hs-problem", role: "alert", text: error })), ...rest];
+  return [
+    make("div", {}, make("h3", { text: name }), make("p", { className: "hs-problem", role: "alert", text: error })),
+    ...rest,
+  ];
 }
 
 function costCell({ parameters, flops, time, held_out }) {
-  const line = (name, value, more, className) => make("tr", { "data-cost": className }, make("th", { scope: "row", text: name }), make("td", {}, make("span", { className: "hs-number", text: value }), make("span", { className: "hs-hint", text: ` ${more}` })));
+  const line = (name, value, more, className) =>
+    make(
+      "tr",
+      { "data-cost": className },
+      make("th", { scope: "row", text: name }),
+      make(
+        "td",
+        {},
+        make("span", { className: "hs-number", text: value }),
+        make("span", { className: "hs-hint", text: ` ${more}` }),
+      ),
+    );
   const share = (parts) => {
     const all = sum(parts);
-    return Object.entries(parts).filter(([, value]) => value >= all / 200).map(([name, value]) => `${name} ${Math.round((value / all) * 100)} %`).join(", ");
+    return Object.entries(parts)
+      .filter(([, value]) => value >= all / 200)
+      .map(([name, value]) => `${name} ${Math.round((value / all) * 100)} %`)
+      .join(", ");
   };
-  return make("div", {}, make("table", { className: "hs-compare-costs" },
-    line("Parameters", short(sum(parameters)), `(${grouped(sum(parameters))}): ${share(parameters)}`, "parameters"),
-    line("FLOPs", short(sum(flops)), `(${grouped(sum(flops))}): ${share(flops)}`, "flops"),
-    line("Time", `${time.milliseconds.toFixed(1)} ms`, `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ${time.threads === 1 ? "thread" : "threads"}`, "time"),
-    line("Held-out loss", held_out ? held_out.loss.toFixed(4) : "not measured", held_out ? `${held_out.unit}, on articles it never learned from` : "", "loss")));
+  return make(
+    "div",
+    {},
+    make(
+      "table",
+      { className: "hs-compare-costs" },
+      line("Parameters", short(sum(parameters)), `(${grouped(sum(parameters))}): ${share(parameters)}`, "parameters"),
+      line("FLOPs", short(sum(flops)), `(${grouped(sum(flops))}): ${share(flops)}`, "flops"),
+      line(
+        "Time",
+        `${time.milliseconds.toFixed(1)} ms`,
+        `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ${time.threads === 1 ? "thread" : "threads"}`,
+        "time",
+      ),
+      line(
+        "Held-out loss",
+        held_out ? held_out.loss.toFixed(4) : "not measured",
+        held_out ? `${held_out.unit}, on articles it never learned from` : "",
+        "loss",
+      ),
+    ),
+  );
 }
 
 function readout(part, block, layer, head, { query, key }) {
   const from = quoted(label(part.queries[query], 24));
   if (key === null) {
-    const row = Array.from({ length: part.S }, (_, k) => ({ k, p: block[query * part.S + k] / 65535 })).filter(({ k }) => part.mask[query * part.S + k]);
-    const best = row.sort((a, b) => b.p - a.p).slice(0, 3).map(({ k, p }) => `${quoted(label(part.keys[k], 24))} ${probability(p)}`);
+    const row = Array.from({ length: part.S }, (_, k) => ({ k, p: block[query * part.S + k] / 65535 })).filter(
+      ({ k }) => part.mask[query * part.S + k],
+    );
+    const best = row
+      .sort((a, b) => b.p - a.p)
+      .slice(0, 3)
+      .map(({ k, p }) => `${quoted(label(part.keys[k], 24))} ${probability(p)}`);
     return [make("span", { text: `${from} looks most at ${best.join(", ")}.` })];
   }
   const to = quoted(label(part.keys[key], 24));
@@ -236,6 +400,9 @@ function readout(part, block, layer, head, { query, key }) {
   return [
     make("span", { text: `${from} looks at ${to} with weight ` }),
     make("strong", { className: "hs-number", text: (block[query * part.S + key] / 65535).toFixed(4) }),
-    make("code", { text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`, title: "the tensor and index that this number is; code counts from 0" }),
+    make("code", {
+      text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
+      title: "the tensor and index that this number is; code counts from 0",
+    }),
   ];
 }

@@ -11,7 +11,9 @@ export class Difference {
   /** `on` = {show(part, cell), toggle(part, cell), draw()}. */
   constructor(on) {
     this.on = on;
-    this.selects = ["first", "second"].map((name) => make("select", { "aria-label": `The ${name} pattern`, onchange: () => on.draw() }));
+    this.selects = ["first", "second"].map((name) =>
+      make("select", { "aria-label": `The ${name} pattern`, onchange: () => on.draw() }),
+    );
     this.canvas = make("canvas", { role: "img" });
     this.why = make("p", { className: "hs-hint" });
     this.scale = make("div", { className: "hs-compare-diverging" });
@@ -19,23 +21,46 @@ export class Difference {
     this.table = make("details", { className: "hs-table" }, make("summary", { text: "This row as a table" }));
     this.table.addEventListener("toggle", () => on.draw());
     this.picture = make("div", { className: "hs-compare-picture" }, this.canvas);
-    const event = (does) => ({ offsetX, offsetY }) => does(this.first, cellAt(this.layout, offsetX, offsetY));
+    const event =
+      (does) =>
+      ({ offsetX, offsetY }) =>
+        does(this.first, cellAt(this.layout, offsetX, offsetY));
     this.canvas.addEventListener("mousemove", event(on.show));
     this.canvas.addEventListener("mouseleave", () => on.show(this.first, null));
-    this.canvas.addEventListener("click", event((part, cell) => cell && on.toggle(part, cell)));
-    this.element = make("section", { className: "hs-compare-difference", hidden: "" }, make("h3", { text: "Difference of two patterns" }),
-      make("p", { className: "hs-hint", text: "The first pattern minus the second, for the layer and head that each column shows." }),
+    this.canvas.addEventListener(
+      "click",
+      event((part, cell) => cell && on.toggle(part, cell)),
+    );
+    this.element = make(
+      "section",
+      { className: "hs-compare-difference", hidden: "" },
+      make("h3", { text: "Difference of two patterns" }),
+      make("p", {
+        className: "hs-hint",
+        text: "The first pattern minus the second, for the layer and head that each column shows.",
+      }),
       make("div", { className: "hs-compare-pair" }, this.selects[0], make("span", { text: "minus" }), this.selects[1]),
-      this.why, this.picture, this.scale, this.readout, this.table);
+      this.why,
+      this.picture,
+      this.scale,
+      this.readout,
+      this.table,
+    );
   }
 
   /** Offer the patterns of the columns; at first two of one size, if there are. */
   offer(columns) {
     this.patterns = columns.flatMap((column) => column.patterns.map((part) => ({ part, column })));
     const kept = this.selects.map(({ value }) => value);
-    const options = () => this.patterns.map(({ part, column }, i) => make("option", { value: i, text: `${column.index + 1} ${column.title ?? column.name} · ${KINDS[part.name]}` }));
+    const options = () =>
+      this.patterns.map(({ part, column }, i) =>
+        make("option", { value: i, text: `${column.index + 1} ${column.title ?? column.name} · ${KINDS[part.name]}` }),
+      );
     this.selects.forEach((select) => select.replaceChildren(...options()));
-    const [first, second] = kept.every((value) => value !== "" && value < this.patterns.length) && this.count === this.patterns.length ? kept : this.twoOfOneSize();
+    const [first, second] =
+      kept.every((value) => value !== "" && value < this.patterns.length) && this.count === this.patterns.length
+        ? kept
+        : this.twoOfOneSize();
     this.count = this.patterns.length;
     this.selects[0].value = first;
     this.selects[1].value = second;
@@ -65,8 +90,20 @@ export class Difference {
     const top = topOf(most, 0.01);
     const chosen = cellOf(part);
     const focus = { query: chosen.query ?? part.T - 1, key: chosen.key };
-    const picture = { ...labelled(part), first: blocks[0], second: blocks[1], masks: [a.part.mask, b.part.mask], top, dark, focus };
-    this.layout = drawCells(this.canvas, Math.max(240, Math.min(760, this.picture.clientWidth)), differencePicture(picture));
+    const picture = {
+      ...labelled(part),
+      first: blocks[0],
+      second: blocks[1],
+      masks: [a.part.mask, b.part.mask],
+      top,
+      dark,
+      focus,
+    };
+    this.layout = drawCells(
+      this.canvas,
+      Math.max(240, Math.min(760, this.picture.clientWidth)),
+      differencePicture(picture),
+    );
     this.scale.replaceChildren(...legend(top, dark));
     this.readout.textContent = said(part, blocks, focus, most);
     this.canvas.setAttribute("aria-label", `Difference of two patterns. ${this.readout.textContent}`);
@@ -76,8 +113,18 @@ export class Difference {
   fillTable(part, blocks, query) {
     const value = (i, k) => (blocks[i][query * part.S + k] / 65535).toFixed(4);
     const head = make("tr", {}, ...["key token", "first", "second", "difference"].map((text) => make("th", { text })));
-    const rows = part.keys.map((token, k) => make("tr", {}, make("th", { scope: "row", dir: "auto", text: label(token) }),
-      ...[value(0, k), value(1, k), signed((blocks[0][query * part.S + k] - blocks[1][query * part.S + k]) / 65535)].map((text) => make("td", { className: "hs-number", text }))));
+    const rows = part.keys.map((token, k) =>
+      make(
+        "tr",
+        {},
+        make("th", { scope: "row", dir: "auto", text: label(token) }),
+        ...[
+          value(0, k),
+          value(1, k),
+          signed((blocks[0][query * part.S + k] - blocks[1][query * part.S + k]) / 65535),
+        ].map((text) => make("td", { className: "hs-number", text })),
+      ),
+    );
     this.table.querySelector("table")?.remove();
     this.table.append(make("table", {}, head, ...rows));
   }
@@ -103,5 +150,9 @@ function legend(top, dark) {
   const bar = make("span", { className: "hs-legend-bar" });
   const stops = [-1, -0.5, 0, 0.5, 1].map((t) => cssOf(diverging(t, dark)));
   bar.style.background = `linear-gradient(to right, ${stops.join()})`;
-  return [make("span", { text: `−${top} the second looks more` }), bar, make("span", { text: `the first looks more +${top}` })];
+  return [
+    make("span", { text: `−${top} the second looks more` }),
+    bar,
+    make("span", { text: `the first looks more +${top}` }),
+  ];
 }

@@ -21,7 +21,10 @@ export class CompareSource {
     const waiting = (this.waiting = { seq: this.seq, written });
     if (this.kept.has(written)) return this.deliver(this.kept.get(written), waiting);
     document.dispatchEvent(new CustomEvent("hs-busy"));
-    watchServer(() => this.waiting === waiting, (problem) => this.fail(problem, waiting));
+    watchServer(
+      () => this.waiting === waiting,
+      (problem) => this.fail(problem, waiting),
+    );
     this.trigger("ask", { seq: this.seq, ...question });
   }
 

@@ -19,10 +19,19 @@ import { isDark, store } from "../state/store.mjs";
 
 const STAGES = [
   ["The model", ""],
-  ["Its mask", "Who may look at whom: a row for each token that looks (query), a column for each that is looked at (key). Hatched: hidden."],
-  ["Its attention", "How much each token looks at each other, in one head. Dark is much; point at a cell to read its number, click to keep it."],
+  [
+    "Its mask",
+    "Who may look at whom: a row for each token that looks (query), a column for each that is looked at (key). Hatched: hidden.",
+  ],
+  [
+    "Its attention",
+    "How much each token looks at each other, in one head. Dark is much; point at a cell to read its number, click to keep it.",
+  ],
   ["What it predicts", ""],
-  ["What it costs, and how good it is", "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare only if they are of the same kind: to guess a hidden token is another task than to guess the next one."],
+  [
+    "What it costs, and how good it is",
+    "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare only if they are of the same kind: to guess a hidden token is another task than to guess the next one.",
+  ],
 ];
 const ATTENTION = 2;
 const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
@@ -34,7 +43,15 @@ export function mount(element, { props, watch, trigger }) {
 
 class Compare {
   constructor(element, choices, source) {
-    Object.assign(this, { element, choices, source, columns: [], payload: null, cells: new CellFocus(), setup: readCompare(location.search) });
+    Object.assign(this, {
+      element,
+      choices,
+      source,
+      columns: [],
+      payload: null,
+      cells: new CellFocus(),
+      setup: readCompare(location.search),
+    });
     this.on = {
       mask: (place) => this.change({ masked: place }),
       show: (part, cell) => this.show(part, cell),
@@ -53,7 +70,9 @@ class Compare {
   }
 
   build() {
-    this.mode = choiceOf({ models: "Several models", texts: "Two texts" }, "What to compare", (mode) => this.changeMode(mode));
+    this.mode = choiceOf({ models: "Several models", texts: "Two texts" }, "What to compare", (mode) =>
+      this.changeMode(mode),
+    );
     this.chips = make("div", { className: "hs-compare-chips", role: "group", "aria-label": "Models" });
     this.second = make("input", { type: "text", "aria-label": "The second text", placeholder: "The second text" });
     const send = make("button", { type: "submit", className: "hs-compare-button", text: "Compare" });
@@ -62,14 +81,25 @@ class Compare {
       event.preventDefault();
       this.change({ second: this.second.value });
     });
-    this.path = make("input", { type: "text", "aria-label": "Folder of a saved model", placeholder: "a folder with a saved model, such as runs/decoder/model" });
-    this.folder = make("form", { className: "hs-compare-second", hidden: "" }, this.path, make("button", { type: "submit", className: "hs-compare-button", text: "Add" }));
+    this.path = make("input", {
+      type: "text",
+      "aria-label": "Folder of a saved model",
+      placeholder: "a folder with a saved model, such as runs/decoder/model",
+    });
+    this.folder = make(
+      "form",
+      { className: "hs-compare-second", hidden: "" },
+      this.path,
+      make("button", { type: "submit", className: "hs-compare-button", text: "Add" }),
+    );
     this.folder.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.path.value.trim()) this.choose(this.path.value.trim(), true);
     });
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    this.link = choiceOf({ linked: "the same in all columns", own: "own for each column" }, "Layer and head", (how) => this.changeLink(how));
+    this.link = choiceOf({ linked: "the same in all columns", own: "own for each column" }, "Layer and head", (how) =>
+      this.changeLink(how),
+    );
     this.picker = make("div");
     this.words = make("p", { className: "hs-compare-words", text: "The models run for the first time …" });
     this.lines = make("p", { className: "hs-hint" });
@@ -78,10 +108,21 @@ class Compare {
     this.legend = weightLegend();
     this.element.append(
       make("h2", { text: "Architectures side by side" }),
-      make("p", { text: "Your text runs through each model you choose. Row by row: what may each token see, where does it look, what is predicted, what does it cost?" }),
-      make("div", { className: "hs-compare-controls" }, this.mode, this.chips), this.texts, this.folder, this.problem,
+      make("p", {
+        text: "Your text runs through each model you choose. Row by row: what may each token see, where does it look, what is predicted, what does it cost?",
+      }),
+      make("div", { className: "hs-compare-controls" }, this.mode, this.chips),
+      this.texts,
+      this.folder,
+      this.problem,
       make("div", { className: "hs-compare-focus" }, make("span", { text: "Layer and head:" }), this.link, this.picker),
-      make("h3", { text: "What to look at" }), this.words, this.lines, this.board, this.difference.element, maskTable((canvases) => (this.examples = canvases)));
+      make("h3", { text: "What to look at" }),
+      this.words,
+      this.lines,
+      this.board,
+      this.difference.element,
+      maskTable((canvases) => (this.examples = canvases)),
+    );
   }
 
   // what is chosen
@@ -95,8 +136,14 @@ class Compare {
 
   changeMode(mode) {
     const { models } = this.setup;
-    if (mode === "models") return this.setup.second !== null && this.change({ second: null, models: [...START.models], own: null });
-    if (this.setup.second === null) this.change({ second: this.second.value || changedText(store.payload?.text ?? ""), models: [models.includes("decoder") ? "decoder" : models[0]], own: null });
+    if (mode === "models")
+      return this.setup.second !== null && this.change({ second: null, models: [...START.models], own: null });
+    if (this.setup.second === null)
+      this.change({
+        second: this.second.value || changedText(store.payload?.text ?? ""),
+        models: [models.includes("decoder") ? "decoder" : models[0]],
+        own: null,
+      });
   }
 
   choose(name, adds = false) {
@@ -218,14 +265,27 @@ class Compare {
 
   drawControls() {
     const { models, second, own } = this.setup;
-    const listed = [...this.choices, ...models.filter((name) => !this.choices.some((choice) => choice.name === name)).map((name) => ({ name, title: name }))];
+    const listed = [
+      ...this.choices,
+      ...models
+        .filter((name) => !this.choices.some((choice) => choice.name === name))
+        .map((name) => ({ name, title: name })),
+    ];
     this.mode.mark(second === null ? "models" : "texts");
     this.link.mark(own ? "own" : "linked");
     this.texts.hidden = second === null;
     if (second !== null) this.second.value = second;
-    const chip = ({ name, title }) => make("button", {
-      type: "button", "data-name": name, "aria-pressed": String(models.includes(name)), onclick: () => this.choose(name),
-    }, make("span", { text: title }));
+    const chip = ({ name, title }) =>
+      make(
+        "button",
+        {
+          type: "button",
+          "data-name": name,
+          "aria-pressed": String(models.includes(name)),
+          onclick: () => this.choose(name),
+        },
+        make("span", { text: title }),
+      );
     keepingFocus(this.chips, () => this.chips.replaceChildren(...listed.map(chip)));
   }
 
@@ -233,7 +293,13 @@ class Compare {
     const { columns } = this;
     this.board.style.setProperty("--columns", columns.length);
     const rows = STAGES.flatMap(([name, about], i) => [
-      make("div", { className: "hs-compare-stage" }, make("h3", { text: name }), ...(about ? [make("p", { className: "hs-hint", text: about })] : []), ...(i === ATTENTION ? [this.legend] : [])),
+      make(
+        "div",
+        { className: "hs-compare-stage" },
+        make("h3", { text: name }),
+        ...(about ? [make("p", { className: "hs-hint", text: about })] : []),
+        ...(i === ATTENTION ? [this.legend] : []),
+      ),
       ...columns.map((column) => this.cellOf(column, i)),
     ]);
     this.board.replaceChildren(...rows);
@@ -252,15 +318,29 @@ class Compare {
 
   /** An encoder-decoder has little to show for a title alone. */
   offerTwoLines() {
-    const alone = this.columns.some(({ architecture }) => architecture?.startsWith("encoder-decoder")) && !this.payload.text.trim().includes("\n");
-    this.lines.replaceChildren(...(alone ? [
-      make("span", { text: "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. " }),
-      make("button", { type: "button", className: "hs-link", text: "Take a text of two lines", onclick: () => runText(TWO_LINES) }),
-    ] : []));
+    const alone =
+      this.columns.some(({ architecture }) => architecture?.startsWith("encoder-decoder")) &&
+      !this.payload.text.trim().includes("\n");
+    this.lines.replaceChildren(
+      ...(alone
+        ? [
+            make("span", {
+              text: "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. ",
+            }),
+            make("button", {
+              type: "button",
+              className: "hs-link",
+              text: "Take a text of two lines",
+              onclick: () => runText(TWO_LINES),
+            }),
+          ]
+        : []),
+    );
   }
 
   drawPickers() {
-    const most = (axis, columns) => Math.max(1, ...columns.flatMap(({ patterns }) => patterns.map(({ shape }) => shape[axis])));
+    const most = (axis, columns) =>
+      Math.max(1, ...columns.flatMap(({ patterns }) => patterns.map(({ shape }) => shape[axis])));
     const picker = (columns, choose) => placePicker(most(0, columns), most(1, columns), choose);
     this.pickers = [];
     if (!this.setup.own) {
@@ -288,7 +368,11 @@ class Compare {
     this.legend.paint(dark);
     this.pickers.forEach((picker, i) => picker.mark(this.setup.own ? this.place(shown[i]) : this.shared()));
     for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
-    this.difference.paint((column) => this.place(column), (part) => this.cell(part), dark);
+    this.difference.paint(
+      (column) => this.place(column),
+      (part) => this.cell(part),
+      dark,
+    );
     this.element.dataset.painted = String(Number(this.element.dataset.painted ?? 0) + 1);
   }
 }
@@ -304,10 +388,23 @@ function keepingFocus(root, build) {
 function weightLegend() {
   const bar = make("span", { className: "hs-legend-bar" });
   const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
-  const scale = make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks));
-  const legend = make("div", { className: "hs-legend" },
+  const scale = make(
+    "span",
+    { className: "hs-legend-scale" },
+    bar,
+    make("span", { className: "hs-legend-ticks" }, ...ticks),
+  );
+  const legend = make(
+    "div",
+    { className: "hs-legend" },
     make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), scale),
-    make("span", { className: "hs-legend-part" }, make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })));
+    make(
+      "span",
+      { className: "hs-legend-part" },
+      make("span", { className: "hs-hatch" }),
+      make("span", { text: "hidden by the mask" }),
+    ),
+  );
   legend.paint = (dark) => {
     bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
   };
@@ -320,13 +417,31 @@ function maskTable(keep) {
   const rows = MASKS.map((mask) => {
     const canvas = make("canvas", { role: "img", "aria-label": `${mask.where}: ${mask.mask}` });
     canvases.push([canvas, mask]);
-    return make("tr", {}, make("th", { scope: "row", text: mask.where }), make("td", {}, canvas), make("td", { text: mask.mask }), make("td", { text: mask.why }));
+    return make(
+      "tr",
+      {},
+      make("th", { scope: "row", text: mask.where }),
+      make("td", {}, canvas),
+      make("td", { text: mask.mask }),
+      make("td", { text: mask.why }),
+    );
   });
   keep(canvases);
   const head = make("tr", {}, ...["where", "", "mask", "why"].map((text) => make("th", { scope: "col", text })));
-  return make("section", { className: "hs-compare-table" }, make("h3", { text: "Which mask is used where, and why" }),
-    make("p", { className: "hs-hint", text: "The small pictures are of a batch's row whose last place is padding, so that its column is hidden too (in the prefix picture: the third place of the title, and the last of the text). Your own text runs alone, without padding." }),
-    make("div", { className: "hs-compare-scroll" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))));
+  return make(
+    "section",
+    { className: "hs-compare-table" },
+    make("h3", { text: "Which mask is used where, and why" }),
+    make("p", {
+      className: "hs-hint",
+      text: "The small pictures are of a batch's row whose last place is padding, so that its column is hidden too (in the prefix picture: the third place of the title, and the last of the text). Your own text runs alone, without padding.",
+    }),
+    make(
+      "div",
+      { className: "hs-compare-scroll" },
+      make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+    ),
+  );
 }
 
 function drawExample(canvas, { T, S, prefix }, sees, dark) {
@@ -334,7 +449,10 @@ function drawExample(canvas, { T, S, prefix }, sees, dark) {
   canvas.dataset.look = String(dark);
   const mask = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
   const names = (count) => Array.from({ length: count }, () => "");
-  drawCells(canvas, 120, maskPicture({ T, S, mask, prefix, queries: names(T), keys: names(S), dark, focus: null }), { largest: 14, names: "none" });
+  drawCells(canvas, 120, maskPicture({ T, S, mask, prefix, queries: names(T), keys: names(S), dark, focus: null }), {
+    largest: 14,
+    names: "none",
+  });
 }
 
 /** The text with its last word changed, to begin with: equally many tokens, most often. */

@@ -15,8 +15,13 @@ export function mount(element) {
   const several = make("p", { className: "hs-hint", text: "Outlined: the heads that are shown as one." });
   element.append(
     make("div", { className: "hs-view-head" }, make("h2", { text: "All heads" }), order),
-    make("p", { className: "hs-hint", text: "Each picture is one head: a row for each token, dark where that token looks. Point to preview, click to keep." }),
-    table, marks, several,
+    make("p", {
+      className: "hs-hint",
+      text: "Each picture is one head: a row for each token, dark where that token looks. Point to preview, click to keep.",
+    }),
+    table,
+    marks,
+    several,
   );
   let [drawn, built] = [null, null];
 
@@ -44,14 +49,19 @@ export function mount(element) {
 
 /** The order of the heads, as a list to choose from. */
 function sorting() {
-  const select = make("select", { "aria-label": "Order of the heads", onchange: () => store.toggle({ sort: select.value }) });
+  const select = make("select", {
+    "aria-label": "Order of the heads",
+    onchange: () => store.toggle({ sort: select.value }),
+  });
   return make("label", { className: "hs-sort" }, make("span", { text: "sorted by" }), select);
 }
 
 function offer(order, roles) {
   const select = order.querySelector("select");
   const names = [CHOICES.sort[0], ...roles.map(({ name }) => name)];
-  select.replaceChildren(...names.map((name, i) => make("option", { value: name, text: i ? `role: ${name}` : "layer and head" })));
+  select.replaceChildren(
+    ...names.map((name, i) => make("option", { value: name, text: i ? `role: ${name}` : "layer and head" })),
+  );
   order.hidden = !roles.length;
 }
 
@@ -63,11 +73,21 @@ function build(table, roles, sort, L, H) {
   table.style.setProperty("--heads", H);
   table.classList.toggle("hs-sorted", !byPlace);
   table.dataset.sort = sort;
-  table.setAttribute("aria-label", byPlace ? "All heads: one row for each layer" : `All heads: the highest score of the role “${sort}” first`);
+  table.setAttribute(
+    "aria-label",
+    byPlace ? "All heads: one row for each layer" : `All heads: the highest score of the role “${sort}” first`,
+  );
   if (byPlace) {
     const axis = (text) => make("span", { className: "hs-axis", text });
-    const rows = Array.from({ length: L }, (_, layer) => [axis(`L${layer + 1}`), ...buttons.slice(layer * H, (layer + 1) * H)]);
-    table.replaceChildren(make("span"), ...Array.from({ length: H }, (_, head) => axis(`H${head + 1}`)), ...rows.flat());
+    const rows = Array.from({ length: L }, (_, layer) => [
+      axis(`L${layer + 1}`),
+      ...buttons.slice(layer * H, (layer + 1) * H),
+    ]);
+    table.replaceChildren(
+      make("span"),
+      ...Array.from({ length: H }, (_, head) => axis(`H${head + 1}`)),
+      ...rows.flat(),
+    );
   } else {
     table.replaceChildren(...buttons.map((button, i) => captioned(button, heads[i], role)));
   }
@@ -95,23 +115,35 @@ function onKey(event, table, heads, L, H) {
 
 function thumbnail(layer, head, roles) {
   const names = roles.map(({ name }) => name);
-  const badges = roles.map(({ name }) => make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }));
-  return make("button", {
-    type: "button",
-    "data-layer": layer,
-    "data-head": head,
-    "aria-label": `Layer ${layer + 1}, head ${head + 1}`,
-    title: names.length ? `Layer ${layer + 1}, head ${head + 1}: ${names.join(", ")}` : null,
-    onmouseenter: () => store.preview(oneHead(layer, head)),
-    onmouseleave: () => store.preview({}),
-    onclick: () => store.toggle(oneHead(layer, head)),
-  }, make("canvas"), ...(badges.length ? [make("span", { className: "hs-marks" }, ...badges)] : []));
+  const badges = roles.map(({ name }) =>
+    make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }),
+  );
+  return make(
+    "button",
+    {
+      type: "button",
+      "data-layer": layer,
+      "data-head": head,
+      "aria-label": `Layer ${layer + 1}, head ${head + 1}`,
+      title: names.length ? `Layer ${layer + 1}, head ${head + 1}: ${names.join(", ")}` : null,
+      onmouseenter: () => store.preview(oneHead(layer, head)),
+      onmouseleave: () => store.preview({}),
+      onclick: () => store.toggle(oneHead(layer, head)),
+    },
+    make("canvas"),
+    ...(badges.length ? [make("span", { className: "hs-marks" }, ...badges)] : []),
+  );
 }
 
 /** Who chooses a head wants to see it: what is drawn of all heads at once gives way. */
 function oneHead(layer, head) {
   const { draw, by, over } = store.focus.locked;
-  return { layer, head, ...(draw === "flow" && { draw: "matrix" }), ...(by !== "one" && over === "all" && { by: "one" }) };
+  return {
+    layer,
+    head,
+    ...(draw === "flow" && { draw: "matrix" }),
+    ...(by !== "one" && over === "all" && { by: "one" }),
+  };
 }
 
 const buttonOf = (table, layer, head) => table.querySelector(`[data-layer="${layer}"][data-head="${head}"]`);
@@ -135,7 +167,12 @@ function legend(roles, L, H) {
   const heads = sorted(roles, null, L, H).flatMap(([layer, head]) => worn(roles, layer, head));
   const names = roles.filter((role) => heads.includes(role)).map(({ name }) => name);
   if (!names.length) return [];
-  return [make("span", { text: "Badges: " }), ...names.map((name) => make("span", { className: "hs-badge" }, make("span", { className: "hs-mark", text: sign(name) }), ` ${name}`))];
+  return [
+    make("span", { text: "Badges: " }),
+    ...names.map((name) =>
+      make("span", { className: "hs-badge" }, make("span", { className: "hs-mark", text: sign(name) }), ` ${name}`),
+    ),
+  ];
 }
 
 function drawAll(table, payload) {

@@ -15,7 +15,12 @@ const ABOUT = {
 export function mount(element) {
   const about = make("p", { className: "hs-hint" });
   element.append(
-    make("div", { className: "hs-view-head" }, make("h2", { text: "The rest of the model" }), choice("panel", PANELS, "What to see of the rest of the model")),
+    make(
+      "div",
+      { className: "hs-view-head" },
+      make("h2", { text: "The rest of the model" }),
+      choice("panel", PANELS, "What to see of the rest of the model"),
+    ),
     about,
   );
   store.subscribe(element, (_, focus) => {

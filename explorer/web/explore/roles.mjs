@@ -29,6 +29,7 @@ export function mount(element) {
 function sentence(roles, layer, head) {
   if (!roles.length) return "This model's window is too short to measure what its heads do.";
   const names = worn(roles, layer, head).map(({ name }) => name);
-  if (names.length) return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
+  if (names.length)
+    return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
   return "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample articles and on repeated random tokens, not on your text.";
 }

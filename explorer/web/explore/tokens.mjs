@@ -82,8 +82,13 @@ function about(token, i) {
 }
 
 function modelLine(model) {
-  const size = [model.n_embd && `width ${model.n_embd}`, model.num_parameters && `${parameters(model.num_parameters)} parameters`];
-  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size].filter(Boolean).join(" · ");
+  const size = [
+    model.n_embd && `width ${model.n_embd}`,
+    model.num_parameters && `${parameters(model.num_parameters)} parameters`,
+  ];
+  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 function parameters(count) {

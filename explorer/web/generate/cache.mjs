@@ -17,8 +17,10 @@ export function cacheStep(look, depth) {
 
 export function cacheSentence({ L, T, slid, isFirst, computed, bytes }) {
   const held = `${grouped(Math.round(bytes / 1024))} KiB`;
-  if (slid) return `The window of ${T} tokens is full and slides: every token gets another position, so nothing can be kept, and all ${T} columns are computed anew in every step.`;
-  if (isFirst) return `First the model reads your text: keys and values of all ${T} tokens are computed at once, in ${several(L, "layer")}, and kept: ${held}.`;
+  if (slid)
+    return `The window of ${T} tokens is full and slides: every token gets another position, so nothing can be kept, and all ${T} columns are computed anew in every step.`;
+  if (isFirst)
+    return `First the model reads your text: keys and values of all ${T} tokens are computed at once, in ${several(L, "layer")}, and kept: ${held}.`;
   return `To go on, ${computed} new column is computed in each of ${several(L, "layer")}; the ${grouped(T - 1)} earlier ones are reused as they are. Without the cache all ${T} would be computed again. Held now: ${held}.`;
 }
 
@@ -61,7 +63,9 @@ function reused(context, x, y, wide, color) {
 export function timesSentence({ with_cache, without_cache, same, read, slid }) {
   const [quick, slow] = [total(with_cache), total(without_cache)];
   const much = slow / quick;
-  const tokens = same ? "Both wrote the same tokens." : "The two wrote different tokens: rounding made a near tie fall the other way.";
+  const tokens = same
+    ? "Both wrote the same tokens."
+    : "The two wrote different tokens: rounding made a near tie fall the other way.";
   return `${with_cache.length} tokens behind ${grouped(read)}: ${seconds(quick)} with the cache, ${seconds(slow)} without, ${much >= 10 ? Math.round(much) : much.toFixed(1)} times as long. ${tokens}${slid ? " The window was full on the way: from there on the cache saves nothing." : ""}`;
 }
 
@@ -85,14 +89,21 @@ export function drawTimes(canvas, width, { with_cache, without_cache }) {
   context.textAlign = "right";
   context.fillText(String(with_cache.length), x(with_cache.length - 1), height - 10);
   context.textAlign = "left";
-  for (const [name, values, color, dash] of [["with cache", with_cache, "--hs-value", []], ["without", without_cache, "--hs-key", [5, 3]]]) {
+  for (const [name, values, color, dash] of [
+    ["with cache", with_cache, "--hs-value", []],
+    ["without", without_cache, "--hs-key", [5, 3]],
+  ]) {
     context.strokeStyle = context.fillStyle = cssColor(color);
     context.setLineDash(dash);
     context.lineWidth = 2;
     context.beginPath();
     values.forEach((ms, i) => context.lineTo(x(i), y(ms)));
     context.stroke();
-    context.fillText(name, x(values.length - 1) + 6, y(values.slice(-6).reduce((a, b) => a + b, 0) / Math.min(6, values.length)));
+    context.fillText(
+      name,
+      x(values.length - 1) + 6,
+      y(values.slice(-6).reduce((a, b) => a + b, 0) / Math.min(6, values.length)),
+    );
   }
 }
 

@@ -23,7 +23,9 @@ export function choiceOf(look, settings, u, chosen) {
   }
   const rest = ids.length - shown.length;
   const apart = shown.slice(SHOWN); // rows of their own, though not among the likeliest
-  const tail = warped.stages.map((stage) => Math.max(0, sum(stage, SHOWN, stage.length) - apart.reduce((total, i) => total + stage[i], 0)));
+  const tail = warped.stages.map((stage) =>
+    Math.max(0, sum(stage, SHOWN, stage.length) - apart.reduce((total, i) => total + stage[i], 0)),
+  );
   return { ids, warped, drawn, shown, rest, tail, settings, u, chosen };
 }
 
@@ -32,38 +34,70 @@ export function choiceTable(choice, pieces, onChoose) {
   const top = Math.max(...shown.flatMap((i) => warped.stages.map((stage) => stage[i])), ...choice.tail);
   const sums = runningSums(warped.stages[3], shown.at(-1) ?? 0);
   const rows = shown.map((i) => row(choice, i, pieces[ids[i]], top, sums[i], onChoose));
-  const table = make("table", { className: "hs-choice" },
+  const table = make(
+    "table",
+    { className: "hs-choice" },
     make("thead", {}, heads(choice)),
     make("tbody", {}, ...rows),
-    make("tfoot", {}, ...foot(choice, top)));
+    make("tfoot", {}, ...foot(choice, top)),
+  );
   return { table, scale: `A full bar is ${probability(top)}.` };
 }
 
 function heads({ settings, warped }) {
   const { removed, left, isGreedy } = warped;
-  const step = (number, name, text) => make("th", { scope: "col" }, make("strong", { text: `${number} ${name}` }), make("span", { text }));
-  const taken = (from, to, mass) => (from === to ? "removes nothing" : `removes ${grouped(from - to)}: ${probability(mass)}`);
-  return make("tr", {},
+  const step = (number, name, text) =>
+    make("th", { scope: "col" }, make("strong", { text: `${number} ${name}` }), make("span", { text }));
+  const taken = (from, to, mass) =>
+    from === to ? "removes nothing" : `removes ${grouped(from - to)}: ${probability(mass)}`;
+  return make(
+    "tr",
+    {},
     make("th", { scope: "col" }, make("strong", { text: "Token" }), make("span", { text: "press one to take it" })),
     step("1", "Model", "as it predicts"),
-    step("2", `Temper\u00adature ${round(settings.temperature)}`, isGreedy ? taken(left[0], left[1], removed[1]) : removed[1] < 0.0005 ? "moves nothing" : `moves ${probability(removed[1])}`),
+    step(
+      "2",
+      `Temper\u00adature ${round(settings.temperature)}`,
+      isGreedy
+        ? taken(left[0], left[1], removed[1])
+        : removed[1] < 0.0005
+          ? "moves nothing"
+          : `moves ${probability(removed[1])}`,
+    ),
     step("3", settings.top_k ? `Top-k ${settings.top_k}` : "No top-k", taken(left[1], left[2], removed[2])),
     step("4", settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : "No top-p", taken(left[2], left[3], removed[3])),
-    make("th", { scope: "col" }, make("strong", { text: "Sum" }), make("span", { text: "down to here" })));
+    make("th", { scope: "col" }, make("strong", { text: "Sum" }), make("span", { text: "down to here" })),
+  );
 }
 
 function row(choice, i, piece, top, total, onChoose) {
   const { ids, warped, chosen, drawn } = choice;
   const id = ids[i];
   const name = pieceName(piece);
-  const marks = [id === chosen ? "hs-taken" : "", drawn?.index === i ? "hs-drawn" : "", i >= SHOWN ? "hs-apart" : ""].filter(Boolean).join(" ");
+  const marks = [id === chosen ? "hs-taken" : "", drawn?.index === i ? "hs-drawn" : "", i >= SHOWN ? "hs-apart" : ""]
+    .filter(Boolean)
+    .join(" ");
   const place = i >= SHOWN ? ` · place ${grouped(i + 1)}` : "";
-  const button = make("button", { type: "button", className: "hs-pick", dir: "auto", text: name, title: `token ${id}, place ${grouped(i + 1)}: take it and go on from there`, "data-id": id, onclick: () => onChoose(id) });
-  const cells = warped.stages.map((stage, s) => cell(stage[i], s > 0 ? warped.stages[s - 1][i] : null, top, i < warped.left[s], s > 0 && i < warped.left[s - 1]));
+  const button = make("button", {
+    type: "button",
+    className: "hs-pick",
+    dir: "auto",
+    text: name,
+    title: `token ${id}, place ${grouped(i + 1)}: take it and go on from there`,
+    "data-id": id,
+    onclick: () => onChoose(id),
+  });
+  const cells = warped.stages.map((stage, s) =>
+    cell(stage[i], s > 0 ? warped.stages[s - 1][i] : null, top, i < warped.left[s], s > 0 && i < warped.left[s - 1]),
+  );
   const gone = i >= warped.left[3];
-  return make("tr", { className: marks, "data-id": id },
-    make("th", { scope: "row" }, button, make("span", { className: "hs-place", text: place })), ...cells,
-    make("td", { className: "hs-number hs-sum", text: gone ? "" : total.toFixed(4) }));
+  return make(
+    "tr",
+    { className: marks, "data-id": id },
+    make("th", { scope: "row" }, button, make("span", { className: "hs-place", text: place })),
+    ...cells,
+    make("td", { className: "hs-number hs-sum", text: gone ? "" : total.toFixed(4) }),
+  );
 }
 
 /** `p` after a step, or struck what it was before the step that removed it. */
@@ -75,17 +109,46 @@ function cell(p, before, top, isLeft, wasLeft) {
   };
   if (isLeft) return make("td", {}, bar(p, ""), make("span", { className: "hs-number", text: probability(p) }));
   if (!wasLeft) return make("td", { className: "hs-out", text: "–" });
-  return make("td", { className: "hs-out" }, bar(before, "hs-struck"), make("s", { className: "hs-number", text: probability(before), title: "removed by this step" }));
+  return make(
+    "td",
+    { className: "hs-out" },
+    bar(before, "hs-struck"),
+    make("s", { className: "hs-number", text: probability(before), title: "removed by this step" }),
+  );
 }
 
 function foot({ rest, tail, warped, shown }, top) {
   const { left, removed } = warped;
-  const others = rest === 0 ? [] : [make("tr", { className: "hs-others" },
-    make("th", { scope: "row", text: `${grouped(rest)} others` }),
-    ...tail.map((mass, s) => cell(mass, s > 0 ? tail[s - 1] : null, top, left[s] > SHOWN && mass > 0, s > 0 && left[s - 1] > SHOWN)),
-    make("td", {}))];
-  const count = (text, values) => make("tr", { className: "hs-left" }, make("th", { scope: "row", text }), ...values.map((value) => make("td", { className: "hs-number", text: value })), make("td", {}));
-  return [...others, count("Tokens left", left.map(grouped)), count("Mass removed", removed.map((mass, s) => (s === 0 || (s === 1 && left[1] > 1) ? "" : probability(mass))))];
+  const others =
+    rest === 0
+      ? []
+      : [
+          make(
+            "tr",
+            { className: "hs-others" },
+            make("th", { scope: "row", text: `${grouped(rest)} others` }),
+            ...tail.map((mass, s) =>
+              cell(mass, s > 0 ? tail[s - 1] : null, top, left[s] > SHOWN && mass > 0, s > 0 && left[s - 1] > SHOWN),
+            ),
+            make("td", {}),
+          ),
+        ];
+  const count = (text, values) =>
+    make(
+      "tr",
+      { className: "hs-left" },
+      make("th", { scope: "row", text }),
+      ...values.map((value) => make("td", { className: "hs-number", text: value })),
+      make("td", {}),
+    );
+  return [
+    ...others,
+    count("Tokens left", left.map(grouped)),
+    count(
+      "Mass removed",
+      removed.map((mass, s) => (s === 0 || (s === 1 && left[1] > 1) ? "" : probability(mass))),
+    ),
+  ];
 }
 
 function runningSums(probabilities, last) {
@@ -102,24 +165,46 @@ export function drawLine(choice, pieces) {
   const kept = shown.filter((i) => i < Math.min(left, SHOWN));
   const line = make("div", { className: "hs-draw-line", role: "img", "aria-label": drawSentence(choice, pieces) });
   const part = (width, text, className) => {
-    const span = make("span", { className, text: width >= NAMED ? text : "", title: `${text} ${probability(width)}`, dir: "auto" });
+    const span = make("span", {
+      className,
+      text: width >= NAMED ? text : "",
+      title: `${text} ${probability(width)}`,
+      dir: "auto",
+    });
     span.style.width = `${width * 100}%`;
     return span;
   };
-  for (const i of kept) line.append(part(warped.stages[3][i], pieceName(pieces[ids[i]]), i === drawn?.index ? "hs-hit" : ""));
-  if (left > kept.length) line.append(part(sum(warped.stages[3], kept.length, left), `${grouped(left - kept.length)} others`, drawn?.index >= kept.length ? "hs-rest-part hs-hit" : "hs-rest-part"));
+  for (const i of kept)
+    line.append(part(warped.stages[3][i], pieceName(pieces[ids[i]]), i === drawn?.index ? "hs-hit" : ""));
+  if (left > kept.length)
+    line.append(
+      part(
+        sum(warped.stages[3], kept.length, left),
+        `${grouped(left - kept.length)} others`,
+        drawn?.index >= kept.length ? "hs-rest-part hs-hit" : "hs-rest-part",
+      ),
+    );
   const box = make("div", { className: "hs-draw" }, line);
   if (u !== null && !warped.isGreedy) {
     const mark = make("span", { className: `hs-u${u > 0.8 ? " hs-u-left" : ""}`, text: `u = ${u.toFixed(4)}` });
     mark.style.left = `${u * 100}%`;
     box.append(mark);
   }
-  box.append(make("div", { className: "hs-draw-ends" }, make("span", { text: "0" }), make("span", { text: "what is left, likeliest first" }), make("span", { text: "1" })));
+  box.append(
+    make(
+      "div",
+      { className: "hs-draw-ends" },
+      make("span", { text: "0" }),
+      make("span", { text: "what is left, likeliest first" }),
+      make("span", { text: "1" }),
+    ),
+  );
   return box;
 }
 
 export function drawSentence({ ids, warped, drawn, u }, pieces) {
-  if (warped.isGreedy) return `Temperature 0: nothing is drawn, the likeliest token ${quoted(pieceName(pieces[ids[0]]))} is taken.`;
+  if (warped.isGreedy)
+    return `Temperature 0: nothing is drawn, the likeliest token ${quoted(pieceName(pieces[ids[0]]))} is taken.`;
   if (!drawn) return "There is no random number yet: the seed must be a whole number.";
   const name = quoted(pieceName(pieces[ids[drawn.index]]));
   return `The random number u = ${u.toFixed(4)} falls on ${name}, which has the line from ${drawn.from.toFixed(4)} to ${drawn.to.toFixed(4)}.`;

@@ -7,16 +7,38 @@ import { SETTINGS, clamped } from "./settings.mjs";
 export class Controls {
   constructor(onChange) {
     this.values = Object.fromEntries(SETTINGS.map(({ name, value }) => [name, value]));
-    this.seed = make("input", { type: "text", inputmode: "numeric", value: "1", "aria-label": "Seed", oninput: onChange });
-    this.element = make("div", { id: "sampling-controls", className: "hs-settings" },
+    this.seed = make("input", {
+      type: "text",
+      inputmode: "numeric",
+      value: "1",
+      "aria-label": "Seed",
+      oninput: onChange,
+    });
+    this.element = make(
+      "div",
+      { id: "sampling-controls", className: "hs-settings" },
       ...SETTINGS.map((setting) => this.setting(setting, onChange)),
-      make("label", { className: "hs-setting" }, make("strong", { text: "Seed" }), this.seed, make("small", { text: "same seed, same text" })));
+      make(
+        "label",
+        { className: "hs-setting" },
+        make("strong", { text: "Seed" }),
+        this.seed,
+        make("small", { text: "same seed, same text" }),
+      ),
+    );
   }
 
   setting(setting, onChange) {
     const { name, label, min, max, step, value, about } = setting;
     const slider = make("input", { type: "range", min, max, step, value, "aria-label": label });
-    const field = make("input", { type: "number", min, max, step: "any", value, "aria-label": `number input for ${label}` });
+    const field = make("input", {
+      type: "number",
+      min,
+      max,
+      step: "any",
+      value,
+      "aria-label": `number input for ${label}`,
+    });
     const set = (typed, isDone) => {
       this.values[name] = clamped(setting, typed);
       slider.value = this.values[name];
@@ -26,11 +48,31 @@ export class Controls {
     slider.addEventListener("input", () => set(slider.value, true));
     field.addEventListener("input", () => set(field.value, false));
     field.addEventListener("change", () => set(field.value, true));
-    return make("div", { className: "hs-setting" }, make("strong", { text: label }), field, slider, make("small", { text: about }));
+    return make(
+      "div",
+      { className: "hs-setting" },
+      make("strong", { text: label }),
+      field,
+      slider,
+      make("small", { text: about }),
+    );
   }
 }
 
 /** Buttons by id: [{id, text, title, onclick, primary}] */
 export function buttonRow(buttons) {
-  return make("div", { className: "hs-buttons" }, ...buttons.map(({ id, text, title, onclick, primary }) => make("button", { id, type: "button", text, title, onclick, className: primary ? "hs-button hs-primary" : "hs-button" })));
+  return make(
+    "div",
+    { className: "hs-buttons" },
+    ...buttons.map(({ id, text, title, onclick, primary }) =>
+      make("button", {
+        id,
+        type: "button",
+        text,
+        title,
+        onclick,
+        className: primary ? "hs-button hs-primary" : "hs-button",
+      }),
+    ),
+  );
 }

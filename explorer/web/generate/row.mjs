@@ -9,7 +9,10 @@ const TOLD = 4; // tokens that are named in the sentence
 
 /** Shares of the tokens in the window, 0..1. */
 export function rowOf(look, layer, head) {
-  const { data, shape: [L, H, T] } = look.arrays.pattern;
+  const {
+    data,
+    shape: [L, H, T],
+  } = look.arrays.pattern;
   const start = (Math.min(layer, L - 1) * H + Math.min(head, H - 1)) * T;
   return Array.from(data.subarray(start, start + T), (unit) => unit / 65535);
 }
@@ -20,26 +23,67 @@ export function attentionRow(look, focus, dark) {
   const shares = rowOf(look, layer, head);
   const chips = look.tokens.map((token, i) => {
     const text = token.special ? label(token) : visible(token.text);
-    const chip = make("span", { className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}${i + 1 === shares.length ? " hs-query" : ""}`, dir: "auto", text, title: `place ${i}: ${probability(shares[i])}`, "data-share": shares[i].toFixed(5) });
+    const chip = make("span", {
+      className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}${i + 1 === shares.length ? " hs-query" : ""}`,
+      dir: "auto",
+      text,
+      title: `place ${i}: ${probability(shares[i])}`,
+      "data-share": shares[i].toFixed(5),
+    });
     chip.style.backgroundColor = css(shares[i], dark);
     chip.style.color = ink(shares[i], dark);
     return chip;
   });
-  const best = shares.map((share, i) => ({ share, i })).sort((a, b) => b.share - a.share).slice(0, TOLD);
-  const named = best.map(({ share, i }) => `${quoted(label(look.tokens[i]))}${i + 1 === shares.length ? " (itself)" : ""} ${probability(share)}`).join(", ");
+  const best = shares
+    .map((share, i) => ({ share, i }))
+    .sort((a, b) => b.share - a.share)
+    .slice(0, TOLD);
+  const named = best
+    .map(
+      ({ share, i }) =>
+        `${quoted(label(look.tokens[i]))}${i + 1 === shares.length ? " (itself)" : ""} ${probability(share)}`,
+    )
+    .join(", ");
   return [
-    make("p", { className: "hs-row", text: `${quoted(label(look.tokens.at(-1), 24))} (outlined) looks most at ${named}.` }),
-    make("div", { className: "hs-tokens", role: "group", "aria-label": `Attention of the newest token, layer ${layer + 1}, head ${head + 1}` }, ...chips),
-    make("p", { className: "hs-number hs-hint", text: `${look.names.pattern.replace("{layer}", layer)}[0, ${head}, -1]` }),
+    make("p", {
+      className: "hs-row",
+      text: `${quoted(label(look.tokens.at(-1), 24))} (outlined) looks most at ${named}.`,
+    }),
+    make(
+      "div",
+      {
+        className: "hs-tokens",
+        role: "group",
+        "aria-label": `Attention of the newest token, layer ${layer + 1}, head ${head + 1}`,
+      },
+      ...chips,
+    ),
+    make("p", {
+      className: "hs-number hs-hint",
+      text: `${look.names.pattern.replace("{layer}", layer)}[0, ${head}, -1]`,
+    }),
   ];
 }
 
 /** A row of numbers, from 1, of which one is chosen; for layer and head of the shared focus. */
 export function chooser(name, count, chosen) {
-  const group = make("div", { className: "hs-numbers", role: "radiogroup", "aria-label": name }, make("span", { text: name }));
+  const group = make(
+    "div",
+    { className: "hs-numbers", role: "radiogroup", "aria-label": name },
+    make("span", { text: name }),
+  );
   const choose = (value) => store.toggle({ [name]: value });
   for (let i = 0; i < count; i++) {
-    const button = make("button", { type: "button", role: "radio", text: i + 1, "data-name": name, "data-index": i, "aria-checked": String(i === chosen), tabindex: i === chosen ? 0 : -1, onclick: () => choose(i) });
+    const button = make("button", {
+      type: "button",
+      role: "radio",
+      text: i + 1,
+      "data-name": name,
+      "data-index": i,
+      "aria-checked": String(i === chosen),
+      tabindex: i === chosen ? 0 : -1,
+      onclick: () => choose(i),
+    });
     button.addEventListener("keydown", ({ key }) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[key];
       if (step) choose((i + step + count) % count);

@@ -35,7 +35,10 @@ export class Questions {
     busy(true);
     return new Promise((resolve, reject) => {
       this.waiting = { seq, resolve, reject };
-      watchServer(() => this.waiting?.seq === seq, (problem) => this.settle({ seq, error: problem }));
+      watchServer(
+        () => this.waiting?.seq === seq,
+        (problem) => this.settle({ seq, error: problem }),
+      );
       this.trigger("ask", { seq, ...question });
     });
   }
@@ -68,7 +71,10 @@ class Work {
     busy(true);
     return new Promise((resolve, reject) => {
       this.now = { seq, onLine, heard: 0, resolve, reject };
-      watchServer(() => this.now?.seq === seq, (problem) => this.now?.seq === seq && this.end(new Error(problem)));
+      watchServer(
+        () => this.now?.seq === seq,
+        (problem) => this.now?.seq === seq && this.end(new Error(problem)),
+      );
       this.trigger("go", { seq, kind, ...asked });
     });
   }
@@ -81,7 +87,10 @@ class Work {
 
   /** One JSON object a line: {seq}, then what was done, last {done} or {error}. */
   hear(value) {
-    const [head, ...lines] = (value || "").split("\n").filter(Boolean).map((line) => JSON.parse(line));
+    const [head, ...lines] = (value || "")
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
     if (!head || head.seq !== this.now?.seq) return;
     for (const line of lines.slice(this.now.heard)) {
       if (line.done || line.error) return this.end(line.error ? new Error(line.error) : null);

@@ -1,9 +1,25 @@
 // The settings of a draw: what they are called, their limits, and what is made of whatever is typed. Pure: no DOM.
 
 export const SETTINGS = [
-  { name: "temperature", label: "Temperature", min: 0, max: 2, step: 0.05, value: 0.8, about: "below 1 likely tokens get likelier; 0 takes the likeliest" },
+  {
+    name: "temperature",
+    label: "Temperature",
+    min: 0,
+    max: 2,
+    step: 0.05,
+    value: 0.8,
+    about: "below 1 likely tokens get likelier; 0 takes the likeliest",
+  },
   { name: "top_k", label: "Top-k", min: 0, max: 200, step: 1, value: 0, about: "keep the k likeliest; 0 keeps all" },
-  { name: "top_p", label: "Top-p", min: 0.05, max: 1, step: 0.05, value: 0.95, about: "keep the likeliest until they sum to p" },
+  {
+    name: "top_p",
+    label: "Top-p",
+    min: 0.05,
+    max: 1,
+    step: 0.05,
+    value: 0.95,
+    about: "keep the likeliest until they sum to p",
+  },
   { name: "count", label: "Tokens", min: 1, max: 200, step: 1, value: 60, about: "how many Write writes at most" },
 ];
 
@@ -23,7 +39,13 @@ export function forModel({ temperature, top_k, top_p }) {
 /** "temperature 0.8, top-p 0.95" */
 export function inWords({ temperature, top_k, top_p }) {
   if (temperature === 0) return "temperature 0";
-  return [`temperature ${round(temperature)}`, top_k ? `top-k ${top_k}` : "", top_p && top_p < 1 ? `top-p ${round(top_p)}` : ""].filter(Boolean).join(", ");
+  return [
+    `temperature ${round(temperature)}`,
+    top_k ? `top-k ${top_k}` : "",
+    top_p && top_p < 1 ? `top-p ${round(top_p)}` : "",
+  ]
+    .filter(Boolean)
+    .join(", ");
 }
 
 export function round(number) {

@@ -91,6 +91,8 @@ export function neighbour(tree, node, key) {
   if (key === "ArrowRight") return node.next ?? node.children[0] ?? null;
   const step = { ArrowUp: -1, ArrowDown: 1 }[key];
   if (!step) return null;
-  const level = rows(tree).map((placed) => placed.node).filter(({ depth }) => depth === node.depth);
+  const level = rows(tree)
+    .map((placed) => placed.node)
+    .filter(({ depth }) => depth === node.depth);
   return level[level.indexOf(node) + step] ?? null;
 }

@@ -11,7 +11,11 @@ export function treePicture(tree, onGo) {
   const walked = new Set([tree.root, ...tree.path()]);
   const placed = rows(tree);
   const row = new Map(placed.map(({ node, row }) => [node, row]));
-  const grid = make("div", { className: "hs-tree", role: "group", "aria-label": "Everything that was written; arrow keys walk, Enter goes there" });
+  const grid = make("div", {
+    className: "hs-tree",
+    role: "group",
+    "aria-label": "Everything that was written; arrow keys walk, Enter goes there",
+  });
   for (const { node } of placed) {
     const cell = chip(tree, node, walked, onGo);
     at(cell, node.depth, row.get(node), row.get(node));
@@ -31,14 +35,24 @@ export function treePicture(tree, onGo) {
 function chip(tree, node, walked, onGo) {
   const here = node === tree.at;
   const button = make("button", {
-    type: "button", dir: "auto", text: node.token ? nameOf(node.token) : "your text", "data-node": node.number, tabindex: here ? 0 : -1,
+    type: "button",
+    dir: "auto",
+    text: node.token ? nameOf(node.token) : "your text",
+    "data-node": node.number,
+    tabindex: here ? 0 : -1,
     className: `hs-token${node.token ? "" : " hs-root"}${walked.has(node) ? " hs-walked" : ""}${here ? " hs-here" : ""}${node.how === "hand" ? " hs-by-hand" : ""}`,
     "aria-current": here ? "true" : null,
     title: node.token ? about(node) : "the text that all of this goes on from",
     onclick: () => onGo(node),
   });
   const forked = node.parent && node.parent.children[0] !== node;
-  return make("span", { className: `hs-node${forked ? " hs-forked" : ""}${node.children.length ? "" : " hs-tip"}` }, ...(node.parent ? [make("i")] : []), button, make("i"));
+  return make(
+    "span",
+    { className: `hs-node${forked ? " hs-forked" : ""}${node.children.length ? "" : " hs-tip"}` },
+    ...(node.parent ? [make("i")] : []),
+    button,
+    make("i"),
+  );
 }
 
 /** The line from a parent down to a child that is not its first. */
@@ -65,14 +79,19 @@ export function nameOf(token) {
 
 /** For readers: each list goes on behind the tokens above it; a run without a fork is one entry. */
 export function treeList(tree) {
-  const list = (nodes) => make("ul", {}, ...nodes.map((first) => {
-    const run = [first];
-    while (run.at(-1).children.length === 1) run.push(run.at(-1).children[0]);
-    const entry = make("li", { dir: "auto", text: run.map(({ token }) => nameOf(token)).join("") });
-    if (run.includes(tree.at)) entry.setAttribute("aria-current", "true");
-    const { children } = run.at(-1);
-    if (children.length) entry.append(list(children));
-    return entry;
-  }));
+  const list = (nodes) =>
+    make(
+      "ul",
+      {},
+      ...nodes.map((first) => {
+        const run = [first];
+        while (run.at(-1).children.length === 1) run.push(run.at(-1).children[0]);
+        const entry = make("li", { dir: "auto", text: run.map(({ token }) => nameOf(token)).join("") });
+        if (run.includes(tree.at)) entry.setAttribute("aria-current", "true");
+        const { children } = run.at(-1);
+        if (children.length) entry.append(list(children));
+        return entry;
+      }),
+    );
   return list(tree.root.children);
 }

@@ -28,7 +28,15 @@ export function mount(element, { props, watch, trigger }) {
 
 class Generate {
   constructor(element, limits, trigger) {
-    Object.assign(this, { element, limits, trigger, questions: new Questions(trigger), trees: new Map(), looks: [], numbers: new Map() });
+    Object.assign(this, {
+      element,
+      limits,
+      trigger,
+      questions: new Questions(trigger),
+      trees: new Map(),
+      looks: [],
+      numbers: new Map(),
+    });
     Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, found: new Map(), times: null });
     this.changed = onceAFrame(() => this.draw());
     this.build();
@@ -51,18 +59,33 @@ class Generate {
     this.controls = new Controls(() => this.settingsChanged());
     const buttons = buttonRow([
       { id: "step", text: "One token ▸", title: "draw the next token", onclick: () => this.write(1), primary: true },
-      { id: "write", text: "Write ▸▸", title: "draw one token after the other", onclick: () => this.write(this.controls.values.count) },
+      {
+        id: "write",
+        text: "Write ▸▸",
+        title: "draw one token after the other",
+        onclick: () => this.write(this.controls.values.count),
+      },
       { id: "stop", text: "Stop", onclick: () => work.stop() },
       { id: "undo", text: "Undo", title: "go back by one token; it stays in the tree", onclick: () => this.undo() },
-      { id: "clear", text: "Clear", title: "forget everything that was written behind this text", onclick: () => this.clear() },
+      {
+        id: "clear",
+        text: "Clear",
+        title: "forget everything that was written behind this text",
+        onclick: () => this.clear(),
+      },
       { id: "use", text: "Look inside this text", title: "open it on the Explore page", onclick: () => this.use() },
     ]);
     this.before = make("span", { className: "hs-before", dir: "auto" });
     this.written = make("span", { className: "hs-written-tokens" });
     this.state = make("p", { className: "hs-hint hs-state", "aria-live": "polite" });
     this.note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    const modes = make("div", { className: "hs-switch", role: "radiogroup", "aria-label": "Which choice to look at" },
-      ...["chosen", "next"].map((mode) => make("button", { type: "button", role: "radio", "data-mode": mode, onclick: () => this.show(mode) })));
+    const modes = make(
+      "div",
+      { className: "hs-switch", role: "radiogroup", "aria-label": "Which choice to look at" },
+      ...["chosen", "next"].map((mode) =>
+        make("button", { type: "button", role: "radio", "data-mode": mode, onclick: () => this.show(mode) }),
+      ),
+    );
     this.modes = modes;
     this.choice = make("div", { className: "hs-choice-box" });
     this.drawn = make("div");
@@ -70,27 +93,82 @@ class Generate {
     this.row = make("div");
     this.choosers = make("div", { className: "hs-choosers" });
     this.treeBox = make("div", { className: "hs-tree-box" });
-    this.treeWords = make("details", { className: "hs-table", ontoggle: () => this.changed() }, make("summary", { text: "The tree as a list" }));
+    this.treeWords = make(
+      "details",
+      { className: "hs-table", ontoggle: () => this.changed() },
+      make("summary", { text: "The tree as a list" }),
+    );
     this.cache = make("canvas", { role: "img" });
     this.cacheSaid = make("p");
-    this.timesButton = make("button", { type: "button", className: "hs-button", id: "time-cache", text: "Measure with and without", onclick: () => this.measure() });
+    this.timesButton = make("button", {
+      type: "button",
+      className: "hs-button",
+      id: "time-cache",
+      text: "Measure with and without",
+      onclick: () => this.measure(),
+    });
     this.timesChart = make("canvas", { role: "img" });
     this.timesSaid = make("p", { className: "hs-times", "aria-live": "polite" });
     this.strategyList = make("ol", { className: "hs-strategies" });
     this.strategySaid = make("p", { className: "hs-hint" });
-    const about = make("details", { className: "hs-role-words" }, make("summary", { text: "What the numbers mean" }), make("dl", {}, ...WORDS.flatMap(([word, text]) => [make("dt", { text: word }), make("dd", { text })])));
+    const about = make(
+      "details",
+      { className: "hs-role-words" },
+      make("summary", { text: "What the numbers mean" }),
+      make("dl", {}, ...WORDS.flatMap(([word, text]) => [make("dt", { text: word }), make("dd", { text })])),
+    );
     this.element.classList.add("hs-generate");
     this.element.append(
       make("h2", { text: "The model writes, one token at a time" }),
-      make("p", { text: "For every next token the model gives each token of its vocabulary a probability; the settings bend it, and a random number picks. Press One token, or take one yourself." }),
-      this.controls.element, buttons,
-      make("div", { className: "hs-written", role: "log", "aria-label": "Written text" }, this.before, this.written), this.state, this.note,
+      make("p", {
+        text: "For every next token the model gives each token of its vocabulary a probability; the settings bend it, and a random number picks. Press One token, or take one yourself.",
+      }),
+      this.controls.element,
+      buttons,
+      make("div", { className: "hs-written", role: "log", "aria-label": "Written text" }, this.before, this.written),
+      this.state,
+      this.note,
       section("choice", "How a token is chosen", modes, this.choice, this.drawn, this.said),
       section("looks", "What the newest token looks at", this.choosers, this.row),
-      section("tree", "Every way you went", make("p", { className: "hs-hint", text: "What two ways have in common stands once. Press a token to go there and go on; with the keyboard, arrows walk." }), this.treeBox, this.treeWords),
-      section("kv", "What is kept: the KV cache", this.cacheSaid, this.cache, legend(), make("p", { className: "hs-hint", text: "It lives while the model writes in one go; between two of your clicks the server keeps nothing." }), this.timesButton, this.timesSaid, this.timesChart),
-      section("strategies", "Several strategies, side by side", make("p", { text: "The same text and seed, seven ways to choose. Tokens says how many each writes." }),
-        make("button", { type: "button", className: "hs-button", id: "compare-strategies", text: "Compare strategies", onclick: () => this.compare() }), this.strategySaid, this.strategyList, about),
+      section(
+        "tree",
+        "Every way you went",
+        make("p", {
+          className: "hs-hint",
+          text: "What two ways have in common stands once. Press a token to go there and go on; with the keyboard, arrows walk.",
+        }),
+        this.treeBox,
+        this.treeWords,
+      ),
+      section(
+        "kv",
+        "What is kept: the KV cache",
+        this.cacheSaid,
+        this.cache,
+        legend(),
+        make("p", {
+          className: "hs-hint",
+          text: "It lives while the model writes in one go; between two of your clicks the server keeps nothing.",
+        }),
+        this.timesButton,
+        this.timesSaid,
+        this.timesChart,
+      ),
+      section(
+        "strategies",
+        "Several strategies, side by side",
+        make("p", { text: "The same text and seed, seven ways to choose. Tokens says how many each writes." }),
+        make("button", {
+          type: "button",
+          className: "hs-button",
+          id: "compare-strategies",
+          text: "Compare strategies",
+          onclick: () => this.compare(),
+        }),
+        this.strategySaid,
+        this.strategyList,
+        about,
+      ),
     );
   }
 
@@ -125,7 +203,18 @@ class Generate {
     const index = ids.indexOf(id);
     const text = this.vocabulary.pieces[id];
     const [special, partial] = ["special", "partial"].map((kind) => this.vocabulary[kind].includes(id));
-    const node = tree.add(parent, { id, text, special, partial }, { logprob: Math.log(warped.stages[0][index]), rank: index + 1, u: null, slid: false, settings: this.shown.settings, how: "hand" });
+    const node = tree.add(
+      parent,
+      { id, text, special, partial },
+      {
+        logprob: Math.log(warped.stages[0][index]),
+        rank: index + 1,
+        u: null,
+        slid: false,
+        settings: this.shown.settings,
+        how: "hand",
+      },
+    );
     this.say(null);
     this.go(node);
   }
@@ -196,7 +285,15 @@ class Generate {
   walk(found) {
     if (work.isOn || found.tree !== this.tree) return;
     let node = found.from;
-    for (const token of found.tokens) node = this.tree.add(node, token, { logprob: null, rank: null, u: null, slid: false, settings: forModel(this.controls.values), how: found.name });
+    for (const token of found.tokens)
+      node = this.tree.add(node, token, {
+        logprob: null,
+        rank: null,
+        u: null,
+        slid: false,
+        settings: forModel(this.controls.values),
+        how: found.name,
+      });
     this.go(node);
     this.element.querySelector("#generate-tree").scrollIntoView({ block: "nearest" });
   }
@@ -264,7 +361,8 @@ class Generate {
   async fetchLook(node, tree) {
     this.asking = node;
     try {
-      if (!this.vocabularies.has(tree.model)) this.vocabularies.set(tree.model, await this.questions.fetch({ kind: "vocabulary", model: tree.model }));
+      if (!this.vocabularies.has(tree.model))
+        this.vocabularies.set(tree.model, await this.questions.fetch({ kind: "vocabulary", model: tree.model }));
       node.look = await this.questions.fetch({ kind: "look", ...question(tree, node) });
       this.looks.push(node);
       if (this.looks.length > LOOKS) delete this.looks.shift().look;
@@ -281,10 +379,13 @@ class Generate {
     const seed = this.controls.seed.value.trim();
     if (!this.numbers.has(seed)) {
       this.numbers.set(seed, null);
-      this.questions.ask({ kind: "numbers", seed }).then(({ numbers }) => {
-        this.numbers.set(seed, numbers);
-        this.changed();
-      }, () => {}); // a seed that cannot be is said when it is drawn with
+      this.questions.ask({ kind: "numbers", seed }).then(
+        ({ numbers }) => {
+          this.numbers.set(seed, numbers);
+          this.changed();
+        },
+        () => {},
+      ); // a seed that cannot be is said when it is drawn with
     }
     return this.numbers.get(seed)?.[depth - 1] ?? null;
   }
@@ -310,7 +411,11 @@ class Generate {
     this.drawStrategies();
     const isDrawn = Boolean(own && before && !work.isOn);
     for (const box of [this.choice, this.drawn, this.row]) box.classList.toggle("hs-old", !isDrawn);
-    Object.assign(this.element.dataset, { count: at.depth, shown: isDrawn ? `${this.mode} ${at.number}` : "", working: String(work.isOn) });
+    Object.assign(this.element.dataset, {
+      count: at.depth,
+      shown: isDrawn ? `${this.mode} ${at.number}` : "",
+      working: String(work.isOn),
+    });
   }
 
   drawText() {
@@ -323,7 +428,8 @@ class Generate {
     const { at } = tree;
     const stopped = at.token?.special && label(at.token) === "end" ? "The model has ended its text here. " : "";
     const slid = at.slid ? "The window was full, so the first tokens are no longer seen. " : "";
-    const empty = tree.text.trim() === "" && !at.parent ? "There is no text: the model starts as it starts any article. " : "";
+    const empty =
+      tree.text.trim() === "" && !at.parent ? "There is no text: the model starts as it starts any article. " : "";
     const grey = ahead.length ? "Grey: where you went from here before. " : "";
     this.state.textContent = `${stopped}${slid}${empty}${at.depth} of at most ${grouped(this.limits.tokens)} tokens written. ${grey}The darker a token's ground, the surer the model was.`;
     document.getElementById("stop").disabled = !work.isOn;
@@ -335,9 +441,15 @@ class Generate {
     const { token } = node;
     const here = node === this.tree.at;
     const button = make("button", {
-      type: "button", dir: "auto", text: token.special ? label(token) : visible(token.text), "data-node": node.number,
+      type: "button",
+      dir: "auto",
+      text: token.special ? label(token) : visible(token.text),
+      "data-node": node.number,
       className: `hs-token${token.partial ? " hs-partial" : ""}${token.special ? " hs-special" : ""}${isAhead ? " hs-ahead" : ""}${here ? " hs-here" : ""}${node.how === "hand" ? " hs-by-hand" : ""}`,
-      title: node.logprob === null ? `written by ${node.how}` : `probability ${probability(Math.exp(node.logprob))}, place ${grouped(node.rank)}`,
+      title:
+        node.logprob === null
+          ? `written by ${node.how}`
+          : `probability ${probability(Math.exp(node.logprob))}, place ${grouped(node.rank)}`,
       onclick: () => this.go(node),
     });
     if (node.logprob !== null) button.style.setProperty("--sure", Math.exp(node.logprob).toFixed(3));
@@ -348,12 +460,22 @@ class Generate {
     const { at } = this.tree;
     const isNext = this.mode === "next";
     const settings = isNext ? this.settings() : at.settings;
-    const u = settings.temperature === 0 ? null : isNext || at.how !== "draw" ? this.numberAt(isNext ? at.depth + 1 : at.depth) : at.u;
+    const u =
+      settings.temperature === 0
+        ? null
+        : isNext || at.how !== "draw"
+          ? this.numberAt(isNext ? at.depth + 1 : at.depth)
+          : at.u;
     const choice = choiceOf(look, settings, u, isNext ? null : at.token.id);
     this.shown = choice;
     for (const button of this.modes.children) {
       const { mode } = button.dataset;
-      button.textContent = mode === "next" ? "What comes next" : at.parent ? `How ${quoted(nameOf(at.token))} was chosen` : "Nothing chosen yet";
+      button.textContent =
+        mode === "next"
+          ? "What comes next"
+          : at.parent
+            ? `How ${quoted(nameOf(at.token))} was chosen`
+            : "Nothing chosen yet";
       button.setAttribute("aria-checked", String(mode === this.mode));
       button.disabled = mode === "chosen" && !at.parent;
     }
@@ -367,7 +489,12 @@ class Generate {
   /** Once for each picture: then the learner scrolls. */
   keepInSight(row, picture) {
     const { choice } = this;
-    const from = this.inSight === picture ? choice.scrollTop : row && row.offsetTop > choice.clientHeight - 60 ? row.offsetTop - choice.clientHeight / 2 : 0;
+    const from =
+      this.inSight === picture
+        ? choice.scrollTop
+        : row && row.offsetTop > choice.clientHeight - 60
+          ? row.offsetTop - choice.clientHeight / 2
+          : 0;
     this.inSight = picture;
     choice.scrollTop = from;
   }
@@ -427,7 +554,9 @@ class Generate {
   drawStrategies() {
     const isEmpty = this.found.size === 0 && !this.isComparing;
     this.strategySaid.hidden = isEmpty;
-    const cards = isEmpty ? [] : this.limits.strategies.map((name) => card(name, this.found.get(name), () => this.walk(this.found.get(name))));
+    const cards = isEmpty
+      ? []
+      : this.limits.strategies.map((name) => card(name, this.found.get(name), () => this.walk(this.found.get(name))));
     this.strategyList.replaceChildren(...cards);
     this.element.dataset.strategies = this.found.size;
   }
@@ -444,7 +573,13 @@ function section(name, title, ...parts) {
 
 function legend() {
   const item = (className, text) => make("span", { className: "hs-legend-part" }, make("span", { className }), text);
-  return make("div", { className: "hs-legend hs-kv-legend" }, item("hs-hatch", "reused"), item("hs-swatch hs-k", "K computed"), item("hs-swatch hs-v", "V computed"));
+  return make(
+    "div",
+    { className: "hs-legend hs-kv-legend" },
+    item("hs-hatch", "reused"),
+    item("hs-swatch hs-k", "K computed"),
+    item("hs-swatch hs-v", "V computed"),
+  );
 }
 
 function promptText() {

@@ -10,13 +10,22 @@ export function listings(codes, names) {
 function listing({ title, first, lines, marked, tone }, names) {
   const rows = lines.map((pieces, i) => {
     const on = marked.includes(i);
-    const row = make("span", { className: `hs-line${on ? " hs-on" : ""}`, ...(on && { "aria-current": "true" }) }, make("span", { className: "hs-line-number", "aria-hidden": "true", text: String(first + i) }), ...pieces.map((piece) => written(piece, names)), "\n");
+    const row = make(
+      "span",
+      { className: `hs-line${on ? " hs-on" : ""}`, ...(on && { "aria-current": "true" }) },
+      make("span", { className: "hs-line-number", "aria-hidden": "true", text: String(first + i) }),
+      ...pieces.map((piece) => written(piece, names)),
+      "\n",
+    );
     return row;
   });
   const label = { right: "right", wrong: "wrong" }[tone];
-  return make("div", { className: `hs-listing${tone ? ` hs-${tone}` : ""}` },
+  return make(
+    "div",
+    { className: `hs-listing${tone ? ` hs-${tone}` : ""}` },
     make("p", { className: "hs-listing-title" }, ...(label ? [make("strong", { text: `${label} ` })] : []), title),
-    make("pre", { tabindex: "0" }, make("code", {}, ...rows)));
+    make("pre", { tabindex: "0" }, make("code", {}, ...rows)),
+  );
 }
 
 function written([kind, text], names) {

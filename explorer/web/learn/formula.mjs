@@ -17,10 +17,18 @@ export function explain(payload, panel, flat) {
   const index = indexOf(flat, shape);
   const hidden = panel.hidden !== null && read(payload, panel.hidden).data[flat] === 1;
   const told = {
-    name: panel.name, index, value: data[flat], hidden, where: nameOf(panel, index), lines: [], terms: null, lit: [],
+    name: panel.name,
+    index,
+    value: data[flat],
+    hidden,
+    where: nameOf(panel, index),
+    lines: [],
+    terms: null,
+    lit: [],
     decimals: panel.decimals === 0 ? 0 : 4,
   };
-  if (panel.tape) Object.assign(told, { place: placeOf(panel.tape, index) }, { lines: [strideLine(panel.tape, index)] });
+  if (panel.tape)
+    Object.assign(told, { place: placeOf(panel.tape, index) }, { lines: [strideLine(panel.tape, index)] });
   if (!panel.formula) return told;
   const { lines, ...more } = KINDS[panel.formula.kind](payload, panel, index, told);
   return Object.assign(told, more, { lines: [...told.lines, ...lines] });
@@ -62,7 +70,9 @@ const KINDS = {
     const more = bias ? reader(payload, panel, index, bias) : null;
     const end = more ? `, plus the bias ${more.name({})} = ${number(more.at({}))}` : "";
     return {
-      lines: [`sum of ${size} products ${a.name} × ${b.name} = ${number(sum)}${end}${more ? ` gives ${number(sum + more.at({}))}` : ""}`],
+      lines: [
+        `sum of ${size} products ${a.name} × ${b.name} = ${number(sum)}${end}${more ? ` gives ${number(sum + more.at({}))}` : ""}`,
+      ],
       terms: { head: [a.name, "", b.name, "", "product"], rows },
       lit: [[a.name, left.cells(over)], [b.name, right.cells(over)], ...(more ? [[bias.name, more.cells("")]] : [])],
     };
@@ -70,19 +80,27 @@ const KINDS = {
   quotient(payload, panel, index) {
     const { a, number: by, number_text } = panel.formula;
     const one = reader(payload, panel, index, a);
-    return { lines: [`${one.name({})} / ${number_text} = ${number(one.at({}))} / ${number(by)} = ${number(one.at({}) / by)}`], lit: [[a.name, one.cells("")]] };
+    return {
+      lines: [`${one.name({})} / ${number_text} = ${number(one.at({}))} / ${number(by)} = ${number(one.at({}) / by)}`],
+      lit: [[a.name, one.cells("")]],
+    };
   },
   product: (payload, panel, index) => pair(payload, panel, index, "×", (x, y) => x * y),
   sum: (payload, panel, index) => pair(payload, panel, index, "+", (x, y) => x + y),
   difference: (payload, panel, index) => pair(payload, panel, index, "-", (x, y) => x - y),
   hidden(payload, panel, index, told) {
     const one = reader(payload, panel, index, panel.formula.a);
-    const line = told.hidden ? `hidden: ${number(one.at({}))} becomes -∞, and e^-∞ is 0` : `visible: stays ${number(one.at({}))}`;
+    const line = told.hidden
+      ? `hidden: ${number(one.at({}))} becomes -∞, and e^-∞ is 0`
+      : `visible: stays ${number(one.at({}))}`;
     return { lines: [line], lit: [[panel.formula.a.name, one.cells("")]] };
   },
   copy(payload, panel, index) {
     const one = reader(payload, panel, index, panel.formula.a);
-    return { lines: [`the same number as ${one.name({})} = ${number(one.at({}))}`], lit: [[panel.formula.a.name, one.cells("")]] };
+    return {
+      lines: [`the same number as ${one.name({})} = ${number(one.at({}))}`],
+      lit: [[panel.formula.a.name, one.cells("")]],
+    };
   },
   softmax(payload, panel, index, told) {
     const { a, over } = panel.formula;
@@ -98,7 +116,16 @@ const KINDS = {
         `largest of the ${line}: ${number(most)}; sum of all e^(score - largest): ${number(sum)}`,
         `e^(${number(own)} - ${number(most)}) / ${number(sum)} = ${number(Math.exp(own - most))} / ${number(sum)} = ${number(Math.exp(own - most) / sum)}`,
       ],
-      terms: { head: ["score", "", "minus largest", "e^…", "share"], rows: scores.map((score, k) => [one.name({ [over]: k }), number(score), number(score - most), number(powers[k]), number(powers[k] / sum)]) },
+      terms: {
+        head: ["score", "", "minus largest", "e^…", "share"],
+        rows: scores.map((score, k) => [
+          one.name({ [over]: k }),
+          number(score),
+          number(score - most),
+          number(powers[k]),
+          number(powers[k] / sum),
+        ]),
+      },
       lit: [[a.name, one.cells(over)]],
     };
   },
@@ -108,7 +135,13 @@ function pair(payload, panel, index, sign, result) {
   const { a, b } = panel.formula;
   const [x, y] = [reader(payload, panel, index, a), reader(payload, panel, index, b)];
   const line = `${x.name({})} ${sign} ${y.name({})} = ${number(x.at({}))} ${sign} ${number(y.at({}))} = ${number(result(x.at({}), y.at({})))}`;
-  return { lines: [line], lit: [[a.name, x.cells("")], [b.name, y.cells("")]] };
+  return {
+    lines: [line],
+    lit: [
+      [a.name, x.cells("")],
+      [b.name, y.cells("")],
+    ],
+  };
 }
 
 /** An operand, read at the cell `index` of the panel; `more` overrides letters, as {D: 3}. */

@@ -18,7 +18,12 @@ export function measure(panel, shape, width, most = 46) {
   const perLine = blocksPerLine(across, columns, width - left);
   const lines = Math.ceil(across / perLine) * (blocks / across);
   const cw = Math.min(most, (width - left - (perLine - 1) * GAP - 2) / (perLine * columns));
-  const ch = Math.min(most, cw >= 14 ? Math.min(cw, Math.max(18, TALLEST / (lines * rows))) : Math.min(16, Math.max(4, TALLEST / (lines * rows))));
+  const ch = Math.min(
+    most,
+    cw >= 14
+      ? Math.min(cw, Math.max(18, TALLEST / (lines * rows)))
+      : Math.min(16, Math.max(4, TALLEST / (lines * rows))),
+  );
   const blockLabel = panel.blocks.length || blocks > 1 ? 16 : 0;
   const numbered = cw >= 20 ? 1 : cw >= 10 ? 5 : 0; // every which column has its number
   const top = panel.columns.length && cw >= 11 ? labelRoom(panel.columns) : numbered ? 16 : 0;
@@ -26,7 +31,20 @@ export function measure(panel, shape, width, most = 46) {
   const line = block.height + blockLabel + GAP;
   const tape = tapeOf(panel, width);
   return {
-    rows, columns, blocks, across, perLine, left, top, cw, ch, blockLabel, line, block, tape, numbered,
+    rows,
+    columns,
+    blocks,
+    across,
+    perLine,
+    left,
+    top,
+    cw,
+    ch,
+    blockLabel,
+    line,
+    block,
+    tape,
+    numbered,
     width: Math.ceil(Math.max(left + perLine * (block.width + GAP) - GAP + 2, tape?.width ?? 0)),
     height: Math.ceil(top + lines * line - GAP + 2 + (tape ? tape.height : 0)),
     tapeTop: top + lines * line - GAP + 22,
@@ -86,7 +104,8 @@ function labelRoom(labels) {
 
 function blocksPerLine(across, columns, room) {
   let perLine = across;
-  while (perLine > 1 && (room - (perLine - 1) * GAP) / (perLine * columns) < LEAST_WIDTH) perLine = Math.ceil(perLine / 2);
+  while (perLine > 1 && (room - (perLine - 1) * GAP) / (perLine * columns) < LEAST_WIDTH)
+    perLine = Math.ceil(perLine / 2);
   return perLine;
 }
 

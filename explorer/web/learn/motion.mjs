@@ -12,7 +12,8 @@ export function origins(before, after) {
     if (!any.has(before.key[i])) any.set(before.key[i], i);
   }
   const from = new Int32Array(after.length);
-  for (let i = 0; i < after.length; i++) from[i] = own.get(`${after.panel[i]}|${after.key[i]}`) ?? any.get(after.key[i]) ?? -1;
+  for (let i = 0; i < after.length; i++)
+    from[i] = own.get(`${after.panel[i]}|${after.key[i]}`) ?? any.get(after.key[i]) ?? -1;
   return from;
 }
 

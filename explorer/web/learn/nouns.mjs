@@ -4,13 +4,17 @@ import { make } from "../base/dom.mjs";
 
 /** "`q` times `k`" -> elements and text nodes. */
 export function withNouns(text) {
-  return text.split("`").map((part, i) => (i % 2 ? make("code", { className: "hs-noun", text: part, "data-name": part }) : part));
+  return text
+    .split("`")
+    .map((part, i) => (i % 2 ? make("code", { className: "hs-noun", text: part, "data-name": part }) : part));
 }
 
 /** Light everything of `name` inside `root`, and nothing else. */
 export function light(root, name) {
   for (const other of root.querySelectorAll(".hs-lit")) other.classList.remove("hs-lit");
-  if (name) for (const element of root.querySelectorAll("[data-name]")) if (element.dataset.name === name) element.classList.add("hs-lit");
+  if (name)
+    for (const element of root.querySelectorAll("[data-name]"))
+      if (element.dataset.name === name) element.classList.add("hs-lit");
 }
 
 /** The pointer over a name, anywhere inside `root`, lights that name everywhere inside it. */

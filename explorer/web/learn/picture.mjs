@@ -44,15 +44,22 @@ export class Picture {
   }
 
   build() {
-    this.panels = this.items.filter(({ kind }) => kind === "panel").map((panel) => ({ panel, ...read(this.payload, panel.values) }));
+    this.panels = this.items
+      .filter(({ kind }) => kind === "panel")
+      .map((panel) => ({ panel, ...read(this.payload, panel.values) }));
     let next = 0;
-    this.flow.replaceChildren(...this.items.map((item) => (item.kind === "panel" ? this.figure(this.panels[next++]) : otherShown(item))));
+    this.flow.replaceChildren(
+      ...this.items.map((item) => (item.kind === "panel" ? this.figure(this.panels[next++]) : otherShown(item))),
+    );
   }
 
   figure(entry) {
     const { panel, shape } = entry;
     entry.slot = make("div", {
-      className: "hs-slot", tabindex: "0", role: "img", "aria-label": sentenceOf(panel, shape),
+      className: "hs-slot",
+      tabindex: "0",
+      role: "img",
+      "aria-label": sentenceOf(panel, shape),
       onpointermove: (event) => this.point(entry, event),
       onpointerleave: () => this.point(entry, null),
       onclick: (event) => this.lock(entry, this.under(entry, event)),
@@ -60,11 +67,33 @@ export class Picture {
     });
     entry.limit = limitOf(panel, entry.data);
     entry.scale = make("span", { className: "hs-scale-words" }, ...scaleOf(panel, entry.limit, isDark()));
-    const head = make("figcaption", {}, make("code", { className: "hs-name", text: panel.name, "data-name": panel.name }), shapeOf(panel, shape), make("span", { className: "hs-panel-title", text: panel.title }), entry.scale);
+    const head = make(
+      "figcaption",
+      {},
+      make("code", { className: "hs-name", text: panel.name, "data-name": panel.name }),
+      shapeOf(panel, shape),
+      make("span", { className: "hs-panel-title", text: panel.title }),
+      entry.scale,
+    );
     const note = make("p", { className: "hs-hint hs-panel-note" }, ...withNouns(panel.note));
     note.hidden = !panel.note;
-    const strides = panel.tape ? make("p", { className: "hs-hint hs-strides" }, make("span", { text: `strides (${panel.tape.strides.join(", ")}) · starts at place ${panel.tape.offset} · memory ${panel.tape.block + 1}` })) : "";
-    return make("figure", { className: "hs-panel", "data-panel": panel.name, "data-name": panel.name }, head, entry.slot, strides, note);
+    const strides = panel.tape
+      ? make(
+          "p",
+          { className: "hs-hint hs-strides" },
+          make("span", {
+            text: `strides (${panel.tape.strides.join(", ")}) · starts at place ${panel.tape.offset} · memory ${panel.tape.block + 1}`,
+          }),
+        )
+      : "";
+    return make(
+      "figure",
+      { className: "hs-panel", "data-panel": panel.name, "data-name": panel.name },
+      head,
+      entry.slot,
+      strides,
+      note,
+    );
   }
 
   /** Measure, lay out and draw; called again when the width changes. */
@@ -76,7 +105,12 @@ export class Picture {
     for (const entry of this.panels) {
       const { panel, shape, slot } = entry;
       entry.tape = panel.tape && read(this.payload, panel.tape.storage);
-      entry.geometry = measure({ ...panel, tapeSize: entry.tape?.data.length }, shape, width, (panel.cell ?? LARGEST) * large);
+      entry.geometry = measure(
+        { ...panel, tapeSize: entry.tape?.data.length },
+        shape,
+        width,
+        (panel.cell ?? LARGEST) * large,
+      );
       slot.style.width = `${entry.geometry.width}px`;
       slot.style.height = `${entry.geometry.height}px`;
       slot.parentElement.style.maxWidth = `${Math.max(entry.geometry.width, LEAST_CAPTION)}px`; // words wrap under the cells
@@ -127,12 +161,14 @@ export class Picture {
     for (const entry of this.panels) {
       for (const index of entry.panel.marks) frame(context, entry, flatOf(index, entry.shape), cssColor("--hs-ink"), 2);
       for (const [name, cells] of told?.lit ?? [])
-        if (name === entry.panel.name) for (const flat of cells) frame(context, entry, flat, cssColor("--hs-attention"), 2);
+        if (name === entry.panel.name)
+          for (const flat of cells) frame(context, entry, flat, cssColor("--hs-attention"), 2);
     }
     const spoken = this.pointed ?? this.locked;
     if (!spoken) return;
     frame(context, spoken.entry, spoken.flat, cssColor("--hs-ink"), 3);
-    if (told.place !== undefined && spoken.entry.geometry.tape) frameTape(context, spoken.entry, told.place, cssColor("--hs-ink"));
+    if (told.place !== undefined && spoken.entry.geometry.tape)
+      frameTape(context, spoken.entry, told.place, cssColor("--hs-ink"));
   }
 
   told() {
@@ -173,7 +209,10 @@ export class Picture {
 
   tell() {
     const { locked, pointed } = this;
-    this.onTell(this.told(), locked !== null && (pointed === null || (pointed.entry === locked.entry && pointed.flat === locked.flat)));
+    this.onTell(
+      this.told(),
+      locked !== null && (pointed === null || (pointed.entry === locked.entry && pointed.flat === locked.flat)),
+    );
     if (this.element.dataset.animating !== "true" && this.payload) this.draw(NOTHING, null, 1);
   }
 
@@ -195,8 +234,16 @@ function collect(payload, panels, dark) {
     const packed = (color[0] << 16) | (color[1] << 8) | color[2];
     if (!css.has(packed)) css.set(packed, [`rgb(${color.join(" ")})`, inkOn(color)]);
     const [fill, ink] = css.get(packed);
-    cells.x.push(x); cells.y.push(y); cells.w.push(w); cells.h.push(h);
-    cells.color.push(fill); cells.ink.push(ink); cells.text.push(text); cells.key.push(key); cells.panel.push(panel); cells.hidden.push(hidden);
+    cells.x.push(x);
+    cells.y.push(y);
+    cells.w.push(w);
+    cells.h.push(h);
+    cells.color.push(fill);
+    cells.ink.push(ink);
+    cells.text.push(text);
+    cells.key.push(key);
+    cells.panel.push(panel);
+    cells.hidden.push(hidden);
     cells.length += 1;
   };
   for (const entry of panels) {
@@ -207,7 +254,17 @@ function collect(payload, panels, dark) {
     const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34);
     for (let i = 0; i < data.length; i++) {
       const [x, y] = cornerOf(geometry, i);
-      add(entry.x + x, entry.y + y, geometry.cw, geometry.ch, color(i), writes ? number(data[i], panel.decimals) : "", `${panel.family}#${origin ? origin[i] : i}`, panel.name, hidden ? hidden[i] : 0);
+      add(
+        entry.x + x,
+        entry.y + y,
+        geometry.cw,
+        geometry.ch,
+        color(i),
+        writes ? number(data[i], panel.decimals) : "",
+        `${panel.family}#${origin ? origin[i] : i}`,
+        panel.name,
+        hidden ? hidden[i] : 0,
+      );
     }
     if (geometry.tape) addTape(payload, entry, add, dark);
   }
@@ -219,7 +276,17 @@ function addTape(payload, { panel, geometry, tape, x, y }, add, dark) {
   const color = colorer(panel, tape.data, origin, 1, dark);
   for (let place = 0; place < tape.data.length; place++) {
     const [tx, ty] = tapeCorner(geometry, place);
-    add(x + tx, y + ty, geometry.tape.cell, geometry.tape.cell, color(place), number(tape.data[place], panel.decimals), `tape ${panel.tape.block}#${place}`, `${panel.name} tape`, 0);
+    add(
+      x + tx,
+      y + ty,
+      geometry.tape.cell,
+      geometry.tape.cell,
+      color(place),
+      number(tape.data[place], panel.decimals),
+      `tape ${panel.tape.block}#${place}`,
+      `${panel.name} tape`,
+      0,
+    );
   }
 }
 
@@ -287,7 +354,9 @@ function drawLabels(context, { panel, geometry, x, y, shape }) {
     if (ch >= (panel.rows.length ? 8 : 14)) {
       context.textAlign = "right";
       context.font = `${Math.min(12, ch + 1)}px system-ui, sans-serif`;
-      if (b % geometry.across % perLine === 0) for (let r = 0; r < rows; r++) context.fillText(panel.rows[r] ?? String(r), bx - 6, by + (r + 0.5) * ch, left - 8);
+      if ((b % geometry.across) % perLine === 0)
+        for (let r = 0; r < rows; r++)
+          context.fillText(panel.rows[r] ?? String(r), bx - 6, by + (r + 0.5) * ch, left - 8);
     }
     context.font = "12px system-ui, sans-serif";
     if (b >= perLine) continue;
@@ -309,7 +378,10 @@ function drawLabels(context, { panel, geometry, x, y, shape }) {
 function blockName(panel, shape, b) {
   const outer = shape.slice(0, -2);
   const index = indexOf(b, outer);
-  return outer.map((size, d) => (size > 1 ? `${panel.letters[d] || "block "}${panel.letters[d] ? " " : ""}${index[d]}` : "")).filter(Boolean).join(", ");
+  return outer
+    .map((size, d) => (size > 1 ? `${panel.letters[d] || "block "}${panel.letters[d] ? " " : ""}${index[d]}` : ""))
+    .filter(Boolean)
+    .join(", ");
 }
 
 function upwards(context, text, x, y) {

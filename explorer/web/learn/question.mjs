@@ -6,8 +6,15 @@ import { withNouns } from "./nouns.mjs";
 /** A card; `onAnswer("right" | "wrong" | "shown")` hears how it went. */
 export function questionCard(question, revealed, onAnswer) {
   const why = make("p", { className: "hs-why", role: "status" });
-  const buttons = question.options.map((option) => make("button", { type: "button", className: "hs-option", text: option.text, onclick: () => answer(option) }));
-  const skip = make("button", { type: "button", className: "hs-link", text: "Show me", onclick: () => onAnswer("shown") });
+  const buttons = question.options.map((option) =>
+    make("button", { type: "button", className: "hs-option", text: option.text, onclick: () => answer(option) }),
+  );
+  const skip = make("button", {
+    type: "button",
+    className: "hs-link",
+    text: "Show me",
+    onclick: () => onAnswer("shown"),
+  });
 
   function answer(option) {
     buttons.forEach((button, i) => {
@@ -30,7 +37,13 @@ export function questionCard(question, revealed, onAnswer) {
     close();
     why.replaceChildren(...withNouns(question.options.find(({ right }) => right).why));
   }
-  return make("section", { className: "hs-question", "aria-label": "Predict" },
-    make("h3", { text: revealed ? "The question was" : "Predict first" }), make("p", {}, ...withNouns(question.prompt)),
-    make("div", { className: "hs-options", role: "group" }, ...buttons), why, skip);
+  return make(
+    "section",
+    { className: "hs-question", "aria-label": "Predict" },
+    make("h3", { text: revealed ? "The question was" : "Predict first" }),
+    make("p", {}, ...withNouns(question.prompt)),
+    make("div", { className: "hs-options", role: "group" }, ...buttons),
+    why,
+    skip,
+  );
 }

@@ -4,10 +4,30 @@ import { make } from "../base/dom.mjs";
 import { number } from "./formula.mjs";
 
 export function readout(told) {
-  if (!told) return [make("p", { className: "hs-hint", text: "Point at a cell to read its number; click to keep it and see how it was computed." })];
+  if (!told)
+    return [
+      make("p", {
+        className: "hs-hint",
+        text: "Point at a cell to read its number; click to keep it and see how it was computed.",
+      }),
+    ];
   const value = told.hidden ? "hidden by the mask" : number(told.value, told.decimals);
-  const head = make("p", { className: "hs-cell" }, make("code", { text: `${told.name}[${told.index.join(", ")}]` }), " = ", make("strong", { className: "hs-number", text: value }),
-    ...(told.where && told.where !== told.name ? [make("code", { className: "hs-where", text: told.where, title: "the recorded tensor and index that this number is; code counts from 0" })] : []));
+  const head = make(
+    "p",
+    { className: "hs-cell" },
+    make("code", { text: `${told.name}[${told.index.join(", ")}]` }),
+    " = ",
+    make("strong", { className: "hs-number", text: value }),
+    ...(told.where && told.where !== told.name
+      ? [
+          make("code", {
+            className: "hs-where",
+            text: told.where,
+            title: "the recorded tensor and index that this number is; code counts from 0",
+          }),
+        ]
+      : []),
+  );
   const lines = told.lines.map((text) => make("p", { className: "hs-formula hs-number", text }));
   return [head, ...lines];
 }
@@ -19,6 +39,11 @@ export function working(told) {
 }
 
 function terms({ head, rows }) {
-  const table = make("table", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col", text }))), ...rows.map((row) => make("tr", {}, ...row.map((text) => make("td", { className: "hs-number", text })))));
+  const table = make(
+    "table",
+    {},
+    make("tr", {}, ...head.map((text) => make("th", { scope: "col", text }))),
+    ...rows.map((row) => make("tr", {}, ...row.map((text) => make("td", { className: "hs-number", text })))),
+  );
   return make("div", { className: "hs-terms", tabindex: "0" }, table);
 }

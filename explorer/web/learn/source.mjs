@@ -18,13 +18,17 @@ export class LessonSource {
     this.text = text;
     const question = JSON.stringify({ lesson, text, inputs });
     this.waiting = { seq: this.seq, question, lesson };
-    const isFirst = this.defaults.ahead && (text === "" || text === this.defaults.text) && Object.keys(inputs).length === 0;
+    const isFirst =
+      this.defaults.ahead && (text === "" || text === this.defaults.text) && Object.keys(inputs).length === 0;
     if (this.kept.has(question)) this.deliver(this.kept.get(question), this.waiting);
     else if (isFirst) this.fetch(`${this.defaults.ahead}/${lesson}.bin`, this.waiting);
     else {
       document.dispatchEvent(new CustomEvent("hs-busy"));
       const asked = this.waiting;
-      watchServer(() => this.waiting === asked, (problem) => this.fail(problem, asked));
+      watchServer(
+        () => this.waiting === asked,
+        (problem) => this.fail(problem, asked),
+      );
       this.trigger("ask", { seq: this.seq, lesson, text, inputs });
     }
   }

@@ -24,11 +24,36 @@ function table(payload, panel, data, shape, block) {
   const hidden = panel.hidden && read(payload, panel.hidden).data;
   const cell = (r, c) => {
     const flat = flatOf(shape.length > 1 ? [...block, r, c] : [c], shape);
-    return make("td", { className: "hs-number", "data-flat": flat, text: hidden?.[flat] ? "hidden" : number(data[flat], panel.decimals === 0 ? 0 : 4) });
+    return make("td", {
+      className: "hs-number",
+      "data-flat": flat,
+      text: hidden?.[flat] ? "hidden" : number(data[flat], panel.decimals === 0 ? 0 : 4),
+    });
   };
-  const head = make("tr", {}, make("td"), ...Array.from({ length: Math.min(columns, MOST) }, (_, c) => make("th", { scope: "col", dir: "auto", text: panel.columns[c] ?? String(c) })));
-  const body = Array.from({ length: Math.min(rows, MOST) }, (_, r) => make("tr", {}, make("th", { scope: "row", dir: "auto", text: panel.rows[r] ?? String(r) }), ...Array.from({ length: Math.min(columns, MOST) }, (_, c) => cell(r, c))));
+  const head = make(
+    "tr",
+    {},
+    make("td"),
+    ...Array.from({ length: Math.min(columns, MOST) }, (_, c) =>
+      make("th", { scope: "col", dir: "auto", text: panel.columns[c] ?? String(c) }),
+    ),
+  );
+  const body = Array.from({ length: Math.min(rows, MOST) }, (_, r) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", dir: "auto", text: panel.rows[r] ?? String(r) }),
+      ...Array.from({ length: Math.min(columns, MOST) }, (_, c) => cell(r, c)),
+    ),
+  );
   const place = block.length ? ` [${block.join(", ")}]` : "";
-  const cut = rows > MOST || columns > MOST ? `; the first ${Math.min(rows, MOST)} × ${Math.min(columns, MOST)} numbers` : "";
-  return make("table", { "data-panel": panel.name, "data-block": block.join(",") }, make("caption", { text: `${panel.name}${place} ${shapeText(panel, shape)}${cut}` }), head, ...body);
+  const cut =
+    rows > MOST || columns > MOST ? `; the first ${Math.min(rows, MOST)} × ${Math.min(columns, MOST)} numbers` : "";
+  return make(
+    "table",
+    { "data-panel": panel.name, "data-block": block.join(",") },
+    make("caption", { text: `${panel.name}${place} ${shapeText(panel, shape)}${cut}` }),
+    head,
+    ...body,
+  );
 }

@@ -34,16 +34,28 @@ class Learn {
     document.addEventListener("keydown", (event) => this.key(event));
     onPage((name) => name === "learn" && this.opened());
     store.subscribe(element, () => this.textMayHaveChanged());
-    new MutationObserver(() => this.picture.redraw()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    new MutationObserver(() => this.picture.redraw()).observe(document.body, {
+      attributes: true,
+      attributeFilter: ["class"],
+    });
     if (page() === "learn") this.opened();
     element.dataset.ready = "true";
   }
 
   build() {
-    this.contents = new Contents(this.catalog, { onLesson: (id) => this.go(id, 0), onStep: (step) => this.go(this.lesson, step), onForget: () => this.forget() });
+    this.contents = new Contents(this.catalog, {
+      onLesson: (id) => this.go(id, 0),
+      onStep: (step) => this.go(this.lesson, step),
+      onForget: () => this.forget(),
+    });
     this.title = make("h2", { tabindex: "-1" });
     this.text = make("p", { className: "hs-step-text", "aria-live": "polite" });
-    this.back = make("button", { type: "button", className: "hs-step-button", text: "◂ Back", onclick: () => this.go(this.lesson, this.step - 1) });
+    this.back = make("button", {
+      type: "button",
+      className: "hs-step-button",
+      text: "◂ Back",
+      onclick: () => this.go(this.lesson, this.step - 1),
+    });
     this.next = make("button", { type: "button", className: "hs-step-button hs-next", onclick: () => this.forward() });
     this.where = make("span", { className: "hs-step-number" });
     this.controls = make("div", { className: "hs-controls" });
@@ -51,18 +63,52 @@ class Learn {
     const stage = make("div");
     this.picture = new Picture(stage, (told, locked) => this.told(told, locked));
     this.readout = make("div", { className: "hs-readout", "aria-live": "polite" });
-    this.tables = make("details", { className: "hs-lesson-tables", ontoggle: () => this.fillTables() }, make("summary", { text: "These tensors as tables" }));
+    this.tables = make(
+      "details",
+      { className: "hs-lesson-tables", ontoggle: () => this.fillTables() },
+      make("summary", { text: "These tensors as tables" }),
+    );
     this.about = make("p", { className: "hs-hint hs-about" });
     this.working = make("section", { className: "hs-working", "aria-live": "polite" });
     this.side = make("div");
-    const tools = make("div", { className: "hs-tools" },
-      make("button", { type: "button", className: "hs-link", text: "Replay", title: "play this step's movement again", onclick: () => this.replay() }),
+    const tools = make(
+      "div",
+      { className: "hs-tools" },
+      make("button", {
+        type: "button",
+        className: "hs-link",
+        text: "Replay",
+        title: "play this step's movement again",
+        onclick: () => this.replay(),
+      }),
       make("button", { type: "button", className: "hs-link", text: "Restart lesson", onclick: () => this.restart() }),
-      make("button", { type: "button", className: "hs-link", text: "Lecture view", title: "large type, for a projector; Escape leaves", onclick: () => this.lecture() }));
+      make("button", {
+        type: "button",
+        className: "hs-link",
+        text: "Lecture view",
+        title: "large type, for a projector; Escape leaves",
+        onclick: () => this.lecture(),
+      }),
+    );
     const walk = make("div", { className: "hs-walk" }, this.back, this.where, this.next, tools);
     this.element.classList.add("hs-learn");
-    this.element.append(this.contents.element,
-      make("section", { className: "hs-lesson" }, this.title, this.text, walk, this.controls, this.problem, stage, this.readout, this.tables, this.about), make("aside", { className: "hs-side" }, this.working, this.side));
+    this.element.append(
+      this.contents.element,
+      make(
+        "section",
+        { className: "hs-lesson" },
+        this.title,
+        this.text,
+        walk,
+        this.controls,
+        this.problem,
+        stage,
+        this.readout,
+        this.tables,
+        this.about,
+      ),
+      make("aside", { className: "hs-side" }, this.working, this.side),
+    );
   }
 
   // what happens
@@ -105,7 +151,8 @@ class Learn {
     this.note(how);
     if (how === "wrong") return; // another try, or "Show me"
     this.revealed.add(this.step);
-    if (how === "right") this.drawStep(true); // the card stays, with its reason
+    if (how === "right")
+      this.drawStep(true); // the card stays, with its reason
     else this.draw();
   }
 
@@ -133,17 +180,26 @@ class Learn {
   lecture() {
     const on = document.body.dataset.lecture !== "true";
     document.body.dataset.lecture = String(on);
-    if (on) document.documentElement.requestFullscreen?.().catch(() => {}); // large type comes without it too
+    if (on)
+      document.documentElement.requestFullscreen?.().catch(() => {}); // large type comes without it too
     else if (document.fullscreenElement) document.exitFullscreen();
     this.picture.redraw();
   }
 
   key(event) {
-    if (page() !== "learn" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog, [contenteditable]")) return;
+    if (
+      page() !== "learn" ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.target.closest?.("input, textarea, select, dialog, [contenteditable]")
+    )
+      return;
     if (event.key === "ArrowRight") this.forward();
     else if (event.key === "ArrowLeft") this.go(this.lesson, this.step - 1);
     else if (event.key.toLowerCase() === "r") this.replay();
-    else if (event.key.toLowerCase() === "l" || (event.key === "Escape" && document.body.dataset.lecture === "true")) this.lecture();
+    else if (event.key.toLowerCase() === "l" || (event.key === "Escape" && document.body.dataset.lecture === "true"))
+      this.lecture();
     else return;
     event.preventDefault();
   }
@@ -171,7 +227,9 @@ class Learn {
     if (id !== this.lesson) return;
     const same = this.payload?.lesson === payload.lesson;
     this.payload = payload;
-    this.inputs = Object.fromEntries(payload.controls.filter(({ kind }) => kind !== "action").map(({ name, value }) => [name, value]));
+    this.inputs = Object.fromEntries(
+      payload.controls.filter(({ kind }) => kind !== "action").map(({ name, value }) => [name, value]),
+    );
     this.say(null);
     if (!same) this.revealed.clear();
     this.draw(same);
@@ -197,10 +255,16 @@ class Learn {
     history.replaceState(null, "", addressOf(location.search, this));
     document.title = `${step.title} · Headscope`;
     this.title.textContent = step.title;
-    this.text.replaceChildren(...withNouns(waits ? "Think first, then look: answer the question, or let it be shown." : step.text));
+    this.text.replaceChildren(
+      ...withNouns(waits ? "Think first, then look: answer the question, or let it be shown." : step.text),
+    );
     this.back.disabled = this.step === 0;
     this.where.textContent = `step ${this.step + 1} of ${this.payload.steps.length}`;
-    this.next.textContent = waits ? "Show me ▸" : this.step + 1 === this.payload.steps.length ? "Next lesson ▸" : "Next ▸";
+    this.next.textContent = waits
+      ? "Show me ▸"
+      : this.step + 1 === this.payload.steps.length
+        ? "Next lesson ▸"
+        : "Next ▸";
     this.next.disabled = !waits && this.isLast();
     this.drawControls();
     this.picture.show(this.payload, this.items(), animate);
@@ -209,7 +273,12 @@ class Learn {
     if (this.tables.open) this.fillTables();
     this.drawAbout();
     this.note("seen");
-    Object.assign(this.element.dataset, { lesson: this.lesson, step: String(this.step + 1), waits: String(Boolean(waits)), lessonSeq: String(this.source.seq) });
+    Object.assign(this.element.dataset, {
+      lesson: this.lesson,
+      step: String(this.step + 1),
+      waits: String(Boolean(waits)),
+      lessonSeq: String(this.source.seq),
+    });
   }
 
   isLast() {
@@ -218,7 +287,9 @@ class Learn {
 
   drawControls() {
     const waits = this.waits(); // a setting could give the answer away
-    this.controls.replaceChildren(...(waits ? [] : controlRow(this.payload.controls, this.step, (name, value) => this.change(name, value))));
+    this.controls.replaceChildren(
+      ...(waits ? [] : controlRow(this.payload.controls, this.step, (name, value) => this.change(name, value))),
+    );
   }
 
   items() {
@@ -237,14 +308,21 @@ class Learn {
     const names = new Set(step.show.filter(({ kind }) => kind === "panel").map(({ name }) => name));
     const card = step.question ? [questionCard(step.question, !this.waits(), (how) => this.reveal(how))] : [];
     const codes = step.code.map((i) => this.payload.codes[i]);
-    this.side.replaceChildren(...card, ...(codes.length ? [make("h3", { text: "The code that ran" })] : []), ...listings(codes, names));
+    this.side.replaceChildren(
+      ...card,
+      ...(codes.length ? [make("h3", { text: "The code that ran" })] : []),
+      ...listings(codes, names),
+    );
     showMarked(this.side);
   }
 
   drawAbout() {
     const { about } = this.payload;
     if (!about) return this.about.replaceChildren();
-    const cut = about.total > about.tokens.length ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single numbers can be seen.` : "";
+    const cut =
+      about.total > about.tokens.length
+        ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single numbers can be seen.`
+        : "";
     this.about.textContent = `Every number is the ${about.model} model's, for “${[...about.text].slice(0, 80).join("")}${about.text.length > 80 ? "…" : ""}”.${cut}`;
   }
 

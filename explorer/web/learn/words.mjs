@@ -22,7 +22,10 @@ export function shapeText(panel, shape) {
 /** The scale of its colours: a bar with its ends. */
 export function scaleOf(panel, limit, dark) {
   if (panel.color === "origin") return [];
-  const at = panel.color === "probability" ? (t) => probabilityColor(t * t, dark) : (t) => divergingColor((2 * t - 1) * limit, limit, dark);
+  const at =
+    panel.color === "probability"
+      ? (t) => probabilityColor(t * t, dark)
+      : (t) => divergingColor((2 * t - 1) * limit, limit, dark);
   const stops = Array.from({ length: 13 }, (_, i) => `rgb(${at(i / 12).join(" ")})`);
   const bar = make("span", { className: "hs-scale-bar" });
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
@@ -31,6 +34,10 @@ export function scaleOf(panel, limit, dark) {
 }
 
 export function sentenceOf(panel, shape) {
-  const colors = { origin: "coloured by the token that each number came from", probability: "darker is nearer to 1", diverging: "blue above zero, orange below" };
+  const colors = {
+    origin: "coloured by the token that each number came from",
+    probability: "darker is nearer to 1",
+    diverging: "blue above zero, orange below",
+  };
   return `${panel.name}${panel.title ? `, ${panel.title}` : ""}: shape ${shapeText(panel, shape)}, ${colors[panel.color]}. Arrow keys go from cell to cell.`;
 }

@@ -34,7 +34,8 @@ export const MEASURES = {
   },
 };
 
-export const layerName = (row, L) => (row === 0 ? "embedding" : row === L ? `layer ${row}: the model's own prediction` : `layer ${row}`);
+export const layerName = (row, L) =>
+  row === 0 ? "embedding" : row === L ? `layer ${row}: the model's own prediction` : `layer ${row}`;
 
 /** In a sentence: "after layer 3". */
 export const whereName = (row) => (row === 0 ? "at the embedding" : `after layer ${row}`);
@@ -48,7 +49,11 @@ export function lensCell(part, row, place) {
   const { lens_ids: ids, lens_probs: probs, entropy, kl } = part.arrays;
   const [, T, K] = ids.shape;
   const i = row * T + place;
-  const best = Array.from({ length: K }, (_, k) => ({ id: ids.data[i * K + k], text: part.pieces[ids.data[i * K + k]], p: probs.data[i * K + k] }));
+  const best = Array.from({ length: K }, (_, k) => ({
+    id: ids.data[i * K + k],
+    text: part.pieces[ids.data[i * K + k]],
+    p: probs.data[i * K + k],
+  }));
   return { best, entropy: entropy.data[i], kl: kl.data[i] };
 }
 
@@ -62,7 +67,10 @@ export function measured(part, name, row, place) {
 export function along(part, kind, place) {
   const { data: ps, shape } = part.arrays[`${kind}_probs`];
   const ranks = part.arrays[`${kind}_ranks`].data;
-  return Array.from({ length: shape[0] }, (_, row) => ({ p: ps[row * shape[1] + place], rank: ranks[row * shape[1] + place] }));
+  return Array.from({ length: shape[0] }, (_, row) => ({
+    p: ps[row * shape[1] + place],
+    rank: ranks[row * shape[1] + place],
+  }));
 }
 
 /** Rows where the model's choice is on top for the first time, and from which on it stays there. */

@@ -13,45 +13,65 @@ import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
 
 const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL to the end" };
-const ABOUT = "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads its last one, through the final norm and the output matrix. The norm was never trained for early layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist 2020). Point at a cell to open it, click to keep it.";
+const ABOUT =
+  "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads its last one, through the final norm and the output matrix. The norm was never trained for early layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist 2020). Point at a cell to open it, click to keep it.";
 const SHADES = 100; // colours are made once, not for each of thousands of cells
 const KEY = "Bold: already the token that the model ends with.  ✓ the token that your text goes on with.";
 
 export function mount(element) {
-  const table = make("table", { className: "hs-lens", role: "grid", tabindex: "0", "aria-label": "Logit lens: a row for each layer, a column for each token" });
+  const table = make("table", {
+    className: "hs-lens",
+    role: "grid",
+    tabindex: "0",
+    "aria-label": "Logit lens: a row for each layer, a column for each token",
+  });
   const scroller = make("div", { className: "hs-lens-scroll" }, table);
   const legend = make("div");
   const opened = make("section", { className: "hs-lens-cell", "aria-live": "polite" });
   const way = make("section", { className: "hs-lens-column" });
   element.append(
-    make("div", { className: "hs-view-head" }, make("h2", { text: "Logit lens" }), choice("lens", COLORED_BY, "What cells are coloured by")),
+    make(
+      "div",
+      { className: "hs-view-head" },
+      make("h2", { text: "Logit lens" }),
+      choice("lens", COLORED_BY, "What cells are coloured by"),
+    ),
     make("p", { className: "hs-hint", text: ABOUT }),
-    make("div", { className: "hs-lens-both" },
-      make("div", { className: "hs-lens-left" }, scroller, legend, make("p", { className: "hs-hint", text: KEY })), opened, way),
+    make(
+      "div",
+      { className: "hs-lens-both" },
+      make("div", { className: "hs-lens-left" }, scroller, legend, make("p", { className: "hs-hint", text: KEY })),
+      opened,
+      way,
+    ),
   );
   listen(table);
   const drawn = { table: null, colors: "", kept: null };
 
-  store.subscribe(element, (payload, focus, part) => {
-    const place = store.query(focus);
-    const row = rowOf(focus);
-    if (drawn.table !== part) {
-      drawn.table = part;
-      table.replaceChildren(...lines(payload, part));
-      drawn.colors = "";
-    }
-    const colors = `${focus.lens}/${isDark()}`;
-    if (drawn.colors !== colors) {
-      drawn.colors = colors;
-      paint(table, payload, part, focus.lens);
-      legend.replaceChildren(scaleOf(payload, part, focus.lens));
-    }
-    mark(table, row, place);
-    if (drawn.kept !== place && !Object.keys(store.focus.preview).length) bringIntoView(scroller, table, place);
-    drawn.kept = place;
-    opened.replaceChildren(...cell(payload, part, row, place));
-    way.replaceChildren(...development(payload, part, row, place));
-  }, "stream");
+  store.subscribe(
+    element,
+    (payload, focus, part) => {
+      const place = store.query(focus);
+      const row = rowOf(focus);
+      if (drawn.table !== part) {
+        drawn.table = part;
+        table.replaceChildren(...lines(payload, part));
+        drawn.colors = "";
+      }
+      const colors = `${focus.lens}/${isDark()}`;
+      if (drawn.colors !== colors) {
+        drawn.colors = colors;
+        paint(table, payload, part, focus.lens);
+        legend.replaceChildren(scaleOf(payload, part, focus.lens));
+      }
+      mark(table, row, place);
+      if (drawn.kept !== place && !Object.keys(store.focus.preview).length) bringIntoView(scroller, table, place);
+      drawn.kept = place;
+      opened.replaceChildren(...cell(payload, part, row, place));
+      way.replaceChildren(...development(payload, part, row, place));
+    },
+    "stream",
+  );
 }
 
 /** The row that the focus speaks of: the embedding, or that after the chosen layer. */
@@ -80,15 +100,38 @@ function listen(table) {
 
 function lines(payload, part) {
   const rows = rowsOf(part);
-  const text = payload.tokens.map((token, place) => make("th", { scope: "col", dir: "auto", "data-place": place, text: label(token, 12), title: `after ${label(token, 40)}, place ${place}` }));
-  const head = make("tr", {}, make("th", { className: "hs-lens-name", scope: "row" }, make("span", { className: "hs-long", text: "your text" })), ...text);
-  return [head, ...Array.from({ length: rows }, (_, row) => make("tr", {}, rowName(row, rows - 1), ...payload.tokens.map((_, place) => lensTd(payload, part, row, place))))];
+  const text = payload.tokens.map((token, place) =>
+    make("th", {
+      scope: "col",
+      dir: "auto",
+      "data-place": place,
+      text: label(token, 12),
+      title: `after ${label(token, 40)}, place ${place}`,
+    }),
+  );
+  const head = make(
+    "tr",
+    {},
+    make("th", { className: "hs-lens-name", scope: "row" }, make("span", { className: "hs-long", text: "your text" })),
+    ...text,
+  );
+  return [
+    head,
+    ...Array.from({ length: rows }, (_, row) =>
+      make("tr", {}, rowName(row, rows - 1), ...payload.tokens.map((_, place) => lensTd(payload, part, row, place))),
+    ),
+  ];
 }
 
 /** "layer 3"; on a phone "L3". */
 function rowName(row, L) {
   const [long, short] = row === 0 ? ["embedding", "emb"] : [`layer ${row}`, `L${row}`];
-  const name = make("th", { className: "hs-lens-name", scope: "row", title: layerName(row, L) }, make("span", { className: "hs-long", text: long }), make("span", { className: "hs-short", text: short, "aria-hidden": "true" }));
+  const name = make(
+    "th",
+    { className: "hs-lens-name", scope: "row", title: layerName(row, L) },
+    make("span", { className: "hs-long", text: long }),
+    make("span", { className: "hs-short", text: short, "aria-hidden": "true" }),
+  );
   if (row === L) name.append(make("small", { text: "the model itself" }));
   return name;
 }
@@ -97,8 +140,22 @@ function lensTd(payload, part, row, place) {
   const { id, text } = lensCell(part, row, place).best[0];
   const isFinal = id === lensCell(part, rowsOf(part) - 1, place).best[0].id;
   const isNext = id === payload.tokens[place + 1]?.id;
-  return make("td", { "data-row": row, "data-place": place, id: `hs-lens-${row}-${place}`, className: isFinal ? "hs-final" : "", "data-value": saved(part, row, place, text) },
-    make("span", { className: "hs-lens-token", dir: "auto", text: `${isNext ? "✓ " : ""}${pieceName(text).trim() || "␣"}` }), make("span", { className: "hs-number", text: " " }));
+  return make(
+    "td",
+    {
+      "data-row": row,
+      "data-place": place,
+      id: `hs-lens-${row}-${place}`,
+      className: isFinal ? "hs-final" : "",
+      "data-value": saved(part, row, place, text),
+    },
+    make("span", {
+      className: "hs-lens-token",
+      dir: "auto",
+      text: `${isNext ? "✓ " : ""}${pieceName(text).trim() || "␣"}`,
+    }),
+    make("span", { className: "hs-number", text: " " }),
+  );
 }
 
 /** A cell of the table that is saved: all that is known of it. */
@@ -120,7 +177,10 @@ function paint(table, payload, part, name) {
 
 /** The cells' styles from 0 to the end of the scale. */
 function shades(dark) {
-  return Array.from({ length: SHADES + 1 }, (_, i) => `background: ${css((i / SHADES) ** 2, dark)}; color: ${ink((i / SHADES) ** 2, dark)}`);
+  return Array.from(
+    { length: SHADES + 1 },
+    (_, i) => `background: ${css((i / SHADES) ** 2, dark)}; color: ${ink((i / SHADES) ** 2, dark)}`,
+  );
 }
 
 function scaleOf(payload, part, name) {
@@ -131,7 +191,8 @@ function scaleOf(payload, part, name) {
 }
 
 function mark(table, row, place) {
-  for (const cell of table.querySelectorAll(".hs-query, .hs-lens-open")) cell.classList.remove("hs-query", "hs-lens-open");
+  for (const cell of table.querySelectorAll(".hs-query, .hs-lens-open"))
+    cell.classList.remove("hs-query", "hs-lens-open");
   for (const cell of table.querySelectorAll(`[data-place="${place}"]`)) cell.classList.add("hs-query");
   const open = table.querySelector(`td[data-row="${row}"][data-place="${place}"]`);
   open.classList.add("hs-lens-open");
@@ -141,7 +202,10 @@ function mark(table, row, place) {
 /** Scroll sideways, and only within the table. */
 function bringIntoView(scroller, table, place) {
   const { offsetLeft: left, offsetWidth: width } = table.rows[0].cells[place + 1];
-  const [first, last] = [scroller.scrollLeft + table.rows[0].cells[0].offsetWidth, scroller.scrollLeft + scroller.clientWidth];
+  const [first, last] = [
+    scroller.scrollLeft + table.rows[0].cells[0].offsetWidth,
+    scroller.scrollLeft + scroller.clientWidth,
+  ];
   if (left < first || left + width > last) scroller.scrollLeft = left - scroller.clientWidth / 2;
 }
 
@@ -151,13 +215,30 @@ function cell(payload, part, row, place) {
   const L = rowsOf(part) - 1;
   const next = payload.tokens[place + 1]?.id;
   const top = topOf(best[0].p);
-  const where = row === L ? `After layer ${L}: the model's own prediction` : row === 0 ? "At the embedding, before any layer" : `After layer ${row}`;
+  const where =
+    row === L
+      ? `After layer ${L}: the model's own prediction`
+      : row === 0
+        ? "At the embedding, before any layer"
+        : `After layer ${row}`;
   return [
     make("h3", { text: where }),
     make("p", { className: "hs-hint", text: `What would come after ${quoted(label(payload.tokens[place], 24))}` }),
-    make("ol", { className: "hs-bars" }, ...best.map(({ id, text, p }) => tokenBar(pieceName(text), p, top, id === next))),
+    make(
+      "ol",
+      { className: "hs-bars" },
+      ...best.map(({ id, text, p }) => tokenBar(pieceName(text), p, top, id === next)),
+    ),
     make("div", { className: "hs-scale" }, ...belowBars(top)),
-    make("p", {}, "Entropy ", number(entropy, "hs-entropy"), ` nats: ${sureness(entropy, payload.model.vocab_size)}. KL to the end `, number(kl, "hs-kl"), ` nats${row === L ? ": this is the end" : ""}.`),
+    make(
+      "p",
+      {},
+      "Entropy ",
+      number(entropy, "hs-entropy"),
+      ` nats: ${sureness(entropy, payload.model.vocab_size)}. KL to the end `,
+      number(kl, "hs-kl"),
+      ` nats${row === L ? ": this is the end" : ""}.`,
+    ),
   ];
 }
 
@@ -177,9 +258,27 @@ function development(payload, part, row, place) {
   const followed = [["final", pieceName(choice.text), "the model's choice"]];
   if (next && next.text !== choice.text) followed.push(["next", pieceName(next.text), "your text"]);
   const ways = followed.map(([kind]) => along(part, kind, place));
-  const head = make("tr", {}, make("th", { text: "after" }), ...followed.map(([, text, whose]) => make("th", { scope: "col" }, make("span", { className: "hs-bar-name", dir: "auto", text }), make("small", { text: whose }))));
-  const lines = ways[0].map((_, at) => make("tr", { className: at === row ? "hs-lens-open" : "" },
-    make("th", { scope: "row", text: at ? `layer ${at}` : "embedding" }), ...ways.map((way) => wayTd(way[at]))));
+  const head = make(
+    "tr",
+    {},
+    make("th", { text: "after" }),
+    ...followed.map(([, text, whose]) =>
+      make(
+        "th",
+        { scope: "col" },
+        make("span", { className: "hs-bar-name", dir: "auto", text }),
+        make("small", { text: whose }),
+      ),
+    ),
+  );
+  const lines = ways[0].map((_, at) =>
+    make(
+      "tr",
+      { className: at === row ? "hs-lens-open" : "" },
+      make("th", { scope: "row", text: at ? `layer ${at}` : "embedding" }),
+      ...ways.map((way) => wayTd(way[at])),
+    ),
+  );
   return [
     make("h3", { text: "How it came about" }),
     make("p", {}, `${quoted(pieceName(choice.text))}, the model's choice, ${firstSentence(part, place)}`),
@@ -190,5 +289,11 @@ function development(payload, part, row, place) {
 function wayTd({ p, rank }) {
   const fill = make("span", { className: "hs-fill" });
   fill.style.width = `${p * 100}%`;
-  return make("td", {}, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: probability(p) }), make("span", { className: "hs-rank", text: `place ${grouped(rank)}` }));
+  return make(
+    "td",
+    {},
+    make("span", { className: "hs-track" }, fill),
+    make("span", { className: "hs-number", text: probability(p) }),
+    make("span", { className: "hs-rank", text: `place ${grouped(rank)}` }),
+  );
 }

@@ -42,7 +42,9 @@ export function patternPicture({ T, S, block, mask, dark, ...more }) {
   const colors = palette(dark);
   const p = (q, k) => block[q * S + k] / 65535;
   return {
-    T, S, ...more,
+    T,
+    S,
+    ...more,
     isHidden: (q, k) => mask[q * S + k] === 0,
     rgba: (q, k) => colors[(Math.sqrt(p(q, k)) * 255 + 0.5) | 0],
     number: (q, k) => p(q, k).toFixed(2).replace(/^0/, ""),
@@ -60,7 +62,9 @@ export function maskPicture({ T, S, mask, dark, ...more }) {
 export function differencePicture({ T, S, first, second, masks, top, dark, ...more }) {
   const d = (q, k) => (first[q * S + k] - second[q * S + k]) / 65535;
   return {
-    T, S, ...more,
+    T,
+    S,
+    ...more,
     isHidden: (q, k) => masks.every((mask) => mask[q * S + k] === 0),
     rgba: (q, k) => diverging(d(q, k) / top, dark),
     number: (q, k) => d(q, k).toFixed(2).replace("0.", "."),
@@ -89,7 +93,16 @@ function measure(canvas, width, { T, S, queries, keys }, largest, wanted) {
   const [x, y] = { tokens: [left, top], axes: [AXIS, AXIS], none: [1, 1] }[names];
   const cell = Math.min(largest, (width - x - 2) / S, Math.max(TALLEST / T, 14));
   const least = names === "axes" ? 2 * AXIS : 0; // room for the names of the axes
-  return { T, S, left: x, top: y, cell, names, width: Math.ceil(x + Math.max(cell * S, least) + 2), height: Math.ceil(y + Math.max(cell * T, least) + 2) };
+  return {
+    T,
+    S,
+    left: x,
+    top: y,
+    cell,
+    names,
+    width: Math.ceil(x + Math.max(cell * S, least) + 2),
+    height: Math.ceil(y + Math.max(cell * T, least) + 2),
+  };
 }
 
 function paintCells(context, { left, top, cell, T, S }, { isHidden, rgba }) {
@@ -111,7 +124,8 @@ function hatch(context, { left, top, cell, T, S }, { isHidden }) {
   context.save();
   context.beginPath();
   for (let q = 0; q < T; q++) {
-    for (let k = 0, end; k < S; k = end + 1) { // one rectangle for neighbours: a path of single cells is slow to clip to
+    for (let k = 0, end; k < S; k = end + 1) {
+      // one rectangle for neighbours: a path of single cells is slow to clip to
       for (end = k; end < S && isHidden(q, end); end++);
       if (end > k) context.rect(left + k * cell, top + q * cell, (end - k) * cell, cell);
     }

@@ -42,11 +42,27 @@ function drawReceived(context, { left, top, cell, size, gap, depth, T }, shown) 
   const start = top + size + gap;
   context.fillStyle = ground;
   context.fillRect(left, start, size, depth);
-  const columns = Array.from(received(shown), (p, key) => [left + key * cell + inset(cell), start, cell - 2 * inset(cell), Math.min(1, position(p)) * depth]);
-  fillAll(context, color, columns.filter(([, , , length]) => length > 0)); // none for NaN
+  const columns = Array.from(received(shown), (p, key) => [
+    left + key * cell + inset(cell),
+    start,
+    cell - 2 * inset(cell),
+    Math.min(1, position(p)) * depth,
+  ]);
+  fillAll(
+    context,
+    color,
+    columns.filter(([, , , length]) => length > 0),
+  ); // none for NaN
   if (shown.hidden && T > 0) {
     const wide = Math.max(cell, 4);
-    hatch(context, { left, top: start, right: left + wide, bottom: start + depth }, (path) => path.rect(left, start, wide, depth), [1, -1], cssColor("--hs-faint"), 5);
+    hatch(
+      context,
+      { left, top: start, right: left + wide, bottom: start + depth },
+      (path) => path.rect(left, start, wide, depth),
+      [1, -1],
+      cssColor("--hs-faint"),
+      5,
+    );
   }
 }
 

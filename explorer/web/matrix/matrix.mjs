@@ -62,7 +62,19 @@ function measure(canvas, width, payload) {
   const top = labelled ? Math.max(names + 12, 40) : 40;
   const cell = Math.min(44, (width - left - edge) / T);
   const size = cell * T;
-  return { T, left, top, cell, size, bars, depth, gap: GAP, labelled, width: Math.ceil(left + size + edge), height: Math.ceil(top + size + GAP + depth + 2) };
+  return {
+    T,
+    left,
+    top,
+    cell,
+    size,
+    bars,
+    depth,
+    gap: GAP,
+    labelled,
+    width: Math.ceil(left + size + edge),
+    height: Math.ceil(top + size + GAP + depth + 2),
+  };
 }
 
 function widest(canvas, { tokens }) {
@@ -85,7 +97,8 @@ function drawMask(context, { left, top, cell, size }, color) {
   context.strokeStyle = color;
   context.lineWidth = 1;
   context.beginPath();
-  for (let sum = HATCH; sum < 2 * size; sum += HATCH) { // of x and y, along a rising line
+  for (let sum = HATCH; sum < 2 * size; sum += HATCH) {
+    // of x and y, along a rising line
     const i = Math.floor(sum / 2 / cell); // it leaves the diagonal in this cell, to the right or upwards
     const x = (2 * i + 1) * cell <= sum ? (i + 1) * cell : sum - i * cell;
     if (x >= size) continue;

@@ -19,12 +19,23 @@ export function measureMap(tensor, labels, width, height, withNumbers, isSquare)
   const left = Math.ceil(Math.max(...labels.map((text) => context.measureText(text).width))) + 12;
   const room = { width: (width - left - 2) / columns, height: (height - TOP - 2) / rows };
   const cell = withNumbers ? (tensor.text ? NAMED : NUMBERS) : cellIn(room, isSquare);
-  return { left, top: TOP, cell, rows, columns, width: left + cell.width * columns + 2, height: TOP + cell.height * rows + 2, withNumbers };
+  return {
+    left,
+    top: TOP,
+    cell,
+    rows,
+    columns,
+    width: left + cell.width * columns + 2,
+    height: TOP + cell.height * rows + 2,
+    withNumbers,
+  };
 }
 
 function cellIn({ width, height }, isSquare) {
   const side = Math.min(40, Math.max(12, Math.min(width, height)));
-  return isSquare ? { width: side, height: side } : { width: Math.min(32, Math.max(3, width)), height: Math.min(32, Math.max(12, height)) };
+  return isSquare
+    ? { width: side, height: side }
+    : { width: Math.min(32, Math.max(3, width)), height: Math.min(32, Math.max(12, height)) };
 }
 
 /** The cell under a point of the canvas when the map is scrolled to `x`, `y`; null beside the cells. */
@@ -51,7 +62,10 @@ export function scrollTo({ left, top, cell }, window, { row, column }) {
 export function drawMap(canvas, layout, window, tensor, { kind, limit, marks, labels, heads, write, dark }) {
   const context = prepare(canvas, Math.min(window.width, layout.width), Math.min(window.height, layout.height));
   const seen = inWindow(layout, window);
-  const at = { x: (column) => layout.left + column * layout.cell.width - window.x, y: (row) => layout.top + row * layout.cell.height - window.y };
+  const at = {
+    x: (column) => layout.left + column * layout.cell.width - window.x,
+    y: (row) => layout.top + row * layout.cell.height - window.y,
+  };
   context.save();
   context.beginPath();
   context.rect(layout.left, layout.top, window.width, window.height);
@@ -66,8 +80,10 @@ export function drawMap(canvas, layout, window, tensor, { kind, limit, marks, la
 
 function inWindow({ left, top, cell, rows, columns }, { x, y, width, height }) {
   return {
-    row: Math.floor(y / cell.height), rowEnd: Math.min(rows, Math.ceil((y + height - top) / cell.height)),
-    column: Math.floor(x / cell.width), columnEnd: Math.min(columns, Math.ceil((x + width - left) / cell.width)),
+    row: Math.floor(y / cell.height),
+    rowEnd: Math.min(rows, Math.ceil((y + height - top) / cell.height)),
+    column: Math.floor(x / cell.width),
+    columnEnd: Math.min(columns, Math.ceil((x + width - left) / cell.width)),
   };
 }
 
@@ -92,7 +108,8 @@ function drawCells(context, { cell }, seen, at, { columns, values }, color) {
 function drawMasked(context, { cell }, seen, at, { columns, values }) {
   context.save();
   context.beginPath();
-  for (const [r, c] of cellsOf(seen)) if (Number.isNaN(values[r * columns + c])) context.rect(at.x(c), at.y(r), cell.width, cell.height);
+  for (const [r, c] of cellsOf(seen))
+    if (Number.isNaN(values[r * columns + c])) context.rect(at.x(c), at.y(r), cell.width, cell.height);
   context.clip();
   context.strokeStyle = cssColor("--hs-hatch");
   context.beginPath();
@@ -113,7 +130,12 @@ function drawNumbers(context, { cell }, seen, at, { columns, values, text }, col
     const value = values[r * columns + c];
     if (Number.isNaN(value)) continue;
     context.fillStyle = inkOn(channels(color(value)));
-    context.fillText(text ? `${text(r, c)}  ${write(value)}` : write(value), at.x(c + 0.5), at.y(r + 0.5), cell.width - 4);
+    context.fillText(
+      text ? `${text(r, c)}  ${write(value)}` : write(value),
+      at.x(c + 0.5),
+      at.y(r + 0.5),
+      cell.width - 4,
+    );
   }
 }
 
@@ -139,7 +161,7 @@ function drawLabels(context, { left, top, cell, withNumbers }, window, seen, at,
   context.font = MONO;
   context.textAlign = "center";
   context.fillStyle = plain;
-  const every = withNumbers ? 1 : [1, 2, 4, 8, 16, 32, 64].find((step) => step * cell.width >= 28) ?? 128;
+  const every = withNumbers ? 1 : ([1, 2, 4, 8, 16, 32, 64].find((step) => step * cell.width >= 28) ?? 128);
   for (let c = Math.ceil(seen.column / every) * every; c < seen.columnEnd; c += every) {
     const x = at.x(c + 0.5);
     if (x > left + 6 && x < window.width - 6) context.fillText(heads(c), x, top - 10);

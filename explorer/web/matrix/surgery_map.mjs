@@ -48,7 +48,15 @@ function measure(canvas, width, names) {
   const labelled = (width - longest - 2) / T >= LABELS_FROM;
   const side = labelled ? longest : 18;
   const cell = Math.min(LARGEST, (width - side - 2) / T);
-  return { T, left: side, top: side, cell, labelled, width: Math.ceil(side + cell * T + 2), height: Math.ceil(side + cell * T + 2) };
+  return {
+    T,
+    left: side,
+    top: side,
+    cell,
+    labelled,
+    width: Math.ceil(side + cell * T + 2),
+    height: Math.ceil(side + cell * T + 2),
+  };
 }
 
 function drawNames(context, { left, top, cell, labelled }, names, query, key) {

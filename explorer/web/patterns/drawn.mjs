@@ -20,7 +20,10 @@ export function drawn(payload, focus) {
   const { by = "one", over, sink } = draw === "neuron" ? {} : focus; // a neuron view is of one head as it is
   const key = [draw === "flow", layer, head, by, over, sink].join();
   if (last.get(payload)?.key !== key) {
-    last.set(payload, { key, value: draw === "flow" ? rollout(payload) : weights(payload, { layer, head, by, over, sink }) });
+    last.set(payload, {
+      key,
+      value: draw === "flow" ? rollout(payload) : weights(payload, { layer, head, by, over, sink }),
+    });
   }
   return last.get(payload).value;
 }

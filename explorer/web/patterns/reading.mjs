@@ -12,7 +12,7 @@ export function readsColumn({ read, draw }) {
 export function reading({ tokens }, focus, shown) {
   const T = tokens.length;
   const column = readsColumn(focus);
-  const token = column ? focus.key ?? Math.min(shown.hidden ? 1 : 0, T - 1) : focus.query ?? T - 1;
+  const token = column ? (focus.key ?? Math.min(shown.hidden ? 1 : 0, T - 1)) : (focus.query ?? T - 1);
   const others = [];
   for (let place = 0; place < T; place++) {
     const cell = column ? [place, token] : [token, place];

@@ -9,7 +9,9 @@ export function explain(stage, payload, part, focus, row, column) {
     const tensor = tensorOf(name, payload, part, focusOf(stage, payload, focus));
     return { ...tensor, row: tensor.values.subarray(row * tensor.columns, (row + 1) * tensor.columns), part };
   };
-  return STAGES[stage].normOf ? normed(stage, part, focus, read, row, column) : (HOW[stage]?.(read, row, column) ?? null);
+  return STAGES[stage].normOf
+    ? normed(stage, part, focus, read, row, column)
+    : (HOW[stage]?.(read, row, column) ?? null);
 }
 
 /** Where what a stage reads is found: behind the blocks, it is the last one's. */

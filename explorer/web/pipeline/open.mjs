@@ -19,8 +19,18 @@ const COLUMN = { dim: "column", key: "key", rank: "column" }; // the part of the
 
 export class OpenStage {
   constructor() {
-    this.back = make("button", { type: "button", className: "hs-step-button", text: "◂ Back", onclick: () => this.walk(-1) });
-    this.next = make("button", { type: "button", className: "hs-step-button hs-next", text: "Next ▸", onclick: () => this.walk(1) });
+    this.back = make("button", {
+      type: "button",
+      className: "hs-step-button",
+      text: "◂ Back",
+      onclick: () => this.walk(-1),
+    });
+    this.next = make("button", {
+      type: "button",
+      className: "hs-step-button hs-next",
+      text: "Next ▸",
+      onclick: () => this.walk(1),
+    });
     this.title = make("h3");
     this.shape = make("p", { className: "hs-stage-shape" });
     this.says = make("p");
@@ -36,9 +46,27 @@ export class OpenStage {
     this.legend = make("p", { className: "hs-map-legend" });
     this.switch = choice("cells", { map: "Colours", numbers: "Numbers" }, "How to show the tensor");
     this.table = make("details", { className: "hs-table", ontoggle: () => store.changed() }, make("summary"));
-    const words = make("div", { className: "hs-open-words" }, make("div", { className: "hs-open-walk" }, this.back, this.next),
-      this.title, this.shape, this.says, this.formula, this.row, this.cell, this.how);
-    const picture = make("div", { className: "hs-open-picture" }, this.heads, make("div", { className: "hs-map-head" }, this.legend, this.switch), this.scroller, this.tokens, this.table);
+    const words = make(
+      "div",
+      { className: "hs-open-words" },
+      make("div", { className: "hs-open-walk" }, this.back, this.next),
+      this.title,
+      this.shape,
+      this.says,
+      this.formula,
+      this.row,
+      this.cell,
+      this.how,
+    );
+    const picture = make(
+      "div",
+      { className: "hs-open-picture" },
+      this.heads,
+      make("div", { className: "hs-map-head" }, this.legend, this.switch),
+      this.scroller,
+      this.tokens,
+      this.table,
+    );
     this.element = make("section", { className: "hs-open", "aria-label": "The open stage" }, words, picture);
     this.listen();
   }
@@ -87,7 +115,11 @@ export class OpenStage {
   }
 
   scrolled(cell) {
-    const { x, y } = scrollTo(this.layout, { ...this.scroll(), width: this.scroller.clientWidth, height: this.scroller.clientHeight }, cell);
+    const { x, y } = scrollTo(
+      this.layout,
+      { ...this.scroll(), width: this.scroller.clientWidth, height: this.scroller.clientHeight },
+      cell,
+    );
     return { left: x, top: y };
   }
 
@@ -95,7 +127,8 @@ export class OpenStage {
     const { stage } = focus;
     const isList = stage === "tokens";
     this.say(payload, focus);
-    for (const element of [this.scroller, this.legend, this.table, this.row, this.cell, this.how]) element.hidden = isList;
+    for (const element of [this.scroller, this.legend, this.table, this.row, this.cell, this.how])
+      element.hidden = isList;
     this.tokens.hidden = !isList;
     this.switch.hidden = isList || STAGES[stage].columns === "rank";
     this.heads.hidden = STAGES[stage].letters[0] !== "H";
@@ -114,19 +147,48 @@ export class OpenStage {
     this.next.disabled = !neighbour({ stage, layer }, 1, L);
     this.title.textContent = part === "block" ? `${title}, block ${layer + 1}` : title;
     this.shape.replaceChildren(
-      make("span", { className: "hs-shape" }, ...dimensions(letters)), " = ",
-      make("span", { className: "hs-shape" }, ...dimensions(letters, letters.map((letter) => size[letter]))),
-      make("code", { text: nameOf(stage, layer) }));
+      make("span", { className: "hs-shape" }, ...dimensions(letters)),
+      " = ",
+      make(
+        "span",
+        { className: "hs-shape" },
+        ...dimensions(
+          letters,
+          letters.map((letter) => size[letter]),
+        ),
+      ),
+      make("code", { text: nameOf(stage, layer) }),
+    );
     this.says.textContent = says;
     this.formula.textContent = formula;
   }
 
   drawTokens({ tokens }, focus) {
     const query = store.query(focus);
-    this.tokens.replaceChildren(...tokens.map((token, i) => make("li", {}, make("button", {
-      type: "button", className: `hs-id${i === query ? " hs-query" : ""}`, "aria-pressed": String(i === store.focus.locked.query), "aria-label": `place ${i}: ${label(token, 40)}, id ${token.id}`,
-      onclick: () => store.toggle({ query: i }),
-    }, make("span", { dir: "auto", className: "hs-pipe-text", text: token.special ? label(token) : visible(token.text) }), make("span", { className: "hs-number", text: String(token.id) })))));
+    this.tokens.replaceChildren(
+      ...tokens.map((token, i) =>
+        make(
+          "li",
+          {},
+          make(
+            "button",
+            {
+              type: "button",
+              className: `hs-id${i === query ? " hs-query" : ""}`,
+              "aria-pressed": String(i === store.focus.locked.query),
+              "aria-label": `place ${i}: ${label(token, 40)}, id ${token.id}`,
+              onclick: () => store.toggle({ query: i }),
+            },
+            make("span", {
+              dir: "auto",
+              className: "hs-pipe-text",
+              text: token.special ? label(token) : visible(token.text),
+            }),
+            make("span", { className: "hs-number", text: String(token.id) }),
+          ),
+        ),
+      ),
+    );
   }
 
   drawTensor(payload, focus, part) {
@@ -143,7 +205,10 @@ export class OpenStage {
     this.measure(labels, withNumbers);
     this.follow(focus);
     this.drawMap();
-    this.canvas.setAttribute("aria-label", `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys go from number to number; the chosen row stands below as a table.`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys go from number to number; the chosen row stands below as a table.`,
+    );
     this.drawLegend(kind, limit);
     this.row.textContent = rowText(stage, payload, part, focus, row);
     this.drawCell(payload, focus, part);
@@ -151,7 +216,14 @@ export class OpenStage {
   }
 
   measure(labels, withNumbers) {
-    this.layout = measureMap(this.tensor, labels, Math.max(280, this.scroller.clientWidth), HEIGHT, withNumbers, STAGES[this.stage].columns === "key");
+    this.layout = measureMap(
+      this.tensor,
+      labels,
+      Math.max(280, this.scroller.clientWidth),
+      HEIGHT,
+      withNumbers,
+      STAGES[this.stage].columns === "key",
+    );
     Object.assign(this.sheet.style, { width: `${this.layout.width}px`, height: `${this.layout.height}px` });
   }
 
@@ -174,9 +246,23 @@ export class OpenStage {
     const bar = make("span", { className: "hs-scale-bar" });
     bar.style.background = scaleGradient(kind, isDark());
     const [low, high] = kind === "weights" ? ["0", "1"] : [three(-limit), three(limit)];
-    const words = kind === "weights" ? (this.stage === "softmax" ? "probability" : "weight, 0 to 1") : "orange below 0, blue above; 1 in 100 numbers lies beyond the scale";
-    const masked = STAGES[this.stage].columns === "key" ? [make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })] : [];
-    this.legend.replaceChildren(make("span", { className: "hs-number", text: low }), bar, make("span", { className: "hs-number", text: high }), make("span", { text: words }), ...masked);
+    const words =
+      kind === "weights"
+        ? this.stage === "softmax"
+          ? "probability"
+          : "weight, 0 to 1"
+        : "orange below 0, blue above; 1 in 100 numbers lies beyond the scale";
+    const masked =
+      STAGES[this.stage].columns === "key"
+        ? [make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })]
+        : [];
+    this.legend.replaceChildren(
+      make("span", { className: "hs-number", text: low }),
+      bar,
+      make("span", { className: "hs-number", text: high }),
+      make("span", { text: words }),
+      ...masked,
+    );
   }
 
   drawCell(payload, focus, part) {
@@ -187,10 +273,19 @@ export class OpenStage {
       return;
     }
     const value = this.tensor.values[row * this.tensor.columns + column];
-    const name = make("code", { text: this.tensor.name(row, column), title: "the tensor and index that this number is; code counts from 0" });
+    const name = make("code", {
+      text: this.tensor.name(row, column),
+      title: "the tensor and index that this number is; code counts from 0",
+    });
     const hidden = Number.isNaN(value);
-    this.cell.replaceChildren(make("strong", { className: "hs-number", text: hidden ? (this.stage === "scores" ? "-∞" : "0") : writer(this.stage)(value) }), name,
-      ...(hidden ? [" hidden by the mask: this key comes later"] : []));
+    this.cell.replaceChildren(
+      make("strong", {
+        className: "hs-number",
+        text: hidden ? (this.stage === "scores" ? "-∞" : "0") : writer(this.stage)(value),
+      }),
+      name,
+      ...(hidden ? [" hidden by the mask: this key comes later"] : []),
+    );
     this.how.textContent = hidden ? "" : (explain(focus.stage, payload, part, focus, row, column) ?? "");
   }
 
@@ -201,9 +296,15 @@ export class OpenStage {
       this.headsLook = look;
       const { kind } = STAGES[focus.stage];
       const color = colorer(kind, kind === "weights" ? 1 : limitOf(focus.stage, payload, part, focus), isDark());
-      this.heads.replaceChildren(...Array.from({ length: H }, (_, head) => headButton(head, tensorOf(focus.stage, payload, part, { ...focus, head }), color)));
+      this.heads.replaceChildren(
+        ...Array.from({ length: H }, (_, head) =>
+          headButton(head, tensorOf(focus.stage, payload, part, { ...focus, head }), color),
+        ),
+      );
     }
-    [...this.heads.children].forEach((button, head) => button.setAttribute("aria-pressed", String(head === focus.head)));
+    [...this.heads.children].forEach((button, head) =>
+      button.setAttribute("aria-pressed", String(head === focus.head)),
+    );
   }
 
   fillTable(payload, part, focus, row) {
@@ -216,5 +317,15 @@ export class OpenStage {
 function headButton(head, tensor, color) {
   const canvas = make("canvas");
   paintSmall(canvas, tensor, color);
-  return make("button", { type: "button", className: "hs-head-pick", "aria-label": `Head ${head + 1}`, onclick: () => store.toggle({ head }) }, canvas, make("span", { text: String(head + 1) }));
+  return make(
+    "button",
+    {
+      type: "button",
+      className: "hs-head-pick",
+      "aria-label": `Head ${head + 1}`,
+      onclick: () => store.toggle({ head }),
+    },
+    canvas,
+    make("span", { text: String(head + 1) }),
+  );
 }

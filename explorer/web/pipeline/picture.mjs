@@ -22,15 +22,46 @@ export class Picture {
     this.zoom = make("div", { className: "hs-pipe-zoom", "aria-hidden": "true" });
     this.title = make("h3");
     const branches = [
-      make("p", { className: "hs-pipe-branch", "data-branch": "attention", text: "Attention: tokens look at each other" }),
+      make("p", {
+        className: "hs-pipe-branch",
+        "data-branch": "attention",
+        text: "Attention: tokens look at each other",
+      }),
       make("p", { className: "hs-pipe-branch", "data-branch": "mlp", text: "MLP: each token for itself" }),
     ];
-    const open = make("section", { className: "hs-pipe-open" }, this.title,
-      make("div", { className: "hs-pipe-parts" }, ...WIRES.map((name) => make("span", { className: "hs-wire", "data-wire": name, "aria-hidden": "true" })), ...inPart("block").map((id) => this.card(id)), ...branches));
-    const blocks = make("div", { className: "hs-pipe-stack" }, make("span", { className: "hs-stage-title", text: "Blocks" }), this.blocks,
-      make("span", { className: "hs-pipe-hint", text: "click one to open it" }));
-    this.element = make("div", { className: "hs-pipe", role: "group", "aria-label": "The forward pass, stage by stage: arrow keys move, Enter opens" },
-      ...this.row("before"), blocks, this.zoom, open, sign("→"), ...this.row("after"));
+    const open = make(
+      "section",
+      { className: "hs-pipe-open" },
+      this.title,
+      make(
+        "div",
+        { className: "hs-pipe-parts" },
+        ...WIRES.map((name) => make("span", { className: "hs-wire", "data-wire": name, "aria-hidden": "true" })),
+        ...inPart("block").map((id) => this.card(id)),
+        ...branches,
+      ),
+    );
+    const blocks = make(
+      "div",
+      { className: "hs-pipe-stack" },
+      make("span", { className: "hs-stage-title", text: "Blocks" }),
+      this.blocks,
+      make("span", { className: "hs-pipe-hint", text: "click one to open it" }),
+    );
+    this.element = make(
+      "div",
+      {
+        className: "hs-pipe",
+        role: "group",
+        "aria-label": "The forward pass, stage by stage: arrow keys move, Enter opens",
+      },
+      ...this.row("before"),
+      blocks,
+      this.zoom,
+      open,
+      sign("→"),
+      ...this.row("after"),
+    );
     this.element.addEventListener("keydown", (event) => this.key(event));
     this.drawn = {};
   }
@@ -44,11 +75,25 @@ export class Picture {
     const thumb = make("span", { className: "hs-thumb" });
     const scale = make("span", { className: "hs-stage-scale" });
     const name = make("code");
-    const about = make("span", { className: "hs-stage-about" }, make("span", { className: "hs-shape" }, ...dimensions(letters)), name, scale);
-    const button = make("button", {
-      type: "button", className: `hs-stage${isStream ? " hs-stream" : ""}`, "data-stage": id,
-      onclick: (event) => this.open(id, event),
-    }, make("span", { className: "hs-stage-title", text: title }), thumb, about);
+    const about = make(
+      "span",
+      { className: "hs-stage-about" },
+      make("span", { className: "hs-shape" }, ...dimensions(letters)),
+      name,
+      scale,
+    );
+    const button = make(
+      "button",
+      {
+        type: "button",
+        className: `hs-stage${isStream ? " hs-stream" : ""}`,
+        "data-stage": id,
+        onclick: (event) => this.open(id, event),
+      },
+      make("span", { className: "hs-stage-title", text: title }),
+      thumb,
+      about,
+    );
     this.cards.set(id, { button, thumb, scale, name });
     return button;
   }
@@ -62,7 +107,14 @@ export class Picture {
   key(event) {
     const stages = [...this.element.querySelectorAll("button")];
     const at = stages.indexOf(document.activeElement);
-    const next = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: stages.length - 1 }[event.key];
+    const next = {
+      ArrowRight: at + 1,
+      ArrowDown: at + 1,
+      ArrowLeft: at - 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: stages.length - 1,
+    }[event.key];
     if (next === undefined || at < 0) return;
     event.preventDefault();
     stages[Math.max(0, Math.min(stages.length - 1, next))].focus();
@@ -82,10 +134,23 @@ export class Picture {
   }
 
   buildBlocks(L) {
-    this.blocks.replaceChildren(...Array.from({ length: L }, (_, layer) => make("button", {
-      type: "button", className: "hs-slim", "data-layer": layer, "aria-label": `Block ${layer + 1}`,
-      onclick: () => store.toggle({ layer, ...(STAGES[store.focus.locked.stage].part !== "block" && { stage: "resid_pre" }) }),
-    }, make("span", { className: "hs-thumb" }, make("canvas")), make("span", { text: String(layer + 1) }))));
+    this.blocks.replaceChildren(
+      ...Array.from({ length: L }, (_, layer) =>
+        make(
+          "button",
+          {
+            type: "button",
+            className: "hs-slim",
+            "data-layer": layer,
+            "aria-label": `Block ${layer + 1}`,
+            onclick: () =>
+              store.toggle({ layer, ...(STAGES[store.focus.locked.stage].part !== "block" && { stage: "resid_pre" }) }),
+          },
+          make("span", { className: "hs-thumb" }, make("canvas")),
+          make("span", { text: String(layer + 1) }),
+        ),
+      ),
+    );
   }
 
   /** What no choice of a layer, head or token changes. */
@@ -110,9 +175,12 @@ export class Picture {
     const H = payload.model.n_head;
     const limit = kind === "weights" ? 1 : limitOf(id, payload, part, { layer, head: 0 });
     const color = colorer(kind, limit, isDark());
-    const tensors = columns === "key" ? Array.from({ length: H }, (_, head) => tensorOf(id, payload, part, { layer, head }))
-      : [letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
-    if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length) fillThumb(thumb, tensors.length, letters[0] === "H");
+    const tensors =
+      columns === "key"
+        ? Array.from({ length: H }, (_, head) => tensorOf(id, payload, part, { layer, head }))
+        : [letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
+    if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
+      fillThumb(thumb, tensors.length, letters[0] === "H");
     thumb.querySelectorAll("canvas").forEach((canvas, i) => paintSmall(canvas, tensors[i], color));
     scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limit)}`;
   }
@@ -120,20 +188,39 @@ export class Picture {
   /** Some tokens around the chosen one, with their ids. */
   drawTokens({ tokens }, query) {
     const start = Math.max(0, Math.min(tokens.length - ROWS, query - 2));
-    this.cards.get("tokens").thumb.replaceChildren(...tokens.slice(start, start + ROWS).map((token, i) =>
-      make("span", { className: `hs-pipe-token${start + i === query ? " hs-marked" : ""}` },
-        make("span", { dir: "auto", className: "hs-pipe-text", text: label(token, 10) }), make("span", { className: "hs-number", text: String(token.id) }))));
+    this.cards
+      .get("tokens")
+      .thumb.replaceChildren(
+        ...tokens
+          .slice(start, start + ROWS)
+          .map((token, i) =>
+            make(
+              "span",
+              { className: `hs-pipe-token${start + i === query ? " hs-marked" : ""}` },
+              make("span", { dir: "auto", className: "hs-pipe-text", text: label(token, 10) }),
+              make("span", { className: "hs-number", text: String(token.id) }),
+            ),
+          ),
+      );
     this.cards.get("tokens").scale.textContent = tokens.length > ROWS ? `${ROWS} of ${tokens.length} shown` : "";
   }
 
   drawNext(payload, query) {
     const { best } = nextTokens(payload, query, ROWS);
     const top = topOf(best[0].p);
-    this.cards.get("softmax").thumb.replaceChildren(...best.map(({ text, p }) => {
-      const fill = make("span", { className: "hs-fill" });
-      fill.style.width = `${(p / top) * 100}%`;
-      return make("span", { className: "hs-pipe-next" }, make("span", { dir: "auto", className: "hs-pipe-text", text: pieceName(text) }), make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: probability(p) }));
-    }));
+    this.cards.get("softmax").thumb.replaceChildren(
+      ...best.map(({ text, p }) => {
+        const fill = make("span", { className: "hs-fill" });
+        fill.style.width = `${(p / top) * 100}%`;
+        return make(
+          "span",
+          { className: "hs-pipe-next" },
+          make("span", { dir: "auto", className: "hs-pipe-text", text: pieceName(text) }),
+          make("span", { className: "hs-track" }, fill),
+          make("span", { className: "hs-number", text: probability(p) }),
+        );
+      }),
+    );
     this.cards.get("softmax").scale.textContent = `bars: 0 … ${top}`;
   }
 
@@ -146,11 +233,15 @@ export class Picture {
     this.title.textContent = `Block ${focus.layer + 1} of ${L}, opened`;
     for (const [id, { button, thumb, name }] of this.cards) {
       const tensor = nameOf(id, focus.layer);
-      name.replaceChildren(...breakable(STAGES[id].part === "block" ? tensor.replace(`blocks.${focus.layer}.`, "") : tensor));
+      name.replaceChildren(
+        ...breakable(STAGES[id].part === "block" ? tensor.replace(`blocks.${focus.layer}.`, "") : tensor),
+      );
       button.setAttribute("aria-label", `${STAGES[id].title}: ${tensor}, shape (${STAGES[id].letters.join(", ")})`);
       button.setAttribute("aria-pressed", String(id === focus.stage));
       button.tabIndex = id === focus.stage ? 0 : -1;
-      thumb.querySelectorAll("[data-head]").forEach((canvas, head) => canvas.classList.toggle("hs-shown", head === focus.head));
+      thumb
+        .querySelectorAll("[data-head]")
+        .forEach((canvas, head) => canvas.classList.toggle("hs-shown", head === focus.head));
     }
     for (const button of this.blocks.children) {
       button.setAttribute("aria-pressed", String(Number(button.dataset.layer) === focus.layer));
@@ -172,7 +263,10 @@ const sign = (text) => make("span", { className: "hs-pipe-sign", "aria-hidden": 
 /** One canvas; or one for each head, or one that all heads share, in which the chosen one is framed. */
 function fillThumb(thumb, count, hasHeads) {
   const canvases = Array.from({ length: count }, (_, head) => make("canvas", count > 1 ? { "data-head": head } : {}));
-  thumb.replaceChildren(...canvases, ...(hasHeads && count === 1 ? [make("span", { className: "hs-thumb-head" })] : []));
+  thumb.replaceChildren(
+    ...canvases,
+    ...(hasHeads && count === 1 ? [make("span", { className: "hs-thumb-head" })] : []),
+  );
   thumb.classList.toggle("hs-thumb-heads", count > 1);
   thumb.style.setProperty("--columns", Math.ceil(Math.sqrt(count)));
 }

@@ -4,7 +4,10 @@ import { make } from "../base/dom.mjs";
 
 /** "(", T, ", ", C, ")": nodes. */
 export function dimensions(letters, texts = letters) {
-  const parts = letters.flatMap((letter, i) => [i ? ", " : "", make("span", { className: "hs-dimension", "data-letter": letter.at(-1), text: String(texts[i]) })]);
+  const parts = letters.flatMap((letter, i) => [
+    i ? ", " : "",
+    make("span", { className: "hs-dimension", "data-letter": letter.at(-1), text: String(texts[i]) }),
+  ]);
   return ["(", ...parts, letters.length === 1 ? ",)" : ")"];
 }
 

@@ -26,7 +26,10 @@ export function tensorOf(stage, payload, part, { layer, head }) {
 /** Values beyond which the colours of a signed stage change no more: 99 of 100 numbers lie within, in all heads. */
 export function limitOf(stage, payload, part, { layer, head }) {
   const { part: place, letters, tensor } = STAGES[stage];
-  if (letters[0] !== "H") return once(part, `limit/${stage}/${place === "block" ? layer : ""}`, () => within(tensorOf(stage, payload, part, { layer, head }).values));
+  if (letters[0] !== "H")
+    return once(part, `limit/${stage}/${place === "block" ? layer : ""}`, () =>
+      within(tensorOf(stage, payload, part, { layer, head }).values),
+    );
   return once(part, `limit/${stage}/${layer}`, () => within(layerOf(part, tensor, layer)));
 }
 
@@ -44,7 +47,10 @@ export function sideBySide(stage, part, layer) {
 }
 
 function makeTensor(stage, payload, part, layer, head) {
-  if (stage === "resid_pre") return layer === 0 ? tensorOf("embedding", payload, part, { layer, head }) : tensorOf("resid_post", payload, part, { layer: layer - 1, head });
+  if (stage === "resid_pre")
+    return layer === 0
+      ? tensorOf("embedding", payload, part, { layer, head })
+      : tensorOf("resid_post", payload, part, { layer: layer - 1, head });
   if (stage === "pattern") return patternOf(payload, layer, head);
   if (stage === "scores") return scoresOf(payload, part, layer, head);
   if (stage === "logits" || stage === "softmax") return bestOf(stage, part);
@@ -56,7 +62,9 @@ function makeTensor(stage, payload, part, layer, head) {
   const written = part.names[tensor].replace("{layer}", layer);
   const batch = stage === "position" ? "" : "0, "; // positions are the same for every text of a batch
   return {
-    rows, columns, values: data.subarray(start, start + rows * columns),
+    rows,
+    columns,
+    values: data.subarray(start, start + rows * columns),
     name: (row, column) => `${written}[${batch}${isHead ? `${head}, ` : ""}${row}, ${column}]`,
   };
 }
@@ -81,13 +89,18 @@ function scoresOf(payload, part, layer, head) {
 }
 
 function bestOf(stage, part) {
-  const { data, shape: [rows, columns] } = part.arrays.logits;
+  const {
+    data,
+    shape: [rows, columns],
+  } = part.arrays.logits;
   const ids = part.arrays.logits_ids.data;
   const all = part.arrays.log_sum_exp.data;
   const values = stage === "logits" ? data : data.map((logit, i) => Math.exp(logit - all[Math.floor(i / columns)]));
   const written = stage === "logits" ? "logits" : "logits.softmax(-1)";
   return {
-    rows, columns, values,
+    rows,
+    columns,
+    values,
     name: (row, column) => `${written}[0, ${row}, ${ids[row * columns + column]}]`,
     text: (row, column) => pieceName(part.pieces[ids[row * columns + column]]),
   };

@@ -19,11 +19,15 @@ export function rowText(stage, payload, part, focus, row) {
     return `${token}. Before: mean ${meanText(before.mean, before.deviation)}, standard deviation ${three(before.deviation)}. Brought to 0 and 1; behind weight and bias: mean ${meanText(after.mean, after.deviation)}, standard deviation ${three(after.deviation)}.`;
   }
   if (stage === "pattern") return `${token}: ${row + 1} weights, together ${three(sum)}.`;
-  if (stage === "scores") return `${token}: ${row + 1} keys can be seen; the other ${payload.tokens.length - row - 1} come later.`;
-  if (stage === "post") return `${token}: ${numbers.filter((x) => x > LOUD).length} of ${grouped(tensor.columns)} neurons are above ${LOUD}.`;
-  if (stage === "softmax") return `${token}: the ${tensor.columns} tokens shown have ${three(sum)} of all probability; the other ${grouped(payload.model.vocab_size - tensor.columns)} share ${three(Math.max(0, 1 - sum))}.`;
+  if (stage === "scores")
+    return `${token}: ${row + 1} keys can be seen; the other ${payload.tokens.length - row - 1} come later.`;
+  if (stage === "post")
+    return `${token}: ${numbers.filter((x) => x > LOUD).length} of ${grouped(tensor.columns)} neurons are above ${LOUD}.`;
+  if (stage === "softmax")
+    return `${token}: the ${tensor.columns} tokens shown have ${three(sum)} of all probability; the other ${grouped(payload.model.vocab_size - tensor.columns)} share ${three(Math.max(0, 1 - sum))}.`;
   const { mean, deviation, low, high } = rowFacts(tensor, row);
-  if (stage === "logits") return `${token}: the largest of ${grouped(payload.model.vocab_size)} logits is ${three(high)}, the ${tensor.columns}th ${three(low)}.`;
+  if (stage === "logits")
+    return `${token}: the largest of ${grouped(payload.model.vocab_size)} logits is ${three(high)}, the ${tensor.columns}th ${three(low)}.`;
   return `${token}: ${grouped(tensor.columns)} numbers from ${three(low)} to ${three(high)}, mean ${meanText(mean, deviation)}, standard deviation ${three(deviation)}.`;
 }
 
@@ -33,10 +37,25 @@ export function tableOf(stage, payload, part, tensor, row) {
   const count = columns === "key" ? row + 1 : tensor.columns;
   const write = writer(stage);
   const value = (column) => tensor.values[row * tensor.columns + column];
-  const what = { dim: () => [], key: (i) => [label(payload.tokens[i], 20)], rank: (i) => candidate(part, tensor, row, i) }[columns];
-  const heads = { dim: ["dimension", "value"], key: ["place", "key token", stage === "scores" ? "score" : "weight"], rank: ["order", "token", "id", stage === "softmax" ? "probability" : "logit"] }[columns];
-  const lines = Array.from({ length: count }, (_, i) => make("tr", {},
-    make("td", { text: String(columns === "rank" ? i + 1 : i) }), ...what(i).map((text) => make("td", { dir: "auto", text })), make("td", { className: "hs-number", text: write(value(i)) })));
+  const what = {
+    dim: () => [],
+    key: (i) => [label(payload.tokens[i], 20)],
+    rank: (i) => candidate(part, tensor, row, i),
+  }[columns];
+  const heads = {
+    dim: ["dimension", "value"],
+    key: ["place", "key token", stage === "scores" ? "score" : "weight"],
+    rank: ["order", "token", "id", stage === "softmax" ? "probability" : "logit"],
+  }[columns];
+  const lines = Array.from({ length: count }, (_, i) =>
+    make(
+      "tr",
+      {},
+      make("td", { text: String(columns === "rank" ? i + 1 : i) }),
+      ...what(i).map((text) => make("td", { dir: "auto", text })),
+      make("td", { className: "hs-number", text: write(value(i)) }),
+    ),
+  );
   return make("table", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text }))), ...lines);
 }
 
@@ -45,13 +64,18 @@ export function wholeTensor(payload, focus, part) {
   const tokens = payload.tokens.map(({ text, id }, i) => [i, visible(text), id]);
   if (focus.stage === "tokens") return [["place", "token", "id"], ...tokens];
   const { columns, values, text } = tensorOf(focus.stage, payload, part, focus);
-  const heads = Array.from({ length: columns }, (_, i) => (text ? [`token ${i + 1}`, `value ${i + 1}`] : [String(i)])).flat();
+  const heads = Array.from({ length: columns }, (_, i) =>
+    text ? [`token ${i + 1}`, `value ${i + 1}`] : [String(i)],
+  ).flat();
   const cell = (row, i) => {
     const value = values[row * columns + i];
     const number = Number.isNaN(value) ? "" : Number(value.toPrecision(6));
     return text ? [text(row, i), number] : [number];
   };
-  return [["place", "token", "id", ...heads], ...tokens.map((start, row) => [...start, ...Array.from({ length: columns }, (_, i) => cell(row, i)).flat()])];
+  return [
+    ["place", "token", "id", ...heads],
+    ...tokens.map((start, row) => [...start, ...Array.from({ length: columns }, (_, i) => cell(row, i)).flat()]),
+  ];
 }
 
 function candidate(part, { columns }, row, rank) {

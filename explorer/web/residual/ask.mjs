@@ -20,7 +20,10 @@ export class TypedToken {
     this.seq += 1;
     const asked = { seq: this.seq, of: store.seq, id: question.id };
     Object.assign(this, { waiting: asked, failed: null });
-    watchServer(() => this.waiting === asked, (problem) => this.end(asked, { problem }));
+    watchServer(
+      () => this.waiting === asked,
+      (problem) => this.end(asked, { problem }),
+    );
     this.trigger("ask", { seq: this.seq, text: store.payload.text, model: store.payload.model.name, ...question });
     this.onAnswer();
   }

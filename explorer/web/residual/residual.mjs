@@ -9,7 +9,17 @@ export function sharesAt({ arrays }, place, k) {
   };
   const [L, H] = arrays.share_heads.shape;
   const one = (name) => all(name)[0];
-  return { L, H, token: one("token"), position: one("position"), heads: all("heads"), biases: all("attention_bias"), mlps: all("mlps"), normBias: one("norm_bias"), logit: one("logit") };
+  return {
+    L,
+    H,
+    token: one("token"),
+    position: one("position"),
+    heads: all("heads"),
+    biases: all("attention_bias"),
+    mlps: all("mlps"),
+    normBias: one("norm_bias"),
+    logit: one("logit"),
+  };
 }
 
 /** The shares of the difference of two logits. */
@@ -20,11 +30,15 @@ export function minus(a, b) {
 }
 
 /** What a layer's attention adds: its heads and its bias. */
-export const attentionOf = ({ H, heads, biases }, layer) => heads.subarray(layer * H, (layer + 1) * H).reduce((sum, x) => sum + x, biases[layer]);
+export const attentionOf = ({ H, heads, biases }, layer) =>
+  heads.subarray(layer * H, (layer + 1) * H).reduce((sum, x) => sum + x, biases[layer]);
 
 /** The sum, step by step: [{name, layer, kind, value, from, to}]; the last `to` is the logit. */
 export function waterfall(shares) {
-  const steps = [{ name: "embedding", kind: "token", value: shares.token }, { name: "position", kind: "position", value: shares.position }];
+  const steps = [
+    { name: "embedding", kind: "token", value: shares.token },
+    { name: "position", kind: "position", value: shares.position },
+  ];
   for (let layer = 0; layer < shares.L; layer++) {
     steps.push({ name: `L${layer + 1} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
     steps.push({ name: `L${layer + 1} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
@@ -37,10 +51,18 @@ export function waterfall(shares) {
 /** Every part once: [{name, value}], the heads one by one. */
 export function partsOf(shares) {
   const { L, H, heads, biases, mlps } = shares;
-  const parts = [{ name: "token embedding", value: shares.token }, { name: "position", value: shares.position }, { name: "norm bias", value: shares.normBias }];
+  const parts = [
+    { name: "token embedding", value: shares.token },
+    { name: "position", value: shares.position },
+    { name: "norm bias", value: shares.normBias },
+  ];
   for (let layer = 0; layer < L; layer++) {
-    for (let head = 0; head < H; head++) parts.push({ name: `layer ${layer + 1} head ${head + 1}`, value: heads[layer * H + head] });
-    parts.push({ name: `layer ${layer + 1} attention bias`, value: biases[layer] }, { name: `layer ${layer + 1} MLP`, value: mlps[layer] });
+    for (let head = 0; head < H; head++)
+      parts.push({ name: `layer ${layer + 1} head ${head + 1}`, value: heads[layer * H + head] });
+    parts.push(
+      { name: `layer ${layer + 1} attention bias`, value: biases[layer] },
+      { name: `layer ${layer + 1} MLP`, value: mlps[layer] },
+    );
   }
   return parts;
 }
@@ -59,8 +81,23 @@ export function choices(payload, part, place, typed) {
   const [, K] = part.arrays.share_ids.shape;
   const id = (k) => part.arrays.share_ids.data[place * K + k];
   const { data: probs, shape } = payload.arrays.next_probs;
-  const options = Array.from({ length: K - 1 }, (_, k) => ({ choice: String(k + 1), source: part, k, id: id(k), text: part.pieces[id(k)], p: probs[place * shape[1] + k] }));
-  if (place + 1 < payload.tokens.length) options.push({ choice: "next", source: part, k: K - 1, id: id(K - 1), text: part.pieces[id(K - 1)], p: payload.arrays.actual_probs.data[place] });
+  const options = Array.from({ length: K - 1 }, (_, k) => ({
+    choice: String(k + 1),
+    source: part,
+    k,
+    id: id(k),
+    text: part.pieces[id(k)],
+    p: probs[place * shape[1] + k],
+  }));
+  if (place + 1 < payload.tokens.length)
+    options.push({
+      choice: "next",
+      source: part,
+      k: K - 1,
+      id: id(K - 1),
+      text: part.pieces[id(K - 1)],
+      p: payload.arrays.actual_probs.data[place],
+    });
   if (typed) {
     const typedId = typed.arrays.share_ids.data[0];
     options.push({ choice: "typed", source: typed, k: 0, id: typedId, text: typed.pieces[typedId], p: null });
@@ -76,7 +113,11 @@ export function lengths({ arrays }, place) {
     { name: "position", added: at("norm_position", 0), stream: at("norm_stream", 0) },
   ];
   for (let layer = 0; layer < arrays.norm_mlp.shape[0]; layer++) {
-    rows.push({ name: `L${layer + 1} attention`, added: at("norm_attention", layer), stream: at("norm_stream", 2 * layer + 1) });
+    rows.push({
+      name: `L${layer + 1} attention`,
+      added: at("norm_attention", layer),
+      stream: at("norm_stream", 2 * layer + 1),
+    });
     rows.push({ name: `L${layer + 1} MLP`, added: at("norm_mlp", layer), stream: at("norm_stream", 2 * layer + 2) });
   }
   return rows;

@@ -10,8 +10,10 @@ import { scaleBar } from "../color/scale.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
 
-const ABOUT = "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose the token whose score is to be explained.";
-const FIXED = "The final norm divides by the length of the whole stream; that is held at the value it had. What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. 2021).";
+const ABOUT =
+  "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose the token whose score is to be explained.";
+const FIXED =
+  "The final norm divides by the length of the whole stream; that is held at the value it had. What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. 2021).";
 
 export function mount(element, { props, watch, trigger }) {
   const typed = new TypedToken(trigger, (found) => {
@@ -23,37 +25,81 @@ export function mount(element, { props, watch, trigger }) {
   const field = typedField(typed);
   const summary = make("p", { "aria-live": "polite" });
   const sum = make("table", { className: "hs-waterfall" });
-  const heads = make("table", { className: "hs-shares", role: "grid", tabindex: "0", "aria-label": "What each head adds: a row for each layer" });
+  const heads = make("table", {
+    className: "hs-shares",
+    role: "grid",
+    tabindex: "0",
+    "aria-label": "What each head adds: a row for each layer",
+  });
   const [legend, readout] = [make("div"), make("p", { className: "hs-cell", "aria-live": "polite" })];
   const norms = make("table", { className: "hs-lengths" });
   element.append(
-    make("h2", { text: "Residual stream" }), make("p", { className: "hs-hint", text: ABOUT }),
-    make("div", { className: "hs-residual-ask" }, labelled("Explain", target), labelled("compared with", against), field.element),
-    field.note, summary,
-    make("div", { className: "hs-residual-both" },
-      make("section", {}, make("h3", { text: "The sum, from the embedding to the end" }), sum, make("p", { className: "hs-hint", text: FIXED })),
-      make("section", {}, make("h3", { text: "Head by head" }), make("p", { className: "hs-hint", text: "Point at a head to look at its attention above; click to keep it." }), make("div", { className: "hs-shares-scroll" }, heads), legend, readout,
-        make("h3", { text: "How long the vectors are" }), make("p", { className: "hs-hint", text: "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your token." }), norms)),
+    make("h2", { text: "Residual stream" }),
+    make("p", { className: "hs-hint", text: ABOUT }),
+    make(
+      "div",
+      { className: "hs-residual-ask" },
+      labelled("Explain", target),
+      labelled("compared with", against),
+      field.element,
+    ),
+    field.note,
+    summary,
+    make(
+      "div",
+      { className: "hs-residual-both" },
+      make(
+        "section",
+        {},
+        make("h3", { text: "The sum, from the embedding to the end" }),
+        sum,
+        make("p", { className: "hs-hint", text: FIXED }),
+      ),
+      make(
+        "section",
+        {},
+        make("h3", { text: "Head by head" }),
+        make("p", { className: "hs-hint", text: "Point at a head to look at its attention above; click to keep it." }),
+        make("div", { className: "hs-shares-scroll" }, heads),
+        legend,
+        readout,
+        make("h3", { text: "How long the vectors are" }),
+        make("p", {
+          className: "hs-hint",
+          text: "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your token.",
+        }),
+        norms,
+      ),
+    ),
   );
   listen(heads);
 
-  store.subscribe(element, (payload, focus, part) => {
-    const place = store.query(focus);
-    const asked = focus.target === "typed" || focus.against === "typed" ? typed.shares(focus.typed) : typed.found?.of === store.seq ? typed.found.part : null;
-    const options = choices(payload, part, place, asked);
-    const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
-    const other = options.find(({ choice }) => choice === focus.against) ?? null;
-    fill(target, options, explained.choice, []);
-    fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
-    field.say();
-    const shares = of(place, explained, other);
-    const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
-    summary.replaceChildren(...sumUp(payload, place, shares, names));
-    sum.replaceChildren(...waterfallRows(shares, names));
-    legend.replaceChildren(scaleOf(drawHeads(heads, shares, focus)));
-    readout.replaceChildren(...headWords(shares, focus, place, names));
-    norms.replaceChildren(...lengthRows(part, place));
-  }, "stream");
+  store.subscribe(
+    element,
+    (payload, focus, part) => {
+      const place = store.query(focus);
+      const asked =
+        focus.target === "typed" || focus.against === "typed"
+          ? typed.shares(focus.typed)
+          : typed.found?.of === store.seq
+            ? typed.found.part
+            : null;
+      const options = choices(payload, part, place, asked);
+      const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
+      const other = options.find(({ choice }) => choice === focus.against) ?? null;
+      fill(target, options, explained.choice, []);
+      fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
+      field.say();
+      const shares = of(place, explained, other);
+      const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
+      summary.replaceChildren(...sumUp(payload, place, shares, names));
+      sum.replaceChildren(...waterfallRows(shares, names));
+      legend.replaceChildren(scaleOf(drawHeads(heads, shares, focus)));
+      readout.replaceChildren(...headWords(shares, focus, place, names));
+      norms.replaceChildren(...lengthRows(part, place));
+    },
+    "stream",
+  );
 }
 
 function of(place, explained, other) {
@@ -91,11 +137,24 @@ function optionText(choice, text, p) {
 }
 
 function typedField(typed) {
-  const input = make("input", { type: "text", maxlength: "200", placeholder: "e.g. water", "aria-label": "Any token, typed", dir: "auto" });
-  const form = make("form", { onsubmit: (event) => {
-    event.preventDefault();
-    typed.ask({ token: input.value });
-  } }, labelled("or type one", input), make("button", { type: "submit", text: "Explain" }));
+  const input = make("input", {
+    type: "text",
+    maxlength: "200",
+    placeholder: "e.g. water",
+    "aria-label": "Any token, typed",
+    dir: "auto",
+  });
+  const form = make(
+    "form",
+    {
+      onsubmit: (event) => {
+        event.preventDefault();
+        typed.ask({ token: input.value });
+      },
+    },
+    labelled("or type one", input),
+    make("button", { type: "submit", text: "Explain" }),
+  );
   const note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   const say = () => {
     form.dataset.busy = String(Boolean(typed.waiting));
@@ -111,13 +170,29 @@ function sumUp(payload, place, shares, [name, other]) {
   const parts = partsOf(shares).sort((a, b) => b.value - a.value);
   const list = (some) => some.map((part) => `${part.name} ${signed(part.value, 2)}`).join(", ");
   const up = parts.filter(({ value }) => value > 0).slice(0, 3);
-  const down = parts.filter(({ value }) => value < 0).slice(-3).reverse();
-  const total = make("strong", { className: "hs-number hs-total", text: signed(parts.reduce((sum, { value }) => sum + value, 0)) });
+  const down = parts
+    .filter(({ value }) => value < 0)
+    .slice(-3)
+    .reverse();
+  const total = make("strong", {
+    className: "hs-number hs-total",
+    text: signed(parts.reduce((sum, { value }) => sum + value, 0)),
+  });
   const computed = make("strong", { className: "hs-number hs-logit", text: signed(shares.logit) });
   const behind = `After ${quoted(label(payload.tokens[place], 24))}, `;
   const what = other ? `the logit of ${name} minus that of ${other} is ` : `the logit of ${name} is `;
-  const ratio = other ? ` So ${name} is ${times(shares.logit)} ${other}.` : " Only differences of logits count: compare with another token to see what decides.";
-  return [behind, what, computed, `; the ${parts.length} parts below add up to `, total, `. Most for it: ${list(up) || "nothing"}. Against it: ${list(down) || "nothing"}.`, ratio];
+  const ratio = other
+    ? ` So ${name} is ${times(shares.logit)} ${other}.`
+    : " Only differences of logits count: compare with another token to see what decides.";
+  return [
+    behind,
+    what,
+    computed,
+    `; the ${parts.length} parts below add up to `,
+    total,
+    `. Most for it: ${list(up) || "nothing"}. Against it: ${list(down) || "nothing"}.`,
+    ratio,
+  ];
 }
 
 /** A difference of logits in words: e to its power is the ratio of the probabilities. */
@@ -133,11 +208,24 @@ function waterfallRows(shares, [, other]) {
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const x = (value) => ((value - low) / (high - low || 1)) * 100;
   const head = make("tr", {}, ...["part", "", "adds", "sum so far"].map((text) => make("th", { scope: "col", text })));
-  const rows = steps.map(({ name, value, from, to }) => make("tr", {},
-    make("th", { scope: "row", text: name }), make("td", {}, floating(x(Math.min(from, to)), x(Math.max(from, to)), x(0), value)),
-    numberTd(value), numberTd(to)));
-  const last = make("tr", { className: "hs-end" }, make("th", { scope: "row", text: other ? "difference" : "logit" }),
-    make("td", {}, floating(x(Math.min(0, shares.logit)), x(Math.max(0, shares.logit)), x(0), 0)), make("td"), numberTd(shares.logit));
+  const rows = steps.map(({ name, value, from, to }) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", text: name }),
+      make("td", {}, floating(x(Math.min(from, to)), x(Math.max(from, to)), x(0), value)),
+      numberTd(value),
+      numberTd(to),
+    ),
+  );
+  const last = make(
+    "tr",
+    { className: "hs-end" },
+    make("th", { scope: "row", text: other ? "difference" : "logit" }),
+    make("td", {}, floating(x(Math.min(0, shares.logit)), x(Math.max(0, shares.logit)), x(0), 0)),
+    make("td"),
+    numberTd(shares.logit),
+  );
   return [head, ...rows, last];
 }
 
@@ -175,10 +263,19 @@ function buildHeads(table, L, H) {
   table.dataset.shape = `${L}x${H}`;
   const names = ["", ...Array.from({ length: H }, (_, h) => `H${h + 1}`), "bias", "MLP"];
   const td = (about) => make("td", { className: "hs-number", ...about });
-  const row = (_, layer) => make("tr", {}, make("th", { scope: "row", text: `L${layer + 1}` }),
-    ...Array.from({ length: H }, (_, h) => td({ "data-layer": layer, "data-head": h, id: `hs-share-${layer}-${h}` })),
-    td({ title: "the bias of the output projection: it belongs to no head" }), td({ title: "the whole MLP of this layer" }));
-  table.replaceChildren(make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))), ...Array.from({ length: L }, row));
+  const row = (_, layer) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row", text: `L${layer + 1}` }),
+      ...Array.from({ length: H }, (_, h) => td({ "data-layer": layer, "data-head": h, id: `hs-share-${layer}-${h}` })),
+      td({ title: "the bias of the output projection: it belongs to no head" }),
+      td({ title: "the whole MLP of this layer" }),
+    );
+  table.replaceChildren(
+    make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))),
+    ...Array.from({ length: L }, row),
+  );
 }
 
 function listen(table) {
@@ -201,15 +298,28 @@ function listen(table) {
 }
 
 function scaleOf(limit) {
-  const ticks = [-limit, -limit / 2, 0, limit / 2, limit].map((value) => ({ at: (value / limit + 1) / 2, text: signed(value, 2) }));
-  return scaleBar({ label: "adds, logits", ticks, color: (at) => `rgb(${divergingColor((2 * at - 1) * limit, limit, isDark()).join(" ")})`, note: "blue raises the score, orange lowers it" });
+  const ticks = [-limit, -limit / 2, 0, limit / 2, limit].map((value) => ({
+    at: (value / limit + 1) / 2,
+    text: signed(value, 2),
+  }));
+  return scaleBar({
+    label: "adds, logits",
+    ticks,
+    color: (at) => `rgb(${divergingColor((2 * at - 1) * limit, limit, isDark()).join(" ")})`,
+    note: "blue raises the score, orange lowers it",
+  });
 }
 
 function headWords({ H, heads }, { layer, head }, place, [name, other]) {
   const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
   return [
-    make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }), make("strong", { className: "hs-number", text: signed(heads[layer * H + head], 4) }), make("span", { text: ` to ${of}.` }),
-    make("code", { text: `blocks.${layer}.attn.z[0, ${head}, ${place}]`, title: "the tensor that this head wrote with, through its columns of out_proj; code counts from 0" }),
+    make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }),
+    make("strong", { className: "hs-number", text: signed(heads[layer * H + head], 4) }),
+    make("span", { text: ` to ${of}.` }),
+    make("code", {
+      text: `blocks.${layer}.attn.z[0, ${head}, ${place}]`,
+      title: "the tensor that this head wrote with, through its columns of out_proj; code counts from 0",
+    }),
   ];
 }
 
@@ -220,8 +330,18 @@ function lengthRows(part, place) {
     if (value === null) return make("td");
     const fill = make("span", { className: `hs-fill ${className}` });
     fill.style.width = `${(value / most) * 100}%`;
-    return make("td", { "data-value": value }, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: value.toFixed(2) }));
+    return make(
+      "td",
+      { "data-value": value },
+      make("span", { className: "hs-track" }, fill),
+      make("span", { className: "hs-number", text: value.toFixed(2) }),
+    );
   };
   const head = make("tr", {}, ...["part", "adds", "stream after it"].map((text) => make("th", { scope: "col", text })));
-  return [head, ...rows.map(({ name, added, stream }) => make("tr", {}, make("th", { scope: "row", text: name }), td(added, "hs-added"), td(stream, "")))];
+  return [
+    head,
+    ...rows.map(({ name, added, stream }) =>
+      make("tr", {}, make("th", { scope: "row", text: name }), td(added, "hs-added"), td(stream, "")),
+    ),
+  ];
 }

@@ -15,7 +15,10 @@ const NUMBERS = {
   tokens_view: ({ tokens }) => [["place", "token", "id"], ...tokens.map(({ text, id }, i) => [i, visible(text), id])],
   attention_view: (payload, focus) => {
     const shown = drawn(payload, focus);
-    return [["query \\ key", ...places(payload)], ...places(payload).map((name, q) => [name, ...Array.from(shown.row(q), (p) => p.toFixed(6))])];
+    return [
+      ["query \\ key", ...places(payload)],
+      ...places(payload).map((name, q) => [name, ...Array.from(shown.row(q), (p) => p.toFixed(6))]),
+    ];
   },
   grid_view: (payload) => {
     const [L, H, T] = payload.arrays.pattern.shape;
@@ -23,25 +26,37 @@ const NUMBERS = {
     for (let layer = 0; layer < L; layer++) {
       for (let head = 0; head < H; head++) {
         const block = headBlock(payload, layer, head);
-        places(payload).forEach((name, q) => rows.push([layer + 1, head + 1, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]));
+        places(payload).forEach((name, q) =>
+          rows.push([layer + 1, head + 1, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]),
+        );
       }
     }
     return rows;
   },
   roles_view: ({ roles }) => [
     ["layer", "head", ...roles.map(({ name }) => name)],
-    ...(roles[0]?.scores ?? []).flatMap((heads, layer) => heads.map((_, head) => [layer + 1, head + 1, ...roles.map(({ scores }) => scores[layer][head])])),
+    ...(roles[0]?.scores ?? []).flatMap((heads, layer) =>
+      heads.map((_, head) => [layer + 1, head + 1, ...roles.map(({ scores }) => scores[layer][head])]),
+    ),
   ],
   lens_view: lensRows,
   next_view: (payload, _, query) => [
     ["after", "token", "id", "probability"],
-    ...nextTokens(payload, query, payload.arrays.next_ids.shape[1]).best.map(({ text, id, p }) => [places(payload)[query], visible(text), id, p]),
+    ...nextTokens(payload, query, payload.arrays.next_ids.shape[1]).best.map(({ text, id, p }) => [
+      places(payload)[query],
+      visible(text),
+      id,
+      p,
+    ]),
   ],
 };
 
 /** Rows of the numbers that the view `element` shows now; null if it shows none. */
 export function numbersOf(element, payload, focus, query, part) {
-  const rows = element.numbers?.() ?? NUMBERS[element.dataset.view]?.(payload, focus, query, part) ?? [...element.querySelectorAll("table, .hs-bars")].flatMap(shownIn);
+  const rows =
+    element.numbers?.() ??
+    NUMBERS[element.dataset.view]?.(payload, focus, query, part) ??
+    [...element.querySelectorAll("table, .hs-bars")].flatMap(shownIn);
   return rows.length ? rows : null;
 }
 
@@ -58,7 +73,15 @@ function lensRows(payload, _focus, _query, part) {
   const { lens_ids: ids, lens_probs: probs, entropy, kl } = found.arrays;
   const [layers, T, K] = ids.shape;
   const ranks = Array.from({ length: K }, (_, i) => i);
-  const rows = [["layer", "place", "entropy (nats)", "KL to the final (nats)", ...ranks.flatMap((i) => [`token ${i + 1}`, `probability ${i + 1}`])]];
+  const rows = [
+    [
+      "layer",
+      "place",
+      "entropy (nats)",
+      "KL to the final (nats)",
+      ...ranks.flatMap((i) => [`token ${i + 1}`, `probability ${i + 1}`]),
+    ],
+  ];
   for (let at = 0; at < layers * T; at++) {
     const best = ranks.flatMap((i) => [visible(found.pieces[ids.data[at * K + i]]), probs.data[at * K + i]]);
     rows.push([Math.floor(at / T), places(payload)[at % T], entropy.data[at], kl.data[at], ...best]);
@@ -68,6 +91,7 @@ function lensRows(payload, _focus, _query, part) {
 
 /** RFC 4180: what holds a comma, a quote or a line end stands in quotes. */
 export function csv(rows) {
-  const cell = (value) => (/[",\r\n]|^\s|\s$/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+  const cell = (value) =>
+    /[",\r\n]|^\s|\s$/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
   return rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
 }

@@ -11,26 +11,47 @@ const SHARPNESS = 2; // pixels of a PNG for each of the page
 const KEEP_MS = 60_000; // a browser may still be reading what a link offers
 
 const OF_VIEW = {
-  PNG: { title: "This view as a picture, twice as fine as on the screen", save: (view) => saveFile(pngOf(svgNow(view)), nameOf(view, "png")) },
-  SVG: { title: "This view as a drawing that stays sharp at every size", save: (view) => saveFile(blob(svgNow(view), "image/svg+xml"), nameOf(view, "svg")) },
+  PNG: {
+    title: "This view as a picture, twice as fine as on the screen",
+    save: (view) => saveFile(pngOf(svgNow(view)), nameOf(view, "png")),
+  },
+  SVG: {
+    title: "This view as a drawing that stays sharp at every size",
+    save: (view) => saveFile(blob(svgNow(view), "image/svg+xml"), nameOf(view, "svg")),
+  },
   CSV: { title: "The numbers that this view shows, for a spreadsheet", save: saveNumbers },
 };
 const OF_TEXT = {
   Link: { title: "Copy an address that opens what you see now", save: copyLink },
   NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveFrom("numbers/trace.npz", "npz") },
-  safetensors: { title: "Every tensor that was recorded, for Trace.load", save: () => saveFrom("numbers/trace.safetensors", "safetensors") },
-  "HTML page": { title: "These views in one file that works without this app and without a network", save: () => saveFrom("standalone/view.html", "html") },
+  safetensors: {
+    title: "Every tensor that was recorded, for Trace.load",
+    save: () => saveFrom("numbers/trace.safetensors", "safetensors"),
+  },
+  "HTML page": {
+    title: "These views in one file that works without this app and without a network",
+    save: () => saveFrom("standalone/view.html", "html"),
+  },
 };
 
 /** Put "Save" below a view; `wholeText`: below the tokens of a text, offer what belongs to all of it, too. */
 export function attach(view, { wholeText = view.dataset.view === "tokens_view" } = {}) {
   const note = make("span", { className: "hs-save-note", role: "status" });
-  const menu = make("details", { className: "hs-save" }, make("summary", { text: "Save" }), ...buttons("this view", OF_VIEW, view, note), ...(wholeText ? buttons("this text", OF_TEXT, view, note) : []), note);
+  const menu = make(
+    "details",
+    { className: "hs-save" },
+    make("summary", { text: "Save" }),
+    ...buttons("this view", OF_VIEW, view, note),
+    ...(wholeText ? buttons("this text", OF_TEXT, view, note) : []),
+    note,
+  );
   view.after(menu);
 }
 
 function buttons(label, actions, view, note) {
-  const made = Object.entries(actions).map(([name, { title, save }]) => make("button", { type: "button", text: name, title, onclick: () => say(note, save, view) }));
+  const made = Object.entries(actions).map(([name, { title, save }]) =>
+    make("button", { type: "button", text: name, title, onclick: () => say(note, save, view) }),
+  );
   return [make("span", { className: "hs-save-label", text: `${label}:` }), ...made];
 }
 
@@ -69,7 +90,16 @@ async function pngOf(svg) {
 }
 
 function saveNumbers(view) {
-  const rows = view.numbers?.() ?? (store.payload && numbersOf(view, store.payload, store.focus.locked, store.query(store.focus.locked), (name) => store.part(name).value));
+  const rows =
+    view.numbers?.() ??
+    (store.payload &&
+      numbersOf(
+        view,
+        store.payload,
+        store.focus.locked,
+        store.query(store.focus.locked),
+        (name) => store.part(name).value,
+      ));
   if (!rows) throw new Error("This view shows no table of numbers now.");
   return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv")); // the mark tells a spreadsheet that it is UTF-8
 }
@@ -109,8 +139,18 @@ async function saveFile(promised, name) {
 
 function nameOf(view, ending) {
   const { model, text } = subject(view);
-  const parts = ["headscope", model?.name, beginning(text ?? "", 30), view && (view.querySelector("h2")?.textContent ?? view.dataset.view.replace("_view", ""))];
-  const plain = (part) => part.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  const parts = [
+    "headscope",
+    model?.name,
+    beginning(text ?? "", 30),
+    view && (view.querySelector("h2")?.textContent ?? view.dataset.view.replace("_view", "")),
+  ];
+  const plain = (part) =>
+    part
+      .normalize("NFKC")
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, "-")
+      .replace(/^-|-$/g, "");
   return `${parts.filter(Boolean).map(plain).filter(Boolean).join("-")}.${ending}`;
 }
 

@@ -74,19 +74,40 @@ class Drawing {
 
   // paths: points are where the transform of that moment puts them
 
-  beginPath() { this.path = ""; }
-  closePath() { this.path += "Z"; }
-  moveTo(x, y) { this.path += `M${this.point(x, y)}`; }
-  lineTo(x, y) { this.path += `${this.path ? "L" : "M"}${this.point(x, y)}`; }
-  bezierCurveTo(x1, y1, x2, y2, x, y) { this.path += `C${this.point(x1, y1)} ${this.point(x2, y2)} ${this.point(x, y)}`; }
-  quadraticCurveTo(x1, y1, x, y) { this.path += `Q${this.point(x1, y1)} ${this.point(x, y)}`; }
-  rect(x, y, w, h) { this.path += this.box(x, y, w, h); }
-  arc(x, y, r, from, to, back = false) { this.ellipse(x, y, r, r, 0, from, to, back); }
+  beginPath() {
+    this.path = "";
+  }
+  closePath() {
+    this.path += "Z";
+  }
+  moveTo(x, y) {
+    this.path += `M${this.point(x, y)}`;
+  }
+  lineTo(x, y) {
+    this.path += `${this.path ? "L" : "M"}${this.point(x, y)}`;
+  }
+  bezierCurveTo(x1, y1, x2, y2, x, y) {
+    this.path += `C${this.point(x1, y1)} ${this.point(x2, y2)} ${this.point(x, y)}`;
+  }
+  quadraticCurveTo(x1, y1, x, y) {
+    this.path += `Q${this.point(x1, y1)} ${this.point(x, y)}`;
+  }
+  rect(x, y, w, h) {
+    this.path += this.box(x, y, w, h);
+  }
+  arc(x, y, r, from, to, back = false) {
+    this.ellipse(x, y, r, r, 0, from, to, back);
+  }
 
   roundRect(x, y, w, h, radii = 0) {
     const r = Math.min([radii].flat()[0] ?? 0, w / 2, h / 2);
     this.moveTo(x + r, y);
-    for (const [cx, cy, ex, ey, sx, sy] of [[x + w, y, x + w, y + r, x + w - r, y], [x + w, y + h, x + w - r, y + h, x + w, y + h - r], [x, y + h, x, y + h - r, x + r, y + h], [x, y, x + r, y, x, y + r]]) {
+    for (const [cx, cy, ex, ey, sx, sy] of [
+      [x + w, y, x + w, y + r, x + w - r, y],
+      [x + w, y + h, x + w - r, y + h, x + w, y + h - r],
+      [x, y + h, x, y + h - r, x + r, y + h],
+      [x, y, x + r, y, x, y + r],
+    ]) {
       this.lineTo(sx, sy);
       this.quadraticCurveTo(cx, cy, ex, ey);
     }
@@ -98,7 +119,10 @@ class Drawing {
     const full = 2 * Math.PI;
     let sweep = back ? from - to : to - from;
     sweep = sweep >= full ? full : ((sweep % full) + full) % full;
-    const at = (t) => [x + rx * Math.cos(t) * Math.cos(turn) - ry * Math.sin(t) * Math.sin(turn), y + rx * Math.cos(t) * Math.sin(turn) + ry * Math.sin(t) * Math.cos(turn)];
+    const at = (t) => [
+      x + rx * Math.cos(t) * Math.cos(turn) - ry * Math.sin(t) * Math.sin(turn),
+      y + rx * Math.cos(t) * Math.sin(turn) + ry * Math.sin(t) * Math.cos(turn),
+    ];
     const steps = Math.max(1, Math.ceil(sweep / (Math.PI / 2)));
     const scale = this.zoom();
     this.lineTo(...at(from));
@@ -114,13 +138,23 @@ class Drawing {
 
   // what leaves a mark
 
-  fill(given) { this.add(given instanceof Path2D ? "" : this.path, { fill: true }); }
-  stroke() { this.add(this.path, { stroke: true }); }
-  fillRect(...box) { this.add(this.box(...box), { fill: true }); }
-  strokeRect(...box) { this.add(this.box(...box), { stroke: true }); }
+  fill(given) {
+    this.add(given instanceof Path2D ? "" : this.path, { fill: true });
+  }
+  stroke() {
+    this.add(this.path, { stroke: true });
+  }
+  fillRect(...box) {
+    this.add(this.box(...box), { fill: true });
+  }
+  strokeRect(...box) {
+    this.add(this.box(...box), { stroke: true });
+  }
 
   /** Clearing everything starts anew; clearing a part is not needed by any view. */
-  clearRect() { if (!this.saved.length) this.clear(); }
+  clearRect() {
+    if (!this.saved.length) this.clear();
+  }
 
   add(d, { fill, stroke }) {
     const { real } = this;
@@ -128,15 +162,22 @@ class Drawing {
     if (!d || !paint) return;
     const opacity = (paint.opacity ?? 1) * real.globalAlpha;
     const scale = this.zoom();
-    this.parts.push(tag("path", {
-      d,
-      fill: fill ? paint.color : "none",
-      stroke: stroke ? paint.color : null,
-      "stroke-width": stroke ? real.lineWidth * scale : null,
-      "stroke-linecap": stroke && real.lineCap !== "butt" ? real.lineCap : null,
-      "stroke-dasharray": stroke ? real.getLineDash().map((x) => short(x * scale)).join(" ") : null,
-      opacity: opacity === 1 ? null : opacity,
-    }));
+    this.parts.push(
+      tag("path", {
+        d,
+        fill: fill ? paint.color : "none",
+        stroke: stroke ? paint.color : null,
+        "stroke-width": stroke ? real.lineWidth * scale : null,
+        "stroke-linecap": stroke && real.lineCap !== "butt" ? real.lineCap : null,
+        "stroke-dasharray": stroke
+          ? real
+              .getLineDash()
+              .map((x) => short(x * scale))
+              .join(" ")
+          : null,
+        opacity: opacity === 1 ? null : opacity,
+      }),
+    );
   }
 
   fillText(text, x, y, widest) {
@@ -150,27 +191,37 @@ class Drawing {
     const down = real.measureText(text).actualBoundingBoxAscent - measured.actualBoundingBoxAscent;
     real.textBaseline = probe;
     const opacity = (paint.opacity ?? 1) * real.globalAlpha;
-    this.parts.push(tag("text", {
-      transform: `matrix(${[a, b, c, d].map((n) => Math.round(n * 1e4) / 1e4).join(" ")} ${short(e + a * x + c * (y + down))} ${short(f + b * x + d * (y + down))})`,
-      style: `font: ${real.font}; white-space: pre`,
-      fill: paint.color,
-      opacity: opacity === 1 ? null : opacity,
-      "text-anchor": { center: "middle", right: "end", end: "end" }[real.textAlign],
-      textLength: widest < measured.width ? widest : null,
-      lengthAdjust: widest < measured.width ? "spacingAndGlyphs" : null,
-    }, escapedText(text)));
+    this.parts.push(
+      tag(
+        "text",
+        {
+          transform: `matrix(${[a, b, c, d].map((n) => Math.round(n * 1e4) / 1e4).join(" ")} ${short(e + a * x + c * (y + down))} ${short(f + b * x + d * (y + down))})`,
+          style: `font: ${real.font}; white-space: pre`,
+          fill: paint.color,
+          opacity: opacity === 1 ? null : opacity,
+          "text-anchor": { center: "middle", right: "end", end: "end" }[real.textAlign],
+          textLength: widest < measured.width ? widest : null,
+          lengthAdjust: widest < measured.width ? "spacingAndGlyphs" : null,
+        },
+        escapedText(text),
+      ),
+    );
   }
 
   /** A small block of pixels becomes shapes, so that it stays sharp in every program. */
   drawImage(image, ...where) {
-    const [sx, sy, sw, sh, x, y, w, h] = where.length === 8 ? where : [0, 0, image.width, image.height, ...where, ...(where.length === 2 ? [image.width, image.height] : [])];
+    const [sx, sy, sw, sh, x, y, w, h] =
+      where.length === 8
+        ? where
+        : [0, 0, image.width, image.height, ...where, ...(where.length === 2 ? [image.width, image.height] : [])];
     const { a, d, e, f } = this.real.getTransform();
     const box = { left: e + a * x, top: f + d * y, wide: (a * w) / sw, high: (d * h) / sh };
     const alpha = this.real.globalAlpha;
     const small = new OffscreenCanvas(sw, sh).getContext("2d", { willReadFrequently: true });
     small.drawImage(image, sx, sy, sw, sh, 0, 0, sw, sh);
     const pixels = small.getImageData(0, 0, sw, sh);
-    const markup = sw * sh <= LARGEST_BLOCK && !this.real.imageSmoothingEnabled ? pixelPaths(pixels, box) : imageTag(pixels, box);
+    const markup =
+      sw * sh <= LARGEST_BLOCK && !this.real.imageSmoothingEnabled ? pixelPaths(pixels, box) : imageTag(pixels, box);
     this.parts.push(alpha === 1 ? markup : tag("g", { opacity: alpha }, markup));
   }
 
@@ -209,7 +260,15 @@ function imageTag(pixels, { left, top, wide, high }) {
 
 /** A canvas as an image inside the file; "pixelated" keeps its pixels sharp. */
 export function imageOf(canvas, x, y, width, height, rendering = "pixelated") {
-  return tag("image", { href: canvas.toDataURL(), x, y, width, height, preserveAspectRatio: "none", style: `image-rendering: ${rendering}` });
+  return tag("image", {
+    href: canvas.toDataURL(),
+    x,
+    y,
+    width,
+    height,
+    preserveAspectRatio: "none",
+    style: `image-rendering: ${rendering}`,
+  });
 }
 
 /** Canvases write colours as "#rrggbb" or "rgba(…)"; a gradient or pattern has no single one. */

@@ -6,7 +6,25 @@ import { escaped, paintOf, short, tag } from "../base/svg.mjs";
 
 const MARGIN = 16;
 const SIDES = ["Top", "Right", "Bottom", "Left"];
-const OF_SHAPES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linecap", "opacity", "font-family", "font-size", "font-weight", "font-style", "text-anchor", "dominant-baseline", "display", "visibility", "marker-end"];
+const OF_SHAPES = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-opacity",
+  "stroke-linecap",
+  "opacity",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "font-style",
+  "text-anchor",
+  "dominant-baseline",
+  "display",
+  "visibility",
+  "marker-end",
+];
 
 /**
  * `root` as the text of an SVG file. `redraw()` draws its canvases again, so that they come out as vectors;
@@ -34,8 +52,14 @@ function unfold(root) {
   const all = [...root.querySelectorAll("*")];
   const scrolled = all.filter(canScroll);
   const stuck = all.filter((element) => getComputedStyle(element).position === "sticky");
-  const folded = [...new Set([...scrolled, ...stuck])].map((element) => ({ element, kept: element.style.cssText, top: element.scrollTop, left: element.scrollLeft }));
-  for (const element of scrolled) Object.assign(element.style, { maxHeight: "none", height: "auto", overflowY: "visible", overflowX: "visible" });
+  const folded = [...new Set([...scrolled, ...stuck])].map((element) => ({
+    element,
+    kept: element.style.cssText,
+    top: element.scrollTop,
+    left: element.scrollLeft,
+  }));
+  for (const element of scrolled)
+    Object.assign(element.style, { maxHeight: "none", height: "auto", overflowY: "visible", overflowX: "visible" });
   for (const element of stuck) element.style.position = "relative"; // where it is before anything scrolls
   return () => {
     for (const { element, kept, top, left } of folded) {
@@ -68,15 +92,30 @@ class Walk {
     const width = Math.ceil(this.size.width) + MARGIN;
     const height = Math.ceil(this.size.height) + MARGIN + 20;
     this.pen.font = `11px ${fontFamily}`;
-    const below = tag("text", { x: MARGIN, y: height - MARGIN / 2, fill: color, "fill-opacity": 0.7, style: `font: 11px ${fontFamily.replaceAll('"', "'")}` }, escaped(this.cut(caption, width - 2 * MARGIN)));
+    const below = tag(
+      "text",
+      {
+        x: MARGIN,
+        y: height - MARGIN / 2,
+        fill: color,
+        "fill-opacity": 0.7,
+        style: `font: 11px ${fontFamily.replaceAll('"', "'")}`,
+      },
+      escaped(this.cut(caption, width - 2 * MARGIN)),
+    );
     const back = tag("rect", { width, height, fill: ground });
-    return tag("svg", { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}` }, tag("title", {}, escaped(caption)) + back + this.parts.join("") + below);
+    return tag(
+      "svg",
+      { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}` },
+      tag("title", {}, escaped(caption)) + back + this.parts.join("") + below,
+    );
   }
 
   /** As much of a text as goes into so many pixels. */
   cut(text, width) {
     let letters = [...text];
-    while (letters.length > 1 && this.pen.measureText(letters.join("")).width > width) letters = [...letters.slice(0, -2), "…"];
+    while (letters.length > 1 && this.pen.measureText(letters.join("")).width > width)
+      letters = [...letters.slice(0, -2), "…"];
     return letters.join("");
   }
 
@@ -100,7 +139,12 @@ class Walk {
     if (clips) this.openClip(this.box(rect), style);
     if (element instanceof HTMLCanvasElement) this.canvas(element, this.box(rect), style);
     else if (element instanceof SVGSVGElement) this.drawing(element, this.box(rect));
-    else if (element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement || element instanceof HTMLSelectElement) this.field(element, rect, style);
+    else if (
+      element instanceof HTMLInputElement ||
+      element instanceof HTMLTextAreaElement ||
+      element instanceof HTMLSelectElement
+    )
+      this.field(element, rect, style);
     else for (const node of element.childNodes) this.node(node, style);
     if (clips) this.parts.push("</g>");
     if (opacity < 1) this.parts.push("</g>");
@@ -115,12 +159,16 @@ class Walk {
 
   node(node, style) {
     if (node.nodeType === Node.ELEMENT_NODE) this.element(node);
-    else if (node.nodeType === Node.TEXT_NODE && node.data.trim() !== "" && style.visibility === "visible") this.text(node, style);
+    else if (node.nodeType === Node.TEXT_NODE && node.data.trim() !== "" && style.visibility === "visible")
+      this.text(node, style);
   }
 
   openClip(box, style) {
     const id = `box${(this.clips += 1)}`;
-    this.parts.push(tag("clipPath", { id }, tag("rect", { ...box, rx: radiusOf(box, style) })), `<g clip-path="url(#${id})">`);
+    this.parts.push(
+      tag("clipPath", { id }, tag("rect", { ...box, rx: radiusOf(box, style) })),
+      `<g clip-path="url(#${id})">`,
+    );
   }
 
   // boxes
@@ -134,28 +182,53 @@ class Walk {
     if (style.backgroundImage !== "none") this.gradient(box, style.backgroundImage);
     this.borders(box, style, radius);
     const outline = parseFloat(style.outlineWidth);
-    if (style.outlineStyle !== "none" && outline > 0) this.frame(box, -(parseFloat(style.outlineOffset) || 0) - outline / 2, outline, style.outlineColor, radius);
+    if (style.outlineStyle !== "none" && outline > 0)
+      this.frame(box, -(parseFloat(style.outlineOffset) || 0) - outline / 2, outline, style.outlineColor, radius);
   }
 
   ground(box, { clipPath }, radius, look) {
     const isCut = clipPath.startsWith("polygon(");
-    this.parts.push(isCut ? tag("polygon", { points: cornersOf(clipPath, box), ...look }) : tag("rect", { ...box, rx: radius, ...look }));
+    this.parts.push(
+      isCut
+        ? tag("polygon", { points: cornersOf(clipPath, box), ...look })
+        : tag("rect", { ...box, rx: radius, ...look }),
+    );
   }
 
   borders(box, style, radius) {
-    const sides = SIDES.map((side) => ({ width: style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`]), color: style[`border${side}Color`], dash: { dashed: "4 3", dotted: "1 2" }[style[`border${side}Style`]] }));
+    const sides = SIDES.map((side) => ({
+      width: style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`]),
+      color: style[`border${side}Color`],
+      dash: { dashed: "4 3", dotted: "1 2" }[style[`border${side}Style`]],
+    }));
     const [first] = sides;
     if (sides.every(({ width, color }) => width === first.width && color === first.color)) {
       if (first.width > 0) this.frame(box, first.width / 2, first.width, first.color, radius, first.dash);
       return;
     }
     const { x, y, width: w, height: h } = box;
-    const lines = [[x, y, x + w, y, 0, 1], [x + w, y, x + w, y + h, -1, 0], [x, y + h, x + w, y + h, 0, -1], [x, y, x, y + h, 1, 0]];
+    const lines = [
+      [x, y, x + w, y, 0, 1],
+      [x + w, y, x + w, y + h, -1, 0],
+      [x, y + h, x + w, y + h, 0, -1],
+      [x, y, x, y + h, 1, 0],
+    ];
     sides.forEach(({ width, color, dash }, i) => {
       const paint = paintOf(color);
       if (width === 0 || !paint) return;
       const [x1, y1, x2, y2, dx, dy] = lines[i];
-      this.parts.push(tag("line", { x1: x1 + (dx * width) / 2, y1: y1 + (dy * width) / 2, x2: x2 + (dx * width) / 2, y2: y2 + (dy * width) / 2, stroke: paint.color, "stroke-opacity": paint.opacity, "stroke-width": width, "stroke-dasharray": dash }));
+      this.parts.push(
+        tag("line", {
+          x1: x1 + (dx * width) / 2,
+          y1: y1 + (dy * width) / 2,
+          x2: x2 + (dx * width) / 2,
+          y2: y2 + (dy * width) / 2,
+          stroke: paint.color,
+          "stroke-opacity": paint.opacity,
+          "stroke-width": width,
+          "stroke-dasharray": dash,
+        }),
+      );
     });
   }
 
@@ -163,7 +236,20 @@ class Walk {
   frame({ x, y, width, height }, inset, thick, color, radius, dash = null) {
     const paint = paintOf(color);
     if (!paint) return;
-    this.parts.push(tag("rect", { x: x + inset, y: y + inset, width: Math.max(0, width - 2 * inset), height: Math.max(0, height - 2 * inset), rx: radius, fill: "none", stroke: paint.color, "stroke-opacity": paint.opacity, "stroke-width": thick, "stroke-dasharray": dash }));
+    this.parts.push(
+      tag("rect", {
+        x: x + inset,
+        y: y + inset,
+        width: Math.max(0, width - 2 * inset),
+        height: Math.max(0, height - 2 * inset),
+        rx: radius,
+        fill: "none",
+        stroke: paint.color,
+        "stroke-opacity": paint.opacity,
+        "stroke-width": thick,
+        "stroke-dasharray": dash,
+      }),
+    );
   }
 
   /** Of gradients, those in use: from left to right, and hatching. */
@@ -190,15 +276,21 @@ class Walk {
     const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
     this.pen.font = font;
     const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = this.pen.measureText("x");
-    this.parts.push(tag("text", {
-      x: isBackward ? box.x + box.width : box.x,
-      y: box.y + (box.height * up) / (up + down),
-      direction: isBackward ? "rtl" : null,
-      fill: paint.color,
-      "fill-opacity": paint.opacity,
-      style: `font: ${font.replaceAll('"', "'")}; white-space: pre${style.letterSpacing === "normal" ? "" : `; letter-spacing: ${style.letterSpacing}`}`,
-      "text-decoration": style.textDecorationLine === "none" ? null : style.textDecorationLine,
-    }, escaped(text)));
+    this.parts.push(
+      tag(
+        "text",
+        {
+          x: isBackward ? box.x + box.width : box.x,
+          y: box.y + (box.height * up) / (up + down),
+          direction: isBackward ? "rtl" : null,
+          fill: paint.color,
+          "fill-opacity": paint.opacity,
+          style: `font: ${font.replaceAll('"', "'")}; white-space: pre${style.letterSpacing === "normal" ? "" : `; letter-spacing: ${style.letterSpacing}`}`,
+          "text-decoration": style.textDecorationLine === "none" ? null : style.textDecorationLine,
+        },
+        escaped(text),
+      ),
+    );
   }
 
   /** What stands in a field; a slider as its track and knob. */
@@ -207,16 +299,39 @@ class Walk {
     const middle = box.y + box.height / 2;
     if (field.type === "range") {
       const share = (field.value - field.min) / (field.max - field.min || 1);
-      this.parts.push(tag("line", { x1: box.x, x2: box.x + box.width, y1: middle, y2: middle, stroke: style.color, "stroke-opacity": 0.4, "stroke-width": 3 }));
+      this.parts.push(
+        tag("line", {
+          x1: box.x,
+          x2: box.x + box.width,
+          y1: middle,
+          y2: middle,
+          stroke: style.color,
+          "stroke-opacity": 0.4,
+          "stroke-width": 3,
+        }),
+      );
       this.parts.push(tag("circle", { cx: box.x + share * box.width, cy: middle, r: 6, fill: style.color }));
     } else if (field.type === "checkbox" || field.type === "radio") {
       const round = field.type === "radio" ? box.width / 2 : 2;
-      this.parts.push(tag("rect", { ...box, rx: round, fill: field.checked ? style.color : "none", stroke: style.color }));
+      this.parts.push(
+        tag("rect", { ...box, rx: round, fill: field.checked ? style.color : "none", stroke: style.color }),
+      );
     } else {
       const said = field.selectedOptions?.[0]?.text ?? field.value;
       const paint = paintOf(style.color);
       const size = parseFloat(style.fontSize);
-      if (said && paint) this.line(said, { left: rect.left + parseFloat(style.paddingLeft) + 1, top: middle + this.origin.top - size * 0.6, width: 0, height: size * 1.2 }, style, paint);
+      if (said && paint)
+        this.line(
+          said,
+          {
+            left: rect.left + parseFloat(style.paddingLeft) + 1,
+            top: middle + this.origin.top - size * 0.6,
+            width: 0,
+            height: size * 1.2,
+          },
+          style,
+          paint,
+        );
     }
   }
 
@@ -250,7 +365,9 @@ class Walk {
 function cornersOf(polygon, { x, y, width, height }) {
   const part = (value, unit, whole) => (unit === "%" ? (value / 100) * whole : Number(value));
   const corners = [...polygon.matchAll(/(-?[\d.]+)(px|%)? (-?[\d.]+)(px|%)?/g)];
-  return corners.map(([, a, of, b, per]) => `${short(x + part(a, of, width))},${short(y + part(b, per, height))}`).join(" ");
+  return corners
+    .map(([, a, of, b, per]) => `${short(x + part(a, of, width))},${short(y + part(b, per, height))}`)
+    .join(" ");
 }
 
 function radiusOf({ width, height }, style) {
@@ -286,7 +403,14 @@ function trimmed(text) {
 
 function united(a, b) {
   const [left, top] = [Math.min(a.left, b.left), Math.min(a.top, b.top)];
-  return { left, top, width: Math.max(a.right, b.right) - left, height: Math.max(a.bottom, b.bottom) - top, right: Math.max(a.right, b.right), bottom: Math.max(a.bottom, b.bottom) };
+  return {
+    left,
+    top,
+    width: Math.max(a.right, b.right) - left,
+    height: Math.max(a.bottom, b.bottom) - top,
+    right: Math.max(a.right, b.right),
+    bottom: Math.max(a.bottom, b.bottom),
+  };
 }
 
 function leftToRight(id, image) {
@@ -294,9 +418,17 @@ function leftToRight(id, image) {
   if (!stops.length) return null;
   const marks = stops.map(([, css, at], i) => {
     const paint = paintOf(css) ?? { color: "#000", opacity: 0 };
-    return tag("stop", { offset: `${at ?? (100 * i) / Math.max(1, stops.length - 1)}%`, "stop-color": paint.color, "stop-opacity": paint.opacity });
+    return tag("stop", {
+      offset: `${at ?? (100 * i) / Math.max(1, stops.length - 1)}%`,
+      "stop-color": paint.color,
+      "stop-opacity": paint.opacity,
+    });
   });
-  return tag("linearGradient", { id, ...(image.includes("to right") || image.includes("90deg") ? {} : { x2: 0, y2: 1 }) }, marks.join(""));
+  return tag(
+    "linearGradient",
+    { id, ...(image.includes("to right") || image.includes("90deg") ? {} : { x2: 0, y2: 1 }) },
+    marks.join(""),
+  );
 }
 
 function hatching(id, image) {
@@ -305,5 +437,9 @@ function hatching(id, image) {
   if (!paint || !widths.length) return null;
   const [thick, period] = [Math.min(...widths), Math.max(...widths)];
   const angle = Number(/(-?[\d.]+)deg/.exec(image)?.[1] ?? 180);
-  return tag("pattern", { id, width: period, height: period, patternUnits: "userSpaceOnUse", patternTransform: `rotate(${angle})` }, tag("rect", { width: period, height: thick, fill: paint.color, "fill-opacity": paint.opacity }));
+  return tag(
+    "pattern",
+    { id, width: period, height: period, patternUnits: "userSpaceOnUse", patternTransform: `rotate(${angle})` },
+    tag("rect", { width: period, height: thick, fill: paint.color, "fill-opacity": paint.opacity }),
+  );
 }

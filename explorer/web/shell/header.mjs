@@ -15,10 +15,29 @@ const KEYS = [
 
 export function mount(element) {
   const keys = keysDialog();
-  const theme = make("button", { className: "hs-icon", type: "button", text: "☾", title: "Dark or light", "aria-label": "Switch between dark and light", onclick: switchTheme });
-  const help = make("button", { className: "hs-icon", type: "button", text: "?", title: "Keys (H)", "aria-label": "Show the keys", onclick: () => keys.showModal() });
+  const theme = make("button", {
+    className: "hs-icon",
+    type: "button",
+    text: "☾",
+    title: "Dark or light",
+    "aria-label": "Switch between dark and light",
+    onclick: switchTheme,
+  });
+  const help = make("button", {
+    className: "hs-icon",
+    type: "button",
+    text: "?",
+    title: "Keys (H)",
+    "aria-label": "Show the keys",
+    onclick: () => keys.showModal(),
+  });
   element.append(
-    make("div", { className: "hs-brand" }, make("strong", { text: "Headscope" }), make("span", { text: "see inside a real Transformer" })),
+    make(
+      "div",
+      { className: "hs-brand" },
+      make("strong", { text: "Headscope" }),
+      make("span", { text: "see inside a real Transformer" }),
+    ),
     pageLinks(),
     make("div", { className: "hs-header-buttons" }, theme, help),
     make("div", { className: "hs-busy", role: "progressbar", "aria-label": "The model is working" }),
@@ -33,7 +52,8 @@ export function mount(element) {
   const refused = (changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isToast)) && busy("false")();
   new MutationObserver(refused).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
+      return;
     if (keys.open) keys.close();
     else keys.showModal();
   });
@@ -41,11 +61,18 @@ export function mount(element) {
 }
 
 function pageLinks() {
-  const links = Object.entries(PAGES).map(([name, text]) => make("a", { href: `?view=${name}`, text, "data-page": name, onclick: (event) => {
-    if (event.ctrlKey || event.metaKey) return; // in a tab of its own
-    event.preventDefault();
-    showPage(name);
-  } }));
+  const links = Object.entries(PAGES).map(([name, text]) =>
+    make("a", {
+      href: `?view=${name}`,
+      text,
+      "data-page": name,
+      onclick: (event) => {
+        if (event.ctrlKey || event.metaKey) return; // in a tab of its own
+        event.preventDefault();
+        showPage(name);
+      },
+    }),
+  );
   const nav = make("nav", { className: "hs-pages", "aria-label": "Pages" }, ...links);
   const mark = () => {
     for (const link of links) link.toggleAttribute("aria-current", false);
@@ -69,6 +96,10 @@ function switchTheme() {
 function keysDialog() {
   const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
   const rows = KEYS.map(([key, what]) => make("tr", {}, make("th", { text: key }), make("td", { text: what })));
-  dialog.append(make("h2", { text: "Keys" }), make("table", {}, ...rows), make("button", { type: "button", text: "Close", onclick: () => dialog.close() }));
+  dialog.append(
+    make("h2", { text: "Keys" }),
+    make("table", {}, ...rows),
+    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
+  );
   return dialog;
 }

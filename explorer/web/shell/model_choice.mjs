@@ -7,7 +7,11 @@ import { store } from "../state/store.mjs";
 
 export function mount(element, { props }) {
   const name = make("span");
-  const select = make("select", { onchange: () => store.choose(select.value), onpointerenter: refreshModels, onfocus: refreshModels });
+  const select = make("select", {
+    onchange: () => store.choose(select.value),
+    onpointerenter: refreshModels,
+    onfocus: refreshModels,
+  });
   element.append(make("label", {}, name, select));
 
   function draw() {
@@ -33,5 +37,7 @@ export function mount(element, { props }) {
 
 /** Models that these pages can show: the others are on the page Compare. */
 function decoders() {
-  return models().filter(({ architecture }) => architecture === "decoder").map(({ name }) => name);
+  return models()
+    .filter(({ architecture }) => architecture === "decoder")
+    .map(({ name }) => name);
 }

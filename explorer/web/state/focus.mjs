@@ -25,7 +25,36 @@ export const CHOICES = {
   changed: ["here", "everywhere"], // where the changed model is shown
   against: ["none", ...TOKENS], // the token that it is compared with
 };
-export const START = { layer: 0, head: 0, query: null, key: null, also: "", least: 20, dim: null, draw: "matrix", sides: "left-right", dims: "place", by: "one", over: "heads", read: "row", sink: "shown", sort: "place", panel: "pipeline", lens: "probability", depth: "layer", target: "1", against: "none", tool: "zero", scope: "head", changed: "here", edits: "", typed: null, stage: STAGE_IDS[0], cells: "map", column: null };
+export const START = {
+  layer: 0,
+  head: 0,
+  query: null,
+  key: null,
+  also: "",
+  least: 20,
+  dim: null,
+  draw: "matrix",
+  sides: "left-right",
+  dims: "place",
+  by: "one",
+  over: "heads",
+  read: "row",
+  sink: "shown",
+  sort: "place",
+  panel: "pipeline",
+  lens: "probability",
+  depth: "layer",
+  target: "1",
+  against: "none",
+  tool: "zero",
+  scope: "head",
+  changed: "here",
+  edits: "",
+  typed: null,
+  stage: STAGE_IDS[0],
+  cells: "map",
+  column: null,
+};
 
 export class Focus {
   constructor() {
@@ -66,7 +95,10 @@ export class Focus {
       head: Math.min(head, H - 1),
       query: query !== null && query < T ? query : null,
       key: key !== null && key < T ? key : null,
-      also: also.split("_").filter((other) => other !== "" && other < H).join("_"),
+      also: also
+        .split("_")
+        .filter((other) => other !== "" && other < H)
+        .join("_"),
       least: Math.min(least, 1000),
     };
     this.preview = {};

@@ -1,6 +1,13 @@
 // Which page is shown: the address says so first, then the links in the header.
 
-export const PAGES = { learn: "Learn", explore: "Explore", compare: "Compare", generate: "Generate", train: "Train", check: "Check your code" };
+export const PAGES = {
+  learn: "Learn",
+  explore: "Explore",
+  compare: "Compare",
+  generate: "Generate",
+  train: "Train",
+  check: "Check your code",
+};
 
 export function page() {
   return (document.body.dataset.page ??= pageIn(location.search));

@@ -3,7 +3,10 @@
 export const GONE = "The server does not answer. Is the app still running?";
 
 export async function isGone() {
-  return fetch(import.meta.url, { method: "HEAD", cache: "no-store" }).then(() => false, () => true);
+  return fetch(import.meta.url, { method: "HEAD", cache: "no-store" }).then(
+    () => false,
+    () => true,
+  );
 }
 
 /** While the page waits for a result: `say(GONE)` as soon as the server is no longer there. */

@@ -25,12 +25,17 @@ class Store {
     this.drawSoon = onceAFrame(() => this.drawViews());
     this.away = new Set(); // elements that are scrolled out of sight
     this.late = new Set(); // their views, to be drawn a frame later: what is seen does not wait for them
-    this.sight = new IntersectionObserver((all) => all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)));
+    this.sight = new IntersectionObserver((all) =>
+      all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)),
+    );
     this.firstText = this.firstModel = null; // what the page opens with when the address names none
     this.wanted = null; // the model that was chosen, until its result is here
     this.asked = [...OF_THE_TEXT, ...OF_THE_MODEL].includes(page()) ? readAddress(location.search) : null; // until the result it speaks of is here
     this.addressTimer = null;
-    new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-panel"] });
+    new MutationObserver(() => this.changed()).observe(document.body, {
+      attributes: true,
+      attributeFilter: ["class", "data-panel"],
+    });
     addEventListener("resize", () => this.changed());
     document.addEventListener("hs-page", () => this.changed());
   }
@@ -76,7 +81,8 @@ class Store {
     else if (isOther) this.focus.forgetTokens();
     this.focus.fit(L, H, T);
     const { text, model } = this.asked ?? {};
-    if (this.seq > 1 || ((!text || text === payload.text) && (!model || model === payload.model.name))) this.asked = null;
+    if (this.seq > 1 || ((!text || text === payload.text) && (!model || model === payload.model.name)))
+      this.asked = null;
     this.changed();
   }
 
@@ -153,7 +159,10 @@ class Store {
       const { parts } = this;
       parts.set(name, {});
       fetchPart(name, this.payload)
-        .then((value) => ({ value }), ({ message }) => ({ error: message }))
+        .then(
+          (value) => ({ value }),
+          ({ message }) => ({ error: message }),
+        )
         .then((found) => {
           parts.set(name, found);
           if (parts === this.parts) this.changed(); // else a newer text is shown

@@ -6,7 +6,8 @@ import { store } from "./store.mjs";
 /** `element` in a box that hides it unless focus.draw is `name`; `draw` and `part` are as store.subscribe takes them. */
 export function whenDrawn(name, element, draw, part = null) {
   const box = make("div", {}, element);
-  queueMicrotask(() => { // when it stands on the page
+  queueMicrotask(() => {
+    // when it stands on the page
     store.subscribe(box, (_, focus) => (element.hidden = focus.draw !== name));
     store.subscribe(element, draw, part);
   });

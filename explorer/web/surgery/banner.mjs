@@ -10,7 +10,12 @@ const FUTURE = " Later tokens that it may look at are drawn under Head surgery o
 
 export function mount(element) {
   const words = make("span");
-  const back = make("button", { type: "button", className: "hs-button", text: "Show the model as it is", onclick: () => store.toggle({ changed: "here" }) });
+  const back = make("button", {
+    type: "button",
+    className: "hs-button",
+    text: "Show the model as it is",
+    onclick: () => store.toggle({ changed: "here" }),
+  });
   const banner = make("div", { className: "hs-changed", role: "status", hidden: "" }, words, back);
   element.append(banner);
   store.subscribe(element, (payload, focus) => {

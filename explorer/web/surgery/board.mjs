@@ -10,10 +10,35 @@ const WHOLE = { what: "everywhere" };
 
 export function board() {
   const about = make("p", { className: "hs-hint" });
-  const grid = make("div", { className: "hs-cut-grid", role: "group", "aria-label": "Heads, attention and MLP of every layer" });
-  const all = make("button", { type: "button", className: "hs-cut-all", text: "All heads of all layers", onclick: () => press(WHOLE) });
+  const grid = make("div", {
+    className: "hs-cut-grid",
+    role: "group",
+    "aria-label": "Heads, attention and MLP of every layer",
+  });
+  const all = make("button", {
+    type: "button",
+    className: "hs-cut-all",
+    text: "All heads of all layers",
+    onclick: () => press(WHOLE),
+  });
   const chips = make("ul", { className: "hs-cut-chips", "aria-label": "What is changed" });
-  const tools = make("div", { className: "hs-cut-tools" }, ...[["Undo", "undo"], ["Redo", "redo"], ["Reset", "reset"]].map(([text, name]) => make("button", { type: "button", className: "hs-button", text, "data-name": name, onclick: () => operation[name]() })));
+  const tools = make(
+    "div",
+    { className: "hs-cut-tools" },
+    ...[
+      ["Undo", "undo"],
+      ["Redo", "redo"],
+      ["Reset", "reset"],
+    ].map(([text, name]) =>
+      make("button", {
+        type: "button",
+        className: "hs-button",
+        text,
+        "data-name": name,
+        onclick: () => operation[name](),
+      }),
+    ),
+  );
   const element = make("div", {}, about, grid, all, chips, tools);
   grid.addEventListener("keydown", (event) => walk(event, grid));
 
@@ -23,7 +48,13 @@ export function board() {
     about.textContent = HOWS[focus.tool].about;
     for (const button of grid.querySelectorAll("button")) paint(button, focus);
     chips.replaceChildren(...operation.edits.map(chip));
-    if (!operation.edits.length) chips.append(make("li", { className: "hs-hint", text: "Nothing is changed yet: press a head, for example H1 in the row L1." }));
+    if (!operation.edits.length)
+      chips.append(
+        make("li", {
+          className: "hs-hint",
+          text: "Nothing is changed yet: press a head, for example H1 in the row L1.",
+        }),
+      );
     const [undo, redo, reset] = tools.children;
     undo.disabled = !operation.past.length;
     redo.disabled = !operation.future.length;
@@ -39,13 +70,26 @@ function build(grid, L, H) {
   const names = [...heads.map((head) => `H${head + 1}`), "All", "MLP"];
   grid.replaceChildren(make("span"), ...names.map((text) => make("span", { className: "hs-axis", text })));
   for (let layer = 0; layer < L; layer++) {
-    const places = [...heads.map((head) => ({ what: "head", layer, head })), { what: "attention", layer }, { what: "mlp", layer }];
-    grid.append(make("span", { className: "hs-axis", text: `L${layer + 1}` }), ...places.map((place, column) => cell(place, layer, column)));
+    const places = [
+      ...heads.map((head) => ({ what: "head", layer, head })),
+      { what: "attention", layer },
+      { what: "mlp", layer },
+    ];
+    grid.append(
+      make("span", { className: "hs-axis", text: `L${layer + 1}` }),
+      ...places.map((place, column) => cell(place, layer, column)),
+    );
   }
 }
 
 function cell(place, row, column) {
-  const button = make("button", { type: "button", "data-row": row, "data-column": column, tabindex: row + column ? "-1" : "0", onclick: () => press(place) });
+  const button = make("button", {
+    type: "button",
+    "data-row": row,
+    "data-column": column,
+    tabindex: row + column ? "-1" : "0",
+    onclick: () => press(place),
+  });
   button.place = place;
   return button;
 }
@@ -53,14 +97,18 @@ function cell(place, row, column) {
 /** Its sign, and whether the tool can be used on it. */
 function paint(button, focus) {
   const { what, layer, head } = button.place;
-  const { change, mask } = what === "attention" ? ofLayer(layer) : counting(operation.edits, layer, what === "mlp" ? null : head);
+  const { change, mask } =
+    what === "attention" ? ofLayer(layer) : counting(operation.edits, layer, what === "mlp" ? null : head);
   const signs = [change && HOWS[change.how].sign, mask && HOWS.mask.sign].filter(Boolean);
   button.textContent = signs.join("");
   button.disabled = what === "mlp" && !fitsMlp(focus.tool);
   button.classList.toggle("hs-cut", signs.length > 0);
   button.classList.toggle("hs-shown", what === "head" && layer === focus.layer && head === focus.head);
   button.setAttribute("aria-pressed", signs.length > 0);
-  const state = [change, mask].filter(Boolean).map((edit) => editName(edit).split(": ")[1]).join(", ");
+  const state = [change, mask]
+    .filter(Boolean)
+    .map((edit) => editName(edit).split(": ")[1])
+    .join(", ");
   button.setAttribute("aria-label", `${placeName(button.place)}: ${state || "as it is"}`);
   button.title = button.getAttribute("aria-label");
 }
@@ -76,12 +124,25 @@ function press(place) {
   store.focus.preview = {};
   Object.assign(store.focus.locked, layer !== undefined && { layer }, head !== undefined && { head });
   if (tool === "mask") store.focus.locked.scope = place.what;
-  else operation.set(toggle(operation.edits, { what: place.what, how: tool, ...(layer !== undefined && { layer }), ...(head !== undefined && { head }) }));
+  else
+    operation.set(
+      toggle(operation.edits, {
+        what: place.what,
+        how: tool,
+        ...(layer !== undefined && { layer }),
+        ...(head !== undefined && { head }),
+      }),
+    );
   store.changed();
 }
 
 function chip(edit) {
-  const remove = make("button", { type: "button", text: "×", "aria-label": `Undo: ${editName(edit)}`, onclick: () => operation.set(operation.edits.filter((other) => other !== edit)) });
+  const remove = make("button", {
+    type: "button",
+    text: "×",
+    "aria-label": `Undo: ${editName(edit)}`,
+    onclick: () => operation.set(operation.edits.filter((other) => other !== edit)),
+  });
   return make("li", { className: "hs-cut-chip" }, make("span", { text: editName(edit) }), remove);
 }
 
@@ -96,4 +157,3 @@ function walk(event, grid) {
   button.tabIndex = 0;
   button.focus();
 }
-

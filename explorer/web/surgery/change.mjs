@@ -25,7 +25,15 @@ export function lossCard() {
   const list = make("div", { className: "hs-loss-tokens", role: "list", "aria-label": "Change of each token's loss" });
   const hint = make("p", { className: "hs-hint" });
   const leak = make("div", { className: "hs-leaks", role: "status" });
-  const element = make("section", {}, make("h3", { text: "Loss: how surprised the model is by your text" }), line, list, hint, leak);
+  const element = make(
+    "section",
+    {},
+    make("h3", { text: "Loss: how surprised the model is by your text" }),
+    line,
+    list,
+    hint,
+    leak,
+  );
   let drawn = null;
   const draw = (payload, focus) => {
     const look = `${isDark()}/${store.query(focus)}`;
@@ -35,11 +43,27 @@ export function lossCard() {
     const T = payload.tokens.length;
     if (T < 2) return line.replaceChildren("A text of one token has nothing to predict.");
     const [was, now] = [before, after].map((losses) => losses.reduce((sum, loss) => sum + loss, 0) / (T - 1));
-    line.replaceChildren("before ", number(was.toFixed(3)), " → after ", number(now.toFixed(3)), " nats per token, a change of ", number(signed(now - was)));
-    line.append(Math.abs(now - was) < 0.0005 ? ": nothing changed." : now > was ? ": the model predicts your text worse." : ": the model predicts your text better.");
+    line.replaceChildren(
+      "before ",
+      number(was.toFixed(3)),
+      " → after ",
+      number(now.toFixed(3)),
+      " nats per token, a change of ",
+      number(signed(now - was)),
+    );
+    line.append(
+      Math.abs(now - was) < 0.0005
+        ? ": nothing changed."
+        : now > was
+          ? ": the model predicts your text worse."
+          : ": the model predicts your text better.",
+    );
     const limit = Math.max(0.1, ...before.map((loss, i) => Math.abs(after[i] - loss)));
-    list.replaceChildren(...payload.tokens.slice(1).map((token, i) => chip(payload, token, i, before[i], after[i], limit, focus)));
-    hint.textContent = "Under each token: how its own loss changed. + (blue): harder to predict than before; − (orange): easier. Point at one for both numbers.";
+    list.replaceChildren(
+      ...payload.tokens.slice(1).map((token, i) => chip(payload, token, i, before[i], after[i], limit, focus)),
+    );
+    hint.textContent =
+      "Under each token: how its own loss changed. + (blue): harder to predict than before; − (orange): easier. Point at one for both numbers.";
     leak.replaceChildren(...leakWords(payload, before, after));
   };
   return { element, draw };
@@ -47,7 +71,9 @@ export function lossCard() {
 
 export function lossesOf(payload) {
   const { result } = operation;
-  const before = result ? result.arrays.loss_before.data : Float32Array.from(payload.arrays.actual_probs.data, (p) => -Math.log(p));
+  const before = result
+    ? result.arrays.loss_before.data
+    : Float32Array.from(payload.arrays.actual_probs.data, (p) => -Math.log(p));
   return [[...before], [...(result ? result.arrays.loss_after.data : before)]];
 }
 
@@ -56,10 +82,20 @@ function chip(payload, token, i, before, after, limit, focus) {
   const color = divergingColor(change, limit, isDark());
   const delta = make("span", { className: "hs-number", text: signed(change, 2) });
   Object.assign(delta.style, { backgroundColor: `rgb(${color.join(" ")})`, color: inkOn(color) });
-  return make("button", {
-    type: "button", role: "listitem", className: `hs-loss-token${i === store.query(focus) ? " hs-query" : ""}`, title: `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} before, ${after.toFixed(3)} after`,
-    onclick: () => store.toggle({ query: i }), onmouseenter: () => store.preview({ query: i }), onmouseleave: () => store.preview({}),
-  }, make("span", { dir: "auto", text: label(token) }), delta);
+  return make(
+    "button",
+    {
+      type: "button",
+      role: "listitem",
+      className: `hs-loss-token${i === store.query(focus) ? " hs-query" : ""}`,
+      title: `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} before, ${after.toFixed(3)} after`,
+      onclick: () => store.toggle({ query: i }),
+      onmouseenter: () => store.preview({ query: i }),
+      onmouseleave: () => store.preview({}),
+    },
+    make("span", { dir: "auto", text: label(token) }),
+    delta,
+  );
 }
 
 function leakWords(payload, before, after) {
@@ -67,15 +103,41 @@ function leakWords(payload, before, after) {
   if (!reach) return [];
   const { summary, lines } = leaks(payload.tokens, reach, before, after);
   const item = (text) => make("li", { text });
-  const more = lines.length > LINES ? [make("details", {}, make("summary", { text: `${lines.length - LINES} more` }), make("ul", {}, ...lines.slice(LINES).map(item)))] : [];
-  return [make("h3", { text: "What leaked" }), make("p", { text: summary }), make("ul", {}, ...lines.slice(0, LINES).map(item)), ...more];
+  const more =
+    lines.length > LINES
+      ? [
+          make(
+            "details",
+            {},
+            make("summary", { text: `${lines.length - LINES} more` }),
+            make("ul", {}, ...lines.slice(LINES).map(item)),
+          ),
+        ]
+      : [];
+  return [
+    make("h3", { text: "What leaked" }),
+    make("p", { text: summary }),
+    make("ul", {}, ...lines.slice(0, LINES).map(item)),
+    ...more,
+  ];
 }
 
 /** Attention of the chosen head three times, and the chosen row as a table. */
 export function attentionCard() {
   const title = make("h3");
-  const maps = ["before", "after", "difference"].map((name) => ({ name, canvas: make("canvas", { role: "img" }), layout: null }));
-  const figures = maps.map(({ name, canvas }) => make("figure", {}, make("figcaption", { text: { before: "before", after: "after", difference: "after − before" }[name] }), canvas));
+  const maps = ["before", "after", "difference"].map((name) => ({
+    name,
+    canvas: make("canvas", { role: "img" }),
+    layout: null,
+  }));
+  const figures = maps.map(({ name, canvas }) =>
+    make(
+      "figure",
+      {},
+      make("figcaption", { text: { before: "before", after: "after", difference: "after − before" }[name] }),
+      canvas,
+    ),
+  );
   const words = make("p", { className: "hs-cell", "aria-live": "polite" });
   const legend = make("div", { className: "hs-legend hs-surgery-legend" });
   const table = make("details", { className: "hs-table" }, make("summary", { text: "This row as a table" }));
@@ -90,8 +152,22 @@ export function attentionCard() {
     const limit = limitOf(blocks);
     title.textContent = `Attention of layer ${layer + 1}, head ${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
     const width = Math.max(220, figures[0].clientWidth);
-    maps.forEach((map) => (map.layout = drawMap(map.canvas, width, payload.tokens, pixelsOf(map.name, blocks, payload, layer, head, limit), { query, key })));
-    maps.forEach(({ name, canvas }) => canvas.setAttribute("aria-label", `${title.textContent}, ${name}. The table below has the numbers of the row of place ${query}.`));
+    maps.forEach(
+      (map) =>
+        (map.layout = drawMap(
+          map.canvas,
+          width,
+          payload.tokens,
+          pixelsOf(map.name, blocks, payload, layer, head, limit),
+          { query, key },
+        )),
+    );
+    maps.forEach(({ name, canvas }) =>
+      canvas.setAttribute(
+        "aria-label",
+        `${title.textContent}, ${name}. The table below has the numbers of the row of place ${query}.`,
+      ),
+    );
     words.replaceChildren(...cellWords(payload, blocks, query, key, layer, head));
     legend.replaceChildren(...legendParts(limit));
     if (table.open) fillTable(table, payload, blocks, query);
@@ -124,7 +200,11 @@ function pixelsOf(name, { before, after }, payload, layer, head, limit) {
   const dark = isDark();
   const colors = palette(dark);
   const mask = counting(operation.done, layer, head).mask;
-  const shown = { before: (q, k) => k <= q, after: (q, k) => sees(mask, q, k), difference: (q, k) => k <= q || sees(mask, q, k) }[name];
+  const shown = {
+    before: (q, k) => k <= q,
+    after: (q, k) => sees(mask, q, k),
+    difference: (q, k) => k <= q || sees(mask, q, k),
+  }[name];
   const unit = { before, after }[name];
   const color = unit
     ? (i) => colors[(Math.sqrt(unit[i] / 65535) * 255 + 0.5) | 0]
@@ -138,7 +218,15 @@ function cellWords(payload, { before, after }, query, key, layer, head) {
   if (key === null) return ["Point at a cell to read its three numbers."];
   const [was, now] = [before, after].map((block) => block[query * payload.tokens.length + key] / 65535);
   const [from, to] = [query, key].map((i) => quoted(label(payload.tokens[i], 24)));
-  return [`${from} → ${to}: `, number(was.toFixed(4)), " before, ", number(now.toFixed(4)), " after, ", number(signed(now - was, 4)), make("code", { text: `blocks.${layer}.attn.pattern[0, ${head}, ${query}, ${key}]` })];
+  return [
+    `${from} → ${to}: `,
+    number(was.toFixed(4)),
+    " before, ",
+    number(now.toFixed(4)),
+    " after, ",
+    number(signed(now - was, 4)),
+    make("code", { text: `blocks.${layer}.attn.pattern[0, ${head}, ${query}, ${key}]` }),
+  ];
 }
 
 function legendParts(limit) {
@@ -146,21 +234,52 @@ function legendParts(limit) {
   const part = (text, stops, ends) => {
     const bar = make("span", { className: "hs-strip" });
     bar.style.background = `linear-gradient(to right, ${stops})`;
-    return make("span", { className: "hs-legend-part" }, make("span", { text }), make("span", { text: ends[0] }), bar, make("span", { text: ends[1] }));
+    return make(
+      "span",
+      { className: "hs-legend-part" },
+      make("span", { text }),
+      make("span", { text: ends[0] }),
+      bar,
+      make("span", { text: ends[1] }),
+    );
   };
   const colors = palette(dark);
-  const weight = Array.from({ length: 9 }, (_, i) => `#${[0, 8, 16].map((shift) => ((colors[i * 31] >> shift) & 255).toString(16).padStart(2, "0")).join("")}`);
+  const weight = Array.from(
+    { length: 9 },
+    (_, i) => `#${[0, 8, 16].map((shift) => ((colors[i * 31] >> shift) & 255).toString(16).padStart(2, "0")).join("")}`,
+  );
   const change = Array.from({ length: 9 }, (_, i) => `rgb(${divergingColor(i - 4, 4, dark).join(" ")})`);
-  return [part("weight (root scale)", weight, ["0", "1"]), part("difference", change, [`−${limit.toFixed(3)}`, `+${limit.toFixed(3)}`]), make("span", { className: "hs-legend-part" }, make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" }))];
+  return [
+    part("weight (root scale)", weight, ["0", "1"]),
+    part("difference", change, [`−${limit.toFixed(3)}`, `+${limit.toFixed(3)}`]),
+    make(
+      "span",
+      { className: "hs-legend-part" },
+      make("span", { className: "hs-hatch" }),
+      make("span", { text: "hidden by the mask" }),
+    ),
+  ];
 }
 
 function fillTable(table, payload, { before, after }, query) {
   const T = payload.tokens.length;
   const rows = payload.tokens.map((token, key) => {
     const [was, now] = [before, after].map((block) => block[query * T + key] / 65535);
-    return make("tr", {}, make("td", { text: String(key) }), make("td", { dir: "auto", text: label(token, 24) }), ...[was.toFixed(4), now.toFixed(4), signed(now - was, 4)].map((text) => make("td", { className: "hs-number", text })));
+    return make(
+      "tr",
+      {},
+      make("td", { text: String(key) }),
+      make("td", { dir: "auto", text: label(token, 24) }),
+      ...[was.toFixed(4), now.toFixed(4), signed(now - was, 4)].map((text) =>
+        make("td", { className: "hs-number", text }),
+      ),
+    );
   });
-  const head = make("tr", {}, ...["place", "key token", "before", "after", "difference"].map((text) => make("th", { text })));
+  const head = make(
+    "tr",
+    {},
+    ...["place", "key token", "before", "after", "difference"].map((text) => make("th", { text })),
+  );
   table.querySelector("table")?.remove();
   table.append(make("table", {}, head, ...rows));
 }
@@ -178,7 +297,8 @@ export function nextCard() {
     const top = Math.max(...rows.map(({ was, now }) => Math.max(was, now)));
     const next = payload.tokens[query + 1]?.text;
     bars.replaceChildren(...rows.map((row) => bar(row, top, row.text === next)));
-    const answer = next === undefined ? "" : ` Blue and bold: the token that your text goes on with, ${quoted(visible(next))}.`;
+    const answer =
+      next === undefined ? "" : ` Blue and bold: the token that your text goes on with, ${quoted(visible(next))}.`;
     scale.textContent = `Probability from 0 to ${probability(top)}: grey before, violet after.${answer}`;
   };
   return { element, draw };
@@ -204,10 +324,13 @@ function bar({ text, was, now }, top, marked) {
     fill.style.width = `${(p / top) * 100}%`;
     return make("span", { className: "hs-track" }, fill);
   };
-  return make("li", { className: marked ? "hs-marked" : "" },
+  return make(
+    "li",
+    { className: marked ? "hs-marked" : "" },
     make("span", { className: "hs-bar-name", dir: "auto", text: pieceName(text) }),
     make("span", { className: "hs-pair" }, track(was, "hs-was"), track(now, "")),
-    make("span", { className: "hs-number", text: `${probability(was)} → ${probability(now)}` }));
+    make("span", { className: "hs-number", text: `${probability(was)} → ${probability(now)}` }),
+  );
 }
 
 const number = (text) => make("strong", { className: "hs-number", text });

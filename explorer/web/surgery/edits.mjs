@@ -1,12 +1,42 @@
 // Edits of the model, as llm_core/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no DOM.
 
 export const HOWS = {
-  zero: { tool: "Switch off", says: "off", sign: "0", about: "What comes out of it is replaced by zeros: as if it were not there." },
-  mean: { tool: "Mean", says: "its mean", sign: "μ", about: "What comes out of it is replaced by its average over other articles: it goes on adding what it always adds, but no longer reacts to your text." },
-  uniform: { tool: "Look everywhere", says: "looks everywhere alike", sign: "≡", about: "Its pattern is frozen: every visible token gets the same weight." },
-  diagonal: { tool: "Look at itself", says: "looks at itself", sign: "╲", about: "Its pattern is frozen: every token looks only at itself." },
-  previous: { tool: "Look one back", says: "looks one back", sign: "←", about: "Its pattern is frozen: every token looks only at the one before it." },
-  mask: { tool: "Paint a mask", sign: "▦", about: "You decide which tokens may be looked at. Normally a token sees itself and what stands before it." },
+  zero: {
+    tool: "Switch off",
+    says: "off",
+    sign: "0",
+    about: "What comes out of it is replaced by zeros: as if it were not there.",
+  },
+  mean: {
+    tool: "Mean",
+    says: "its mean",
+    sign: "μ",
+    about:
+      "What comes out of it is replaced by its average over other articles: it goes on adding what it always adds, but no longer reacts to your text.",
+  },
+  uniform: {
+    tool: "Look everywhere",
+    says: "looks everywhere alike",
+    sign: "≡",
+    about: "Its pattern is frozen: every visible token gets the same weight.",
+  },
+  diagonal: {
+    tool: "Look at itself",
+    says: "looks at itself",
+    sign: "╲",
+    about: "Its pattern is frozen: every token looks only at itself.",
+  },
+  previous: {
+    tool: "Look one back",
+    says: "looks one back",
+    sign: "←",
+    about: "Its pattern is frozen: every token looks only at the one before it.",
+  },
+  mask: {
+    tool: "Paint a mask",
+    sign: "▦",
+    about: "You decide which tokens may be looked at. Normally a token sees itself and what stands before it.",
+  },
 };
 const MASKS = { open: "sees the future", first: "sees the first token only", painted: "painted mask" };
 const OFF = ["zero", "mean"];
@@ -22,7 +52,7 @@ export function placeName({ what, layer, head }) {
 }
 
 export function editName(edit) {
-  const says = edit.how === "window" ? `sees the last ${edit.n}` : MASKS[edit.how] ?? HOWS[edit.how].says;
+  const says = edit.how === "window" ? `sees the last ${edit.n}` : (MASKS[edit.how] ?? HOWS[edit.how].says);
   return `${placeName(edit)}: ${says}`;
 }
 
@@ -30,7 +60,12 @@ export function editName(edit) {
 function covers(wide, narrow) {
   if (isMask(wide) !== isMask(narrow) || (wide.what === "mlp") !== (narrow.what === "mlp")) return false;
   if (wide.what === "everywhere") return true;
-  return wide.layer === narrow.layer && (wide.what === "attention" ? narrow.what !== "everywhere" : wide.what === narrow.what && (wide.head ?? null) === (narrow.head ?? null));
+  return (
+    wide.layer === narrow.layer &&
+    (wide.what === "attention"
+      ? narrow.what !== "everywhere"
+      : wide.what === narrow.what && (wide.head ?? null) === (narrow.head ?? null))
+  );
 }
 
 /** The edits with `edit` last, where it counts; what it covers is dropped. */
@@ -41,7 +76,9 @@ export function put(edits, edit) {
 /** Put it, or take it away if it is there already. */
 export function toggle(edits, edit) {
   const same = JSON.stringify(edit);
-  return edits.some((other) => JSON.stringify(other) === same) ? edits.filter((other) => JSON.stringify(other) !== same) : put(edits, edit);
+  return edits.some((other) => JSON.stringify(other) === same)
+    ? edits.filter((other) => JSON.stringify(other) !== same)
+    : put(edits, edit);
 }
 
 /** The edits that count for one head, or for an MLP (head null): {change, mask}. */
@@ -55,13 +92,16 @@ export function sees(mask, query, key) {
   if (mask?.how === "open") return true;
   if (mask?.how === "window") return key <= query && key > query - mask.n;
   if (mask?.how === "first") return key === 0;
-  if (mask?.how === "painted" && query < mask.rows.length && key < mask.rows.length) return mask.rows[query][key] === "1";
+  if (mask?.how === "painted" && query < mask.rows.length && key < mask.rows.length)
+    return mask.rows[query][key] === "1";
   return key <= query;
 }
 
 /** A mask as rows of 0 and 1, for T tokens. */
 export function rowsOf(mask, T) {
-  return Array.from({ length: T }, (_, query) => Array.from({ length: T }, (_, key) => (sees(mask, query, key) ? "1" : "0")).join(""));
+  return Array.from({ length: T }, (_, query) =>
+    Array.from({ length: T }, (_, key) => (sees(mask, query, key) ? "1" : "0")).join(""),
+  );
 }
 
 export function isCausal(rows) {
@@ -76,11 +116,13 @@ const LONGEST = 600;
 
 /** "" for none, or if it would be too long. */
 export function writeEdits(edits) {
-  const text = edits.map((edit) => {
-    const place = [edit.layer, edit.head].filter((value) => value !== undefined).map((value) => value + 1);
-    const painted = edit.how === "painted" ? [edit.rows.length, toDigits(edit.rows.join(""))] : [];
-    return [`${edit.how}${edit.n ?? ""}`, LETTERS[edit.what], ...place, ...painted].join(".");
-  }).join("~");
+  const text = edits
+    .map((edit) => {
+      const place = [edit.layer, edit.head].filter((value) => value !== undefined).map((value) => value + 1);
+      const painted = edit.how === "painted" ? [edit.rows.length, toDigits(edit.rows.join(""))] : [];
+      return [`${edit.how}${edit.n ?? ""}`, LETTERS[edit.what], ...place, ...painted].join(".");
+    })
+    .join("~");
   return text.length > LONGEST ? "" : text;
 }
 
@@ -97,12 +139,20 @@ function readEdit(text) {
   const count = { head: 2, attention: 1, mlp: 1, everywhere: 0 }[what];
   const place = rest.slice(0, count).map((value) => Number(value) - 1);
   if (place.length < count || !place.every((value) => Number.isInteger(value) && value >= 0)) return null;
-  if ((how === "window") !== (Number(n) > 0) || (what === "mlp" && !fitsMlp(how))) return null;
-  const edit = { what, how, ...(count > 0 && { layer: place[0] }), ...(count > 1 && { head: place[1] }), ...(how === "window" && { n: Number(n) }) };
+  if ((how === "window") !== Number(n) > 0 || (what === "mlp" && !fitsMlp(how))) return null;
+  const edit = {
+    what,
+    how,
+    ...(count > 0 && { layer: place[0] }),
+    ...(count > 1 && { head: place[1] }),
+    ...(how === "window" && { n: Number(n) }),
+  };
   if (how !== "painted") return edit;
   const T = Number(rest[count]);
   const cells = fromDigits(rest[count + 1] ?? "").slice(0, T * T);
-  return T > 0 && cells.length === T * T ? { ...edit, rows: Array.from({ length: T }, (_, q) => cells.slice(q * T, (q + 1) * T)) } : null;
+  return T > 0 && cells.length === T * T
+    ? { ...edit, rows: Array.from({ length: T }, (_, q) => cells.slice(q * T, (q + 1) * T)) }
+    : null;
 }
 
 function toDigits(cells) {

@@ -10,14 +10,18 @@ const LEAST_FALL = 0.005; // nats: less is said to be none
  */
 export function leaks(tokens, reach, before, after) {
   const T = tokens.length;
-  const later = (query, least) => Array.from({ length: T - query - 1 }, (_, i) => query + 1 + i).filter((key) => reach[query * T + key] >= least);
+  const later = (query, least) =>
+    Array.from({ length: T - query - 1 }, (_, i) => query + 1 + i).filter((key) => reach[query * T + key] >= least);
   const places = tokens.map((_, query) => query).filter((query) => later(query, 1).length > 0);
   const answers = places.filter((query) => query + 1 < T && reach[query * T + query + 1] > 0);
   answers.sort((a, b) => after[a] - before[a] - (after[b] - before[b]));
   const others = places.filter((query) => !answers.includes(query));
   return {
     summary: summary(places.length, answers, T, before, after),
-    lines: [...answers.map((query) => answerLine(tokens, reach, query, before[query], after[query])), ...others.map((query) => otherLine(tokens, query, later(query, 1)))],
+    lines: [
+      ...answers.map((query) => answerLine(tokens, reach, query, before[query], after[query])),
+      ...others.map((query) => otherLine(tokens, query, later(query, 1))),
+    ],
   };
 }
 
@@ -26,25 +30,31 @@ function summary(count, answers, T, before, after) {
   if (!answers.length) return `${first}, none of them of the token that it has to predict.`;
   const mean = (losses) => answers.reduce((sum, query) => sum + losses[query], 0) / answers.length;
   const [was, now] = [mean(before), mean(after)];
-  const end = was - now >= LEAST_FALL
-    ? `There the loss fell from ${was.toFixed(2)} to ${now.toFixed(2)} nats per token, because tokens saw their own answer.`
-    : `There the loss did not fall (${was.toFixed(2)} before, ${now.toFixed(2)} now): this model was trained without such a mask, and never learned to read the answer off. One that is trained with it does.`;
+  const end =
+    was - now >= LEAST_FALL
+      ? `There the loss fell from ${was.toFixed(2)} to ${now.toFixed(2)} nats per token, because tokens saw their own answer.`
+      : `There the loss did not fall (${was.toFixed(2)} before, ${now.toFixed(2)} now): this model was trained without such a mask, and never learned to read the answer off. One that is trained with it does.`;
   return `${first}, ${answers.length} of them of the very token that they have to predict. ${end}`;
 }
 
 function answerLine(tokens, reach, query, before, after) {
   const answer = name(tokens, query + 1);
-  const how = reach[query * tokens.length + query + 1] === 2
-    ? `could see ${answer} at place ${query + 1}`
-    : `could know of ${answer} at place ${query + 1} through other tokens`;
-  const fell = before - after >= LEAST_FALL
-    ? `its loss fell from ${before.toFixed(2)} to ${after.toFixed(2)}`
-    : `its loss did not fall (${before.toFixed(2)} before, ${after.toFixed(2)} now)`;
+  const how =
+    reach[query * tokens.length + query + 1] === 2
+      ? `could see ${answer} at place ${query + 1}`
+      : `could know of ${answer} at place ${query + 1} through other tokens`;
+  const fell =
+    before - after >= LEAST_FALL
+      ? `its loss fell from ${before.toFixed(2)} to ${after.toFixed(2)}`
+      : `its loss did not fall (${before.toFixed(2)} before, ${after.toFixed(2)} now)`;
   return `Place ${query} (${name(tokens, query)}) ${how}, which is the token it has to predict; ${fell}.`;
 }
 
 function otherLine(tokens, query, keys) {
-  const few = keys.slice(0, 4).map((key) => `${name(tokens, key)} at place ${key}`).join(", ");
+  const few = keys
+    .slice(0, 4)
+    .map((key) => `${name(tokens, key)} at place ${key}`)
+    .join(", ");
   const more = keys.length > 4 ? ` and ${keys.length - 4} more` : "";
   return `Place ${query} (${name(tokens, query)}) could know of ${few}${more}, but not of the token it has to predict.`;
 }

@@ -19,16 +19,56 @@ const LEAK = { false: 0xff1c6fe8, true: 0xff3c92fb };
 export function maskEditor() {
   const at = { query: 0, key: 0, painting: null, layout: null, began: false };
   const title = make("h3");
-  const size = make("input", { type: "number", min: "1", max: "256", value: "3", "aria-label": "How many tokens the window has", oninput: () => windowOf(size) });
-  const presets = make("div", { className: "hs-mask-presets", role: "group", "aria-label": "Masks to start from" },
-    preset("Causal (normal)", "causal"), preset("Let the future through", "open"), preset("First token only", "first"),
-    make("span", {}, make("button", { type: "button", className: "hs-button", text: "Window of", "data-name": "window", onclick: () => windowOf(size) }), size));
+  const size = make("input", {
+    type: "number",
+    min: "1",
+    max: "256",
+    value: "3",
+    "aria-label": "How many tokens the window has",
+    oninput: () => windowOf(size),
+  });
+  const presets = make(
+    "div",
+    { className: "hs-mask-presets", role: "group", "aria-label": "Masks to start from" },
+    preset("Causal (normal)", "causal"),
+    preset("Let the future through", "open"),
+    preset("First token only", "first"),
+    make(
+      "span",
+      {},
+      make("button", {
+        type: "button",
+        className: "hs-button",
+        text: "Window of",
+        "data-name": "window",
+        onclick: () => windowOf(size),
+      }),
+      size,
+    ),
+  );
   const canvas = make("canvas", { tabindex: "0", role: "application" });
   const words = make("p", { className: "hs-cell", "aria-live": "polite" });
-  const legend = make("div", { className: "hs-legend" }, key("hs-mask-seen", "may be looked at"), key("hs-mask-leak", "! comes later, and may be looked at: a leak"), key("hs-hatch", "hidden"));
-  const element = make("div", { className: "hs-mask-editor" }, title, choice("scope", SCOPES, "Whose mask"), presets,
-    make("p", { className: "hs-hint", text: "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let through; with the keyboard, arrows move and space flips." }),
-    canvas, words, legend);
+  const legend = make(
+    "div",
+    { className: "hs-legend" },
+    key("hs-mask-seen", "may be looked at"),
+    key("hs-mask-leak", "! comes later, and may be looked at: a leak"),
+    key("hs-hatch", "hidden"),
+  );
+  const element = make(
+    "div",
+    { className: "hs-mask-editor" },
+    title,
+    choice("scope", SCOPES, "Whose mask"),
+    presets,
+    make("p", {
+      className: "hs-hint",
+      text: "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let through; with the keyboard, arrows move and space flips.",
+    }),
+    canvas,
+    words,
+    legend,
+  );
 
   const paint = (cell) => {
     if (!cell) return;
@@ -70,7 +110,8 @@ export function maskEditor() {
     Object.assign(at, { query: Math.min(at.query, T - 1), key: Math.min(at.key, T - 1) });
     const mask = maskNow();
     title.textContent = `Mask of ${placeName(place()).toLowerCase()}`;
-    for (const button of presets.querySelectorAll("[data-name]")) button.setAttribute("aria-pressed", String(button.dataset.name === (mask?.how ?? "causal")));
+    for (const button of presets.querySelectorAll("[data-name]"))
+      button.setAttribute("aria-pressed", String(button.dataset.name === (mask?.how ?? "causal")));
     at.layout = drawMap(canvas, Math.min(LARGEST, element.clientWidth || LARGEST), payload.tokens, pixels(mask, T), at);
     markLeaks(canvas.getContext("2d"), at.layout, mask);
     const [from, to] = [at.query, at.key].map((i) => quoted(label(payload.tokens[i], 24)));
@@ -90,7 +131,11 @@ function place() {
 function maskNow() {
   const { scope, layer, head } = store.focus.locked;
   if (scope === "head") return counting(operation.edits, layer, head).mask;
-  const wide = operation.edits.filter((edit) => isMask(edit) && (edit.what === "everywhere" || (scope === "attention" && edit.what === "attention" && edit.layer === layer)));
+  const wide = operation.edits.filter(
+    (edit) =>
+      isMask(edit) &&
+      (edit.what === "everywhere" || (scope === "attention" && edit.what === "attention" && edit.layer === layer)),
+  );
   return wide.at(-1);
 }
 
@@ -100,7 +145,10 @@ function use(mask, isContinued = false) {
   const without = put(operation.edits, edit).slice(0, -1);
   const stays = mask || without.some(isMask); // a causal mask must be said where a wider one would count
   const T = operation.base.tokens.length;
-  operation.set(stays ? [...without, mask ? edit : { ...edit, how: "painted", rows: rowsOf(null, T) }] : without, isContinued);
+  operation.set(
+    stays ? [...without, mask ? edit : { ...edit, how: "painted", rows: rowsOf(null, T) }] : without,
+    isContinued,
+  );
 }
 
 function flip({ query, key }, isContinued) {
@@ -112,7 +160,13 @@ function flip({ query, key }, isContinued) {
 }
 
 function preset(text, name) {
-  return make("button", { type: "button", className: "hs-button", text, "data-name": name, onclick: () => use(name === "causal" ? null : { how: name }) });
+  return make("button", {
+    type: "button",
+    className: "hs-button",
+    text,
+    "data-name": name,
+    onclick: () => use(name === "causal" ? null : { how: name }),
+  });
 }
 
 function windowOf(input) {
@@ -136,7 +190,8 @@ function markLeaks(context, { left, top, cell, T }, mask) {
   context.textBaseline = "middle";
   context.fillStyle = "#000";
   for (let query = 0; query < T; query++) {
-    for (let key = query + 1; key < T; key++) if (sees(mask, query, key)) context.fillText("!", left + (key + 0.5) * cell, top + (query + 0.5) * cell);
+    for (let key = query + 1; key < T; key++)
+      if (sees(mask, query, key)) context.fillText("!", left + (key + 0.5) * cell, top + (query + 0.5) * cell);
   }
 }
 

@@ -9,24 +9,60 @@ import { operation } from "./state.mjs";
 import { watchServer } from "../state/server.mjs";
 import { isDark, store } from "../state/store.mjs";
 
-const SENTENCES = "The sentences are from our own sample articles, which no model was trained on. Each is read where it stands in its article.";
+const SENTENCES =
+  "The sentences are from our own sample articles, which no model was trained on. Each is read where it stands in its article.";
 
 export function measureCard(trigger) {
   const job = { seq: 0, kind: null, started: 0, answer: null };
   const found = { model: null, effect: null, edits: null, sweep: null };
-  const go = make("button", { type: "button", className: "hs-button", text: "Measure on 100 sentences", "data-name": "effect", onclick: () => start("effect", { edits: operation.edits }) });
-  const ranks = ["zero", "mean"].map((how) => make("button", { type: "button", className: "hs-button", text: how === "zero" ? "Rank by switching off" : "Rank by mean", "data-name": `sweep-${how}`, onclick: () => start("sweep", { how }) }));
+  const go = make("button", {
+    type: "button",
+    className: "hs-button",
+    text: "Measure on 100 sentences",
+    "data-name": "effect",
+    onclick: () => start("effect", { edits: operation.edits }),
+  });
+  const ranks = ["zero", "mean"].map((how) =>
+    make("button", {
+      type: "button",
+      className: "hs-button",
+      text: how === "zero" ? "Rank by switching off" : "Rank by mean",
+      "data-name": `sweep-${how}`,
+      onclick: () => start("sweep", { how }),
+    }),
+  );
   const bar = make("progress", { max: "1", value: "0" });
   const state = make("span", { className: "hs-hint", role: "status" });
-  const cancel = make("button", { type: "button", className: "hs-button", text: "Cancel", "data-name": "cancel", onclick: () => stop("Cancelled.", true) });
+  const cancel = make("button", {
+    type: "button",
+    className: "hs-button",
+    text: "Cancel",
+    "data-name": "cancel",
+    onclick: () => stop("Cancelled.", true),
+  });
   const running = make("div", { className: "hs-job", hidden: "" }, bar, cancel);
   const result = make("div", { className: "hs-effect" });
   const grid = make("div", { className: "hs-sweep-grid", role: "group", "aria-label": "Effect of every head and MLP" });
-  const table = make("div", { className: "hs-sweep-table", tabindex: "0", role: "region", "aria-label": "Heads and MLPs by effect" });
-  const element = make("section", { className: "hs-measure" },
+  const table = make("div", {
+    className: "hs-sweep-table",
+    tabindex: "0",
+    role: "region",
+    "aria-label": "Heads and MLPs by effect",
+  });
+  const element = make(
+    "section",
+    { className: "hs-measure" },
     make("h3", { text: "Is it true in general?" }),
-    make("p", { className: "hs-hint", text: `One text proves little. Measure what your changes do to the loss of 100 sentences, or switch off every head and MLP, one after the other, and see which matter most. ${SENTENCES}` }),
-    make("div", { className: "hs-cut-tools" }, go, ...ranks), running, state, result, make("div", { className: "hs-sweep" }, grid, table));
+    make("p", {
+      className: "hs-hint",
+      text: `One text proves little. Measure what your changes do to the loss of 100 sentences, or switch off every head and MLP, one after the other, and see which matter most. ${SENTENCES}`,
+    }),
+    make("div", { className: "hs-cut-tools" }, go, ...ranks),
+    running,
+    state,
+    result,
+    make("div", { className: "hs-sweep" }, grid, table),
+  );
 
   function start(kind, question) {
     Object.assign(job, { seq: job.seq + 1, kind, started: performance.now(), answer: null });
@@ -34,7 +70,10 @@ export function measureCard(trigger) {
     found[kind] = kind === "sweep" ? { how: question.how, list: [] } : null;
     const { seq } = job;
     trigger(kind, { seq, model: found.model, ...question });
-    watchServer(() => job.kind !== null && job.seq === seq, (problem) => job.seq === seq && stop(problem, false));
+    watchServer(
+      () => job.kind !== null && job.seq === seq,
+      (problem) => job.seq === seq && stop(problem, false),
+    );
     state.textContent = "Waiting for its turn …";
     update();
   }
@@ -58,7 +97,8 @@ export function measureCard(trigger) {
     if (list) found.sweep.list = list;
     if (effect) found.effect = effect;
     const isDone = job.kind === "effect" ? Boolean(effect) : done === of;
-    if (isDone) stop(`Done: ${of} ${job.kind === "effect" ? "sentences" : "heads and MLPs"} in ${seconds.toFixed(1)} s.`, false);
+    if (isDone)
+      stop(`Done: ${of} ${job.kind === "effect" ? "sentences" : "heads and MLPs"} in ${seconds.toFixed(1)} s.`, false);
     else update();
   }
 
@@ -93,12 +133,32 @@ export function measureCard(trigger) {
 function effectWords({ effect, edits }) {
   if (!effect) return [];
   const { mean, low, high, before, n } = effect;
-  const verdict = low > 0 ? "The changes do harm." : high < 0 ? "The changes help." : "The interval holds 0: these sentences cannot tell whether it matters.";
-  const stale = edits !== operation.edits ? [make("p", { className: "hs-hint", text: "Measured for other changes than those above: measure again." })] : [];
+  const verdict =
+    low > 0
+      ? "The changes do harm."
+      : high < 0
+        ? "The changes help."
+        : "The interval holds 0: these sentences cannot tell whether it matters.";
+  const stale =
+    edits !== operation.edits
+      ? [make("p", { className: "hs-hint", text: "Measured for other changes than those above: measure again." })]
+      : [];
   return [
-    make("p", {}, `${edits.map(editName).join("; ")}: `, make("strong", { className: "hs-number", text: signed(mean) }), " nats per token ", make("span", { className: "hs-number", text: `(95 % interval ${signed(low)} to ${signed(high)})` }), `, from a loss of ${before.toFixed(3)}. ${verdict}`),
+    make(
+      "p",
+      {},
+      `${edits.map(editName).join("; ")}: `,
+      make("strong", { className: "hs-number", text: signed(mean) }),
+      " nats per token ",
+      make("span", { className: "hs-number", text: `(95 % interval ${signed(low)} to ${signed(high)})` }),
+      `, from a loss of ${before.toFixed(3)}. ${verdict}`,
+    ),
     interval(effect),
-    make("p", { className: "hs-hint", text: `Mean of ${n} differences, each sentence compared with itself; Student's t interval. A painted mask acts on the first places of each article.` }), ...stale,
+    make("p", {
+      className: "hs-hint",
+      text: `Mean of ${n} differences, each sentence compared with itself; Student's t interval. A painted mask acts on the first places of each article.`,
+    }),
+    ...stale,
   ];
 }
 
@@ -126,12 +186,36 @@ function drawSweep(grid, table, sweep, payload, focus) {
   const limit = reasonable(sweep.list);
   const of = (layer, head) => sweep.list.find((one) => one.layer === layer && (one.head ?? H) === head);
   grid.style.setProperty("--heads", H + 1);
-  const names = [...Array.from({ length: H }, (_, head) => `H${head + 1}`), "MLP"].map((text) => make("span", { className: "hs-axis", text }));
-  const rows = Array.from({ length: L }, (_, layer) => [make("span", { className: "hs-axis", text: `L${layer + 1}` }), ...names.map((_, head) => sweepCell(of(layer, head), limit, focus, layer, head))]);
+  const names = [...Array.from({ length: H }, (_, head) => `H${head + 1}`), "MLP"].map((text) =>
+    make("span", { className: "hs-axis", text }),
+  );
+  const rows = Array.from({ length: L }, (_, layer) => [
+    make("span", { className: "hs-axis", text: `L${layer + 1}` }),
+    ...names.map((_, head) => sweepCell(of(layer, head), limit, focus, layer, head)),
+  ]);
   grid.replaceChildren(make("span"), ...names, ...rows.flat());
   const ranked = [...sweep.list].sort((a, b) => b.mean - a.mean);
-  const lines = ranked.map((one, i) => make("tr", {}, ...[String(i + 1), placeName(one)].map((text) => make("td", { text })), ...[signed(one.mean), `${signed(one.low)} to ${signed(one.high)}`].map((text) => make("td", { className: "hs-number", text }))));
-  table.replaceChildren(make("table", {}, make("caption", { text: `${sweep.how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats per token. + does harm. The colours end at the largest effect of a head.` }), make("tr", {}, ...["", "which", "change", "95 % interval"].map((text) => make("th", { text }))), ...lines));
+  const lines = ranked.map((one, i) =>
+    make(
+      "tr",
+      {},
+      ...[String(i + 1), placeName(one)].map((text) => make("td", { text })),
+      ...[signed(one.mean), `${signed(one.low)} to ${signed(one.high)}`].map((text) =>
+        make("td", { className: "hs-number", text }),
+      ),
+    ),
+  );
+  table.replaceChildren(
+    make(
+      "table",
+      {},
+      make("caption", {
+        text: `${sweep.how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats per token. + does harm. The colours end at the largest effect of a head.`,
+      }),
+      make("tr", {}, ...["", "which", "change", "95 % interval"].map((text) => make("th", { text }))),
+      ...lines,
+    ),
+  );
 }
 
 /** The end of the colour scale: the largest effect of a head, for an MLP's can be fifty times as large. */
@@ -144,7 +228,13 @@ function sweepCell(one, limit, focus, layer, head) {
   const color = divergingColor(one.mean, limit, isDark());
   const choose = one.what === "head" ? { layer, head } : { layer };
   const shown = one.what === "head" && layer === focus.layer && head === focus.head;
-  const cell = make("button", { type: "button", className: `hs-sweep-cell hs-number${shown ? " hs-shown" : ""}`, text: short(one.mean), title: `${placeName(one)}: ${signed(one.mean)} (${signed(one.low)} to ${signed(one.high)})`, onclick: () => store.toggle(choose) });
+  const cell = make("button", {
+    type: "button",
+    className: `hs-sweep-cell hs-number${shown ? " hs-shown" : ""}`,
+    text: short(one.mean),
+    title: `${placeName(one)}: ${signed(one.mean)} (${signed(one.low)} to ${signed(one.high)})`,
+    onclick: () => store.toggle(choose),
+  });
   Object.assign(cell.style, { backgroundColor: `rgb(${color.join(" ")})`, color: inkOn(color) });
   return cell;
 }

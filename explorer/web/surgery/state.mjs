@@ -59,7 +59,8 @@ class Operation {
       if (kept.length < this.edits.length) this.set(kept);
       else this.ask();
     }
-    if (store.focus.locked.edits !== this.spoken) this.use(readEdits(store.focus.locked.edits).filter((edit) => fits(edit, this.base)));
+    if (store.focus.locked.edits !== this.spoken)
+      this.use(readEdits(store.focus.locked.edits).filter((edit) => fits(edit, this.base)));
     if (focus.changed !== this.changed) this.show(focus.changed);
   }
 
@@ -68,7 +69,9 @@ class Operation {
     const { edits, base } = this;
     if (!edits.length) return this.arrived(null, []);
     this.waiting = true;
-    const found = await fetchPart("surgery", { text: base.text, model: base.model, edits }).catch(({ message }) => ({ message }));
+    const found = await fetchPart("surgery", { text: base.text, model: base.model, edits }).catch(({ message }) => ({
+      message,
+    }));
     this.waiting = false;
     if (base !== this.base || edits !== this.edits) {
       if (base === this.base && !found.message) this.arrived({ ...found, was_cut: base.was_cut }, edits);

@@ -13,18 +13,42 @@ import { store } from "../state/store.mjs";
 const SHOW = { here: "Only here", everywhere: "In all views" };
 
 export function mount(element, { props, watch, trigger }) {
-  const tools = choice("tool", Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`])), "What to do");
+  const tools = choice(
+    "tool",
+    Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`])),
+    "What to do",
+  );
   const problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   const measure = measureCard(trigger);
-  const cards = { board: board(), mask: maskEditor(), loss: lossCard(), next: nextCard(), attention: attentionCard(), measure };
-  const show = make("div", { className: "hs-cut-show" }, make("span", { className: "hs-hint", text: "Show the changed model" }), choice("changed", SHOW, "Where to show the changed model"));
+  const cards = {
+    board: board(),
+    mask: maskEditor(),
+    loss: lossCard(),
+    next: nextCard(),
+    attention: attentionCard(),
+    measure,
+  };
+  const show = make(
+    "div",
+    { className: "hs-cut-show" },
+    make("span", { className: "hs-hint", text: "Show the changed model" }),
+    choice("changed", SHOW, "Where to show the changed model"),
+  );
   element.append(
-    make("p", { text: "Which part of the model does the work? Choose what to do, then press a head, a layer’s attention or an MLP, and see what becomes of the prediction." }),
-    make("div", { className: "hs-cut-choose" }, tools), problem,
-    make("div", { className: "hs-operate" },
+    make("p", {
+      text: "Which part of the model does the work? Choose what to do, then press a head, a layer’s attention or an MLP, and see what becomes of the prediction.",
+    }),
+    make("div", { className: "hs-cut-choose" }, tools),
+    problem,
+    make(
+      "div",
+      { className: "hs-operate" },
       make("div", { className: "hs-operate-left" }, cards.board.element, show, cards.mask.element),
-      make("div", { className: "hs-operate-right" }, cards.loss.element, cards.next.element)),
-    cards.attention.element, measure.element);
+      make("div", { className: "hs-operate-right" }, cards.loss.element, cards.next.element),
+    ),
+    cards.attention.element,
+    measure.element,
+  );
   watch("value", () => props.value && measure.answered(props.value));
 
   store.subscribe(element, (payload, focus) => {
@@ -33,7 +57,9 @@ export function mount(element, { props, watch, trigger }) {
     for (const { draw } of Object.values(cards)) draw(base, focus);
     problem.hidden = !operation.problem;
     problem.textContent = operation.problem;
-    element.dataset.done = String(operation.done === operation.edits || !(operation.done.length + operation.edits.length));
+    element.dataset.done = String(
+      operation.done === operation.edits || !(operation.done.length + operation.edits.length),
+    );
     element.dataset.edits = String(operation.done.length);
   });
 }

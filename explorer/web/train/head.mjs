@@ -19,9 +19,19 @@ export class HeadAtStep {
     this.readout = make("p", { className: "hs-cell", "aria-live": "polite" });
     this.legend = weightLegend();
     this.table = make("details", { className: "hs-table" }, make("summary", { text: "This row as a table" }));
-    this.element = make("section", { className: "hs-tl-head" }, this.title,
-      make("p", { className: "hs-hint", text: "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; press a row to keep that token." }),
-      this.picture, this.readout, this.legend, this.table);
+    this.element = make(
+      "section",
+      { className: "hs-tl-head" },
+      this.title,
+      make("p", {
+        className: "hs-hint",
+        text: "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; press a row to keep that token.",
+      }),
+      this.picture,
+      this.readout,
+      this.legend,
+      this.table,
+    );
     this.listen();
   }
 
@@ -64,12 +74,29 @@ export class HeadAtStep {
     const names = (tokens) => tokens.map((token) => label(token, 12));
     const block = part.block(layer, head);
     const width = Math.max(240, this.picture.clientWidth);
-    this.layout = drawCells(this.canvas, width, patternPicture({ T, S, block, mask: part.mask, prefix: part.prefix, queries: names(part.queries), keys: names(part.keys), dark, focus }));
+    this.layout = drawCells(
+      this.canvas,
+      width,
+      patternPicture({
+        T,
+        S,
+        block,
+        mask: part.mask,
+        prefix: part.prefix,
+        queries: names(part.queries),
+        keys: names(part.keys),
+        dark,
+        focus,
+      }),
+    );
     this.block = block;
     this.title.textContent = `Layer ${layer + 1}, head ${head + 1}, step ${step}`;
     this.legend.paint(dark);
     this.tell(focus);
-    this.canvas.setAttribute("aria-label", `${this.title.textContent}, ${part.title}: attention of ${T} tokens to ${S}. ${this.readout.textContent}`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${this.title.textContent}, ${part.title}: attention of ${T} tokens to ${S}. ${this.readout.textContent}`,
+    );
   }
 
   tell(focus = this.told) {
@@ -85,8 +112,13 @@ function readout({ part, layer, head }, block, { query, key }) {
   const { S, mask, queries, keys } = part;
   const from = quoted(label(queries[query], 24));
   if (key === null) {
-    const row = Array.from({ length: S }, (_, k) => ({ k, p: block[query * S + k] / 65535 })).filter(({ k }) => mask[query * S + k]);
-    const best = row.sort((a, b) => b.p - a.p).slice(0, NAMED).map(({ k, p }) => `${quoted(label(keys[k], 24))} ${probability(p)}`);
+    const row = Array.from({ length: S }, (_, k) => ({ k, p: block[query * S + k] / 65535 })).filter(
+      ({ k }) => mask[query * S + k],
+    );
+    const best = row
+      .sort((a, b) => b.p - a.p)
+      .slice(0, NAMED)
+      .map(({ k, p }) => `${quoted(label(keys[k], 24))} ${probability(p)}`);
     return [make("span", { text: `${from} looks most at ${best.join(", ")}.` })];
   }
   const to = quoted(label(keys[key], 24));
@@ -94,22 +126,53 @@ function readout({ part, layer, head }, block, { query, key }) {
   return [
     make("span", { text: `${from} looks at ${to} with weight ` }),
     make("strong", { className: "hs-number", text: probability(block[query * S + key] / 65535) }),
-    make("code", { text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`, title: "the tensor and index that this number is; code counts from 0" }),
+    make("code", {
+      text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
+      title: "the tensor and index that this number is; code counts from 0",
+    }),
   ];
 }
 
 function rowTable({ S, mask, keys }, block, query) {
-  const row = (k) => make("tr", {}, make("td", { text: String(k) }), make("td", { dir: "auto", text: label(keys[k], 24) }), make("td", { className: "hs-number", text: mask[query * S + k] ? probability(block[query * S + k] / 65535) : "masked" }));
-  return make("table", {}, make("tr", {}, ...["place", "key token", "weight"].map((text) => make("th", { scope: "col", text }))), ...Array.from({ length: S }, (_, k) => row(k)));
+  const row = (k) =>
+    make(
+      "tr",
+      {},
+      make("td", { text: String(k) }),
+      make("td", { dir: "auto", text: label(keys[k], 24) }),
+      make("td", {
+        className: "hs-number",
+        text: mask[query * S + k] ? probability(block[query * S + k] / 65535) : "masked",
+      }),
+    );
+  return make(
+    "table",
+    {},
+    make("tr", {}, ...["place", "key token", "weight"].map((text) => make("th", { scope: "col", text }))),
+    ...Array.from({ length: S }, (_, k) => row(k)),
+  );
 }
 
 /** The scale of the weights, 0 to 1, in the square root. */
 function weightLegend() {
   const bar = make("span", { className: "hs-legend-bar" });
   const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
-  const legend = make("div", { className: "hs-legend" },
-    make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks))),
-    make("span", { className: "hs-legend-part" }, make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })));
+  const legend = make(
+    "div",
+    { className: "hs-legend" },
+    make(
+      "span",
+      { className: "hs-legend-part" },
+      make("span", { text: "weight" }),
+      make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks)),
+    ),
+    make(
+      "span",
+      { className: "hs-legend-part" },
+      make("span", { className: "hs-hatch" }),
+      make("span", { text: "hidden by the mask" }),
+    ),
+  );
   legend.paint = (dark) => {
     bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
   };

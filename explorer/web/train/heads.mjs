@@ -11,10 +11,17 @@ export class HeadsAtStep {
     this.choose = choose;
     this.table = make("div", { className: "hs-grid", role: "group" });
     this.marks = make("p", { className: "hs-hint hs-badges" });
-    this.element = make("section", { className: "hs-tl-heads" },
+    this.element = make(
+      "section",
+      { className: "hs-tl-heads" },
       make("h3", { text: "All heads at this step" }),
-      make("p", { className: "hs-hint", text: `Each picture is one head: a row for each token, dark where that token looks. Press one to see it large; ${advice}.` }),
-      this.table, this.marks);
+      make("p", {
+        className: "hs-hint",
+        text: `Each picture is one head: a row for each token, dark where that token looks. Press one to see it large; ${advice}.`,
+      }),
+      this.table,
+      this.marks,
+    );
     this.table.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -40,7 +47,13 @@ export class HeadsAtStep {
     this.layout = layout;
     const [L, H] = part.shape;
     const axis = (text) => make("span", { className: "hs-axis", text });
-    const button = (layer, head) => make("button", { type: "button", "data-layer": layer, "data-head": head, onclick: () => this.choose(layer, head) }, make("canvas"), make("span", { className: "hs-marks" }));
+    const button = (layer, head) =>
+      make(
+        "button",
+        { type: "button", "data-layer": layer, "data-head": head, onclick: () => this.choose(layer, head) },
+        make("canvas"),
+        make("span", { className: "hs-marks" }),
+      );
     const row = (layer) => [axis(`L${layer + 1}`), ...range(H).map((head) => button(layer, head))];
     this.table.style.setProperty("--heads", H);
     this.table.setAttribute("aria-label", `All heads of ${part.title}: one row for each layer`);
@@ -76,10 +89,20 @@ function drawThumbnail(canvas, image, { T, S, mask }, block, colors) {
 
 /** What the signs mean: those that heads wear at this step. */
 function legend(roles, L, H) {
-  const names = roles.filter(({ lifts, threshold }) => range(L).some((l) => range(H).some((h) => lifts[l][h] >= threshold))).map(({ name }) => name);
+  const names = roles
+    .filter(({ lifts, threshold }) => range(L).some((l) => range(H).some((h) => lifts[l][h] >= threshold)))
+    .map(({ name }) => name);
   if (!roles.length) return [];
-  if (!names.length) return [make("span", { text: "At this step no head wears a badge: none is far above what uniform attention scores." })];
-  return [make("span", { text: "Badges: " }), ...names.map((name) => make("span", { className: "hs-badge" }, make("span", { className: "hs-mark", text: sign(name) }), ` ${name}`))];
+  if (!names.length)
+    return [
+      make("span", { text: "At this step no head wears a badge: none is far above what uniform attention scores." }),
+    ];
+  return [
+    make("span", { text: "Badges: " }),
+    ...names.map((name) =>
+      make("span", { className: "hs-badge" }, make("span", { className: "hs-mark", text: sign(name) }), ` ${name}`),
+    ),
+  ];
 }
 
 const range = (count) => Array.from({ length: count }, (_, i) => i);

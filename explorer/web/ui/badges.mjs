@@ -1,6 +1,14 @@
 // A badge for each role that a head wears: a letter or sign, so that it can be told without colour. Pure: no DOM.
 
-const SIGNS = { "previous token": "P", "same token": "S", "first token": "F", induction: "I", "duplicate token": "D", delimiter: "¶", broad: "B" };
+const SIGNS = {
+  "previous token": "P",
+  "same token": "S",
+  "first token": "F",
+  induction: "I",
+  "duplicate token": "D",
+  delimiter: "¶",
+  broad: "B",
+};
 
 /** The roles of the payload that a head wears. */
 export function worn(roles, layer, head) {

@@ -14,7 +14,9 @@ export function choice(name, options, label) {
 export function choiceOf(names, label, choose) {
   const group = make("div", { className: "hs-switch", role: "radiogroup", "aria-label": label });
   for (const [value, text] of Object.entries(names)) {
-    group.append(make("button", { type: "button", role: "radio", text, "data-name": value, onclick: () => choose(value) }));
+    group.append(
+      make("button", { type: "button", role: "radio", text, "data-name": value, onclick: () => choose(value) }),
+    );
   }
   group.addEventListener("keydown", (event) => {
     const buttons = [...group.children];

@@ -8,7 +8,10 @@ export function roleRows(roles, layer, head) {
 
 /** What a role means, for a list of terms; `name` is how it is written there. */
 export function roleMeaning({ name, sentence, source, threshold }, written = name) {
-  return [make("dt", { text: written }), make("dd", { text: `${sentence} A badge from ${threshold} of the way between chance and 1. (${source})` })];
+  return [
+    make("dt", { text: written }),
+    make("dd", { text: `${sentence} A badge from ${threshold} of the way between chance and 1. (${source})` }),
+  ];
 }
 
 function heading() {
@@ -19,8 +22,16 @@ function row({ name, scores, lifts, threshold, baseline }, layer, head) {
   const fill = make("span", { className: "hs-fill" });
   fill.style.width = `${Math.max(0, Math.min(1, scores[layer][head])) * 100}%`;
   const wears = lifts[layer][head] >= threshold;
-  return make("tr", { className: wears ? "hs-marked" : "" },
+  return make(
+    "tr",
+    { className: wears ? "hs-marked" : "" },
     make("th", { scope: "row", text: wears ? `★ ${name}` : name }),
-    make("td", {}, make("span", { className: "hs-track" }, fill), make("span", { className: "hs-number", text: scores[layer][head].toFixed(3) })),
-    make("td", { className: "hs-number", text: baseline.toFixed(3) }));
+    make(
+      "td",
+      {},
+      make("span", { className: "hs-track" }, fill),
+      make("span", { className: "hs-number", text: scores[layer][head].toFixed(3) }),
+    ),
+    make("td", { className: "hs-number", text: baseline.toFixed(3) }),
+  );
 }

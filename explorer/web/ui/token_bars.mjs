@@ -13,10 +13,13 @@ export function topOf(p, least = 0.05) {
 export function tokenBar(name, p, top, marked, written = probability(p)) {
   const fill = make("span", { className: "hs-fill" });
   fill.style.width = `${Math.min(1, p / top) * 100}%`;
-  return make("li", { className: marked ? "hs-marked" : "" },
+  return make(
+    "li",
+    { className: marked ? "hs-marked" : "" },
     make("span", { className: "hs-bar-name", dir: "auto", text: name }),
     make("span", { className: "hs-track" }, fill),
-    make("span", { className: "hs-number", text: written }));
+    make("span", { className: "hs-number", text: written }),
+  );
 }
 
 /** What stands below the bars. */

@@ -4,7 +4,9 @@ import { parsePayload } from "../../base/payload.mjs";
 import { GONE } from "../../state/server.mjs";
 
 const RETRIES = 5; // of a question for frames that got no answer, a second apart
-const page = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const page = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join(
+  "",
+);
 
 /** What there is to choose. */
 export async function liveChoices() {
@@ -69,7 +71,11 @@ export function framesIn(buffer) {
 }
 
 function post(address, given) {
-  return asked(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given) });
+  return asked(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(given),
+  });
 }
 
 async function asked(address, options = {}) {

@@ -14,11 +14,32 @@ export class ChoicesForm {
     this.inputs = new Map();
     this.hint = make("p", { className: "hs-live-hint", "aria-live": "polite", hidden: "" });
     this.clash = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    this.more = make("details", { className: "hs-live-more" }, make("summary", {}, "More choices ", make("span", { className: "hs-live-summary" })),
-      make("div", { className: "hs-live-fields" }, ...described.choices.filter(({ name }) => name !== "task").map((choice) => this.field(choice))),
-      make("button", { type: "button", className: "hs-live-plain", text: "All as at the start", onclick: () => this.set({}) }));
+    this.more = make(
+      "details",
+      { className: "hs-live-more" },
+      make("summary", {}, "More choices ", make("span", { className: "hs-live-summary" })),
+      make(
+        "div",
+        { className: "hs-live-fields" },
+        ...described.choices.filter(({ name }) => name !== "task").map((choice) => this.field(choice)),
+      ),
+      make("button", {
+        type: "button",
+        className: "hs-live-plain",
+        text: "All as at the start",
+        onclick: () => this.set({}),
+      }),
+    );
     this.tasks = this.taskCards();
-    this.element = make("form", { className: "hs-live-form", onsubmit: (event) => event.preventDefault() }, this.experiments(), this.hint, this.tasks, this.more, this.clash);
+    this.element = make(
+      "form",
+      { className: "hs-live-form", onsubmit: (event) => event.preventDefault() },
+      this.experiments(),
+      this.hint,
+      this.tasks,
+      this.more,
+      this.clash,
+    );
     this.set({}, false);
   }
 
@@ -31,45 +52,84 @@ export class ChoicesForm {
     this.hint.hidden = true;
     for (const [name, { write }] of this.inputs) {
       const given = choices[name];
-      write(typeof given === "function" ? given(this.start[name]) : given ?? this.start[name]);
+      write(typeof given === "function" ? given(this.start[name]) : (given ?? this.start[name]));
     }
     this.update(tell);
   }
 
   experiments() {
-    const buttons = EXPERIMENTS.map(({ title, choices, sentence }) => make("button", { type: "button", className: "hs-live-try", text: title, onclick: () => {
-      this.set(choices);
-      this.hint.textContent = `${sentence} Now press Train.`;
-      this.hint.hidden = false;
-    } }));
-    return make("div", { className: "hs-live-tries", role: "group", "aria-label": "Try this: experiments that set the choices" }, make("span", { text: "Try this:" }), ...buttons);
+    const buttons = EXPERIMENTS.map(({ title, choices, sentence }) =>
+      make("button", {
+        type: "button",
+        className: "hs-live-try",
+        text: title,
+        onclick: () => {
+          this.set(choices);
+          this.hint.textContent = `${sentence} Now press Train.`;
+          this.hint.hidden = false;
+        },
+      }),
+    );
+    return make(
+      "div",
+      { className: "hs-live-tries", role: "group", "aria-label": "Try this: experiments that set the choices" },
+      make("span", { text: "Try this:" }),
+      ...buttons,
+    );
   }
 
   taskCards() {
-    const radios = this.described.tasks.map(({ name }) => make("input", { type: "radio", name: "live-task", value: name, onchange: () => this.update() }));
-    this.inputs.set("task", { read: () => radios.find(({ checked }) => checked).value, write: (value) => radios.forEach((radio) => { radio.checked = radio.value === value; }) });
+    const radios = this.described.tasks.map(({ name }) =>
+      make("input", { type: "radio", name: "live-task", value: name, onchange: () => this.update() }),
+    );
+    this.inputs.set("task", {
+      read: () => radios.find(({ checked }) => checked).value,
+      write: (value) =>
+        radios.forEach((radio) => {
+          radio.checked = radio.value === value;
+        }),
+    });
     const cards = this.described.tasks.map(({ title, sentence, example }, i) =>
-      make("label", { className: "hs-live-task" }, radios[i], make("strong", { text: title }), make("span", { text: sentence }), ...(example ? [make("code", { dir: "auto", text: visible(example) })] : [])));
+      make(
+        "label",
+        { className: "hs-live-task" },
+        radios[i],
+        make("strong", { text: title }),
+        make("span", { text: sentence }),
+        ...(example ? [make("code", { dir: "auto", text: visible(example) })] : []),
+      ),
+    );
     return make("fieldset", { className: "hs-live-tasks" }, make("legend", { text: "What it shall learn" }), ...cards);
   }
 
   field(choice) {
     const { name, title, sentence, kind } = choice;
-    const made = { "yes or no": yesOrNo, "one of": oneOf, number: aNumber, whole: choice.allowed ? oneOf : aNumber }[kind](choice, () => this.update());
+    const made = { "yes or no": yesOrNo, "one of": oneOf, number: aNumber, whole: choice.allowed ? oneOf : aNumber }[
+      kind
+    ](choice, () => this.update());
     this.inputs.set(name, made);
     made.input.setAttribute("aria-describedby", `live-about-${name}`);
-    return make("div", { className: "hs-live-field", "data-choice": name },
-      make("label", {}, make("span", { text: shortTitle(title) }), made.input), make("p", { className: "hs-hint", id: `live-about-${name}`, text: sentence }));
+    return make(
+      "div",
+      { className: "hs-live-field", "data-choice": name },
+      make("label", {}, make("span", { text: shortTitle(title) }), made.input),
+      make("p", { className: "hs-hint", id: `live-about-${name}`, text: sentence }),
+    );
   }
 
   /** Say what differs from the start, and whether task and architecture go together. */
   update(tell = true) {
     const { choices } = this;
     const differs = this.described.choices.filter(({ name }) => name !== "task" && choices[name] !== this.start[name]);
-    this.more.querySelector(".hs-live-summary").textContent = differs.length ? `changed: ${differs.map(({ name }) => choiceText(this.described, name, choices[name])).join(", ")}` : "encoder or decoder, layers, heads, width, learning rate, positions, scale, dropout";
-    const impossible = this.described.tasks.find(({ name }) => name === choices.task).impossible?.[choices.architecture];
+    this.more.querySelector(".hs-live-summary").textContent = differs.length
+      ? `changed: ${differs.map(({ name }) => choiceText(this.described, name, choices[name])).join(", ")}`
+      : "encoder or decoder, layers, heads, width, learning rate, positions, scale, dropout";
+    const impossible = this.described.tasks.find(({ name }) => name === choices.task).impossible?.[
+      choices.architecture
+    ];
     this.say(impossible ?? "");
-    for (const card of this.tasks.querySelectorAll("label")) card.classList.toggle("hs-live-chosen", card.querySelector("input").checked);
+    for (const card of this.tasks.querySelectorAll("label"))
+      card.classList.toggle("hs-live-chosen", card.querySelector("input").checked);
     if (tell) this.changed();
   }
 
@@ -82,16 +142,45 @@ export class ChoicesForm {
 function yesOrNo({ default: start }, changed) {
   const input = make("input", { type: "checkbox", onchange: changed });
   input.checked = start;
-  return { input, read: () => input.checked, write: (value) => { input.checked = value; } };
+  return {
+    input,
+    read: () => input.checked,
+    write: (value) => {
+      input.checked = value;
+    },
+  };
 }
 
 function oneOf({ allowed, titles = {} }, changed) {
-  const input = make("select", { onchange: changed }, ...allowed.map((value, i) => make("option", { value: i, text: titles[value] ?? numberText(value) })));
-  return { input, read: () => allowed[input.value], write: (value) => { input.value = allowed.indexOf(value); } };
+  const input = make(
+    "select",
+    { onchange: changed },
+    ...allowed.map((value, i) => make("option", { value: i, text: titles[value] ?? numberText(value) })),
+  );
+  return {
+    input,
+    read: () => allowed[input.value],
+    write: (value) => {
+      input.value = allowed.indexOf(value);
+    },
+  };
 }
 
 /** Any number may be typed, also an impossible one: the server says what is wrong with it. */
 function aNumber({ least, most }, changed) {
-  const input = make("input", { type: "number", step: "any", min: least, max: most, inputmode: "decimal", onchange: changed });
-  return { input, read: () => (input.value === "" ? null : Number(input.value)), write: (value) => { input.value = numberText(value); } };
+  const input = make("input", {
+    type: "number",
+    step: "any",
+    min: least,
+    max: most,
+    inputmode: "decimal",
+    onchange: changed,
+  });
+  return {
+    input,
+    read: () => (input.value === "" ? null : Number(input.value)),
+    write: (value) => {
+      input.value = numberText(value);
+    },
+  };
 }

@@ -6,7 +6,9 @@ const SAME = "the same choices again";
 /** A name for each run, in order: "copy, decoder" if there is one, else what differs from the others. */
 export function runNames(records, described) {
   const all = records.map(({ choices }) => choices);
-  const differs = described.choices.map(({ name }) => name).filter((name) => new Set(all.map((choices) => choices[name])).size > 1);
+  const differs = described.choices
+    .map(({ name }) => name)
+    .filter((name) => new Set(all.map((choices) => choices[name])).size > 1);
   const told = differs.length ? differs : ["task", "architecture"];
   return all.map((choices, i) => {
     const words = told.map((name) => choiceText(described, name, choices[name], differs.length > 0));
@@ -24,7 +26,8 @@ export function shortTitle(title) {
 /** "Heads: 4", "Positions: off", "Learning rate: 0.3"; only the value if it is not titled. */
 export function choiceText(described, name, value, titled = true) {
   const choice = described.choices.find((one) => one.name === name);
-  const titles = name === "task" ? Object.fromEntries(described.tasks.map((task) => [task.name, task.title])) : choice.titles;
+  const titles =
+    name === "task" ? Object.fromEntries(described.tasks.map((task) => [task.name, task.title])) : choice.titles;
   const text = { true: "on", false: "off" }[value] ?? titles?.[value] ?? numberText(value);
   return titled ? `${shortTitle(choice.title)}: ${text}` : text;
 }

@@ -15,10 +15,20 @@ export class ModelNow {
     this.about = make("p", { className: "hs-hint" });
     this.answer = make("div", { className: "hs-live-answer" });
     this.which = make("div");
-    this.heads = new HeadsAtStep((layer, head) => this.show({ layer, head }), "while the model trains, its pattern comes out");
+    this.heads = new HeadsAtStep(
+      (layer, head) => this.show({ layer, head }),
+      "while the model trains, its pattern comes out",
+    );
     this.head = new HeadAtStep((query) => this.show({ query }));
-    this.element = make("section", { className: "hs-live-now", hidden: "" }, this.title, this.about, this.answer, this.which,
-      make("div", { className: "hs-live-look" }, this.heads.element, this.head.element));
+    this.element = make(
+      "section",
+      { className: "hs-live-now", hidden: "" },
+      this.title,
+      this.about,
+      this.answer,
+      this.which,
+      make("div", { className: "hs-live-look" }, this.heads.element, this.head.element),
+    );
   }
 
   show(place) {
@@ -72,10 +82,39 @@ export class ModelNow {
   answers({ facts, now }) {
     const { answers } = facts.probe;
     const right = now.right.filter(Boolean).length;
-    const cells = now.answer.map((said, i) => make("span", { className: `hs-live-said ${now.right[i] ? "hs-live-right" : "hs-live-wrong"}`, title: `should be ${label(answers[i])}, it says ${label(said)} with probability ${probability(said.p)}` },
-      make("span", { className: "hs-live-token", text: label(answers[i]) }), make("span", { className: "hs-live-token", text: label(said) }),
-      make("span", { className: "hs-live-sign", text: now.right[i] ? "✓" : "✗" }), make("span", { className: "hs-number", text: probability(said.p) })));
-    const names = make("span", { className: "hs-live-said hs-live-heads", "aria-hidden": "true" }, make("span", { text: "right answer" }), make("span", { text: "it says" }), make("span", { text: "" }), make("span", { text: "probability" }));
-    this.answer.replaceChildren(make("p", { text: `Its answer now: ${right} of ${answers.length} right.` }), make("div", { className: "hs-live-cells", role: "img", "aria-label": `Right answer: ${answers.map((token) => label(token)).join(" ")}. The model says: ${now.answer.map((token) => label(token)).join(" ")}.` }, names, ...cells));
+    const cells = now.answer.map((said, i) =>
+      make(
+        "span",
+        {
+          className: `hs-live-said ${now.right[i] ? "hs-live-right" : "hs-live-wrong"}`,
+          title: `should be ${label(answers[i])}, it says ${label(said)} with probability ${probability(said.p)}`,
+        },
+        make("span", { className: "hs-live-token", text: label(answers[i]) }),
+        make("span", { className: "hs-live-token", text: label(said) }),
+        make("span", { className: "hs-live-sign", text: now.right[i] ? "✓" : "✗" }),
+        make("span", { className: "hs-number", text: probability(said.p) }),
+      ),
+    );
+    const names = make(
+      "span",
+      { className: "hs-live-said hs-live-heads", "aria-hidden": "true" },
+      make("span", { text: "right answer" }),
+      make("span", { text: "it says" }),
+      make("span", { text: "" }),
+      make("span", { text: "probability" }),
+    );
+    this.answer.replaceChildren(
+      make("p", { text: `Its answer now: ${right} of ${answers.length} right.` }),
+      make(
+        "div",
+        {
+          className: "hs-live-cells",
+          role: "img",
+          "aria-label": `Right answer: ${answers.map((token) => label(token)).join(" ")}. The model says: ${now.answer.map((token) => label(token)).join(" ")}.`,
+        },
+        names,
+        ...cells,
+      ),
+    );
   }
 }

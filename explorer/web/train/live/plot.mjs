@@ -22,11 +22,20 @@ export class RunsPlot {
     this.legend = make("ul", { className: "hs-live-legend", "aria-label": "Runs on the picture" });
     this.events = make("ul", { className: "hs-live-events", "aria-label": "What happened", "aria-live": "polite" });
     this.table = make("details", { className: "hs-table" }, make("summary", { text: "These curves as a table" }));
-    this.element = make("section", { className: "hs-live-plot" },
-      make("div", { className: "hs-live-charts" },
+    this.element = make(
+      "section",
+      { className: "hs-live-plot" },
+      make(
+        "div",
+        { className: "hs-live-charts" },
         make("div", {}, make("h3", { text: "Loss: how surprised the model is by the right answer" }), this.loss),
-        make("div", {}, make("h3", { text: "Accuracy: how often its first choice is right" }), this.accuracy)),
-      this.readout, this.legend, this.events, this.table);
+        make("div", {}, make("h3", { text: "Accuracy: how often its first choice is right" }), this.accuracy),
+      ),
+      this.readout,
+      this.legend,
+      this.events,
+      this.table,
+    );
     for (const box of [this.loss, this.accuracy]) {
       box.addEventListener("pointermove", (event) => this.point(box.firstElementChild?.stepAt(event.clientX) ?? null));
       box.addEventListener("pointerleave", () => this.point(null));
@@ -45,7 +54,11 @@ export class RunsPlot {
     const { records, chosen, described } = given;
     const names = runNames(records, described);
     const shown = records.filter(({ isShown }) => isShown);
-    this.charts(shown, names.filter((_, i) => records[i].isShown), chosen);
+    this.charts(
+      shown,
+      names.filter((_, i) => records[i].isShown),
+      chosen,
+    );
     this.read(shown);
     this.legendOf(records, names, chosen);
     this.eventsOf(chosen);
@@ -55,17 +68,45 @@ export class RunsPlot {
   charts(shown, names, chosen) {
     const uniform = shown.find(({ facts }) => facts)?.facts.uniform_loss ?? null;
     const last = lastStep(shown.map(({ step }) => step));
-    const series = shown.map((record, i) => ({ record, name: `run ${record.number}, ${names[i]}`, ...styleOf(record) }));
-    const raw = series.map(({ record, ...style }) => ({ ...style, thin: true, points: record.points.step.map((step, at) => [step, record.points.loss[at]]) }));
-    const of = (what) => series.map(({ record, ...style }) => ({ ...style, points: record.fresh.map((one) => [one.step, one[what]]) }));
+    const series = shown.map((record, i) => ({
+      record,
+      name: `run ${record.number}, ${names[i]}`,
+      ...styleOf(record),
+    }));
+    const raw = series.map(({ record, ...style }) => ({
+      ...style,
+      thin: true,
+      points: record.points.step.map((step, at) => [step, record.points.loss[at]]),
+    }));
+    const of = (what) =>
+      series.map(({ record, ...style }) => ({ ...style, points: record.fresh.map((one) => [one.step, one[what]]) }));
     const [losses, accuracies] = [of("loss"), of("accuracy")];
     const values = [...losses, ...raw].flatMap(({ points }) => points.map(([, value]) => value));
     const levels = uniform === null ? [] : [{ value: uniform, text: `guessing evenly: ${uniform.toFixed(2)}` }];
-    const said = (curves, word) => curves.map(({ name, points }) => `${name}: ${points.length ? word(points.at(-1)[1]) : "not yet measured"}`).join("; ");
+    const said = (curves, word) =>
+      curves
+        .map(({ name, points }) => `${name}: ${points.length ? word(points.at(-1)[1]) : "not yet measured"}`)
+        .join("; ");
     const marks = shown.includes(chosen) ? this.marks(chosen) : [];
     const common = { last, cursor: this.cursor, marks };
-    this.put(this.loss, { ...common, height: HEIGHT, range: lossRange(values, uniform ?? 5.56), yLabel: "loss in nats", levels, curves: [...raw, ...losses], label: `Loss over the steps of training. ${said(losses, lossWords)}.` });
-    this.put(this.accuracy, { ...common, marks: [], height: HEIGHT, range: [0, 1], yLabel: "accuracy, 0 to 1", curves: accuracies, label: `Accuracy over the steps of training. ${said(accuracies, percent)}.` });
+    this.put(this.loss, {
+      ...common,
+      height: HEIGHT,
+      range: lossRange(values, uniform ?? 5.56),
+      yLabel: "loss in nats",
+      levels,
+      curves: [...raw, ...losses],
+      label: `Loss over the steps of training. ${said(losses, lossWords)}.`,
+    });
+    this.put(this.accuracy, {
+      ...common,
+      marks: [],
+      height: HEIGHT,
+      range: [0, 1],
+      yLabel: "accuracy, 0 to 1",
+      curves: accuracies,
+      label: `Accuracy over the steps of training. ${said(accuracies, percent)}.`,
+    });
   }
 
   put(box, given) {
@@ -74,17 +115,31 @@ export class RunsPlot {
 
   marks({ events }) {
     const heads = events.filter(({ what }) => what === "head becomes");
-    return heads.map((event) => ({ step: event.step, text: sign(event.role), name: `${event.title} at step ${grouped(event.step)}`, choose: () => this.openHead(event) }));
+    return heads.map((event) => ({
+      step: event.step,
+      text: sign(event.role),
+      name: `${event.title} at step ${grouped(event.step)}`,
+      choose: () => this.openHead(event),
+    }));
   }
 
   /** The numbers under the pointer, else the newest. */
   read(shown) {
     const at = this.cursor ?? Infinity;
-    const parts = shown.map(({ number, fresh }) => {
-      const step = upTo(fresh.map((one) => [one.step, one]), at);
-      return step && `run ${number}: loss ${lossWords(step[1].loss)}, accuracy ${percent(step[1].accuracy)} (measured at step ${grouped(step[0])})`;
-    }).filter(Boolean);
-    const thin = "Thick line: on fresh sequences that it never trains on. Thin line: on the batch it just learned from.";
+    const parts = shown
+      .map(({ number, fresh }) => {
+        const step = upTo(
+          fresh.map((one) => [one.step, one]),
+          at,
+        );
+        return (
+          step &&
+          `run ${number}: loss ${lossWords(step[1].loss)}, accuracy ${percent(step[1].accuracy)} (measured at step ${grouped(step[0])})`
+        );
+      })
+      .filter(Boolean);
+    const thin =
+      "Thick line: on fresh sequences that it never trains on. Thin line: on the batch it just learned from.";
     this.readout.textContent = this.cursor === null ? thin : `Step ${grouped(this.cursor)}. ${parts.join(" · ")}`;
   }
 
@@ -92,11 +147,17 @@ export class RunsPlot {
     const key = JSON.stringify([names, records.map(({ number, isShown }) => [number, isShown]), chosen?.number]);
     if (this.legend.dataset.key !== key) {
       this.legend.dataset.key = key;
-      this.legend.replaceChildren(...records.map((record, i) => this.legendItem(record, names[i], record === chosen, records.length > 1)));
+      this.legend.replaceChildren(
+        ...records.map((record, i) => this.legendItem(record, names[i], record === chosen, records.length > 1)),
+      );
     }
     records.forEach(({ fresh, state }, i) => {
       const last = fresh.at(-1);
-      const text = last ? `loss ${lossWords(last.loss)} · ${percent(last.accuracy)} right` : state === "failed" ? "broke" : "…";
+      const text = last
+        ? `loss ${lossWords(last.loss)} · ${percent(last.accuracy)} right`
+        : state === "failed"
+          ? "broke"
+          : "…";
       const place = this.legend.children[i].querySelector(".hs-number");
       if (place.textContent !== text) place.textContent = text;
     });
@@ -104,12 +165,48 @@ export class RunsPlot {
 
   legendItem(record, name, isChosen, canHide) {
     const { color, dash } = styleOf(record);
-    const sample = make("span", { className: "hs-live-sample", style: `border-top: 3px ${["solid", "dashed", "dotted"][dash.length ? (dash[0] > 2 ? 1 : 2) : 0]} var(${color})` });
-    const box = make("input", { type: "checkbox", "aria-label": `Show run ${record.number} on the picture`, onchange: () => { record.isShown = box.checked; this.draw(this.given); } });
+    const sample = make("span", {
+      className: "hs-live-sample",
+      style: `border-top: 3px ${["solid", "dashed", "dotted"][dash.length ? (dash[0] > 2 ? 1 : 2) : 0]} var(${color})`,
+    });
+    const box = make("input", {
+      type: "checkbox",
+      "aria-label": `Show run ${record.number} on the picture`,
+      onchange: () => {
+        record.isShown = box.checked;
+        this.draw(this.given);
+      },
+    });
     box.checked = record.isShown;
-    const look = make("button", { type: "button", className: "hs-live-name", "aria-pressed": String(isChosen), title: "Look at this run below", onclick: () => this.choose(record) }, make("strong", { text: `Run ${record.number}` }), ` ${name}`);
-    const off = make("button", { type: "button", className: "hs-live-remove", text: "×", "aria-label": `Remove run ${record.number}`, title: "Remove this run from the picture", onclick: () => this.remove(record) });
-    return make("li", { "data-run": record.number }, ...(canHide ? [box] : []), sample, look, make("span", { className: "hs-number" }), off);
+    const look = make(
+      "button",
+      {
+        type: "button",
+        className: "hs-live-name",
+        "aria-pressed": String(isChosen),
+        title: "Look at this run below",
+        onclick: () => this.choose(record),
+      },
+      make("strong", { text: `Run ${record.number}` }),
+      ` ${name}`,
+    );
+    const off = make("button", {
+      type: "button",
+      className: "hs-live-remove",
+      text: "×",
+      "aria-label": `Remove run ${record.number}`,
+      title: "Remove this run from the picture",
+      onclick: () => this.remove(record),
+    });
+    return make(
+      "li",
+      { "data-run": record.number },
+      ...(canHide ? [box] : []),
+      sample,
+      look,
+      make("span", { className: "hs-number" }),
+      off,
+    );
   }
 
   eventsOf(chosen) {
@@ -118,20 +215,57 @@ export class RunsPlot {
     if (this.events.dataset.key === key) return;
     this.events.dataset.key = key;
     const told = new Set(); // what is said of one head need not be said of the next
-    this.events.replaceChildren(...events.map((event) => {
-      const step = event.step === null || event.step === undefined ? [] : [make("span", { className: "hs-number", text: `step ${grouped(event.step)}` }), " "];
-      const show = event.what === "head becomes" ? [" ", make("button", { type: "button", className: "hs-live-show", text: "Show this head", onclick: () => this.openHead(event) })] : [];
-      return make("li", { "data-what": event.what }, ...step, make("strong", { text: event.title }), told.has(event.sentence) ? "" : ` ${event.sentence}`, ...show, told.add(event.sentence) && "");
-    }));
+    this.events.replaceChildren(
+      ...events.map((event) => {
+        const step =
+          event.step === null || event.step === undefined
+            ? []
+            : [make("span", { className: "hs-number", text: `step ${grouped(event.step)}` }), " "];
+        const show =
+          event.what === "head becomes"
+            ? [
+                " ",
+                make("button", {
+                  type: "button",
+                  className: "hs-live-show",
+                  text: "Show this head",
+                  onclick: () => this.openHead(event),
+                }),
+              ]
+            : [];
+        return make(
+          "li",
+          { "data-what": event.what },
+          ...step,
+          make("strong", { text: event.title }),
+          told.has(event.sentence) ? "" : ` ${event.sentence}`,
+          ...show,
+          told.add(event.sentence) && "",
+        );
+      }),
+    );
   }
 
   fillTable() {
     this.table.querySelector("table")?.remove();
     if (!this.table.open || !this.given) return;
     const { records } = this.given;
-    const rows = records.flatMap(({ number, fresh }) => fresh.map(({ step, loss, accuracy }) => [`Run ${number}`, grouped(step), lossWords(loss), percent(accuracy)]));
-    this.table.append(make("table", {},
-      make("tr", {}, ...["run", "step", "loss on fresh sequences (nats)", "accuracy"].map((text) => make("th", { scope: "col", text }))),
-      ...rows.map((row) => make("tr", {}, ...row.map((text) => make("td", { className: "hs-number", text }))))));
+    const rows = records.flatMap(({ number, fresh }) =>
+      fresh.map(({ step, loss, accuracy }) => [`Run ${number}`, grouped(step), lossWords(loss), percent(accuracy)]),
+    );
+    this.table.append(
+      make(
+        "table",
+        {},
+        make(
+          "tr",
+          {},
+          ...["run", "step", "loss on fresh sequences (nats)", "accuracy"].map((text) =>
+            make("th", { scope: "col", text }),
+          ),
+        ),
+        ...rows.map((row) => make("tr", {}, ...row.map((text) => make("td", { className: "hs-number", text })))),
+      ),
+    );
   }
 }

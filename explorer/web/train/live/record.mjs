@@ -5,11 +5,16 @@ export const OVER = ["stopped", "failed", "done", "lost"];
 /** A run that has just been asked for; `number` is how the page calls it. */
 export function newRecord(number, choices) {
   return {
-    number, choices,
-    state: "starting", sentence: "", // in the words of llm_core.live, "waiting" of the server, "lost" of the page
-    place: 0, training: 0, // in the queue
+    number,
+    choices,
+    state: "starting",
+    sentence: "", // in the words of llm_core.live, "waiting" of the server, "lost" of the page
+    place: 0,
+    training: 0, // in the queue
     facts: null, // the frame "ready"
-    step: 0, seconds: 0, tokensPerSecond: null,
+    step: 0,
+    seconds: 0,
+    tokensPerSecond: null,
     points: { step: [], loss: [], lr: [], grad_norm: [] }, // of every step, on what was just learned from
     fresh: [], // {step, loss, accuracy} on sequences that were never trained on
     events: [],
@@ -25,7 +30,8 @@ export function hear(record, frame) {
   if (kind === "ready") record.facts = frame;
   if (kind === "event") record.events.push(frame);
   if (kind === "refused") record.refused = frame.sentence;
-  if (kind === "state") Object.assign(record, { state: frame.state, sentence: frame.sentence, step: frame.step ?? record.step });
+  if (kind === "state")
+    Object.assign(record, { state: frame.state, sentence: frame.sentence, step: frame.step ?? record.step });
   if (kind === "measured") measured(record, frame);
   return record;
 }
@@ -44,10 +50,25 @@ function measured(record, frame) {
 export function partsOf({ facts, now }) {
   if (!facts || !now) return [];
   return facts.parts.map(({ name, title, causal, queries, keys }) => {
-    const { data, shape: [L, H, T, S] } = now.arrays[name];
+    const {
+      data,
+      shape: [L, H, T, S],
+    } = now.arrays[name];
     const mask = Uint8Array.from({ length: T * S }, (_, at) => Number(!causal || at % S <= Math.floor(at / S)));
     const block = (layer, head) => data.subarray((layer * H + head) * T * S, (layer * H + head + 1) * T * S);
-    return { name, title, tensor: tensorName(name, facts.parts), shape: [L, H], T, S, mask, prefix: 0, queries, keys, block };
+    return {
+      name,
+      title,
+      tensor: tensorName(name, facts.parts),
+      shape: [L, H],
+      T,
+      S,
+      mask,
+      prefix: 0,
+      queries,
+      keys,
+      block,
+    };
   });
 }
 
@@ -77,11 +98,26 @@ export function probeText({ parts }) {
 
 /** Curves as a table: a row for each step of each run; what was not measured at a step stays empty. */
 export function curveRows(records, names) {
-  const rows = [["run", "step", "loss on the batch (nats)", "learning rate", "gradient norm", "loss on fresh sequences (nats)", "accuracy on fresh sequences"]];
+  const rows = [
+    [
+      "run",
+      "step",
+      "loss on the batch (nats)",
+      "learning rate",
+      "gradient norm",
+      "loss on fresh sequences (nats)",
+      "accuracy on fresh sequences",
+    ],
+  ];
   records.forEach(({ points, fresh }, r) => {
     const measured = new Map(fresh.map((one) => [one.step, one]));
     const told = new Set(points.step);
-    const line = (step, ...values) => rows.push([names[r], step, ...[...values, measured.get(step)?.loss, measured.get(step)?.accuracy].map((value) => value ?? "")]);
+    const line = (step, ...values) =>
+      rows.push([
+        names[r],
+        step,
+        ...[...values, measured.get(step)?.loss, measured.get(step)?.accuracy].map((value) => value ?? ""),
+      ]);
     for (const { step } of fresh) if (!told.has(step)) line(step, null, null, null);
     points.step.forEach((step, i) => line(step, points.loss[i], points.lr[i], points.grad_norm[i]));
   });

@@ -13,7 +13,8 @@ import { showPage } from "../../state/pages.mjs";
 import { store } from "../../state/store.mjs";
 
 const MOST = 8; // runs on the picture
-const LEAD = "Choose a task and press Train: a new model with random weights learns it before your eyes, on the computer that this app runs on. Change one thing, train again, and compare the curves.";
+const LEAD =
+  "Choose a task and press Train: a new model with random weights learns it before your eyes, on the computer that this app runs on. Change one thing, train again, and compare the curves.";
 const KEPT_FOR = "Kept models are listed on the other pages, for everybody who uses this app.";
 
 export function mount(element) {
@@ -28,7 +29,11 @@ class LiveView {
     this.chosen = null; // the run that is looked at
     this.current = null; // the newest, which the server knows
     this.client = new LiveClient({ hear: (frame) => this.hear(frame), lost: (sentence) => this.lost(sentence) });
-    this.plot = new RunsPlot({ choose: (record) => this.choose(record), remove: (record) => this.remove(record), openHead: (event) => this.now.openHead(event) });
+    this.plot = new RunsPlot({
+      choose: (record) => this.choose(record),
+      remove: (record) => this.remove(record),
+      openHead: (event) => this.now.openHead(event),
+    });
     this.now = new ModelNow();
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   }
@@ -39,7 +44,12 @@ class LiveView {
     this.results = make("div", { className: "hs-live-results", hidden: "" }, this.plot.element, this.now.element);
     const loading = make("p", { className: "hs-hint", text: "The choices are being fetched …" });
     element.classList.add("hs-live");
-    element.append(make("h2", { text: "Train a tiny model now" }), make("p", { className: "hs-live-lead", text: LEAD }), loading, this.problem);
+    element.append(
+      make("h2", { text: "Train a tiny model now" }),
+      make("p", { className: "hs-live-lead", text: LEAD }),
+      loading,
+      this.problem,
+    );
     try {
       this.described = await liveChoices();
       this.form = new ChoicesForm(this.described, () => this.changed());
@@ -56,7 +66,10 @@ class LiveView {
 
   listen() {
     const { element } = this;
-    new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-page", "data-train"] });
+    new MutationObserver(() => this.changed()).observe(document.body, {
+      attributes: true,
+      attributeFilter: ["class", "data-page", "data-train"],
+    });
     addEventListener("resize", () => this.changed());
     element.numbers = () => (this.records.length ? curveRows(this.records, this.names()) : []);
     element.about = () => ({ model: { name: "tiny" }, text: this.names().join("; ") });
@@ -69,22 +82,48 @@ class LiveView {
 
   buttons() {
     const button = (name, text, act) => {
-      const made = make("button", { type: "button", className: name === "train" ? "hs-action" : "hs-live-plain", "data-do": name, text, onclick: () => this.trying(act) });
+      const made = make("button", {
+        type: "button",
+        className: name === "train" ? "hs-action" : "hs-live-plain",
+        "data-do": name,
+        text,
+        onclick: () => this.trying(act),
+      });
       return (this[`${name}Button`] = made);
     };
     this.status = make("span", { className: "hs-live-status", role: "status" });
-    this.name = make("input", { type: "text", maxlength: "60", "aria-label": "Name of the kept model", oninput: () => { this.isNamed = true; } });
+    this.name = make("input", {
+      type: "text",
+      maxlength: "60",
+      "aria-label": "Name of the kept model",
+      oninput: () => {
+        this.isNamed = true;
+      },
+    });
     this.kept = make("p", { className: "hs-live-kept", role: "status", hidden: "" });
-    this.keepBox = make("span", { className: "hs-live-keep", hidden: "" }, make("label", {}, make("span", { text: "keep it as" }), this.name), button("keep", "Keep", () => this.keep()));
+    this.keepBox = make(
+      "span",
+      { className: "hs-live-keep", hidden: "" },
+      make("label", {}, make("span", { text: "keep it as" }), this.name),
+      button("keep", "Keep", () => this.keep()),
+    );
     this.trouble = make("p", { className: "hs-problem hs-live-trouble", role: "alert", hidden: "" });
-    return make("div", { className: "hs-live-bar" },
-      make("div", { className: "hs-live-buttons" },
+    return make(
+      "div",
+      { className: "hs-live-bar" },
+      make(
+        "div",
+        { className: "hs-live-buttons" },
         button("train", "Train", () => this.train()),
         button("pause", "Pause", () => this.client.command("pause")),
         button("resume", "Resume", () => this.client.command("resume")),
         button("stop", "Stop", () => this.client.command("stop")),
-        this.keepBox, this.status),
-      this.trouble, this.kept);
+        this.keepBox,
+        this.status,
+      ),
+      this.trouble,
+      this.kept,
+    );
   }
 
   // acting
@@ -121,10 +160,29 @@ class LiveView {
   }
 
   tellKept(name) {
-    const compare = make("a", { href: `?view=compare&models=${encodeURIComponent(name)}`, target: "_blank", text: "Open in Compare (a new tab)" });
-    const explore = make("button", { type: "button", className: "hs-live-plain", text: "Open in Explore", onclick: () => { store.choose(name); showPage("explore"); } });
+    const compare = make("a", {
+      href: `?view=compare&models=${encodeURIComponent(name)}`,
+      target: "_blank",
+      text: "Open in Compare (a new tab)",
+    });
+    const explore = make("button", {
+      type: "button",
+      className: "hs-live-plain",
+      text: "Open in Explore",
+      onclick: () => {
+        store.choose(name);
+        showPage("explore");
+      },
+    });
     const isDecoder = this.current.choices.architecture === "decoder";
-    this.kept.replaceChildren("Kept in the folder ", make("code", { text: name }), " beside the app. ", ...(isDecoder ? [explore, " "] : []), compare, ` ${KEPT_FOR}`);
+    this.kept.replaceChildren(
+      "Kept in the folder ",
+      make("code", { text: name }),
+      " beside the app. ",
+      ...(isDecoder ? [explore, " "] : []),
+      compare,
+      ` ${KEPT_FOR}`,
+    );
     this.kept.hidden = false;
   }
 
@@ -167,21 +225,32 @@ class LiveView {
     if (this.records.length) this.plot.draw({ records: this.records, chosen, described: this.described });
     if (chosen) this.now.draw(chosen);
     this.now.element.hidden = !chosen?.now;
-    Object.assign(element.dataset, { state: current?.state ?? "", step: current?.step ?? "", run: current?.number ?? "" });
+    Object.assign(element.dataset, {
+      state: current?.state ?? "",
+      step: current?.step ?? "",
+      run: current?.number ?? "",
+    });
   }
 
   drawBar(current) {
     const state = current?.state;
     const isOn = Boolean(current) && !OVER.includes(state);
     this.trainButton.textContent = current ? (isOn ? "Train anew" : "Train again") : "Train";
-    this.trainButton.title = isOn ? "Ends the run that is going on, and starts another one with what is chosen now" : "";
+    this.trainButton.title = isOn
+      ? "Ends the run that is going on, and starts another one with what is chosen now"
+      : "";
     this.pauseButton.hidden = state !== "running";
     this.resumeButton.hidden = state !== "paused";
     this.stopButton.hidden = !isOn;
     this.keepBox.hidden = !current?.facts || state === "failed" || state === "lost";
-    this.status.textContent = current ? stateText(current) : "Nothing runs yet. Loss, accuracy and the attention of every head will be drawn below while it trains.";
+    this.status.textContent = current
+      ? stateText(current)
+      : "Nothing runs yet. Loss, accuracy and the attention of every head will be drawn below while it trains.";
     if (current && document.activeElement !== this.name && !this.isNamed) this.name.value = keptName(current);
-    const trouble = current?.state === "failed" || current?.state === "lost" ? current.sentence : current?.events.findLast(({ what }) => what === "diverging" || what === "gave way")?.sentence;
+    const trouble =
+      current?.state === "failed" || current?.state === "lost"
+        ? current.sentence
+        : current?.events.findLast(({ what }) => what === "diverging" || what === "gave way")?.sentence;
     this.trouble.textContent = trouble ?? "";
     this.trouble.hidden = !trouble;
   }

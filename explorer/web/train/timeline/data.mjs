@@ -20,7 +20,9 @@ export async function loadModel(index, name) {
 /** Prompt `k` of a model, at all of its steps: `at(i)` is what was recorded at the step with that index. */
 export async function loadPrompt(model, k) {
   const prompt = model.prompts[k];
-  const arrays = await once(`timeline/${model.name}/${prompt.file}?v=${prompt.sha256.slice(0, 12)}`, async (answer) => parseSafetensors(await answer.arrayBuffer()));
+  const arrays = await once(`timeline/${model.name}/${prompt.file}?v=${prompt.sha256.slice(0, 12)}`, async (answer) =>
+    parseSafetensors(await answer.arrayBuffer()),
+  );
   return promptOf(model, prompt, arrays);
 }
 
@@ -55,7 +57,9 @@ export function modelOf(info, { title, sentence }) {
   };
   const heldOut = steps.map((step, i) => [step, info.held_out.loss[i] ?? NaN]);
   return {
-    name: info.name, title, sentence,
+    name: info.name,
+    title,
+    sentence,
     architecture: info.architecture,
     masked: info.masked,
     vocabulary: info.vocab_size,
@@ -80,9 +84,11 @@ function nearestTo(stacks, rolesOf, step) {
   let best = { lift: 0 };
   for (const { name: stack } of stacks) {
     for (const { name: role, scores, lifts, baseline } of rolesOf(stack).filter(({ name }) => MARKED.includes(name))) {
-      lifts.forEach((heads, layer) => heads.forEach((lift, head) => {
-        if (lift > best.lift) best = { stack, layer, head, role, step, lift, score: scores[layer][head], baseline };
-      }));
+      lifts.forEach((heads, layer) =>
+        heads.forEach((lift, head) => {
+          if (lift > best.lift) best = { stack, layer, head, role, step, lift, score: scores[layer][head], baseline };
+        }),
+      );
     }
   }
   return best.stack ? best : null;
@@ -90,12 +96,14 @@ function nearestTo(stacks, rolesOf, step) {
 
 /** What each head scores in each role that could be measured, at one step. */
 function rolesAt(roles, scores, i) {
-  return roles.filter(({ name }) => scores[name]).map((role) => {
-    const { baseline } = scores[role.name];
-    const found = scores[role.name].scores[i];
-    const lifts = found.map((heads) => heads.map((score) => (score - baseline) / (1 - baseline)));
-    return { ...role, baseline, scores: found, lifts };
-  });
+  return roles
+    .filter(({ name }) => scores[name])
+    .map((role) => {
+      const { baseline } = scores[role.name];
+      const found = scores[role.name].scores[i];
+      const lifts = found.map((heads) => heads.map((score) => (score - baseline) / (1 - baseline)));
+      return { ...role, baseline, scores: found, lifts };
+    });
 }
 
 /** A prompt of `model` with its arrays. */
@@ -119,7 +127,10 @@ export function promptOf(model, prompt, arrays) {
  */
 function partOf({ name, title, tensor, n_layer: L, n_head: H, mask: rule }, { tokens, source, prefix }, attention) {
   const own = name === "decoder" ? [...source.slice(0, prefix), ...tokens] : tokens;
-  const [queries, keys] = { encoder: source.length ? [source, source] : [own, own], cross: [tokens, source] }[name] ?? [own, own];
+  const [queries, keys] = { encoder: source.length ? [source, source] : [own, own], cross: [tokens, source] }[name] ?? [
+    own,
+    own,
+  ];
   const [T, S] = [queries.length, keys.length];
   const folded = rule === "causal";
   const mask = Uint8Array.from({ length: T * S }, (_, at) => Number(!folded || at % S <= Math.floor(at / S)));
@@ -129,7 +140,20 @@ function partOf({ name, title, tensor, n_layer: L, n_head: H, mask: rule }, { to
     const block = attention.data.subarray(start, start + size);
     return folded ? unfolded(block, T) : block;
   };
-  return { name, title, tensor, shape: [L, H], T, S, queries, keys, mask, prefix: name === "decoder" ? prefix : 0, asks: queries === source ? null : queries.length - tokens.length, blockAt };
+  return {
+    name,
+    title,
+    tensor,
+    shape: [L, H],
+    T,
+    S,
+    queries,
+    keys,
+    mask,
+    prefix: name === "decoder" ? prefix : 0,
+    asks: queries === source ? null : queries.length - tokens.length,
+    blockAt,
+  };
 }
 
 /** The lower triangle, row by row -> T×T with zeros above. */
@@ -146,5 +170,11 @@ function predicted({ pieces }, { places, truth }, arrays, i, place) {
   const ids = arrays["next.ids"].data.subarray(at * K, at * K + K);
   const best = Array.from(ids, (id, k) => ({ id, text: pieces[id], p: arrays["next.probs"].data[at * K + k] }));
   const id = truth[places.indexOf(place)];
-  return { best, truth: id === null ? null : { id, text: pieces[id], p: arrays["truth.probs"].data[at], rank: arrays["truth.ranks"].data[at] } };
+  return {
+    best,
+    truth:
+      id === null
+        ? null
+        : { id, text: pieces[id], p: arrays["truth.probs"].data[at], rank: arrays["truth.ranks"].data[at] },
+  };
 }

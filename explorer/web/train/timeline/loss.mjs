@@ -21,9 +21,19 @@ export class LossCurve {
     this.chart = make("div", { className: "hs-tl-chart hs-tl-loss-chart" });
     this.key = make("p", { className: "hs-hint hs-tl-key" });
     this.events = make("div", { className: "hs-tl-events" });
-    this.element = make("section", { className: "hs-tl-loss" },
-      make("div", { className: "hs-view-head" }, make("h3", { text: "Loss: how wrong its predictions are" }), this.scale),
-      this.chart, this.key, this.events);
+    this.element = make(
+      "section",
+      { className: "hs-tl-loss" },
+      make(
+        "div",
+        { className: "hs-view-head" },
+        make("h3", { text: "Loss: how wrong its predictions are" }),
+        this.scale,
+      ),
+      this.chart,
+      this.key,
+      this.events,
+    );
     this.chart.addEventListener("pointerdown", (event) => this.drag(event));
   }
 
@@ -38,11 +48,27 @@ export class LossCurve {
     const last = model.steps.at(-1);
     const isNear = (a, b) => Math.abs(along(a, last, log) - along(b, last, log)) * width < APART;
     const svg = curveChart({
-      width, height: HEIGHT, last, log, range: rangeOf([...values, even]), yLabel: "loss", xLabel: grouped,
-      series: [{ name: "training", className: "hs-tl-train", points: model.train }, { name: "held out", className: "hs-tl-held", points: model.heldOut, dots: true }],
+      width,
+      height: HEIGHT,
+      last,
+      log,
+      range: rangeOf([...values, even]),
+      yLabel: "loss",
+      xLabel: grouped,
+      series: [
+        { name: "training", className: "hs-tl-train", points: model.train },
+        { name: "held out", className: "hs-tl-held", points: model.heldOut, dots: true },
+      ],
       levels: [{ value: even, text: `guessing evenly: ${even.toFixed(2)}` }],
-      cursor: model.steps[i], steps: model.steps, restarts: model.restarts,
-      marks: marksOf(model.events, sign, isNear).map(({ step, text, events }) => ({ step, text, name: events.map((event) => eventText(event, titleOf(event.stack))).join("\n"), choose: () => this.on.open(events[0]) })),
+      cursor: model.steps[i],
+      steps: model.steps,
+      restarts: model.restarts,
+      marks: marksOf(model.events, sign, isNear).map(({ step, text, events }) => ({
+        step,
+        text,
+        name: events.map((event) => eventText(event, titleOf(event.stack))).join("\n"),
+        choose: () => this.on.open(events[0]),
+      })),
       label: `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
     });
     this.chart.replaceChildren(svg);
@@ -54,25 +80,66 @@ export class LossCurve {
   tell(model) {
     if (this.told === model) return;
     this.told = model;
-    const signs = model.events.length ? [make("span", { className: "hs-tl-key-part" }, make("span", { className: "hs-mark", text: "P" }), " a head becomes a previous-token head, ", make("span", { className: "hs-mark", text: "I" }), " an induction head: press to go there")] : [];
+    const signs = model.events.length
+      ? [
+          make(
+            "span",
+            { className: "hs-tl-key-part" },
+            make("span", { className: "hs-mark", text: "P" }),
+            " a head becomes a previous-token head, ",
+            make("span", { className: "hs-mark", text: "I" }),
+            " an induction head: press to go there",
+          ),
+        ]
+      : [];
     const rises = model.restarts.length ? [keyPart("hs-curve-restart", RISES)] : [];
-    this.key.replaceChildren(keyPart("hs-tl-held", "held out: articles it never learns from"), keyPart("hs-tl-train", "training: the articles it is learning from"), ...rises, ...signs);
+    this.key.replaceChildren(
+      keyPart("hs-tl-held", "held out: articles it never learns from"),
+      keyPart("hs-tl-train", "training: the articles it is learning from"),
+      ...rises,
+      ...signs,
+    );
   }
 
   /** Every event as a button: what a mark says, and goes there. */
   list(model, i, titleOf) {
     if (this.listed !== model) {
       this.listed = model;
-      const buttons = model.events.map((event) => make("button", { type: "button", className: "hs-tl-event", "data-step": event.step, text: eventText(event, titleOf(event.stack)), onclick: () => this.on.open(event) }));
+      const buttons = model.events.map((event) =>
+        make("button", {
+          type: "button",
+          className: "hs-tl-event",
+          "data-step": event.step,
+          text: eventText(event, titleOf(event.stack)),
+          onclick: () => this.on.open(event),
+        }),
+      );
       const rest = buttons.slice(LISTED);
-      this.events.replaceChildren(...buttons.slice(0, LISTED), ...(rest.length ? [make("details", {}, make("summary", { text: `${rest.length} more` }), ...rest)] : []));
-      if (!buttons.length) this.events.replaceChildren(make("p", { className: "hs-hint", text: NO_EVENTS }), ...this.nearestTo(model, titleOf));
+      this.events.replaceChildren(
+        ...buttons.slice(0, LISTED),
+        ...(rest.length ? [make("details", {}, make("summary", { text: `${rest.length} more` }), ...rest)] : []),
+      );
+      if (!buttons.length)
+        this.events.replaceChildren(
+          make("p", { className: "hs-hint", text: NO_EVENTS }),
+          ...this.nearestTo(model, titleOf),
+        );
     }
-    for (const button of this.events.querySelectorAll("button")) button.classList.toggle("hs-tl-here", Number(button.dataset.step) === model.steps[i]);
+    for (const button of this.events.querySelectorAll("button"))
+      button.classList.toggle("hs-tl-here", Number(button.dataset.step) === model.steps[i]);
   }
 
   nearestTo({ nearest }, titleOf) {
-    return nearest ? [make("button", { type: "button", className: "hs-tl-event", text: nearestText(nearest, titleOf(nearest.stack)), onclick: () => this.on.open(nearest) })] : [];
+    return nearest
+      ? [
+          make("button", {
+            type: "button",
+            className: "hs-tl-event",
+            text: nearestText(nearest, titleOf(nearest.stack)),
+            onclick: () => this.on.open(nearest),
+          }),
+        ]
+      : [];
   }
 
   drag(event) {
@@ -80,7 +147,8 @@ export class LossCurve {
     this.go(event);
     const move = (moved) => this.go(moved);
     addEventListener("pointermove", move);
-    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => removeEventListener("pointermove", move), { once: true });
+    for (const end of ["pointerup", "pointercancel"])
+      addEventListener(end, () => removeEventListener("pointermove", move), { once: true });
   }
 
   go({ clientX }) {

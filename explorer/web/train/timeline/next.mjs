@@ -16,7 +16,18 @@ export class PredictionAtStep {
     this.scale = make("div", { className: "hs-scale" });
     this.truth = make("p", { className: "hs-tl-truth" });
     this.same = make("p", { className: "hs-hint" });
-    this.element = make("section", { className: "hs-tl-next" }, this.title, this.hint, this.chips, this.heading, this.bars, this.scale, this.truth, this.same);
+    this.element = make(
+      "section",
+      { className: "hs-tl-next" },
+      this.title,
+      this.hint,
+      this.chips,
+      this.heading,
+      this.bars,
+      this.scale,
+      this.truth,
+      this.same,
+    );
   }
 
   /**
@@ -28,15 +39,21 @@ export class PredictionAtStep {
     this.hint.textContent = masked
       ? "The outlined token is hidden from the model, and it has to guess it from both sides."
       : "Press a token of the prompt: the bars say what the model expects after it, at this step of its training.";
-    this.chips.replaceChildren(...tokens.map((token, i) => this.chip(token, i, i === place, places.includes(i), masked)));
+    this.chips.replaceChildren(
+      ...tokens.map((token, i) => this.chip(token, i, i === place, places.includes(i), masked)),
+    );
     const { best, truth } = at(place);
     const top = topOf(best[0].p, 0.001);
-    this.heading.textContent = masked ? `What stands at place ${place}?` : `After ${quoted(label(tokens[place], 24))}, at step ${step}`;
+    this.heading.textContent = masked
+      ? `What stands at place ${place}?`
+      : `After ${quoted(label(tokens[place], 24))}, at step ${step}`;
     const shown = truth && !best.some(({ id }) => id === truth.id) ? [...best, truth] : best;
-    this.bars.replaceChildren(...shown.map(({ id, text, p }) => {
-      const marked = id === truth?.id;
-      return tokenBar(`${marked ? "✓ " : ""}${pieceName(text)}`, p, top, marked, fineProbability(p));
-    }));
+    this.bars.replaceChildren(
+      ...shown.map(({ id, text, p }) => {
+        const marked = id === truth?.id;
+        return tokenBar(`${marked ? "✓ " : ""}${pieceName(text)}`, p, top, marked, fineProbability(p));
+      }),
+    );
     this.scale.replaceChildren(...belowBars(top));
     this.truth.textContent = truth
       ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: probability ${fineProbability(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
@@ -67,7 +84,8 @@ export function sameness(likeliest) {
   const total = likeliest.length;
   if (count < 2 || total < 3) return "";
   const name = quoted(visible(likeliest.find((one) => one.id === id).text));
-  if (count === total) return `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes no difference yet to its first choice.`;
+  if (count === total)
+    return `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes no difference yet to its first choice.`;
   if (count * 2 > total) return `At this step ${name} is the likeliest after ${count} of the ${total} tokens.`;
   return `At this step there are ${counts.size} different first choices after the ${total} tokens: what came before counts.`;
 }

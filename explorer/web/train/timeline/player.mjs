@@ -8,11 +8,17 @@ export class PlayerBar {
   /** `show(index)` shows a step, `at()` says which is shown, `count()` how many there are. */
   constructor({ show, at, count }) {
     this.player = new Player({ show, at, count, changed: () => this.mark() });
-    this.button = make("button", { type: "button", className: "hs-action hs-tl-play", onclick: () => this.player.toggle() });
+    this.button = make("button", {
+      type: "button",
+      className: "hs-action hs-tl-play",
+      onclick: () => this.player.toggle(),
+    });
     this.slider = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Step of training" });
     this.text = make("span", { className: "hs-number hs-tl-step" });
     const speeds = speedsFor(matchMedia("(prefers-reduced-motion: reduce)").matches);
-    this.speed = choiceOf(Object.fromEntries(speeds.map((speed) => [`x${speed}`, `${speed}×`])), "Speed", (name) => this.setSpeed(Number(name.slice(1))));
+    this.speed = choiceOf(Object.fromEntries(speeds.map((speed) => [`x${speed}`, `${speed}×`])), "Speed", (name) =>
+      this.setSpeed(Number(name.slice(1))),
+    );
     this.speed.mark("x1");
     this.slider.addEventListener("input", () => {
       this.pause();

@@ -23,9 +23,27 @@ export class RolesAtStep {
     this.rise = make("p", { "aria-live": "polite" });
     this.more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
     this.none = make("p", { className: "hs-hint", text: NO_ROLES });
-    this.scores = make("section", { className: "hs-tl-roles" }, this.title, this.badge, this.none, this.table, this.more);
-    this.curve = make("section", { className: "hs-tl-rise" }, this.curveTitle,
-      make("p", { className: "hs-hint", text: "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few steps is a head that has found its task." }), this.chart, this.key, this.rise);
+    this.scores = make(
+      "section",
+      { className: "hs-tl-roles" },
+      this.title,
+      this.badge,
+      this.none,
+      this.table,
+      this.more,
+    );
+    this.curve = make(
+      "section",
+      { className: "hs-tl-rise" },
+      this.curveTitle,
+      make("p", {
+        className: "hs-hint",
+        text: "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few steps is a head that has found its task.",
+      }),
+      this.chart,
+      this.key,
+      this.rise,
+    );
   }
 
   /** `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be measured. */
@@ -45,12 +63,30 @@ export class RolesAtStep {
 
   curves(roles, now, { steps, i, layer, head, log }) {
     const all = steps.map((_, at) => roles(at));
-    const series = now.map((role, r) => ({ role, scores: all.map((found) => found[r].scores[layer][head]), ever: all.some((found) => found[r].lifts[layer][head] >= found[r].threshold) }))
+    const series = now
+      .map((role, r) => ({
+        role,
+        scores: all.map((found) => found[r].scores[layer][head]),
+        ever: all.some((found) => found[r].lifts[layer][head] >= found[r].threshold),
+      }))
       .filter(({ role, ever }) => ever || ALWAYS.includes(role.name));
-    const drawn = series.map(({ role, scores }) => ({ name: role.name, className: `hs-tl-role-${now.indexOf(role) + 1}`, points: scores.map((score, at) => [steps[at], score]), dots: true }));
+    const drawn = series.map(({ role, scores }) => ({
+      name: role.name,
+      className: `hs-tl-role-${now.indexOf(role) + 1}`,
+      points: scores.map((score, at) => [steps[at], score]),
+      dots: true,
+    }));
     const chart = curveChart({
-      width: Math.max(280, this.chart.clientWidth), height: HEIGHT, last: steps.at(-1), log, range: [0, 1], yLabel: "score, 0 to 1", xLabel: grouped,
-      series: drawn, cursor: steps[i], steps,
+      width: Math.max(280, this.chart.clientWidth),
+      height: HEIGHT,
+      last: steps.at(-1),
+      log,
+      range: [0, 1],
+      yLabel: "score, 0 to 1",
+      xLabel: grouped,
+      series: drawn,
+      cursor: steps[i],
+      steps,
       label: `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline)).join("; ")}.`,
     });
     this.chart.replaceChildren(chart);
@@ -59,19 +95,32 @@ export class RolesAtStep {
   }
 
   tell(series, steps) {
-    const rises = series.map(({ role, scores }) => ({ name: role.name, ...steepest(scores, steps) })).filter(({ rise }) => rise).sort((a, b) => b.rise - a.rise);
+    const rises = series
+      .map(({ role, scores }) => ({ name: role.name, ...steepest(scores, steps) }))
+      .filter(({ rise }) => rise)
+      .sort((a, b) => b.rise - a.rise);
     if (!rises.length) {
       this.rise.textContent = "None of these scores rises by as much as 0.1 between two recorded steps.";
       return;
     }
     const { name, from, to, low, high } = rises[0];
-    this.rise.replaceChildren(`The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at step ${grouped(to)}. `,
-      make("button", { type: "button", className: "hs-link", text: `Go to step ${grouped(to)}`, onclick: () => this.jump(steps.indexOf(to)) }));
+    this.rise.replaceChildren(
+      `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at step ${grouped(to)}. `,
+      make("button", {
+        type: "button",
+        className: "hs-link",
+        text: `Go to step ${grouped(to)}`,
+        onclick: () => this.jump(steps.indexOf(to)),
+      }),
+    );
   }
 
   meanings(roles) {
     if (this.told === roles.map(({ name }) => name).join()) return;
     this.told = roles.map(({ name }) => name).join();
-    this.more.replaceChildren(this.more.firstElementChild, make("dl", {}, ...roles.flatMap((role) => roleMeaning(role, `${sign(role.name)} ${role.name}`))));
+    this.more.replaceChildren(
+      this.more.firstElementChild,
+      make("dl", {}, ...roles.flatMap((role) => roleMeaning(role, `${sign(role.name)} ${role.name}`))),
+    );
   }
 }

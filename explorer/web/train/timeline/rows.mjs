@@ -6,7 +6,13 @@ const exact = (unit) => (unit / 65535).toFixed(6); // as it was recorded: in 16 
 
 /** {model, prompt, part, state, i, place}: losses at all steps, then the head's weights and the prediction at this one. */
 export function timelineRows({ model, prompt, part, state: { layer, head }, i, place }) {
-  return [...overSteps(model, part, layer, head), [], ...weights(part, layer, head), [], ...prediction(prompt, i, place)];
+  return [
+    ...overSteps(model, part, layer, head),
+    [],
+    ...weights(part, layer, head),
+    [],
+    ...prediction(prompt, i, place),
+  ];
 }
 
 function overSteps(model, part, layer, head) {
@@ -28,6 +34,8 @@ function weights({ T, S, queries, keys, block }, layer, head) {
 }
 
 function prediction(prompt, i, place) {
-  const rows = prompt.predicted(i, place).best.map(({ id, text, p }) => [`${place} ${visible(prompt.tokens[place].text)}`, visible(text), id, p]);
+  const rows = prompt
+    .predicted(i, place)
+    .best.map(({ id, text, p }) => [`${place} ${visible(prompt.tokens[place].text)}`, visible(text), id, p]);
   return [["place", "token", "id", "probability"], ...rows];
 }

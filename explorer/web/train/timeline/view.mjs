@@ -19,7 +19,8 @@ import { sampleLines } from "./sample.mjs";
 import { lossText, stepText } from "./words.mjs";
 import { grouped } from "../../base/text.mjs";
 
-const ABOUT = "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. A mark on the curve says where a head took up a task.";
+const ABOUT =
+  "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. A mark on the curve says where a head took up a task.";
 const FIRST = "decoder"; // its heads have the tasks that marks speak of
 const ADDRESS_MS = 300; // browsers refuse an address that changes more often than some 10 times a second
 
@@ -41,10 +42,21 @@ class Timeline {
     this.state = readTimeline(location.search);
     this.row = null; // of the picture, if it is not the token whose prediction is shown
     this.models = choiceOf({}, "Which model", () => {});
-    this.prompts = make("select", { "aria-label": "Which prompt", onchange: () => this.choosePrompt(Number(this.prompts.value)) });
+    this.prompts = make("select", {
+      "aria-label": "Which prompt",
+      onchange: () => this.choosePrompt(Number(this.prompts.value)),
+    });
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    this.loss = new LossCurve({ show: (i) => this.show(i), setLog: (log) => this.set({ log }), open: (event) => this.openEvent(event) });
-    this.player = new PlayerBar({ show: (i) => this.show(i), at: () => this.i ?? 0, count: () => this.model?.steps.length ?? 0 });
+    this.loss = new LossCurve({
+      show: (i) => this.show(i),
+      setLog: (log) => this.set({ log }),
+      open: (event) => this.openEvent(event),
+    });
+    this.player = new PlayerBar({
+      show: (i) => this.show(i),
+      at: () => this.i ?? 0,
+      count: () => this.model?.steps.length ?? 0,
+    });
     this.now = make("p", { className: "hs-tl-now" });
     this.about = make("p", { className: "hs-hint" });
     this.stacks = make("div");
@@ -64,7 +76,10 @@ class Timeline {
       if (!this.index.models.length) return this.say(this.index.missing, true);
       this.build();
       const names = this.index.models.map(({ name }) => name);
-      await this.chooseModel([this.state.of, FIRST, names[0]].find((name) => names.includes(name)), true);
+      await this.chooseModel(
+        [this.state.of, FIRST, names[0]].find((name) => names.includes(name)),
+        true,
+      );
     });
     element.dataset.ready = "true";
   }
@@ -72,20 +87,39 @@ class Timeline {
   build() {
     const titles = Object.fromEntries(this.index.models.map(({ name, title }) => [name, title]));
     this.models = choiceOf(titles, "Which model", (name) => this.chooseModel(name));
-    const choose = make("div", { className: "hs-tl-choose" },
+    const choose = make(
+      "div",
+      { className: "hs-tl-choose" },
       make("div", { className: "hs-control" }, make("span", { text: "Model" }), this.models),
-      make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: "Prompt" }), this.prompts));
-    this.body.append(make("p", { className: "hs-hint", text: ABOUT }), choose, this.about, this.loss.element, this.player.element, this.now,
-      make("div", { className: "hs-tl-look" },
+      make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: "Prompt" }), this.prompts),
+    );
+    this.body.append(
+      make("p", { className: "hs-hint", text: ABOUT }),
+      choose,
+      this.about,
+      this.loss.element,
+      this.player.element,
+      this.now,
+      make(
+        "div",
+        { className: "hs-tl-look" },
         make("div", { className: "hs-tl-left" }, this.stacks, this.heads.element, this.roles.scores),
         make("div", { className: "hs-tl-middle" }, this.head.element, this.roles.curve),
-        make("div", { className: "hs-tl-right" }, this.next.element, this.sample)));
-    new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class", "data-page", "data-train"] });
+        make("div", { className: "hs-tl-right" }, this.next.element, this.sample),
+      ),
+    );
+    new MutationObserver(() => this.changed()).observe(document.body, {
+      attributes: true,
+      attributeFilter: ["class", "data-page", "data-train"],
+    });
     addEventListener("resize", () => this.changed());
     onPage((name) => (name === "train" ? this.toAddress() : this.leave()));
     document.addEventListener("hs-train", ({ detail }) => detail !== "timeline" && this.player.pause());
     this.element.numbers = () => timelineRows(this);
-    this.element.about = () => ({ model: { name: this.model.name }, text: `step ${grouped(this.step)}, ${this.prompt.title}` });
+    this.element.about = () => ({
+      model: { name: this.model.name },
+      text: `step ${grouped(this.step)}, ${this.prompt.title}`,
+    });
     this.element.redraw = () => this.draw();
   }
 
@@ -98,8 +132,13 @@ class Timeline {
       const at = Math.min(this.state.prompt, model.prompts.length - 1);
       const prompt = await loadPrompt(model, at);
       Object.assign(this, { model, prompt, row: null });
-      this.state = { ...this.state, of: name, prompt: at, stack: model.stacks.some((stack) => stack.name === this.state.stack) ? this.state.stack : null };
-      const wanted = isFirst ? this.state.at ?? model.steps.at(-1) : before;
+      this.state = {
+        ...this.state,
+        of: name,
+        prompt: at,
+        stack: model.stacks.some((stack) => stack.name === this.state.stack) ? this.state.stack : null,
+      };
+      const wanted = isFirst ? (this.state.at ?? model.steps.at(-1)) : before;
       this.i = nearestStep(model.steps, wanted);
       this.prompts.replaceChildren(...model.prompts.map(({ title }, i) => make("option", { value: i, text: title })));
       if (isFirst && !this.state.isNamed && !this.state.stack) this.openFirst();
@@ -122,7 +161,8 @@ class Timeline {
 
   /** To begin with, the head that becomes an induction head first, or does most of such a task. */
   openFirst() {
-    const event = this.model.events.find(({ role }) => role === "induction") ?? this.model.events[0] ?? this.model.nearest;
+    const event =
+      this.model.events.find(({ role }) => role === "induction") ?? this.model.events[0] ?? this.model.nearest;
     if (event) Object.assign(this.state, { layer: event.layer, head: event.head, stack: event.stack });
   }
 
@@ -211,11 +251,30 @@ class Timeline {
     this.now.textContent = lossText(model.heldOutAt(i), model.vocabulary, model.masked);
     this.now.setAttribute("aria-live", this.player.playing ? "off" : "polite");
     this.heads.draw(part, roles(i), state, dark);
-    this.head.draw({ part, layer: state.layer, head: state.head, query: this.queryOf(part, place), step: written, dark });
-    this.next.draw({ prompt, place, at: (asked) => prompt.predicted(i, asked), masked: model.masked, vocabulary: model.vocabulary, step: written });
+    this.head.draw({
+      part,
+      layer: state.layer,
+      head: state.head,
+      query: this.queryOf(part, place),
+      step: written,
+      dark,
+    });
+    this.next.draw({
+      prompt,
+      place,
+      at: (asked) => prompt.predicted(i, asked),
+      masked: model.masked,
+      vocabulary: model.vocabulary,
+      step: written,
+    });
     this.sample.replaceChildren(...sampleLines(model.sample, i, written));
     this.roles.draw({ roles, steps: model.steps, i, layer: state.layer, head: state.head, log: state.log });
-    Object.assign(this.element.dataset, { step, model: model.name, prompt: state.prompt, seq: Number(this.element.dataset.seq ?? 0) + 1 });
+    Object.assign(this.element.dataset, {
+      step,
+      model: model.name,
+      prompt: state.prompt,
+      seq: Number(this.element.dataset.seq ?? 0) + 1,
+    });
   }
 
   drawStacks() {

@@ -16,20 +16,24 @@ export function lossText(loss, vocabulary, masked) {
   const choices = Math.exp(loss);
   const as = choices < 10 ? choices.toFixed(1) : grouped(Math.round(choices));
   const even = Math.log(vocabulary);
-  const compared = Math.abs(loss - even) < 0.1 ? `, about what guessing evenly among all ${grouped(vocabulary)} tokens gives` : "";
+  const compared =
+    Math.abs(loss - even) < 0.1 ? `, about what guessing evenly among all ${grouped(vocabulary)} tokens gives` : "";
   return `Loss ${loss.toFixed(3)} on articles it never learned from: for ${what} it is as unsure as between ${as} equally likely ones${compared}.`;
 }
 
-export const NO_EVENTS = "In this training no head took up the task of a previous-token or an induction head and kept it to the end.";
+export const NO_EVENTS =
+  "In this training no head took up the task of a previous-token or an induction head and kept it to the end.";
 
 /** "Nearest came L4 H6: previous token 0.362, by chance 0.035". */
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
   return `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`;
 }
 
-export const RISES = "the learning rate (how far a step moves the weights) rises once more: the loss gets worse before it gets better";
+export const RISES =
+  "the learning rate (how far a step moves the weights) rises once more: the loss gets worse before it gets better";
 
-export const NO_ROLES = "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at another, so it has none.";
+export const NO_ROLES =
+  "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at another, so it has none.";
 
 const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };
 
@@ -50,7 +54,11 @@ export function marksOf(events, sign, isNear = (a, b) => a === b) {
     if (group && isNear(group[0].step, event.step)) group.push(event);
     else groups.push([event]);
   }
-  return groups.map((all) => ({ step: all[0].step, text: [...new Set(all.map(({ role }) => sign(role)))].join(" "), events: all }));
+  return groups.map((all) => ({
+    step: all[0].step,
+    text: [...new Set(all.map(({ role }) => sign(role)))].join(" "),
+    events: all,
+  }));
 }
 
 /** What the chosen head scores in a role now, at first and at most. */
@@ -64,7 +72,8 @@ export function steepest(scores, steps) {
   let best = null;
   for (let i = 1; i < scores.length; i++) {
     const rise = scores[i] - scores[i - 1];
-    if (rise >= 0.1 && rise > (best?.rise ?? 0)) best = { from: steps[i - 1], to: steps[i], rise, low: scores[i - 1], high: scores[i] };
+    if (rise >= 0.1 && rise > (best?.rise ?? 0))
+      best = { from: steps[i - 1], to: steps[i], rise, low: scores[i - 1], high: scores[i] };
   }
   return best;
 }
