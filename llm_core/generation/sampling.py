@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.packed import PackedDecoder, can_pack, hooks_of, packed
+from ..model.padding import pad
 from ..text.tokenizer import Tokenizer
-from ..train.data import pad
 from .warping import Warped, Warping, draw, is_whole, warp_logits
 
 Ids = Tensor | Sequence[int] | Sequence[Sequence[int]]

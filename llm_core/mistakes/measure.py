@@ -21,9 +21,10 @@ from ..model.checkpoints import write_files
 from ..model.config import ModelConfig
 from ..text.articles import read_articles
 from ..text.tokenizer import load_tokenizer
+from ..train.config import TrainConfig
 from ..train.data import PackedBatches, TokenStore
 from ..train.distributed import Worker
-from ..train.loop import TrainConfig, Trainer, evaluate
+from ..train.loop import Trainer, evaluate
 from .known import MEASURED, MISTAKES, Mistake, broken
 
 WHAT = (

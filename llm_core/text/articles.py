@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
-from .tokenizer import join_surrogates
+from .surrogates import join_surrogates
 
 FIELDS = ("title", "headline", "text")
 LOOK_AHEAD = 100  # rows in which every column must have been seen

@@ -16,6 +16,8 @@ from pathlib import Path
 import tiktoken
 
 from ..paths import ASSETS
+from .articles import read_articles
+from .surrogates import join_surrogates
 
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
 NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
@@ -75,15 +77,6 @@ class Tokenizer:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
             return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
-
-
-def join_surrogates(text: str) -> str:
-    """``text`` as valid Unicode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
-    try:
-        text.encode("utf-8")
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @lru_cache
@@ -163,8 +156,6 @@ def save_ranks(tokens: list[bytes], path: Path) -> None:
 
 
 def _texts(sources: list[str], limit: int) -> Iterator[str]:
-    from .articles import read_articles
-
     for count, article in enumerate(read_articles(sources)):
         if count == limit:
             return

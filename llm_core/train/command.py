@@ -23,9 +23,10 @@ from ..model.checkpoints import save_model, write_files
 from ..model.config import ModelConfig
 from ..text.articles import Article, ReadReport, is_held_out, read_articles
 from ..text.tokenizer import Tokenizer, load_tokenizer
+from .config import TrainConfig
 from .data import TokenStore
 from .distributed import join_workers
-from .loop import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_model
+from .loop import ARCHITECTURES, Trainer, batches_for, build_model
 from .loss_plot import plot_history
 from .model_card import describe_device, write_card
 from .presets import PRESETS
