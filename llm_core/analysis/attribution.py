@@ -47,8 +47,8 @@ class Attribution:
 
     def parts(self) -> Tensor:
         """(N, *): every contribution once."""
-        tensors = (self.token, self.position, self.heads, self.attention_bias, self.cross_heads, self.cross_bias)
-        tensors += (self.mlps, self.norm_bias)
+        attention = (self.heads, self.attention_bias, self.cross_heads, self.cross_bias)
+        tensors = (self.token, self.position, *attention, self.mlps, self.norm_bias)
         return torch.cat([tensor.reshape(-1, *self.logit.shape) for tensor in tensors if tensor is not None])
 
     def total(self) -> Tensor:

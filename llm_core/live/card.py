@@ -1,5 +1,7 @@
 """The card of a tiny model: what it was trained for, with which choices, and how well it does."""
 
+from typing import Any
+
 from ..model.checkpoints import num_parameters
 from .choices import CHOICES, DROPOUT
 from .tasks import TOKENIZER
@@ -42,7 +44,7 @@ def _measured(trainer: TinyTrainer) -> list[str]:
     ]
 
 
-def _written(name: str, value: object) -> str:
+def _written(name: str, value: Any) -> str:
     if name == "dropout":
         return DROPOUT[value]
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -8,6 +8,7 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -70,8 +71,9 @@ class Session:
             if self.state == "stopped":
                 return
 
-    def _do(self, command: object) -> None:
-        action = "stop" if command is None else command.get("do") if isinstance(command, dict) else None
+    def _do(self, command: Any) -> None:
+        command = {"do": "stop"} if command is None else command if isinstance(command, dict) else {}
+        action = command.get("do")
         if action == "stop":
             self.enter("stopped")
         elif action == "pause" and self.state == "running":

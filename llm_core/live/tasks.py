@@ -90,7 +90,7 @@ def collate(rows: list[Row]) -> Batch:
     ids, mask = pad([row.ids for row in rows], PAD)  # (B, T) or, of a source, (B, S)
     targets, _ = pad([row.targets for row in rows], IGNORE)  # (B, T)
     if rows[0].decoder_ids is not None:
-        return Batch(ids, targets, mask, pad([row.decoder_ids for row in rows], PAD)[0])
+        return Batch(ids, targets, mask, pad([row.answering for row in rows], PAD)[0])
     return Batch(ids, targets, mask if MASK in rows[0].ids else None)
 
 
@@ -178,7 +178,7 @@ class ArticleTask(Task):
             title, text = (TOKENIZER.encode(part) for part in (article.title, article.text))
             return Row(title[:T], text[:T], [START, *text][:T])
         ids = [START, *TOKENIZER.encode(f"{article.title}\n{article.text}"), END]
-        start = random.integers(len(ids) - T) if start is None else start
+        start = int(random.integers(len(ids) - T)) if start is None else start
         if architecture == "decoder":
             return next_tokens(ids[start : start + T + 1], [True] * (T + 1))
         return masked(ids[start : start + T], random.permutation(T)[: round(MASKED * T)])

@@ -92,7 +92,7 @@ class TinyTrainer:
         """One step. Raises ``FloatingPointError`` with a sentence when its loss or gradients are no numbers."""
         started = time.perf_counter()
         self.last = self._train()
-        events = self._signs_of_trouble()
+        events = self._signs_of_trouble(self.last.loss)
         if self.step % MEASURE_EVERY == 0 or self.is_done:
             events += self.measure()
         self.seconds += time.perf_counter() - started
@@ -125,8 +125,8 @@ class TinyTrainer:
             f"have become too large. Try a learning rate well below {self.choices.learning_rate:g}."
         )
 
-    def _signs_of_trouble(self) -> list[Event]:
-        if not self._divergence.begins(self.last.loss):
+    def _signs_of_trouble(self, loss: float) -> list[Event]:
+        if not self._divergence.begins(loss):
             return []
         return [
             Event(

@@ -53,9 +53,18 @@ def tiny_config(vocab_size: int) -> ModelConfig:
 
 
 def train_config(steps: int, seed: int) -> TrainConfig:
-    sizes = {"steps": steps, "batch_size": 8, "micro_batch_size": 8, "warmup_steps": steps // 12}
-    often = {"eval_every": -(-steps // POINTS), "eval_batches": EVAL_BATCHES, "save_every": steps, "log_every": steps}
-    return TrainConfig(**sizes, **often, learning_rate=4e-3, seed=seed)
+    return TrainConfig(
+        steps=steps,
+        batch_size=8,
+        micro_batch_size=8,
+        warmup_steps=steps // 12,
+        learning_rate=4e-3,
+        seed=seed,
+        eval_every=-(-steps // POINTS),
+        eval_batches=EVAL_BATCHES,
+        save_every=steps,
+        log_every=steps,
+    )
 
 
 def train(mistake: Mistake | None, stores: list[TokenStore], config: TrainConfig, sizes: ModelConfig) -> dict:
@@ -63,14 +72,15 @@ def train(mistake: Mistake | None, stores: list[TokenStore], config: TrainConfig
     torch.manual_seed(config.seed)
     right = Decoder(sizes)
     model = right if mistake is None else broken(right, mistake)
-    batches = [PackedBatches(store, sizes.block_size, seed) for store, seed in zip(stores, (config.seed, 0))]
+    T = sizes.block_size
+    batches, held_out = PackedBatches(stores[0], T, config.seed), PackedBatches(stores[1], T, seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(model, config, *batches, Path(folder), Worker())
+        trainer = Trainer(model, config, batches, held_out, Path(folder), Worker())
         trainer.run()
         points = [entry for entry in trainer.history.read() if "held_out_loss" in entry]
     if trainer.step < config.steps:
         raise KeyboardInterrupt
-    honest, _ = evaluate(right, batches[1], config.eval_batches, config.micro_batch_size)
+    honest, _ = evaluate(right, held_out, config.eval_batches, config.micro_batch_size)
     return {
         "steps": [point["step"] for point in points],
         "loss": [round(point["held_out_loss"], 4) for point in points],

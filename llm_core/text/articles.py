@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from .surrogates import join_surrogates
 
@@ -72,7 +72,7 @@ def read_articles(
             yield Article(title.strip(), headline, text.strip())
 
 
-def _rows(source: str, report: ReadReport, split: str) -> Iterator[object]:
+def _rows(source: str, report: ReadReport, split: str) -> Iterator[Any]:
     path = Path(source).expanduser()
     files = _files(path)
     if path.is_dir() and not files:

@@ -12,6 +12,7 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import tiktoken
 
@@ -35,6 +36,11 @@ class Tokenizer:
     ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token. Special
     tokens never come out of user text: "<|mask|>" typed by a user is eight ordinary characters.
     """
+
+    end: Any  # these four are int or None, and who needs one knows that the vocabulary has it
+    pad: Any
+    mask: Any
+    start: Any
 
     def __init__(self, encoding: tiktoken.Encoding):
         self.encoding = encoding

@@ -1,6 +1,7 @@
 """What a timeline records of one snapshot: attention and predictions on a prompt, head roles, and a sample text."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from ..text.tokenizer import Tokenizer
 from .prompts import TITLE, Prompt
 
 TOP = 12  # candidates kept at each place
-SETTINGS = {"seed": 1, "temperature": 0.8, "top_p": 0.95, "max_new_tokens": 48}
+SETTINGS: dict[str, Any] = {"seed": 1, "temperature": 0.8, "top_p": 0.95, "max_new_tokens": 48}
 GAPS = "Wash your hands with{mask} and water. Let the cake{mask} for an hour. Cut the paper in{mask} with scissors."
 
 

@@ -196,8 +196,8 @@ def run(args: argparse.Namespace) -> bool:
             torch.manual_seed(config.seed)
             model = build_model(args.model, sizes, args.encoder_layers)
             stores = [TokenStore(args.out / "tokens" / part) for part in ("train", "validation")]
-            batches = [batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores]
-            trainer = Trainer(model, replace(config, device=device), *batches, args.out, worker)
+            train, held_out = (batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores)
+            trainer = Trainer(model, replace(config, device=device), train, held_out, args.out, worker)
             if worker.leads:
                 write_files(args.out, {record.name: json.dumps(settings, indent=2).encode()})
             trainer.run()

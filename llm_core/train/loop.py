@@ -43,7 +43,7 @@ def build_model(architecture: str, config: ModelConfig, encoder_layers: int | No
         return Decoder(config)
     if architecture in ARCHITECTURES:
         encoder = replace(config, n_layer=encoder_layers or config.n_layer)
-        return EncoderDecoder(encoder, config, conditioning=architecture.rsplit("-", 1)[1])
+        return EncoderDecoder(encoder, config, "cross" if architecture.endswith("cross") else "prefix")
     raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
 
 
