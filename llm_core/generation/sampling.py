@@ -260,8 +260,8 @@ class Context:
         """Row i becomes what row ``rows[i]`` was. All rows must have the same padding and memory."""
         self.ids = self.ids[rows]
         for own, _ in self.cache.layers:
-            for kept in (own.k, own.v):  # (B, H, S, D)
-                kept[:, :, : own.length] = kept[rows, :, : own.length]
+            for cached in (own.k, own.v):  # (B, H, S, D)
+                cached[:, :, : own.length] = cached[rows, :, : own.length]
 
     def append(self, ids: Tensor) -> None:
         self.ids[:, self.length] = ids[:, 0]

@@ -117,12 +117,12 @@ def measure(args: argparse.Namespace, stores: list[TokenStore], sizes: ModelConf
 def main(arguments: list[str] | None = None) -> None:
     args, tokenizer = parse_arguments(arguments), load_tokenizer()
     with tempfile.TemporaryDirectory() as folder:
-        parts = {"train": args.data, "validation": args.validation}
+        sources = {"train": args.data, "validation": args.validation}
         try:
             stores = [
-                TokenStore.build(read_articles(files), tokenizer, Path(folder, part)) for part, files in parts.items()
+                TokenStore.build(read_articles(files), tokenizer, Path(folder, name)) for name, files in sources.items()
             ]
         except ValueError as error:
             sys.exit(f"error: {error}")
-        found = measure(args, stores, tiny_config(tokenizer.n_vocab))
-    write_files(args.out.parent, {args.out.name: f"{json.dumps(found, indent=1)}\n".encode()})
+        measured = measure(args, stores, tiny_config(tokenizer.n_vocab))
+    write_files(args.out.parent, {args.out.name: f"{json.dumps(measured, indent=1)}\n".encode()})
