@@ -10,6 +10,7 @@ import { strip, stripScale } from "./neuron_strip.mjs";
 import { dimensionText, firstText, signed, steps } from "./neuron_words.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { label } from "../base/text.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
 
 const DIMS = { place: "in order", size: "largest first" };
@@ -59,11 +60,7 @@ function build(element) {
   view.dimension = make("p", { className: "hs-dim-read", "aria-live": "polite" });
   view.scales = make("div", { className: "hs-neuron-scales" });
   view.keys = neuronKeys();
-  view.table = make(
-    "details",
-    { className: "hs-dim-table", ontoggle: () => store.changed() },
-    make("summary", { text: "q, k and products of this pair as a table" }),
-  );
+  view.table = foldedTable("q, k and products of this pair as a table", () => store.changed(), "hs-dim-table");
   const list = make("ol", { className: "hs-steps-list" }, ...view.steps.map((words) => make("li", {}, words)));
   const sort = make(
     "div",
@@ -93,7 +90,7 @@ function draw(view, payload, focus, part) {
   view.dimension.replaceChildren(...dimensionText(at));
   markDimension(view.element, order, dim);
   view.keys.draw(at);
-  if (view.table.open) fillTable(view.table, at);
+  view.table.fill(() => tableOf(at));
 }
 
 function paintPair(view, { payload, part, focus, row, pair, order, query, key }) {
@@ -146,18 +143,11 @@ function onKey(event, { state: { order, key, query } }) {
   store.preview({});
 }
 
-function fillTable(details, { row, pair, order }) {
-  const cells = (d) => [String(d), signed(row.q[d]), signed(pair.k[d]), signed(pair.products[d])];
-  const rows = order.map((d) =>
-    make("tr", {}, ...cells(d).map((text) => make("td", { className: "hs-number", text }))),
-  );
-  details.querySelector("table")?.remove();
-  details.append(
-    make(
-      "table",
-      {},
-      make("tr", {}, ...["dimension", "q", "k", "q × k"].map((text) => make("th", { scope: "col", text }))),
-      ...rows,
-    ),
-  );
+function tableOf({ row, pair, order }) {
+  const numbers = (d) => [row.q[d], pair.k[d], pair.products[d]].map(signed);
+  return table({
+    label: "q, k and their products, dimension by dimension",
+    columns: ["dimension", "q", "k", "q × k"],
+    rows: order.map((d) => [String(d), ...numbers(d)]),
+  });
 }

@@ -52,3 +52,17 @@ export function grouped(number) {
 export function several(count, name) {
   return `${count} ${name}${count === 1 ? "" : "s"}`;
 }
+
+const listed = new WeakMap(); // by a list of tokens: its labels, by their limit
+
+/** The labels of tokens; the same list as long as the tokens are the same. */
+export function labels(tokens, limit = 14) {
+  if (!listed.has(tokens)) listed.set(tokens, new Map());
+  const lists = listed.get(tokens);
+  if (!lists.has(limit))
+    lists.set(
+      limit,
+      tokens.map((token) => label(token, limit)),
+    );
+  return lists.get(limit);
+}

@@ -1,13 +1,13 @@
 // Tables of numbers beside each other, with the same rows and columns: pointing at a cell of one lights it in all.
 // Real tables: one Tab stop each, arrows move, and a screen reader hears the whole number.
 
-import { inkOn } from "../color/hues.mjs";
 import { make } from "../base/dom.mjs";
+import { paintCell, table as tableOf } from "../ui/table.mjs";
 
 const MANY = 9; // columns: with more, a narrow screen has no room for numbers in the cells
 
 /**
- * `tables`: [{caption, values, color(value, dark) -> [r, g, b], write(value), say(value), hidden(r, c), broken(r, c)}],
+ * `tables`: [{caption, values, scale(dark), write(value), say(value), hidden(r, c), broken(r, c)}],
  * all of rows × columns; null is a value that is not finite, hidden is what the mask hides, broken is what should be
  * finite. `marked(r, c)`: it differs. `tell(r, c)` is called with the cell that is pointed at, or else the one that was
  * chosen last, first of all `start`.
@@ -60,40 +60,32 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
 const never = () => false;
 
 function cellTable(
-  { caption, values, color, write, say, hidden = never, broken = never },
+  { caption, values, scale, write, say, hidden = never, broken = never },
   { rows, columns, marked, axes },
 ) {
-  const cells = rows.map((row, r) =>
-    columns.map((column, c) => {
-      const state = `${hidden(r, c) ? ", hidden by the mask" : ""}${marked(r, c) ? ", differs" : ""}`;
-      const cell = make("td", {
-        role: "gridcell",
-        tabindex: "-1",
-        "data-row": r,
-        "data-column": c,
-        "data-value": values[r][c] ?? "",
-        text: hidden(r, c) ? "" : write(values[r][c]),
-        "aria-label": `${axes[0]} ${row}, ${axes[1]} ${column}: ${say(values[r][c])}${state}`,
-      });
-      if (marked(r, c)) cell.classList.add("hs-check-differs");
-      if (hidden(r, c)) cell.classList.add("hs-check-hidden");
-      else if (values[r][c] === null) cell.classList.add(broken(r, c) ? "hs-check-broken" : "hs-check-infinite");
-      return cell;
-    }),
-  );
-  const head = make(
-    "tr",
-    {},
-    make("td", { className: "hs-check-corner", "aria-hidden": "true" }),
-    ...columns.map((text) => make("th", { scope: "col" }, make("span", { text, dir: "auto" }))),
-  );
-  const body = rows.map((text, r) => make("tr", {}, make("th", { scope: "row", dir: "auto", text }), ...cells[r]));
-  const table = make(
-    "table",
-    { role: "grid", "aria-label": caption },
-    make("thead", {}, head),
-    make("tbody", {}, ...body),
-  );
+  const cell = (r, c) => {
+    const state = `${hidden(r, c) ? ", hidden by the mask" : ""}${marked(r, c) ? ", differs" : ""}`;
+    const look = hidden(r, c) ? "hidden" : values[r][c] !== null ? "" : broken(r, c) ? "broken" : "infinite";
+    return {
+      content: hidden(r, c) ? "" : write(values[r][c]),
+      className: [marked(r, c) ? "hs-check-differs" : "", look && `hs-check-${look}`].filter(Boolean).join(" "),
+      role: "gridcell",
+      tabindex: "-1",
+      "data-row": r,
+      "data-column": c,
+      "data-value": values[r][c] ?? "",
+      "aria-label": `${axes[0]} ${rows[r]}, ${axes[1]} ${columns[c]}: ${say(values[r][c])}${state}`,
+    };
+  };
+  const corner = { className: "hs-check-corner", "aria-hidden": "true" };
+  const heads = columns.map((text) => ({ name: make("span", { text, dir: "auto" }), kind: "text" }));
+  const table = tableOf({
+    label: caption,
+    role: "grid",
+    columns: [{ name: corner, kind: "row" }, ...heads],
+    rows: rows.map((text, r) => [text, ...columns.map((_, c) => cell(r, c))]),
+  });
+  const cells = [...table.tBodies[0].rows].map((line) => [...line.cells].slice(1));
   const element = make(
     "figure",
     { className: "hs-check-cells", "data-many": String(columns.length > MANY) },
@@ -101,14 +93,11 @@ function cellTable(
     table,
   );
   element.style.setProperty("--columns", columns.length);
-  const paint = (dark) =>
-    cells.forEach((line, r) =>
-      line.forEach((cell, c) => {
-        if (hidden(r, c) || values[r][c] === null) return;
-        const rgb = color(values[r][c], dark);
-        cell.style.background = `rgb(${rgb.join(" ")})`;
-        cell.style.color = inkOn(rgb);
-      }),
-    );
+  const paint = (dark) => {
+    const colors = scale(dark);
+    for (const [r, line] of cells.entries())
+      for (const [c, one] of line.entries())
+        if (!hidden(r, c) && values[r][c] !== null) paintCell(one, colors, values[r][c]);
+  };
   return { element, cells, paint };
 }

@@ -7,15 +7,17 @@ import { placePicker } from "./choice.mjs";
 import { Column } from "./column.mjs";
 import { Difference } from "./difference.mjs";
 import { CellFocus } from "./focus.mjs";
-import { drawCells, maskPicture } from "../matrix/compare_matrix.mjs";
+import { weightLegend } from "../color/legend.mjs";
+import { mask } from "../matrix/channels.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
 import { CompareSource } from "./source.mjs";
 import { MASKS, whatToLookAt } from "./words.mjs";
-import { TICKS, css, position } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
 import { models, refreshModels } from "../state/models.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { runText } from "../state/run_text.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { table } from "../ui/table.mjs";
 
 const STAGES = [
   ["The model", ""],
@@ -384,50 +386,16 @@ function keepingFocus(root, build) {
   if (at >= 0) root.querySelectorAll("button")[at]?.focus({ preventScroll: true });
 }
 
-/** The scale of all patterns: 0 to 1, in the square root. */
-function weightLegend() {
-  const bar = make("span", { className: "hs-legend-bar" });
-  const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
-  const scale = make(
-    "span",
-    { className: "hs-legend-scale" },
-    bar,
-    make("span", { className: "hs-legend-ticks" }, ...ticks),
-  );
-  const legend = make(
-    "div",
-    { className: "hs-legend" },
-    make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), scale),
-    make(
-      "span",
-      { className: "hs-legend-part" },
-      make("span", { className: "hs-hatch" }),
-      make("span", { text: "hidden by the mask" }),
-    ),
-  );
-  legend.paint = (dark) => {
-    bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
-  };
-  return legend;
-}
-
 /** Which mask is used where, and why. */
 function maskTable(keep) {
   const canvases = [];
-  const rows = MASKS.map((mask) => {
-    const canvas = make("canvas", { role: "img", "aria-label": `${mask.where}: ${mask.mask}` });
-    canvases.push([canvas, mask]);
-    return make(
-      "tr",
-      {},
-      make("th", { scope: "row", text: mask.where }),
-      make("td", {}, canvas),
-      make("td", { text: mask.mask }),
-      make("td", { text: mask.why }),
-    );
+  const rows = MASKS.map((one) => {
+    const canvas = make("canvas", { role: "img", "aria-label": `${one.where}: ${one.mask}` });
+    canvases.push([canvas, one]);
+    return [one.where, canvas, one.mask, one.why];
   });
   keep(canvases);
-  const head = make("tr", {}, ...["where", "", "mask", "why"].map((text) => make("th", { scope: "col", text })));
+  const columns = [{ name: "where", kind: "row" }, ...["", "mask", "why"].map((name) => ({ name, kind: "text" }))];
   return make(
     "section",
     { className: "hs-compare-table" },
@@ -439,7 +407,7 @@ function maskTable(keep) {
     make(
       "div",
       { className: "hs-compare-scroll" },
-      make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+      table({ label: "Which mask is used where, and why", columns, rows }),
     ),
   );
 }
@@ -447,10 +415,11 @@ function maskTable(keep) {
 function drawExample(canvas, { T, S, prefix }, sees, dark) {
   if (canvas.dataset.look === String(dark)) return;
   canvas.dataset.look = String(dark);
-  const mask = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
-  const names = (count) => Array.from({ length: count }, () => "");
-  drawCells(canvas, 120, maskPicture({ T, S, mask, prefix, queries: names(T), keys: names(S), dark, focus: null }), {
-    largest: 14,
+  const cells = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
+  drawMatrix(canvas, {
+    ...mask({ T, S, prefix, mask: cells }, dark),
+    width: 120,
+    cells: { largest: 14 },
     names: "none",
   });
 }

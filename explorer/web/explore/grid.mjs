@@ -2,7 +2,8 @@
 
 import { headsOf } from "../patterns/aggregate.mjs";
 import { sign, sorted, worn } from "../ui/badges.mjs";
-import { paint, palette } from "../color/color.mjs";
+import { sequential } from "../color/scale.mjs";
+import { drawThumbnail } from "../matrix/matrix.mjs";
 import { make } from "../base/dom.mjs";
 import { CHOICES, move } from "../state/focus.mjs";
 import { headBlock, lastSeen } from "../base/payload.mjs";
@@ -177,14 +178,17 @@ function legend(roles, L, H) {
 
 function drawAll(table, payload) {
   const [, , T] = payload.arrays.pattern.shape;
-  const colors = palette(isDark());
-  const image = new ImageData(T, T);
-  const pixels = new Uint32Array(image.data.buffer);
+  const scale = sequential(isDark());
+  const last = payload.tokens.map((_, query) => lastSeen(payload, query));
   for (const button of table.querySelectorAll("button")) {
     const { layer, head } = button.dataset;
-    const canvas = button.querySelector("canvas");
-    canvas.width = canvas.height = T;
-    paint(headBlock(payload, +layer, +head), T, colors, pixels, (query) => lastSeen(payload, query));
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const block = headBlock(payload, +layer, +head);
+    drawThumbnail(button.querySelector("canvas"), {
+      rows: T,
+      columns: T,
+      value: (query, key) => block[query * T + key] / 65535,
+      scale,
+      hidden: (query, key) => key > last[query],
+    });
   }
 }

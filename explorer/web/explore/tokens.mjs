@@ -5,7 +5,7 @@ import { store } from "../state/store.mjs";
 import { grouped, label, several, visible } from "../base/text.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
-import { css, ink } from "../color/color.mjs";
+import { sequential } from "../color/scale.mjs";
 import { isDark } from "../state/store.mjs";
 
 export function mount(element) {
@@ -41,7 +41,8 @@ const looks = new WeakMap(); // of the chips: only what changes is written, for 
 
 function lookOf(cell, dark, chosen, pressed) {
   const seen = cell?.state === "seen";
-  return [seen ? css(cell.p, dark) : "", seen ? ink(cell.p, dark) : "", chosen || "", !seen, pressed];
+  const scale = sequential(dark);
+  return [seen ? scale.css(cell.p) : "", seen ? scale.ink(cell.p) : "", chosen || "", !seen, pressed];
 }
 
 /** A share as a colour; none for what cannot be seen, or is left out. */

@@ -5,6 +5,7 @@ import { make } from "../base/dom.mjs";
 import { round } from "./settings.mjs";
 import { pick, sum, warp } from "./warp.mjs";
 import { grouped, pieceName, probability, quoted } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 
 export const SHOWN = 50;
 const NAMED = 0.035; // of the line's width: below, a name has no room
@@ -34,40 +35,39 @@ export function choiceTable(choice, pieces, onChoose) {
   const top = Math.max(...shown.flatMap((i) => warped.stages.map((stage) => stage[i])), ...choice.tail);
   const sums = runningSums(warped.stages[3], shown.at(-1) ?? 0);
   const rows = shown.map((i) => row(choice, i, pieces[ids[i]], top, sums[i], onChoose));
-  const table = make(
-    "table",
-    { className: "hs-choice" },
-    make("thead", {}, heads(choice)),
-    make("tbody", {}, ...rows),
-    make("tfoot", {}, ...foot(choice, top)),
-  );
-  return { table, scale: `A full bar is ${probability(top)}.` };
+  const element = table({
+    label: "How the token is chosen, step by step",
+    className: "hs-choice",
+    columns: heads(choice),
+    rows,
+    foot: foot(choice, top),
+  });
+  return { table: element, scale: `A full bar is ${probability(top)}.` };
 }
 
 function heads({ settings, warped }) {
   const { removed, left, isGreedy } = warped;
-  const step = (number, name, text) =>
-    make("th", { scope: "col" }, make("strong", { text: `${number} ${name}` }), make("span", { text }));
+  const step = (name, text) => ({ name: [make("strong", { text: name }), make("span", { text })], kind: "text" });
   const taken = (from, to, mass) =>
     from === to ? "removes nothing" : `removes ${grouped(from - to)}: ${probability(mass)}`;
-  return make(
-    "tr",
-    {},
-    make("th", { scope: "col" }, make("strong", { text: "Token" }), make("span", { text: "press one to take it" })),
-    step("1", "Model", "as it predicts"),
+  return [
+    { ...step("Token", "press one to take it"), kind: "row" },
+    step("1 Model", "as it predicts"),
     step(
-      "2",
-      `Temper\u00adature ${round(settings.temperature)}`,
+      `2 Temper\u00adature ${round(settings.temperature)}`,
       isGreedy
         ? taken(left[0], left[1], removed[1])
         : removed[1] < 0.0005
           ? "moves nothing"
           : `moves ${probability(removed[1])}`,
     ),
-    step("3", settings.top_k ? `Top-k ${settings.top_k}` : "No top-k", taken(left[1], left[2], removed[2])),
-    step("4", settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : "No top-p", taken(left[2], left[3], removed[3])),
-    make("th", { scope: "col" }, make("strong", { text: "Sum" }), make("span", { text: "down to here" })),
-  );
+    step(`3 ${settings.top_k ? `Top-k ${settings.top_k}` : "No top-k"}`, taken(left[1], left[2], removed[2])),
+    step(
+      `4 ${settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : "No top-p"}`,
+      taken(left[2], left[3], removed[3]),
+    ),
+    { ...step("Sum", "down to here"), kind: "number" },
+  ];
 }
 
 function row(choice, i, piece, top, total, onChoose) {
@@ -91,13 +91,12 @@ function row(choice, i, piece, top, total, onChoose) {
     cell(stage[i], s > 0 ? warped.stages[s - 1][i] : null, top, i < warped.left[s], s > 0 && i < warped.left[s - 1]),
   );
   const gone = i >= warped.left[3];
-  return make(
-    "tr",
-    { className: marks, "data-id": id },
-    make("th", { scope: "row" }, button, make("span", { className: "hs-place", text: place })),
-    ...cells,
-    make("td", { className: "hs-number hs-sum", text: gone ? "" : total.toFixed(4) }),
-  );
+  const sum = { content: gone ? "" : total.toFixed(4), className: "hs-sum" };
+  return {
+    cells: [[button, make("span", { className: "hs-place", text: place })], ...cells, sum],
+    className: marks,
+    "data-id": id,
+  };
 }
 
 /** `p` after a step, or struck what it was before the step that removed it. */
@@ -107,42 +106,23 @@ function cell(p, before, top, isLeft, wasLeft) {
     fill.style.width = `${(value / top) * 100}%`;
     return make("span", { className: "hs-track" }, fill);
   };
-  if (isLeft) return make("td", {}, bar(p, ""), make("span", { className: "hs-number", text: probability(p) }));
-  if (!wasLeft) return make("td", { className: "hs-out", text: "–" });
-  return make(
-    "td",
-    { className: "hs-out" },
-    bar(before, "hs-struck"),
-    make("s", { className: "hs-number", text: probability(before), title: "removed by this step" }),
-  );
+  if (isLeft) return [bar(p, ""), make("span", { className: "hs-number", text: probability(p) })];
+  if (!wasLeft) return { content: "–", className: "hs-out" };
+  const removed = make("s", { className: "hs-number", text: probability(before), title: "removed by this step" });
+  return { content: [bar(before, "hs-struck"), removed], className: "hs-out" };
 }
 
 function foot({ rest, tail, warped, shown }, top) {
   const { left, removed } = warped;
-  const others =
-    rest === 0
-      ? []
-      : [
-          make(
-            "tr",
-            { className: "hs-others" },
-            make("th", { scope: "row", text: `${grouped(rest)} others` }),
-            ...tail.map((mass, s) =>
-              cell(mass, s > 0 ? tail[s - 1] : null, top, left[s] > SHOWN && mass > 0, s > 0 && left[s - 1] > SHOWN),
-            ),
-            make("td", {}),
-          ),
-        ];
-  const count = (text, values) =>
-    make(
-      "tr",
-      { className: "hs-left" },
-      make("th", { scope: "row", text }),
-      ...values.map((value) => make("td", { className: "hs-number", text: value })),
-      make("td", {}),
-    );
+  const others = tail.map((mass, s) =>
+    cell(mass, s > 0 ? tail[s - 1] : null, top, left[s] > SHOWN && mass > 0, s > 0 && left[s - 1] > SHOWN),
+  );
+  const count = (text, values) => ({
+    cells: [text, ...values.map((content) => ({ content, className: "hs-number" })), ""],
+    className: "hs-left",
+  });
   return [
-    ...others,
+    ...(rest === 0 ? [] : [{ cells: [`${grouped(rest)} others`, ...others, ""], className: "hs-others" }]),
     count("Tokens left", left.map(grouped)),
     count(
       "Mass removed",

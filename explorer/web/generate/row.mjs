@@ -1,7 +1,8 @@
 // What one new token looks at: its row of attention in the chosen layer and head, as colour behind the tokens.
 
-import { css, ink } from "../color/color.mjs";
+import { sequential } from "../color/scale.mjs";
 import { make } from "../base/dom.mjs";
+import { paintCell } from "../ui/table.mjs";
 import { store } from "../state/store.mjs";
 import { label, probability, quoted, visible } from "../base/text.mjs";
 
@@ -30,8 +31,7 @@ export function attentionRow(look, focus, dark) {
       title: `place ${i}: ${probability(shares[i])}`,
       "data-share": shares[i].toFixed(5),
     });
-    chip.style.backgroundColor = css(shares[i], dark);
-    chip.style.color = ink(shares[i], dark);
+    paintCell(chip, sequential(dark), shares[i]);
     return chip;
   });
   const best = shares

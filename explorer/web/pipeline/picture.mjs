@@ -3,9 +3,9 @@
 
 import { make } from "../base/dom.mjs";
 import { dimensions } from "./shape.mjs";
-import { colorer, paintSmall } from "../matrix/pipeline_paint.mjs";
+import { drawSmall } from "../matrix/shrink.mjs";
 import { STAGES, inPart, nameOf } from "./stages.mjs";
-import { limitOf, sideBySide, tensorOf, three } from "./tensor.mjs";
+import { limitOf, scaleOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 import { nextTokens } from "../base/payload.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { label, pieceName, probability } from "../base/text.mjs";
@@ -158,8 +158,8 @@ export class Picture {
     for (const place of ["before", "after"]) this.drawStages(place, payload, focus, part);
     for (let layer = 0; layer < L; layer++) {
       const at = { layer, head: 0 };
-      const color = colorer("signed", limitOf("resid_post", payload, part, at), isDark());
-      paintSmall(this.blocks.children[layer].querySelector("canvas"), tensorOf("resid_post", payload, part, at), color);
+      const scale = scaleOf("resid_post", payload, part, at, isDark());
+      drawSmall(this.blocks.children[layer].querySelector("canvas"), tensorOf("resid_post", payload, part, at), scale);
     }
   }
 
@@ -173,16 +173,15 @@ export class Picture {
     const { thumb, scale } = this.cards.get(id);
     const { kind, columns, letters } = STAGES[id];
     const H = payload.model.n_head;
-    const limit = kind === "weights" ? 1 : limitOf(id, payload, part, { layer, head: 0 });
-    const color = colorer(kind, limit, isDark());
+    const colors = scaleOf(id, payload, part, { layer, head: 0 }, isDark());
     const tensors =
       columns === "key"
         ? Array.from({ length: H }, (_, head) => tensorOf(id, payload, part, { layer, head }))
         : [letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
     if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
       fillThumb(thumb, tensors.length, letters[0] === "H");
-    thumb.querySelectorAll("canvas").forEach((canvas, i) => paintSmall(canvas, tensors[i], color));
-    scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limit)}`;
+    thumb.querySelectorAll("canvas").forEach((canvas, i) => drawSmall(canvas, tensors[i], colors));
+    scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limitOf(id, payload, part, { layer, head: 0 }))}`;
   }
 
   /** Some tokens around the chosen one, with their ids. */

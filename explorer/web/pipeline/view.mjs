@@ -3,7 +3,7 @@
 import { make } from "../base/dom.mjs";
 import { OpenStage } from "./open.mjs";
 import { Picture } from "./picture.mjs";
-import { MOST } from "../matrix/pipeline_paint.mjs";
+import { MOST } from "../matrix/shrink.mjs";
 import { wholeTensor } from "./words.mjs";
 import { store } from "../state/store.mjs";
 import { grouped } from "../base/text.mjs";

@@ -1,6 +1,7 @@
 // Name, theme switch, keys, and the thin bar that moves while the model works.
 
 import { make } from "../base/dom.mjs";
+import { table } from "../ui/table.mjs";
 import { PAGES, onPage, page, showPage } from "../state/pages.mjs";
 
 const KEYS = [
@@ -95,10 +96,9 @@ function switchTheme() {
 
 function keysDialog() {
   const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
-  const rows = KEYS.map(([key, what]) => make("tr", {}, make("th", { text: key }), make("td", { text: what })));
   dialog.append(
     make("h2", { text: "Keys" }),
-    make("table", {}, ...rows),
+    table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
     make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
   );
   return dialog;

@@ -2,7 +2,7 @@
 
 import { sign, worn } from "../../ui/badges.mjs";
 import { make } from "../../base/dom.mjs";
-import { roleMeaning, roleRows } from "../../ui/role_table.mjs";
+import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
 import { curveChart, keyPart } from "../../charts/curve.mjs";
 import { NO_ROLES, roleText, steepest } from "./words.mjs";
 import { grouped } from "../../base/text.mjs";
@@ -17,7 +17,7 @@ export class RolesAtStep {
     this.title = make("h3");
     this.curveTitle = make("h3");
     this.badge = make("p");
-    this.table = make("table", { className: "hs-roles" });
+    this.table = roleTable();
     this.chart = make("div", { className: "hs-tl-chart" });
     this.key = make("p", { className: "hs-hint hs-tl-key" });
     this.rise = make("p", { "aria-live": "polite" });
@@ -56,7 +56,7 @@ export class RolesAtStep {
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
     this.badge.textContent = `${names.length ? `Badge: ${names.join(", ")}.` : "No badge at this step: in none of the roles is it far above what uniform attention scores."} Measured on sample articles and on repeated random tokens, not on the prompt.`;
-    this.table.replaceChildren(...roleRows(now, layer, head));
+    fillRoles(this.table, now, layer, head);
     this.meanings(now);
     this.curves(roles, now, { steps, i, layer, head, log });
   }
