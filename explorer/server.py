@@ -105,7 +105,7 @@ def launch_options(runners: Runners) -> dict:
     """What ``Blocks.launch`` needs beside host and port."""
     return {
         "app_kwargs": {"routes": routes(runners)},
-        "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
+        "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
         "css_paths": style_sheets(),
         "footer_links": [],
         "run_history": False,

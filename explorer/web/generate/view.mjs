@@ -2,7 +2,8 @@
 // each token: the logits behind it and what it looks at. Settings change the picture at once, without the server.
 
 import { make } from "../base/dom.mjs";
-import { cacheSentence, cacheStep, drawCache, drawTimes, timesSentence } from "./cache.mjs";
+import { hatched, legend, sign } from "../color/legend.mjs";
+import { cacheSentence, cacheStep, drawCache, timesChart, timesSentence } from "./cache.mjs";
 import { choiceOf, choiceTable, drawLine, drawSentence } from "./choice.mjs";
 import { Controls, buttonRow } from "./controls.mjs";
 import { attentionRow, chooser } from "./row.mjs";
@@ -107,7 +108,7 @@ class Generate {
       text: "Measure with and without",
       onclick: () => this.measure(),
     });
-    this.timesChart = make("canvas", { role: "img" });
+    this.timesBox = make("div");
     this.timesSaid = make("p", { className: "hs-times", "aria-live": "polite" });
     this.strategyList = make("ol", { className: "hs-strategies" });
     this.strategySaid = make("p", { className: "hs-hint" });
@@ -145,14 +146,14 @@ class Generate {
         "What is kept: the KV cache",
         this.cacheSaid,
         this.cache,
-        legend(),
+        legend(hatched("reused"), sign("hs-swatch hs-k", "K computed"), sign("hs-swatch hs-v", "V computed")),
         make("p", {
           className: "hs-hint",
           text: "It lives while the model writes in one go; between two of your clicks the server keeps nothing.",
         }),
         this.timesButton,
         this.timesSaid,
-        this.timesChart,
+        this.timesBox,
       ),
       section(
         "strategies",
@@ -521,7 +522,7 @@ class Generate {
     const step = cacheStep(look, this.tree.at.depth);
     this.cacheSaid.textContent = cacheSentence(step);
     this.cache.setAttribute("aria-label", this.cacheSaid.textContent);
-    drawCache(this.cache, this.row.clientWidth, step);
+    drawCache(this.cache, this.row.clientWidth, step, isDark());
   }
 
   drawTree() {
@@ -541,14 +542,13 @@ class Generate {
   }
 
   drawTimes() {
-    this.timesChart.hidden = !this.times;
+    this.timesBox.hidden = !this.times;
     if (!this.times) {
       if (!this.timesButton.disabled && !this.element.dataset.error) this.timesSaid.textContent = "";
       return;
     }
     this.timesSaid.textContent = timesSentence(this.times);
-    this.timesChart.setAttribute("aria-label", this.timesSaid.textContent);
-    drawTimes(this.timesChart, Math.min(560, this.row.clientWidth), this.times);
+    this.timesBox.replaceChildren(timesChart(Math.min(560, this.row.clientWidth), this.times));
   }
 
   drawStrategies() {
@@ -569,17 +569,6 @@ function question(tree, node = tree.at) {
 
 function section(name, title, ...parts) {
   return make("section", { id: `generate-${name}`, className: "hs-part" }, make("h3", { text: title }), ...parts);
-}
-
-function legend() {
-  const item = (className, text) => make("span", { className: "hs-legend-part" }, make("span", { className }), text);
-  return make(
-    "div",
-    { className: "hs-legend hs-kv-legend" },
-    item("hs-hatch", "reused"),
-    item("hs-swatch hs-k", "K computed"),
-    item("hs-swatch hs-v", "V computed"),
-  );
 }
 
 function promptText() {

@@ -3,7 +3,8 @@
 import { sign, worn } from "../../ui/badges.mjs";
 import { make } from "../../base/dom.mjs";
 import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
-import { curveChart, keyPart } from "../../charts/curve.mjs";
+import { keyPart, lineChart } from "../../charts/line_chart.mjs";
+import { roleLook } from "../../color/heads.mjs";
 import { NO_ROLES, roleText, steepest } from "./words.mjs";
 import { grouped } from "../../base/text.mjs";
 
@@ -72,25 +73,24 @@ export class RolesAtStep {
       .filter(({ role, ever }) => ever || ALWAYS.includes(role.name));
     const drawn = series.map(({ role, scores }) => ({
       name: role.name,
-      className: `hs-tl-role-${now.indexOf(role) + 1}`,
+      ...roleLook(now.indexOf(role)),
       points: scores.map((score, at) => [steps[at], score]),
       dots: true,
     }));
-    const chart = curveChart({
+    const chart = lineChart({
       width: Math.max(280, this.chart.clientWidth),
       height: HEIGHT,
       last: steps.at(-1),
       log,
       range: [0, 1],
       yLabel: "score, 0 to 1",
-      xLabel: grouped,
       series: drawn,
       cursor: steps[i],
       steps,
       label: `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline)).join("; ")}.`,
     });
     this.chart.replaceChildren(chart);
-    this.key.replaceChildren(...drawn.map(({ name, className }) => keyPart(className, name)));
+    this.key.replaceChildren(...drawn.map((one) => keyPart(one, one.name)));
     this.tell(series, steps);
   }
 
