@@ -90,7 +90,7 @@ function shadesOf(stops) {
   });
 }
 
-/** "rgb(1 2 3)" of a little-endian RGBA number. */
+/** A little-endian RGBA number as CSS. */
 export const cssOf = (pixel) => `rgb(${pixel & 255} ${(pixel >> 8) & 255} ${(pixel >> 16) & 255})`;
 
 /** Black or white, whichever reads better on the colour: a contrast of at least 4.5. */
