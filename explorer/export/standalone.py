@@ -75,8 +75,8 @@ def checked_focus(focus: dict) -> dict:
 
 
 def style_sheets() -> list[Path]:
-    """The styles of the browser half, what all views share first."""
-    return sorted(STATIC.rglob("*.css"), key=lambda path: (path.parent.name != "base", path))
+    """The styles of the browser half; the sheet that puts their layers in order comes first."""
+    return sorted(STATIC.rglob("*.css"), key=lambda path: (path.name != "tokens.css", path.parent.name != "base", path))
 
 
 @lru_cache(maxsize=1)
