@@ -88,7 +88,7 @@ function draw(view, payload, focus, part) {
 
   view.state = at;
   view.about.textContent = firstText(at);
-  steps(at).forEach((parts, i) => view.steps[i].replaceChildren(...parts));
+  for (const [i, parts] of steps(at).entries()) view.steps[i].replaceChildren(...parts);
   paintPair(view, at);
   view.dimension.replaceChildren(...dimensionText(at));
   markDimension(view.element, order, dim);
@@ -96,7 +96,7 @@ function draw(view, payload, focus, part) {
   if (view.table.open) fillTable(view.table, at);
 }
 
-function paintPair(view, { payload, part, focus, row, pair, order, query, key }) {
+function paintPair(view, { payload, focus, row, pair, order, query, key }) {
   const vectors = largest([row.q, ...row.keys.map(({ k }) => k)]);
   const products = largest(row.keys.map((one) => one.products));
   view.q.paint(row.q, order, vectors);
@@ -106,7 +106,7 @@ function paintPair(view, { payload, part, focus, row, pair, order, query, key })
   view.names.k.replaceChildren(...nameOf("k", payload.tokens[key]));
   view.sum.textContent = `Σ = ${signed(pair.dot)}`;
   const ends = focus.dims === "size" ? ["largest product", "smallest"] : ["0", String(row.D - 1)];
-  view.ends.forEach((end, i) => (end.textContent = ends[i]));
+  for (const [i, end] of view.ends.entries()) end.textContent = ends[i];
   view.pair.setAttribute(
     "aria-label",
     `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. The products sum to ${signed(pair.dot)}.`,

@@ -73,7 +73,10 @@ export function mount(element) {
   for (const details of [table, marginals]) details.addEventListener("toggle", () => store.changed());
 
   store.subscribe(element, (payload, focus) => {
-    if (state.payload !== payload) computeAhead((state.payload = payload), () => state.payload === payload);
+    if (state.payload !== payload) {
+      state.payload = payload;
+      computeAhead(payload, () => state.payload === payload);
+    }
     const width = Math.max(280, picture.clientWidth);
     const shown = drawn(payload, focus);
     title.textContent = shown.title;

@@ -52,7 +52,12 @@ export function blockPanel(block, lessons) {
     ),
     ...parts,
   );
-  return { element, repaint: () => repaints.forEach((repaint) => repaint()) };
+  return {
+    element,
+    repaint: () => {
+      for (const repaint of repaints) repaint();
+    },
+  };
 }
 
 function failed(block, lessons, repaints) {

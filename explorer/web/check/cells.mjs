@@ -52,7 +52,9 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
     });
   }
   choose(start);
-  const repaint = () => made.forEach((table) => table.paint(document.body.classList.contains("dark")));
+  const repaint = () => {
+    for (const table of made) table.paint(document.body.classList.contains("dark"));
+  };
   repaint();
   return { elements: made.map(({ element }) => element), repaint };
 }
@@ -101,14 +103,15 @@ function cellTable(
     table,
   );
   element.style.setProperty("--columns", columns.length);
-  const paint = (dark) =>
-    cells.forEach((line, r) =>
-      line.forEach((cell, c) => {
-        if (hidden(r, c) || values[r][c] === null) return;
+  const paint = (dark) => {
+    for (const [r, line] of cells.entries()) {
+      for (const [c, cell] of line.entries()) {
+        if (hidden(r, c) || values[r][c] === null) continue;
         const rgb = color(values[r][c], dark);
         cell.style.background = `rgb(${rgb.join(" ")})`;
         cell.style.color = inkOn(rgb);
-      }),
-    );
+      }
+    }
+  };
   return { element, cells, paint };
 }

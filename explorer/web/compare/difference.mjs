@@ -56,7 +56,7 @@ export class Difference {
       this.patterns.map(({ part, column }, i) =>
         make("option", { value: i, text: `${column.index + 1} ${column.title ?? column.name} · ${KINDS[part.name]}` }),
       );
-    this.selects.forEach((select) => select.replaceChildren(...options()));
+    for (const select of this.selects) select.replaceChildren(...options());
     const [first, second] =
       kept.every((value) => value !== "" && value < this.patterns.length) && this.count === this.patterns.length
         ? kept
@@ -85,7 +85,8 @@ export class Difference {
     for (const element of [this.picture, this.scale, this.readout, this.table]) element.hidden = Boolean(why);
     if (why) return;
     const blocks = [a, b].map(({ part, column }) => blockAt(part, placeOf(column)));
-    const part = (this.first = a.part);
+    const part = a.part;
+    this.first = part;
     const most = blocks[0].reduce((top, value, i) => Math.max(top, Math.abs(value - blocks[1][i])), 0) / 65535;
     const top = topOf(most, 0.01);
     const chosen = cellOf(part);

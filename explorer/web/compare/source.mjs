@@ -18,7 +18,8 @@ export class CompareSource {
     if (written === this.asked) return;
     this.asked = written;
     this.seq += 1;
-    const waiting = (this.waiting = { seq: this.seq, written });
+    const waiting = { seq: this.seq, written };
+    this.waiting = waiting;
     if (this.kept.has(written)) return this.deliver(this.kept.get(written), waiting);
     document.dispatchEvent(new CustomEvent("hs-busy"));
     watchServer(

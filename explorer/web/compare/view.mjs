@@ -207,7 +207,7 @@ class Compare {
 
   // the server
 
-  draw(payload, focus) {
+  draw(_payload, focus) {
     this.focus = focus;
     this.ask();
     this.paint();
@@ -366,7 +366,9 @@ class Compare {
     if (!this.payload) return;
     const shown = this.columns.filter(({ error }) => !error);
     this.legend.paint(dark);
-    this.pickers.forEach((picker, i) => picker.mark(this.setup.own ? this.place(shown[i]) : this.shared()));
+    for (const [i, picker] of this.pickers.entries()) {
+      picker.mark(this.setup.own ? this.place(shown[i]) : this.shared());
+    }
     for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
     this.difference.paint(
       (column) => this.place(column),

@@ -14,7 +14,7 @@ export const MASKS = [
     where: "Encoder",
     mask: "padding only",
     shape: { T: 6, S: 6, prefix: 0 },
-    sees: (q, k) => k < 5,
+    sees: (_q, k) => k < 5,
     why: "The whole text is there from the start, and what it has to guess is hidden behind the mask token. So every token may look to both sides. Padding (filler that makes the rows of a batch equally long) is no text: nobody may look at it.",
   },
   {
@@ -42,7 +42,7 @@ export const MASKS = [
     where: "Encoder-decoder, cross: cross-attention",
     mask: "padding of the title only",
     shape: { T: 6, S: 4, prefix: 0 },
-    sees: (q, k) => k < 3,
+    sees: (_q, k) => k < 3,
     why: "Rows are tokens of the text, columns those of the title. The title is given, not guessed: to look at all of it gives nothing away. Only its padding is hidden.",
   },
 ];

@@ -1,7 +1,7 @@
 // The KV cache of one step as a picture: a row for each layer, a column for each token; hatched is what was there
 // already, filled is what this step computes. And what the cache saves, as measured.
 
-import { cssColor, make, prepare } from "../base/dom.mjs";
+import { cssColor, prepare } from "../base/dom.mjs";
 import { grouped, several } from "../base/text.mjs";
 
 const ROW = 14;
@@ -97,7 +97,7 @@ export function drawTimes(canvas, width, { with_cache, without_cache }) {
     context.setLineDash(dash);
     context.lineWidth = 2;
     context.beginPath();
-    values.forEach((ms, i) => context.lineTo(x(i), y(ms)));
+    for (const [i, ms] of values.entries()) context.lineTo(x(i), y(ms));
     context.stroke();
     context.fillText(
       name,

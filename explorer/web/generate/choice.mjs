@@ -117,7 +117,7 @@ function cell(p, before, top, isLeft, wasLeft) {
   );
 }
 
-function foot({ rest, tail, warped, shown }, top) {
+function foot({ rest, tail, warped }, top) {
   const { left, removed } = warped;
   const others =
     rest === 0
@@ -154,7 +154,10 @@ function foot({ rest, tail, warped, shown }, top) {
 function runningSums(probabilities, last) {
   const sums = [];
   let total = 0;
-  for (let i = 0; i <= last; i++) sums.push((total += probabilities[i]));
+  for (let i = 0; i <= last; i++) {
+    total += probabilities[i];
+    sums.push(total);
+  }
   return sums;
 }
 

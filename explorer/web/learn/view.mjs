@@ -333,9 +333,7 @@ class Learn {
   }
 
   fillTables() {
-    this.tables.querySelectorAll("table").forEach((table) => table.remove());
+    for (const table of this.tables.querySelectorAll("table")) table.remove();
     if (this.tables.open && this.payload) this.tables.append(...tablesOf(this.payload, this.items()));
   }
 }
-
-document.addEventListener("hs-show-lesson", () => showPage("learn"));

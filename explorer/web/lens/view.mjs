@@ -5,7 +5,7 @@ import { choice } from "../ui/choice.mjs";
 import { css, ink } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
 import { move } from "../state/focus.mjs";
-import { along, firstSentence, layerName, lensCell, measured, MEASURES, rowsOf, whereName } from "./lens.mjs";
+import { along, firstSentence, layerName, lensCell, measured, MEASURES, rowsOf } from "./lens.mjs";
 import { actualNext } from "../base/payload.mjs";
 import { scaleBar } from "../color/scale.mjs";
 import { isDark, store } from "../state/store.mjs";

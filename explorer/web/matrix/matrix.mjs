@@ -1,7 +1,7 @@
 // Draws attention as a matrix on a canvas: a pure function of payload, focus and size. Returns the layout, from which
 // `cellAt` finds what lies under the pointer. Along the edges, bars say what each token receives and gives.
 
-import { css, ink, paint, palette } from "../color/color.mjs";
+import { ink, paint, palette } from "../color/color.mjs";
 import { cssColor, prepare } from "../base/dom.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { hatch } from "../color/hatching.mjs";

@@ -302,9 +302,9 @@ export class OpenStage {
         ),
       );
     }
-    [...this.heads.children].forEach((button, head) =>
-      button.setAttribute("aria-pressed", String(head === focus.head)),
-    );
+    for (const [head, button] of [...this.heads.children].entries()) {
+      button.setAttribute("aria-pressed", String(head === focus.head));
+    }
   }
 
   fillTable(payload, part, focus, row) {

@@ -181,7 +181,7 @@ export class Picture {
         : [letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
     if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
       fillThumb(thumb, tensors.length, letters[0] === "H");
-    thumb.querySelectorAll("canvas").forEach((canvas, i) => paintSmall(canvas, tensors[i], color));
+    for (const [i, canvas] of thumb.querySelectorAll("canvas").entries()) paintSmall(canvas, tensors[i], color);
     scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limit)}`;
   }
 
@@ -239,9 +239,9 @@ export class Picture {
       button.setAttribute("aria-label", `${STAGES[id].title}: ${tensor}, shape (${STAGES[id].letters.join(", ")})`);
       button.setAttribute("aria-pressed", String(id === focus.stage));
       button.tabIndex = id === focus.stage ? 0 : -1;
-      thumb
-        .querySelectorAll("[data-head]")
-        .forEach((canvas, head) => canvas.classList.toggle("hs-shown", head === focus.head));
+      for (const [head, canvas] of thumb.querySelectorAll("[data-head]").entries()) {
+        canvas.classList.toggle("hs-shown", head === focus.head);
+      }
     }
     for (const button of this.blocks.children) {
       button.setAttribute("aria-pressed", String(Number(button.dataset.layer) === focus.layer));

@@ -60,7 +60,7 @@ export function lossCard() {
     );
     const limit = Math.max(0.1, ...before.map((loss, i) => Math.abs(after[i] - loss)));
     list.replaceChildren(
-      ...payload.tokens.slice(1).map((token, i) => chip(payload, token, i, before[i], after[i], limit, focus)),
+      ...payload.tokens.slice(1).map((token, i) => chip(token, i, before[i], after[i], limit, focus)),
     );
     hint.textContent =
       "Under each token: how its own loss changed. + (blue): harder to predict than before; − (orange): easier. Point at one for both numbers.";
@@ -77,7 +77,7 @@ export function lossesOf(payload) {
   return [[...before], [...(result ? result.arrays.loss_after.data : before)]];
 }
 
-function chip(payload, token, i, before, after, limit, focus) {
+function chip(token, i, before, after, limit, focus) {
   const change = after - before;
   const color = divergingColor(change, limit, isDark());
   const delta = make("span", { className: "hs-number", text: signed(change, 2) });
@@ -152,22 +152,16 @@ export function attentionCard() {
     const limit = limitOf(blocks);
     title.textContent = `Attention of layer ${layer + 1}, head ${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
     const width = Math.max(220, figures[0].clientWidth);
-    maps.forEach(
-      (map) =>
-        (map.layout = drawMap(
-          map.canvas,
-          width,
-          payload.tokens,
-          pixelsOf(map.name, blocks, payload, layer, head, limit),
-          { query, key },
-        )),
-    );
-    maps.forEach(({ name, canvas }) =>
-      canvas.setAttribute(
+    for (const map of maps) {
+      map.layout = drawMap(map.canvas, width, payload.tokens, pixelsOf(map.name, blocks, payload, layer, head, limit), {
+        query,
+        key,
+      });
+      map.canvas.setAttribute(
         "aria-label",
-        `${title.textContent}, ${name}. The table below has the numbers of the row of place ${query}.`,
-      ),
-    );
+        `${title.textContent}, ${map.name}. The table below has the numbers of the row of place ${query}.`,
+      );
+    }
     words.replaceChildren(...cellWords(payload, blocks, query, key, layer, head));
     legend.replaceChildren(...legendParts(limit));
     if (table.open) fillTable(table, payload, blocks, query);

@@ -89,7 +89,8 @@ class LiveView {
         text,
         onclick: () => this.trying(act),
       });
-      return (this[`${name}Button`] = made);
+      this[`${name}Button`] = made;
+      return made;
     };
     this.status = make("span", { className: "hs-live-status", role: "status" });
     this.name = make("input", {
