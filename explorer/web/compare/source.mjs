@@ -8,7 +8,11 @@ const KEPT = 3; // a comparison of long texts is some 20 MB
 
 export class CompareSource {
   constructor(trigger) {
-    Object.assign(this, { trigger, seq: 0, asked: null, waiting: null, kept: new Map() });
+    this.trigger = trigger;
+    this.seq = 0;
+    this.asked = null;
+    this.waiting = null;
+    this.kept = new Map();
     this.onResult = this.onProblem = this.onRights = () => {};
   }
 

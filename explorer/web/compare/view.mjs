@@ -43,15 +43,13 @@ export function mount(element, { props, watch, trigger }) {
 
 class Compare {
   constructor(element, choices, source) {
-    Object.assign(this, {
-      element,
-      choices,
-      source,
-      columns: [],
-      payload: null,
-      cells: new CellFocus(),
-      setup: readCompare(location.search),
-    });
+    this.element = element;
+    this.choices = choices;
+    this.source = source;
+    this.columns = [];
+    this.payload = null;
+    this.cells = new CellFocus();
+    this.setup = readCompare(location.search);
     this.on = {
       mask: (place) => this.change({ masked: place }),
       show: (part, cell) => this.show(part, cell),

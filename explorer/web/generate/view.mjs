@@ -28,16 +28,18 @@ export function mount(element, { props, watch, trigger }) {
 
 class Generate {
   constructor(element, limits, trigger) {
-    Object.assign(this, {
-      element,
-      limits,
-      trigger,
-      questions: new Questions(trigger),
-      trees: new Map(),
-      looks: [],
-      numbers: new Map(),
-    });
-    Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, found: new Map(), times: null });
+    this.element = element;
+    this.limits = limits;
+    this.trigger = trigger;
+    this.questions = new Questions(trigger);
+    this.trees = new Map();
+    this.looks = [];
+    this.numbers = new Map();
+    this.vocabularies = new Map();
+    this.mode = "next";
+    this.asking = null;
+    this.found = new Map();
+    this.times = null;
     this.changed = onceAFrame(() => this.draw());
     this.build();
     this.tree = this.treeOf(promptText(), this.model);
@@ -237,7 +239,8 @@ class Generate {
     const { text, model } = this.tree;
     this.trees.delete(`${model}\n${text}`);
     this.tree = this.treeOf(text, model);
-    Object.assign(this, { times: null, found: new Map() });
+    this.times = null;
+    this.found = new Map();
     this.show("next");
   }
 
@@ -341,7 +344,8 @@ class Generate {
     if (model !== this.tree.model) work.stop();
     if ((text !== this.tree.text || model !== this.tree.model) && !work.isOn) {
       this.tree = this.treeOf(text, model);
-      Object.assign(this, { times: null, found: new Map() });
+      this.times = null;
+      this.found = new Map();
       this.say(null);
       this.show("chosen");
     }

@@ -15,7 +15,10 @@ export const styleOf = ({ number }) => lineStyle((number - 1) % 24);
 export class RunsPlot {
   /** `choose(record)` looks at a run, `remove(record)` takes it off, `openHead(event)` shows the head of an event. */
   constructor({ choose, remove, openHead }) {
-    Object.assign(this, { choose, remove, openHead, cursor: null });
+    this.choose = choose;
+    this.remove = remove;
+    this.openHead = openHead;
+    this.cursor = null;
     this.loss = make("div", { className: "hs-live-chart" });
     this.accuracy = make("div", { className: "hs-live-chart" });
     this.readout = make("p", { className: "hs-hint hs-live-readout" });

@@ -131,7 +131,9 @@ class Timeline {
       const model = await loadModel(this.index, name);
       const at = Math.min(this.state.prompt, model.prompts.length - 1);
       const prompt = await loadPrompt(model, at);
-      Object.assign(this, { model, prompt, row: null });
+      this.model = model;
+      this.prompt = prompt;
+      this.row = null;
       this.state = {
         ...this.state,
         of: name,
