@@ -31,7 +31,7 @@ export function neuronView() {
 
 function build(element) {
   const tools = { pointed: (dim) => store.preview({ dim }), clicked: (dim) => store.toggle({ dim }) };
-  const view = { element, q: strip(tools), k: strip(tools), product: strip(tools) };
+  const view = /** @type {any} */ ({ element, q: strip(tools), k: strip(tools), product: strip(tools) });
   view.about = make("p", { className: "hs-neuron-about" });
   view.steps = Array.from({ length: 5 }, () => make("div", { className: "hs-step-words" }));
   view.names = { q: make("span"), k: make("span") };

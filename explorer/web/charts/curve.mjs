@@ -14,6 +14,12 @@ const BELOW = 36;
 const MARK = 18; // px that a mark is high
 const NAMESPACE = "http://www.w3.org/2000/svg";
 
+/**
+ * @param {string} name
+ * @param {{text?: string, onclick?: (event: Event) => void, [attribute: string]: any}} options
+ * @param {...(Node | string)} children
+ * @returns {any} an element, on which charts leave what they can be asked
+ */
 export function shape(name, { text, onclick, ...attributes } = {}, ...children) {
   const element = document.createElementNS(NAMESPACE, name);
   if (text !== undefined) element.textContent = text;

@@ -59,6 +59,7 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
   return { elements: made.map(({ element }) => element), repaint };
 }
 
+/** @type {(row: number, column: number) => boolean} */
 const never = () => false;
 
 function cellTable(

@@ -62,7 +62,7 @@ export function limitOf(panel, values) {
 }
 
 /** Black or white, whichever reads better on the colour. */
-export function inkOn([r, g, b]) {
+export function inkOn(/** @type {number[]} */ [r, g, b]) {
   const [x, y, z] = [r, g, b].map((c) => ((c / 255 + 0.055) / 1.055) ** 2.4);
   return 0.2126 * x + 0.7152 * y + 0.0722 * z > 0.179 ? "#000" : "#fff";
 }

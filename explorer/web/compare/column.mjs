@@ -15,7 +15,14 @@ const MOST_CELLS = 3000; // of the table: above, it holds the chosen row only
 export class Column {
   /** `on` = {mask(place), show(part, cell), toggle(part, cell, stays), tab()}; what stood there `before` stays open. */
   constructor(header, index, payload, on, before = null) {
-    Object.assign(this, header, { index, on });
+    this.index = index;
+    this.on = on;
+    this.name = header.name;
+    this.title = header.title;
+    this.architecture = header.architecture;
+    this.error = header.error;
+    this.prediction = header.prediction;
+    this.written = header.written;
     this.patterns = (header.parts ?? []).map((part) => withArrays(part, index, payload));
     const last = this.patterns.at(-1); // what tells most: the decoder, or its look at the title
     this.open = this.patterns.find(({ name }) => before?.name === header.name && name === before.open?.name) ?? last;
@@ -25,11 +32,11 @@ export class Column {
         ["ids", "probs", "actual_probs", "actual_ranks"].map((name) => [name, payload.arrays[`${index}.${name}`]]),
       );
       this.cells = [
-        headCell(this, payload),
+        headCell({ ...header, index }, payload),
         this.maskCell(),
         this.attentionCell(before?.table?.open ?? false),
         this.predictionCell(),
-        costCell(this),
+        costCell(header),
       ];
     }
   }

@@ -140,7 +140,7 @@ function signed(number) {
   return `${number > 0 ? "+" : ""}${number.toFixed(4)}`;
 }
 
-function said(part, [first, second], { query, key }, most) {
+function said(part, /** @type {any[]} */ [first, second], { query, key }, most) {
   if (most === 0) return "The two are equal in every cell.";
   if (key === null) return `The largest difference is ${most.toFixed(4)}. Point at a cell to read its number.`;
   const i = query * part.S + key;

@@ -13,7 +13,10 @@ export class CompareSource {
     this.asked = null;
     this.waiting = null;
     this.kept = new Map();
-    this.onResult = this.onProblem = this.onRights = () => {};
+    /** @type {(...heard: any[]) => void} */
+    this.onResult = () => {};
+    this.onProblem = this.onResult;
+    this.onRights = this.onResult;
   }
 
   /** Ask {text, models, masked, second}, unless it is what was asked last. */

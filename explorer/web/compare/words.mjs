@@ -100,15 +100,8 @@ export function whyNoDifference(a, b) {
 
 /** 1234567 -> "1.23 M". */
 export function short(number) {
-  for (const [size, unit] of [
-    [1e12, "T"],
-    [1e9, "G"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ]) {
-    if (number >= size) return `${(number / size).toPrecision(3)} ${unit}`;
-  }
-  return String(number);
+  const unit = Object.entries({ T: 1e12, G: 1e9, M: 1e6, k: 1e3 }).find(([, size]) => number >= size);
+  return unit ? `${(number / unit[1]).toPrecision(3)} ${unit[0]}` : String(number);
 }
 
 export function sum(parts) {

@@ -95,7 +95,7 @@ function build(table, roles, sort, L, H) {
 }
 
 /** In the order of a role, each head says where it is and what it scores. */
-function captioned(button, [layer, head], role) {
+function captioned(button, /** @type {number[]} */ [layer, head], role) {
   const name = make("span", { className: "hs-axis", text: `L${layer + 1} H${head + 1}` });
   const score = make("span", { className: "hs-axis hs-number", text: role.scores[layer][head].toFixed(2) });
   return make("span", { className: "hs-captioned" }, button, name, score);

@@ -87,7 +87,7 @@ class Work {
   stop() {
     if (!this.isOn) return;
     this.trigger("halt", {});
-    this.end();
+    this.end(null);
   }
 
   /** One JSON object a line: {seq}, then what was done, last {done} or {error}. */
@@ -109,7 +109,7 @@ class Work {
     this.now = null;
     busy(false);
     if (error) reject(error);
-    else resolve();
+    else resolve(null);
   }
 }
 

@@ -45,7 +45,7 @@ class Generate {
     this.tree = this.treeOf(promptText(), this.model);
     let typing = null;
     document.addEventListener("input", ({ target }) => {
-      if (!target.closest?.("#prompt")) return;
+      if (!(target instanceof Element && target.closest("#prompt"))) return;
       clearTimeout(typing);
       typing = setTimeout(() => this.textMayHaveChanged(), TYPING_MS);
     });
@@ -436,9 +436,10 @@ class Generate {
       tree.text.trim() === "" && !at.parent ? "There is no text: the model starts as it starts any article. " : "";
     const grey = ahead.length ? "Grey: where you went from here before. " : "";
     this.state.textContent = `${stopped}${slid}${empty}${at.depth} of at most ${grouped(this.limits.tokens)} tokens written. ${grey}The darker a token's ground, the surer the model was.`;
-    document.getElementById("stop").disabled = !work.isOn;
-    for (const id of ["step", "write", "compare-strategies"]) document.getElementById(id).disabled = work.isOn;
-    document.getElementById("undo").disabled = work.isOn || !at.parent;
+    const disable = (id, isOff) => document.getElementById(id).toggleAttribute("disabled", isOff);
+    disable("stop", !work.isOn);
+    for (const id of ["step", "write", "compare-strategies"]) disable(id, work.isOn);
+    disable("undo", work.isOn || !at.parent);
   }
 
   written_(node, isAhead) {
@@ -518,7 +519,8 @@ class Generate {
   drawOwn(look) {
     const focus = store.focus.now;
     const [L, H] = look.arrays.pattern.shape;
-    const focused = document.activeElement?.closest?.(".hs-numbers") ? document.activeElement.dataset.name : null;
+    const { activeElement: active } = document;
+    const focused = active?.closest(".hs-numbers") ? active.getAttribute("data-name") : null;
     this.choosers.replaceChildren(chooser("layer", L, focus.layer), chooser("head", H, focus.head));
     if (focused) this.choosers.querySelector(`[data-name="${focused}"][aria-checked="true"]`)?.focus();
     this.row.replaceChildren(...attentionRow(look, focus, isDark()));
@@ -587,5 +589,5 @@ function legend() {
 }
 
 function promptText() {
-  return document.querySelector("#prompt textarea")?.value ?? "";
+  return /** @type {HTMLTextAreaElement} */ (document.querySelector("#prompt textarea"))?.value ?? "";
 }

@@ -14,7 +14,9 @@ export class LessonSource {
     this.seq = 0;
     this.kept = new Map();
     this.text = null;
-    this.onLesson = this.onProblem = () => {};
+    /** @type {(...heard: any[]) => void} */
+    this.onLesson = () => {};
+    this.onProblem = this.onLesson;
   }
 
   ask(lesson, text, inputs) {

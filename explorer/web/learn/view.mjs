@@ -240,7 +240,7 @@ class Learn {
     );
     this.say(null);
     if (!same) this.revealed.clear();
-    this.draw(same);
+    this.draw();
   }
 
   /** What was typed stays, to be mended. */

@@ -166,7 +166,7 @@ function typedField(typed) {
 
 // what is drawn
 
-function sumUp(payload, place, shares, [name, other]) {
+function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
   const parts = partsOf(shares).sort((a, b) => b.value - a.value);
   const list = (some) => some.map((part) => `${part.name} ${signed(part.value, 2)}`).join(", ");
   const up = parts.filter(({ value }) => value > 0).slice(0, 3);
@@ -202,7 +202,7 @@ function times(difference) {
   return difference < 0 ? `${written} times less likely than` : `${written} times as likely as`;
 }
 
-function waterfallRows(shares, [, other]) {
+function waterfallRows(shares, /** @type {string[]} */ [, other]) {
   const steps = waterfall(shares);
   const ends = steps.flatMap(({ from, to }) => [from, to]);
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
@@ -310,7 +310,7 @@ function scaleOf(limit) {
   });
 }
 
-function headWords({ H, heads }, { layer, head }, place, [name, other]) {
+function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
   const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
   return [
     make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }),

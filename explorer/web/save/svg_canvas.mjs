@@ -156,7 +156,7 @@ class Drawing {
     if (!this.saved.length) this.clear();
   }
 
-  add(d, { fill, stroke }) {
+  add(d, /** @type {{fill?: boolean, stroke?: boolean}} */ { fill = false, stroke = false }) {
     const { real } = this;
     const paint = paintOf(rgb(fill ? real.fillStyle : real.strokeStyle));
     if (!d || !paint) return;

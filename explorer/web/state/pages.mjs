@@ -35,4 +35,4 @@ export function onPage(action) {
   document.addEventListener("hs-page", () => page() && action(page()));
 }
 
-document.addEventListener("hs-show", ({ detail }) => showPage(detail)); // from what Python wires
+document.addEventListener("hs-show", (/** @type {CustomEvent} */ { detail }) => showPage(detail)); // from what Python wires

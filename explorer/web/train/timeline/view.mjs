@@ -114,7 +114,10 @@ class Timeline {
     });
     addEventListener("resize", () => this.changed());
     onPage((name) => (name === "train" ? this.toAddress() : this.leave()));
-    document.addEventListener("hs-train", ({ detail }) => detail !== "timeline" && this.player.pause());
+    document.addEventListener(
+      "hs-train",
+      (/** @type {CustomEvent} */ { detail }) => detail !== "timeline" && this.player.pause(),
+    );
     this.element.numbers = () => timelineRows(this);
     this.element.about = () => ({
       model: { name: this.model.name },
