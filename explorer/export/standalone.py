@@ -82,7 +82,7 @@ def style_sheets() -> list[Path]:
 @lru_cache(maxsize=1)
 def packed_app() -> str:
     """Modules and styles, packed: they are the same in every page."""
-    sheets = [PAGE_CSS, *style_sheets()]
+    sheets = [*style_sheets(), PAGE_CSS]
     styles = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
     return packed(json.dumps({"modules": modules(ENTRY), "styles": styles, "entry": ENTRY}).encode())
 

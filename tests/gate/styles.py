@@ -3,7 +3,8 @@
 * Rules stand in a layer that ``base/tokens.css`` orders. Only what must win against Gradio's own styles stands in
   none, in ``base/gradio.css``, and so do blocks of nothing but variables.
 * A class that is named outside a view's root is global, and only one sheet styles it.
-* Sizes of text, spaces and radii are the tokens of ``base/tokens.css``.
+* Sizes of text, spaces and radii are the tokens of ``base/tokens.css``; what is larger than the largest space is a
+  layout's, and 1px is a line's.
 * ``@media`` knows two widths, since it takes no variables.
 """
 
@@ -17,8 +18,8 @@ from pathlib import Path
 WEB = Path(__file__).resolve().parents[2] / "explorer" / "web"
 WIDTHS = {"720px", "1100px"}
 SPACED = re.compile(r"^(font-size|font|(row-|column-)?gap|(padding|margin)(-[a-z-]+)?|border(-[a-z-]+)?-radius)$")
-LENGTH = re.compile(r"(?<![\w.#-])(\d*\.?\d+)(px|rem|vw)")
-HAIR = 1  # px: a line, or what makes up for one
+LENGTH = re.compile(r"(?<![\w.#-])(\d*\.?\d+)(px|rem)")
+LINE, LARGEST = 1, 24  # px
 UNLAYERED = "base/gradio.css"
 
 
@@ -61,11 +62,13 @@ def walk(block: Block, above: tuple[Block, ...] = ()) -> Iterator[tuple[Block, t
 
 
 def global_classes(sheet: Block) -> set[str]:
-    """The classes in selectors that stand in no other rule."""
+    """The classes in selectors that stand in no other rule, and do not name a view."""
     found: set[str] = set()
     for block, above in walk(sheet):
-        if not block.prelude.startswith("@") and all(outer.prelude.startswith("@") for outer in above):
-            found.update(re.findall(r"\.([\w-]+)", block.prelude))
+        if all(outer.prelude.startswith("@") for outer in above):
+            for selector in block.prelude.split(","):
+                if not selector.startswith("@") and "[data-view" not in selector:
+                    found.update(re.findall(r"\.(hs-[\w-]+)", selector))
     return found
 
 
@@ -81,12 +84,14 @@ def complaints(name: str, sheet: Block) -> Iterator[str]:
         if not is_layered and not is_variables and name != UNLAYERED and not above:
             yield f"{name}:{block.line}: {block.prelude} stands in no layer"
         for key, value in block.declarations:
-            if SPACED.match(key) and (bad := literals(value)):
+            if SPACED.match(key) and (bad := literals(key, value)):
                 yield f"{name}:{block.line}: {key}: {value}: {', '.join(bad)} is no token"
 
 
-def literals(value: str) -> list[str]:
-    return [number + unit for number, unit in LENGTH.findall(value) if float(number) > HAIR]
+def literals(key: str, value: str) -> list[str]:
+    """The lengths that should be tokens."""
+    largest = LARGEST if key.startswith("margin") else float("inf")
+    return [number + unit for number, unit in LENGTH.findall(value) if LINE < float(number) <= largest]
 
 
 def all_complaints(folder: Path = WEB) -> Iterator[str]:
