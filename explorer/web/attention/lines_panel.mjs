@@ -1,16 +1,16 @@
 // What belongs to the lines beside their picture: which heads are shown, from which weight on, on which sides; and
 // the same in words and as a table.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
+import { label, probability, quoted } from "../base/text.mjs";
 import { chosen, everyHead, headsShown, lineStyle, withIsolated, withToggled } from "../color/heads.mjs";
-import { LEAST, counted, seriesOf } from "./line_series.mjs";
-import { lineWidth } from "./lines.mjs";
 import { reading } from "../patterns/reading.mjs";
 import { store } from "../state/store.mjs";
-import { label, probability, quoted } from "../base/text.mjs";
-import { foldedTable, table } from "../ui/table.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
+import { choice } from "../ui/choice.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
+import { counted, LEAST, seriesOf } from "./line_series.mjs";
+import { lineWidth } from "./lines.mjs";
 
 const SIDES = { "left-right": "left – right", "top-bottom": "top – bottom" };
 const HOW =

@@ -2,12 +2,12 @@
 // what follows from them.
 
 import { make } from "../base/dom.mjs";
+import { label, quoted } from "../base/text.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { rowOf, table } from "../ui/table.mjs";
 import { largest } from "./neuron_math.mjs";
 import { strip } from "./neuron_strip.mjs";
 import { signed } from "./neuron_words.mjs";
-import { isDark, store } from "../state/store.mjs";
-import { label, quoted } from "../base/text.mjs";
-import { rowOf, table } from "../ui/table.mjs";
 
 const COLUMNS = [
   { name: "key", kind: "row" },
@@ -54,7 +54,9 @@ export function neuronKeys() {
       while (rows.length <= query) rows.push(keyRow(rows.length));
       keys.tBodies[0].replaceChildren(...rows.slice(0, query + 1).map(({ element: one }) => one));
       const limit = largest(row.keys.map(({ products }) => products));
-      rows.slice(0, query + 1).forEach((one, i) => one.paint(payload.tokens[i], row.keys[i], order, limit));
+      for (const [i, one] of rows.slice(0, query + 1).entries()) {
+        one.paint(payload.tokens[i], row.keys[i], order, limit);
+      }
       sum.textContent = `exp: e to the power of the score minus the row's largest, ${signed(row.max)}. They sum to ${row.total.toFixed(3)}; each over this sum is its share.`;
       masked.textContent = maskedText(payload, query, name);
       masked.hidden = masked.textContent === "";
@@ -85,9 +87,9 @@ function keyRow(key) {
   const paint = (token, { products, dot, score, exp, share }, order, limit) => {
     name.textContent = label(token, 12);
     cells.paint(products, order, limit);
-    [signed(dot), signed(score), exp.toFixed(4), share.toFixed(4)].forEach(
-      (text, i) => (numbers[i].textContent = text),
-    );
+    for (const [i, text] of [signed(dot), signed(score), exp.toFixed(4), share.toFixed(4)].entries()) {
+      numbers[i].textContent = text;
+    }
     element.style.setProperty("--share", share);
   };
   return { element, paint };

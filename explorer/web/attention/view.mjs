@@ -1,24 +1,24 @@
 // Attention, large: of one head, or of several as one. Matrix: a row for each query token, a column for each key.
 // Lines: queries left, keys right. Flow: attention rollout over all layers for the chosen token.
 
-import { computeAhead } from "../patterns/ahead.mjs";
-import { attentionControls } from "./controls.mjs";
-import { fitLegend, legend } from "./legend.mjs";
-import { cellText, marginTable, marginText, readingTable, readingText, sinkText } from "./words.mjs";
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { drawn } from "../patterns/drawn.mjs";
-import { drawFlow, flowAt } from "./flow.mjs";
-import { drawLines, lineAt } from "./lines.mjs";
-import { isolateToken, linesControls, linesText } from "./lines_panel.mjs";
+import { lastSeen } from "../base/payload.mjs";
 import { cellAt, edgeAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
-import { neuronView } from "./neuron.mjs";
-import { lastSeen } from "../base/payload.mjs";
+import { computeAhead } from "../patterns/ahead.mjs";
+import { drawn } from "../patterns/drawn.mjs";
 import { reading } from "../patterns/reading.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
+import { attentionControls } from "./controls.mjs";
+import { drawFlow, flowAt } from "./flow.mjs";
+import { fitLegend, legend } from "./legend.mjs";
+import { drawLines, lineAt } from "./lines.mjs";
+import { isolateToken, linesControls, linesText } from "./lines_panel.mjs";
+import { neuronView } from "./neuron.mjs";
 import { drawWeights } from "./weights.mjs";
+import { cellText, marginTable, marginText, readingTable, readingText, sinkText } from "./words.mjs";
 
 const VIEWS = { matrix: "Matrix", lines: "Lines", flow: "Flow", neuron: "Neuron" };
 const DRAW = { matrix: drawWeights, lines: drawLines, flow: drawFlow, neuron: () => null };
@@ -77,7 +77,10 @@ export function mount(element) {
   });
 
   store.subscribe(element, (payload, focus) => {
-    if (state.payload !== payload) computeAhead((state.payload = payload), () => state.payload === payload);
+    if (state.payload !== payload) {
+      state.payload = payload;
+      computeAhead(payload, () => state.payload === payload);
+    }
     const width = Math.max(280, picture.clientWidth);
     const shown = drawn(payload, focus);
     title.textContent = shown.title;

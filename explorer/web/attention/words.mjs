@@ -1,9 +1,9 @@
 // What a picture of attention shows, in sentences and tables. Whatever is cut of a text is cut for reading only.
 
 import { make } from "../base/dom.mjs";
+import { label, probability, quoted } from "../base/text.mjs";
 import { given, received } from "../patterns/marginals.mjs";
 import { LEAST_LEFT } from "../patterns/sink.mjs";
-import { label, probability, quoted } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
 
 const VERBS = {
@@ -120,6 +120,6 @@ export function marginTable(payload, shown) {
 }
 
 /** A table whose second column names tokens. */
-function numbersOf(label, [place, name, ...numbers], rows) {
+function numbersOf(label, /** @type {string[]} */ [place, name, ...numbers], rows) {
   return table({ label, columns: [{ name: place, kind: "text" }, { name, kind: "name" }, ...numbers], rows });
 }

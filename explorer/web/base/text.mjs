@@ -21,7 +21,7 @@ export function label(token, limit = 14) {
   if (token.special) return ROLES[token.text] ?? token.text;
   const shown = visible(token.text).trim() || "␣";
   const letters = [...shown];
-  return letters.length > limit ? letters.slice(0, limit - 1).join("") + "…" : shown;
+  return letters.length > limit ? `${letters.slice(0, limit - 1).join("")}…` : shown;
 }
 
 /** A token of the vocabulary: special ones by their role (ordinary text never becomes a token of that name). */

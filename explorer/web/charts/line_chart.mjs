@@ -26,7 +26,7 @@ const NAMESPACE = "http://www.w3.org/2000/svg";
  * @property {string} label  what a screen reader says
  * @property {number} last  the last step of the axis, which begins at 0
  * @property {boolean} [log]  whether early steps have more room
- * @property {[number, number]} range  of the values; a line leaves it at the top
+ * @property {number[]} range  [low, high] of the values; a line leaves it at the top
  * @property {string} [xLabel]  what is counted
  * @property {string} yLabel
  * @property {(step: number) => string} [write]  a step below the axis
@@ -99,7 +99,10 @@ function lookOf({ color, dash = [], thin = false, name }) {
   };
 }
 
-function frame({ x, y, inner, bottom, height, range }, { last, log = false, yLabel, xLabel, write = grouped }) {
+function frame(
+  { x, y, inner, bottom, height, range },
+  /** @type {Chart} */ { last, log = false, yLabel, xLabel, write = grouped },
+) {
   const values = evenTicks(...range, 4).flatMap((value) => [
     line(LEFT, y(value), LEFT + inner, y(value), { class: "hs-curve-grid" }),
     text(LEFT - 7, y(value), String(value), "end", { "dominant-baseline": "central" }),
@@ -190,7 +193,11 @@ function text(x, y, said, anchor = "start", more = {}) {
   return shape("text", { x, y, class: "hs-curve-text", "text-anchor": anchor, text: said, ...more });
 }
 
-function shape(name, { text: said, ...attributes } = {}, ...children) {
+function shape(
+  name,
+  /** @type {{text?: string, [attribute: string]: any}} */ { text: said, ...attributes },
+  ...children
+) {
   const element = document.createElementNS(NAMESPACE, name);
   if (said !== undefined) element.textContent = said;
   for (const [key, value] of Object.entries(attributes))

@@ -1,9 +1,11 @@
 // One block, opened: what is wrong, see it, why it matters, where to read.
 
+import { make } from "../base/dom.mjs";
+import { quoted, visible } from "../base/text.mjs";
+import { diverging, sequential } from "../color/scale.mjs";
 import { linkedCells } from "./cells.mjs";
 import { breakable } from "./tiles.mjs";
 import {
-  STATUS,
   capital,
   codeLine,
   countOf,
@@ -14,12 +16,10 @@ import {
   isWhole,
   limit,
   ofPoints,
+  STATUS,
   short,
   slice,
 } from "./words.mjs";
-import { make } from "../base/dom.mjs";
-import { diverging, sequential } from "../color/scale.mjs";
-import { quoted, visible } from "../base/text.mjs";
 
 /** {element, repaint}: the panel of a block; `lessons` is the table of contents of the Learn page. */
 export function blockPanel(block, lessons) {
@@ -52,7 +52,12 @@ export function blockPanel(block, lessons) {
     ),
     ...parts,
   );
-  return { element, repaint: () => repaints.forEach((repaint) => repaint()) };
+  return {
+    element,
+    repaint: () => {
+      for (const repaint of repaints) repaint();
+    },
+  };
 }
 
 function failed(block, lessons, repaints) {

@@ -52,38 +52,26 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
     });
   }
   choose(start);
-  const repaint = () => made.forEach((table) => table.paint(document.body.classList.contains("dark")));
+  const repaint = () => {
+    for (const table of made) table.paint(document.body.classList.contains("dark"));
+  };
   repaint();
   return { elements: made.map(({ element }) => element), repaint };
 }
 
+/** @type {(row: number, column: number) => boolean} */
 const never = () => false;
 
-function cellTable(
-  { caption, values, scale, write, say, hidden = never, broken = never },
-  { rows, columns, marked, axes },
-) {
-  const cell = (r, c) => {
-    const state = `${hidden(r, c) ? ", hidden by the mask" : ""}${marked(r, c) ? ", differs" : ""}`;
-    const look = hidden(r, c) ? "hidden" : values[r][c] !== null ? "" : broken(r, c) ? "broken" : "infinite";
-    return {
-      content: hidden(r, c) ? "" : write(values[r][c]),
-      className: [marked(r, c) ? "hs-check-differs" : "", look && `hs-check-${look}`].filter(Boolean).join(" "),
-      role: "gridcell",
-      tabindex: "-1",
-      "data-row": r,
-      "data-column": c,
-      "data-value": values[r][c] ?? "",
-      "aria-label": `${axes[0]} ${rows[r]}, ${axes[1]} ${columns[c]}: ${say(values[r][c])}${state}`,
-    };
-  };
+function cellTable(given, sides) {
+  const { caption, scale, hidden = never } = given;
+  const { rows, columns } = sides;
   const corner = { className: "hs-check-corner", "aria-hidden": "true" };
   const heads = columns.map((text) => ({ name: make("span", { text, dir: "auto" }), kind: "text" }));
   const table = tableOf({
     label: caption,
     role: "grid",
     columns: [{ name: corner, kind: "row" }, ...heads],
-    rows: rows.map((text, r) => [text, ...columns.map((_, c) => cell(r, c))]),
+    rows: rows.map((text, r) => [text, ...columns.map((_, c) => cellOf(given, sides, r, c))]),
   });
   const cells = [...table.tBodies[0].rows].map((line) => [...line.cells].slice(1));
   const element = make(
@@ -95,9 +83,26 @@ function cellTable(
   element.style.setProperty("--columns", columns.length);
   const paint = (dark) => {
     const colors = scale(dark);
-    for (const [r, line] of cells.entries())
-      for (const [c, one] of line.entries())
-        if (!hidden(r, c) && values[r][c] !== null) paintCell(one, colors, values[r][c]);
+    const isColoured = (one, i) =>
+      !hidden(Math.floor(i / columns.length), i % columns.length) && one.dataset.value !== "";
+    for (const one of cells.flat().filter(isColoured)) paintCell(one, colors, Number(one.dataset.value));
   };
   return { element, cells, paint };
+}
+
+function cellOf({ values, write, say, hidden = never, broken = never }, { rows, columns, marked, axes }, r, c) {
+  const value = values[r][c];
+  const [isHidden, differs] = [hidden(r, c), marked(r, c)];
+  const look = isHidden ? "hidden" : value !== null ? "" : broken(r, c) ? "broken" : "infinite";
+  const state = `${isHidden ? ", hidden by the mask" : ""}${differs ? ", differs" : ""}`;
+  return {
+    content: isHidden ? "" : write(value),
+    className: [differs && "hs-check-differs", look && `hs-check-${look}`].filter(Boolean).join(" "),
+    role: "gridcell",
+    tabindex: "-1",
+    "data-row": r,
+    "data-column": c,
+    "data-value": value ?? "",
+    "aria-label": `${axes[0]} ${rows[r]}, ${axes[1]} ${columns[c]}: ${say(value)}${state}`,
+  };
 }

@@ -3,14 +3,15 @@
 import { CATEGORIES, DIVERGING, ROLES, SEQUENTIAL } from "./palette.mjs";
 
 /**
- * How numbers become colours: the colour channel of a matrix, a table or a legend.
+ * How numbers become colours: the colour channel of a matrix or a table; of a legend, too, if they stand along a line.
  *
- * @typedef {object} Scale
+ * @typedef {object} Colors
  * @property {(value: number) => number} pixel  the colour as a little-endian RGBA number; 0, clear, for what is no number
  * @property {(value: number) => string} css    the colour as CSS; that of what is bad for what is no number
  * @property {(value: number) => string} ink    black or white, whichever reads better on that colour
- * @property {(at: number) => number} value     what stands at 0..1 along the scale
- * @property {(value: number) => number} at     where a value stands
+ *
+ * @typedef {Colors & {value: (at: number) => number, at: (value: number) => number}} Scale
+ *   `value` is what stands at 0..1 along the scale, `at` where a value stands
  */
 
 export const TICKS = [0, 0.05, 0.25, 0.5, 1]; // of a scale of shares
@@ -18,7 +19,7 @@ const SHADES = 255; // of a scale from its ground to its end
 
 /** Numbers from 0 to `limit`: by their square root, so that small shares show, or evenly. */
 export function sequential(dark, { limit = 1, root = true } = {}) {
-  const shades = (shares[dark] ??= shadesOf(SEQUENTIAL[dark ? "dark" : "light"]));
+  const shades = shares(dark);
   const end = limit > 0 ? limit : 1;
   return root
     ? between(
@@ -35,14 +36,9 @@ export function sequential(dark, { limit = 1, root = true } = {}) {
 
 /** Signed numbers around 0; beyond -`limit` and `limit` the colour stays. */
 export function diverging(limit, dark) {
-  const [low, ground, high] = DIVERGING[dark ? "dark" : "light"].map(channels);
   const end = limit > 0 ? limit : Infinity; // without a limit all is as good as 0
-  const shades = (signs[dark] ??= Uint32Array.from({ length: 2 * SHADES + 1 }, (_, i) => {
-    const t = i / SHADES - 1;
-    return packed(mixed(ground, t < 0 ? low : high, Math.abs(t) ** 0.75));
-  }));
   return between(
-    shades,
+    signs(dark),
     (value) => (value / end + 1) / 2,
     (at) => (2 * at - 1) * limit,
   );
@@ -63,14 +59,31 @@ export function tokenColor(token, share, dark) {
   return packed(mixed(again, [ground, ground, ground], 0.5 * (1 - share)));
 }
 
-const [shares, signs] = [{}, {}];
+const shares = byTheme((theme) => shadesOf(SEQUENTIAL[theme]));
+
+const signs = byTheme((theme) => {
+  const [low, ground, high] = DIVERGING[theme].map(channels);
+  return Uint32Array.from({ length: 2 * SHADES + 1 }, (_, i) => {
+    const t = i / SHADES - 1;
+    return packed(mixed(ground, t < 0 ? low : high, Math.abs(t) ** 0.75));
+  });
+});
+
+/** Made once for each theme. */
+function byTheme(shades) {
+  const known = new Map();
+  return (dark) => {
+    if (!known.has(dark)) known.set(dark, shades(dark ? "dark" : "light"));
+    return known.get(dark);
+  };
+}
 
 /** A scale that looks up `shades` by where a value stands. */
 function between(shades, at, value) {
   const last = shades.length - 1;
   const pixel = (number) => {
     const place = at(number) * last;
-    return place === place ? shades[place <= 0 ? 0 : place >= last ? last : (place + 0.5) | 0] : 0; // NaN is unequal to itself
+    return Number.isNaN(place) ? 0 : shades[place <= 0 ? 0 : place >= last ? last : (place + 0.5) | 0];
   };
   return { ...of(pixel), at, value };
 }
@@ -110,6 +123,7 @@ function mixed(from, to, share) {
   return from.map((c, i) => Math.round(c + (to[i] - c) * share));
 }
 
+/** @param {number[]} color */
 function packed([r, g, b]) {
   return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }

@@ -1,16 +1,16 @@
 // One column of the Compare page: a model with a text. Five cells, one for each stage; they are drawn again when
 // layer, head or the cell that is pointed at changes.
 
-import { choiceOf } from "../ui/choice.mjs";
-import { KINDS, inputLine, maskLine, short, sum } from "./words.mjs";
 import { make } from "../base/dom.mjs";
+import { fineProbability, grouped, label, pieceName, probability, quoted, visible } from "../base/text.mjs";
 import { mask, pairOf, pattern } from "../matrix/channels.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
+import { choiceOf } from "../ui/choice.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
-import { fineProbability, grouped, label, pieceName, probability, quoted, visible } from "../base/text.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
+import { inputLine, KINDS, maskLine, short, sum } from "./words.mjs";
 
 const MASK = 150; // px that a mask is wide and high at most
 export const CELLS = { largest: 40, tallest: 640 }; // px: of a cell, and of all rows
@@ -19,7 +19,14 @@ const MOST_CELLS = 3000; // of the table: above, it holds the chosen row only
 export class Column {
   /** `on` = {mask(place), show(part, cell), toggle(part, cell, stays), tab()}; what stood there `before` stays open. */
   constructor(header, index, payload, on, before = null) {
-    Object.assign(this, header, { index, on });
+    this.index = index;
+    this.on = on;
+    this.name = header.name;
+    this.title = header.title;
+    this.architecture = header.architecture;
+    this.error = header.error;
+    this.prediction = header.prediction;
+    this.written = header.written;
     this.patterns = (header.parts ?? []).map((part) => withArrays(part, index, payload));
     const last = this.patterns.at(-1); // what tells most: the decoder, or its look at the title
     this.open = this.patterns.find(({ name }) => before?.name === header.name && name === before.open?.name) ?? last;
@@ -29,11 +36,11 @@ export class Column {
         ["ids", "probs", "actual_probs", "actual_ranks"].map((name) => [name, payload.arrays[`${index}.${name}`]]),
       );
       this.cells = [
-        headCell(this, payload),
+        headCell({ ...header, index }, payload),
         this.maskCell(),
         this.attentionCell(before?.table?.open ?? false),
         this.predictionCell(),
-        costCell(this),
+        costCell(header),
       ];
     }
   }

@@ -1,6 +1,7 @@
 // Two patterns of the board subtracted, cell by cell: teal where the first looks more, brown where the second does.
 
-import { CELLS, blockOf } from "./column.mjs";
+import { make } from "../base/dom.mjs";
+import { label, quoted } from "../base/text.mjs";
 import { shortBar } from "../color/legend.mjs";
 import { diverging } from "../color/scale.mjs";
 import { difference, pairOf } from "../matrix/channels.mjs";
@@ -8,10 +9,9 @@ import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
-import { KINDS, whyNoDifference } from "./words.mjs";
-import { make } from "../base/dom.mjs";
-import { label, quoted } from "../base/text.mjs";
 import { topOf } from "../ui/token_bars.mjs";
+import { blockOf, CELLS } from "./column.mjs";
+import { KINDS, whyNoDifference } from "./words.mjs";
 
 export class Difference {
   /** `on` = {show(part, cell), toggle(part, cell), draw()}. */
@@ -56,7 +56,7 @@ export class Difference {
       this.patterns.map(({ part, column }, i) =>
         make("option", { value: i, text: `${column.index + 1} ${column.title ?? column.name} · ${KINDS[part.name]}` }),
       );
-    this.selects.forEach((select) => select.replaceChildren(...options()));
+    for (const select of this.selects) select.replaceChildren(...options());
     const [first, second] =
       kept.every((value) => value !== "" && value < this.patterns.length) && this.count === this.patterns.length
         ? kept
@@ -85,7 +85,8 @@ export class Difference {
     for (const element of [this.picture, this.scale, this.readout, this.table]) element.hidden = Boolean(why);
     if (why) return;
     const blocks = [a, b].map(({ part, column }) => blockAt(part, placeOf(column)));
-    const part = (this.first = a.part);
+    const part = a.part;
+    this.first = part;
     const most = blocks[0].reduce((top, value, i) => Math.max(top, Math.abs(value - blocks[1][i])), 0) / 65535;
     const top = topOf(most, 0.01);
     const chosen = cellOf(part);
@@ -126,7 +127,7 @@ function signed(number) {
   return `${number > 0 ? "+" : ""}${number.toFixed(4)}`;
 }
 
-function said(part, [first, second], { query, key }, most) {
+function said(part, /** @type {any[]} */ [first, second], { query, key }, most) {
   if (most === 0) return "The two are equal in every cell.";
   if (key === null) return `The largest difference is ${most.toFixed(4)}. Point at a cell to read its number.`;
   const i = query * part.S + key;

@@ -1,23 +1,23 @@
 // The Compare page: one text through several models, or two texts through one. Columns are models, rows are stages.
 // The server is asked once for a text, its models and the hidden token; layer, head and cells are looked at here alone.
 
-import { MOST, START, clearCompare, readCompare, writeCompare } from "./address.mjs";
-import { choiceOf } from "../ui/choice.mjs";
-import { placePicker } from "./choice.mjs";
-import { Column } from "./column.mjs";
-import { Difference } from "./difference.mjs";
-import { CellFocus } from "./focus.mjs";
+import { make } from "../base/dom.mjs";
 import { weightLegend } from "../color/legend.mjs";
 import { mask } from "../matrix/channels.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
-import { CompareSource } from "./source.mjs";
-import { MASKS, whatToLookAt } from "./words.mjs";
-import { make } from "../base/dom.mjs";
 import { models, refreshModels } from "../state/models.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { runText } from "../state/run_text.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { choiceOf } from "../ui/choice.mjs";
 import { table } from "../ui/table.mjs";
+import { clearCompare, MOST, readCompare, START, writeCompare } from "./address.mjs";
+import { placePicker } from "./choice.mjs";
+import { Column } from "./column.mjs";
+import { Difference } from "./difference.mjs";
+import { CellFocus } from "./focus.mjs";
+import { CompareSource } from "./source.mjs";
+import { MASKS, whatToLookAt } from "./words.mjs";
 
 const STAGES = [
   ["The model", ""],
@@ -45,15 +45,13 @@ export function mount(element, { props, watch, trigger }) {
 
 class Compare {
   constructor(element, choices, source) {
-    Object.assign(this, {
-      element,
-      choices,
-      source,
-      columns: [],
-      payload: null,
-      cells: new CellFocus(),
-      setup: readCompare(location.search),
-    });
+    this.element = element;
+    this.choices = choices;
+    this.source = source;
+    this.columns = [];
+    this.payload = null;
+    this.cells = new CellFocus();
+    this.setup = readCompare(location.search);
     this.on = {
       mask: (place) => this.change({ masked: place }),
       show: (part, cell) => this.show(part, cell),
@@ -209,7 +207,7 @@ class Compare {
 
   // the server
 
-  draw(payload, focus) {
+  draw(_payload, focus) {
     this.focus = focus;
     this.ask();
     this.paint();
@@ -368,7 +366,9 @@ class Compare {
     if (!this.payload) return;
     const shown = this.columns.filter(({ error }) => !error);
     this.legend.paint(dark);
-    this.pickers.forEach((picker, i) => picker.mark(this.setup.own ? this.place(shown[i]) : this.shared()));
+    for (const [i, picker] of this.pickers.entries()) {
+      picker.mark(this.setup.own ? this.place(shown[i]) : this.shared());
+    }
     for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
     this.difference.paint(
       (column) => this.place(column),

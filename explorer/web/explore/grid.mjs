@@ -1,13 +1,13 @@
 // All layers × heads as thumbnails: one button with a small canvas each, by place or by what the heads do.
 
-import { headsOf } from "../patterns/aggregate.mjs";
-import { sign, sorted, worn } from "../ui/badges.mjs";
+import { make } from "../base/dom.mjs";
+import { headBlock, lastSeen } from "../base/payload.mjs";
 import { sequential } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
-import { make } from "../base/dom.mjs";
+import { headsOf } from "../patterns/aggregate.mjs";
 import { CHOICES, move } from "../state/focus.mjs";
-import { headBlock, lastSeen } from "../base/payload.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { sign, sorted, worn } from "../ui/badges.mjs";
 
 export function mount(element) {
   const table = make("div", { className: "hs-grid", role: "group", "aria-label": "All heads" });
@@ -96,7 +96,7 @@ function build(table, roles, sort, L, H) {
 }
 
 /** In the order of a role, each head says where it is and what it scores. */
-function captioned(button, [layer, head], role) {
+function captioned(button, /** @type {number[]} */ [layer, head], role) {
   const name = make("span", { className: "hs-axis", text: `L${layer + 1} H${head + 1}` });
   const score = make("span", { className: "hs-axis hs-number", text: role.scores[layer][head].toFixed(2) });
   return make("span", { className: "hs-captioned" }, button, name, score);

@@ -1,10 +1,10 @@
 // What the chosen head does, measured on standard tests: a score for each role, and a badge where it is far above
 // what uniform attention would score.
 
-import { worn } from "../ui/badges.mjs";
 import { make } from "../base/dom.mjs";
-import { fillRoles, roleMeaning, roleTable } from "../ui/role_table.mjs";
 import { store } from "../state/store.mjs";
+import { worn } from "../ui/badges.mjs";
+import { fillRoles, roleMeaning, roleTable } from "../ui/role_table.mjs";
 
 export function mount(element) {
   const title = make("h2");

@@ -1,12 +1,11 @@
 // The token strip: every token of the text as a button, and how much of the model's window they use.
 
 import { make } from "../base/dom.mjs";
-import { store } from "../state/store.mjs";
 import { grouped, label, several, visible } from "../base/text.mjs";
+import { sequential } from "../color/scale.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
-import { sequential } from "../color/scale.mjs";
-import { isDark } from "../state/store.mjs";
+import { isDark, store } from "../state/store.mjs";
 
 export function mount(element) {
   const model = make("span", { className: "hs-model" });

@@ -2,10 +2,10 @@
 // them, and the rest of the vocabulary as one exact bar. Below it the draw: the sums on a line, and where u falls.
 
 import { make } from "../base/dom.mjs";
-import { round } from "./settings.mjs";
-import { pick, sum, warp } from "./warp.mjs";
 import { grouped, pieceName, probability, quoted } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
+import { round } from "./settings.mjs";
+import { pick, sum, warp } from "./warp.mjs";
 
 export const SHOWN = 50;
 const NAMED = 0.035; // of the line's width: below, a name has no room
@@ -112,7 +112,7 @@ function cell(p, before, top, isLeft, wasLeft) {
   return { content: [bar(before, "hs-struck"), removed], className: "hs-out" };
 }
 
-function foot({ rest, tail, warped, shown }, top) {
+function foot({ rest, tail, warped }, top) {
   const { left, removed } = warped;
   const others = tail.map((mass, s) =>
     cell(mass, s > 0 ? tail[s - 1] : null, top, left[s] > SHOWN && mass > 0, s > 0 && left[s - 1] > SHOWN),
@@ -134,7 +134,10 @@ function foot({ rest, tail, warped, shown }, top) {
 function runningSums(probabilities, last) {
   const sums = [];
   let total = 0;
-  for (let i = 0; i <= last; i++) sums.push((total += probabilities[i]));
+  for (let i = 0; i <= last; i++) {
+    total += probabilities[i];
+    sums.push(total);
+  }
   return sums;
 }
 

@@ -1,10 +1,10 @@
 // What one new token looks at: its row of attention in the chosen layer and head, as colour behind the tokens.
 
-import { sequential } from "../color/scale.mjs";
 import { make } from "../base/dom.mjs";
-import { paintCell } from "../ui/table.mjs";
-import { store } from "../state/store.mjs";
 import { label, probability, quoted, visible } from "../base/text.mjs";
+import { sequential } from "../color/scale.mjs";
+import { store } from "../state/store.mjs";
+import { paintCell } from "../ui/table.mjs";
 
 const TOLD = 4; // tokens that are named in the sentence
 

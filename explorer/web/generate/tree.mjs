@@ -7,7 +7,8 @@ let numbered = 0;
 
 export class Tree {
   constructor(text, model = "") {
-    Object.assign(this, { text, model });
+    this.text = text;
+    this.model = model;
     this.root = { number: numbered++, parent: null, children: [], token: null, depth: 0, next: null };
     this.at = this.root;
     this.size = 1;

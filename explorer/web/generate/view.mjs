@@ -2,20 +2,20 @@
 // each token: the logits behind it and what it looks at. Settings change the picture at once, without the server.
 
 import { make } from "../base/dom.mjs";
+import { onceAFrame } from "../base/once_a_frame.mjs";
+import { grouped, label, probability, quoted, visible } from "../base/text.mjs";
 import { hatched, legend, sign } from "../color/legend.mjs";
+import { page } from "../state/pages.mjs";
+import { isDark, store } from "../state/store.mjs";
 import { cacheSentence, cacheStep, drawCache, timesChart, timesSentence } from "./cache.mjs";
 import { choiceOf, choiceTable, drawLine, drawSentence } from "./choice.mjs";
-import { Controls, buttonRow } from "./controls.mjs";
+import { buttonRow, Controls } from "./controls.mjs";
 import { attentionRow, chooser } from "./row.mjs";
 import { Questions, work } from "./server.mjs";
 import { forModel, inWords } from "./settings.mjs";
-import { WORDS, card } from "./strategies.mjs";
+import { card, WORDS } from "./strategies.mjs";
 import { Tree } from "./tree.mjs";
 import { nameOf, treeList, treePicture } from "./tree_view.mjs";
-import { onceAFrame } from "../base/once_a_frame.mjs";
-import { page } from "../state/pages.mjs";
-import { isDark, store } from "../state/store.mjs";
-import { grouped, label, probability, quoted, visible } from "../base/text.mjs";
 
 const TREES = 8; // texts whose trees are kept
 const LOOKS = 60; // looks that are kept, some 60 KB each
@@ -29,22 +29,24 @@ export function mount(element, { props, watch, trigger }) {
 
 class Generate {
   constructor(element, limits, trigger) {
-    Object.assign(this, {
-      element,
-      limits,
-      trigger,
-      questions: new Questions(trigger),
-      trees: new Map(),
-      looks: [],
-      numbers: new Map(),
-    });
-    Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, found: new Map(), times: null });
+    this.element = element;
+    this.limits = limits;
+    this.trigger = trigger;
+    this.questions = new Questions(trigger);
+    this.trees = new Map();
+    this.looks = [];
+    this.numbers = new Map();
+    this.vocabularies = new Map();
+    this.mode = "next";
+    this.asking = null;
+    this.found = new Map();
+    this.times = null;
     this.changed = onceAFrame(() => this.draw());
     this.build();
     this.tree = this.treeOf(promptText(), this.model);
     let typing = null;
     document.addEventListener("input", ({ target }) => {
-      if (!target.closest?.("#prompt")) return;
+      if (!(target instanceof Element && target.closest("#prompt"))) return;
       clearTimeout(typing);
       typing = setTimeout(() => this.textMayHaveChanged(), TYPING_MS);
     });
@@ -238,7 +240,8 @@ class Generate {
     const { text, model } = this.tree;
     this.trees.delete(`${model}\n${text}`);
     this.tree = this.treeOf(text, model);
-    Object.assign(this, { times: null, found: new Map() });
+    this.times = null;
+    this.found = new Map();
     this.show("next");
   }
 
@@ -342,7 +345,8 @@ class Generate {
     if (model !== this.tree.model) work.stop();
     if ((text !== this.tree.text || model !== this.tree.model) && !work.isOn) {
       this.tree = this.treeOf(text, model);
-      Object.assign(this, { times: null, found: new Map() });
+      this.times = null;
+      this.found = new Map();
       this.say(null);
       this.show("chosen");
     }
@@ -433,9 +437,10 @@ class Generate {
       tree.text.trim() === "" && !at.parent ? "There is no text: the model starts as it starts any article. " : "";
     const grey = ahead.length ? "Grey: where you went from here before. " : "";
     this.state.textContent = `${stopped}${slid}${empty}${at.depth} of at most ${grouped(this.limits.tokens)} tokens written. ${grey}The darker a token's ground, the surer the model was.`;
-    document.getElementById("stop").disabled = !work.isOn;
-    for (const id of ["step", "write", "compare-strategies"]) document.getElementById(id).disabled = work.isOn;
-    document.getElementById("undo").disabled = work.isOn || !at.parent;
+    const disable = (id, isOff) => document.getElementById(id).toggleAttribute("disabled", isOff);
+    disable("stop", !work.isOn);
+    for (const id of ["step", "write", "compare-strategies"]) disable(id, work.isOn);
+    disable("undo", work.isOn || !at.parent);
   }
 
   written_(node, isAhead) {
@@ -515,7 +520,8 @@ class Generate {
   drawOwn(look) {
     const focus = store.focus.now;
     const [L, H] = look.arrays.pattern.shape;
-    const focused = document.activeElement?.closest?.(".hs-numbers") ? document.activeElement.dataset.name : null;
+    const { activeElement: active } = document;
+    const focused = active?.closest(".hs-numbers") ? active.getAttribute("data-name") : null;
     this.choosers.replaceChildren(chooser("layer", L, focus.layer), chooser("head", H, focus.head));
     if (focused) this.choosers.querySelector(`[data-name="${focused}"][aria-checked="true"]`)?.focus();
     this.row.replaceChildren(...attentionRow(look, focus, isDark()));
@@ -572,5 +578,5 @@ function section(name, title, ...parts) {
 }
 
 function promptText() {
-  return document.querySelector("#prompt textarea")?.value ?? "";
+  return /** @type {HTMLTextAreaElement} */ (document.querySelector("#prompt textarea"))?.value ?? "";
 }

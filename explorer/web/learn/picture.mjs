@@ -2,17 +2,17 @@
 // where they were to where they go. Bars, facts and messages stand beside them as plain elements.
 
 import { cssColor, make, prepare } from "../base/dom.mjs";
+import { hatch } from "../color/hatching.mjs";
+import { cssOf, inkOn } from "../color/scale.mjs";
+import { turned } from "../matrix/marks.mjs";
 import { isDark } from "../state/store.mjs";
 import { otherShown } from "./beside.mjs";
+import { colorsOf, limitOf } from "./colors.mjs";
 import { explain, number, read } from "./formula.mjs";
 import { blockAt, cellUnder, cornerOf, flatOf, indexOf, measure, tapeCorner } from "./geometry.mjs";
-import { cssOf, inkOn } from "../color/scale.mjs";
-import { hatch } from "../color/hatching.mjs";
-import { turned } from "../matrix/marks.mjs";
-import { colorsOf, limitOf } from "./colors.mjs";
-import { SECONDS, ease, origins } from "./motion.mjs";
+import { ease, origins, SECONDS } from "./motion.mjs";
 import { withNouns } from "./nouns.mjs";
-import { scaleOf, shapeOf, sentenceOf } from "./words.mjs";
+import { scaleOf, sentenceOf, shapeOf } from "./words.mjs";
 
 const NOTHING = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
 const LARGEST = 46; // px, the side of a cell

@@ -1,8 +1,8 @@
 // What is known of one cell: its value, its tensor and index, and how it was computed, with the real numbers.
 
 import { make } from "../base/dom.mjs";
-import { number } from "./formula.mjs";
 import { table } from "../ui/table.mjs";
+import { number } from "./formula.mjs";
 
 export function readout(told) {
   if (!told)

@@ -1,8 +1,8 @@
 // The tensors of a picture as tables of numbers, for those who read rather than see.
 
+import { table } from "../ui/table.mjs";
 import { number, read } from "./formula.mjs";
 import { flatOf, indexOf } from "./geometry.mjs";
-import { table } from "../ui/table.mjs";
 import { shapeText } from "./words.mjs";
 
 const MOST = 64; // rows, and columns, of one table

@@ -1,9 +1,9 @@
 // What is said about a panel beside its cells: shape, colour scale, and a sentence for those who do not see it.
 
 import { make } from "../base/dom.mjs";
-import { number } from "./formula.mjs";
 import { shortBar } from "../color/legend.mjs";
 import { scaleOf as colors } from "./colors.mjs";
+import { number } from "./formula.mjs";
 
 /** "(B=1, T=3, C=4)", every letter in its colour. */
 export function shapeOf(panel, shape) {

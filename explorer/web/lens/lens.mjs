@@ -1,7 +1,7 @@
 // What the logit lens shows, read from the part "stream": rows 0..L (the embedding, then after each layer). Pure: no DOM.
 
-import { TICKS } from "../color/scale.mjs";
 import { probability } from "../base/text.mjs";
+import { TICKS } from "../color/scale.mjs";
 
 /** What cells are coloured by: a value of 0..limit, by its root or evenly. */
 export const MEASURES = {

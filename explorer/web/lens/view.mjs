@@ -1,17 +1,17 @@
 // The logit lens: a row for the embedding and after each layer, a column for each token of the text; beside it the chosen
 // cell, and how the prediction came about along the column.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { along, firstSentence, layerName, lensCell, measured, MEASURES, rowsOf } from "./lens.mjs";
 import { actualNext } from "../base/payload.mjs";
+import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
 import { sequential } from "../color/scale.mjs";
+import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
+import { choice } from "../ui/choice.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
+import { along, firstSentence, layerName, lensCell, MEASURES, measured, rowsOf } from "./lens.mjs";
 
 const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL to the end" };
 const ABOUT =

@@ -31,7 +31,7 @@ export function mask(part, dark) {
 }
 
 /** First block minus second; `limit` is the difference at full colour, hidden is what neither may see. */
-export function difference(part, [first, second], masks, limit, dark) {
+export function difference(part, /** @type {Uint16Array[]} */ [first, second], masks, limit, dark) {
   const value = (query, key) => (first[query * part.S + key] - second[query * part.S + key]) / 65535;
   return {
     ...sidesOf(part),
@@ -48,7 +48,7 @@ export function difference(part, [first, second], masks, limit, dark) {
 }
 
 /** Names of rows and columns, and where a prefix ends. */
-export function sidesOf({ T, S, queries, keys, prefix }) {
+export function sidesOf({ T, S, queries, keys, prefix = 0 }) {
   return {
     rows: { count: T, labels: queries && labels(queries, LETTERS), name: "queries" },
     columns: { count: S, labels: keys && labels(keys, LETTERS), name: "keys" },

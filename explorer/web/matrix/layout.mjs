@@ -18,12 +18,19 @@ const MARGIN = { gap: 5, end: 2 };
  * @property {number} left
  * @property {number} top
  * @property {{width: number, height: number}} cell
- * @property {"tokens"|"axes"|"heads"|"none"} names
+ * @property {string} names
  * @property {number} width
  * @property {number} height
  */
 
-/** @param {import("./matrix.mjs").Matrix} matrix @returns {Layout} */
+/**
+ * A cell's size: as `size` says; or square, of at most `largest`, and not more than `tallest` for all rows as long as
+ * names can be read; or, with `room` (px) for all rows, what fills it, square only if `isSquare`.
+ *
+ * @typedef {{size?: {width: number, height: number}, largest?: number, tallest?: number, room?: number, isSquare?: boolean}} Cells
+ */
+
+/** @param {Omit<import("./matrix.mjs").Matrix, "value"|"scale">} matrix @returns {Layout} */
 export function layoutOf({ width, rows, columns, names = null, cells = {}, margins = null }) {
   const edge = margins ? MARGIN.gap + margins.right.size + MARGIN.end : MARGIN.end;
   const foot = margins ? MARGIN.gap + margins.below.size + MARGIN.end : MARGIN.end;
@@ -55,11 +62,8 @@ export function layoutOf({ width, rows, columns, names = null, cells = {}, margi
   };
 }
 
-/**
- * A cell's size. `cells` = {size: as it is to be; or largest: its side at most, tallest: of all rows together, as long
- * as names can be read; room: the height of the window, then cells need not be square, `isSquare` if they shall be}.
- */
-function sizeOf(room, rows, columns, { size, largest = 40, tallest = Infinity, room: height, isSquare = true }) {
+function sizeOf(room, rows, columns, /** @type {Cells} */ cells) {
+  const { size, largest = 40, tallest = Infinity, room: height, isSquare = true } = cells;
   if (size) return size;
   const [wide, high] = [room.width / columns, room.height / rows];
   const between = (low, value, high) => Math.min(high, Math.max(low, value));
@@ -70,7 +74,11 @@ function sizeOf(room, rows, columns, { size, largest = 40, tallest = Infinity, r
 
 const square = (side) => ({ width: side, height: side });
 
-/** The cell under a point of a canvas that shows the matrix scrolled to `x`, `y`; null beside the cells. */
+/**
+ * The cell under a point of a canvas that shows the matrix scrolled to `x`, `y`; null beside the cells.
+ *
+ * @param {Pick<Layout, "left"|"top"|"cell"|"rows"|"columns">} layout
+ */
 export function cellAt({ left, top, cell, rows, columns }, px, py, { x = 0, y = 0 } = {}) {
   if (px < left || py < top) return null;
   const column = Math.floor((px - left + x) / cell.width);
@@ -96,7 +104,11 @@ export function scrollTo({ left, top, cell }, { x, y, width, height }, { row, co
   };
 }
 
-/** The cells of which something is in the window, and where they lie in it. */
+/**
+ * The cells of which something is in the window, and where they lie in it.
+ *
+ * @param {Layout} layout @param {{x?: number, y?: number, width?: number, height?: number}} [window]
+ */
 export function inWindow({ left, top, cell, rows, columns, width, height }, { x = 0, y = 0, ...window } = {}) {
   const [wide, high] = [Math.min(window.width ?? width, width), Math.min(window.height ?? height, height)];
   return {

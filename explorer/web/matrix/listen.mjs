@@ -7,6 +7,11 @@ import { move } from "../state/focus.mjs";
  * `at(x, y)` is what lies there, null for nothing; `point(what)` hears what the pointer is on, null when it leaves;
  * `choose(what)` what is clicked, or the cell of the keyboard at Enter; `place()` is the keyboard's {row, column, rows,
  * columns}, and `go({row, column})` where an arrow key leads. A canvas without `go` has no keyboard.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {{at: (x: number, y: number) => any, point: (what: any) => void, choose: (what: any) => void,
+ *   place?: () => {row: number, column: number, rows: number, columns: number},
+ *   go?: (cell: {row: number, column: number}) => void}} on
  */
 export function listen(canvas, { at, point, choose, place, go }) {
   const under = ({ offsetX, offsetY }) => at(offsetX, offsetY);

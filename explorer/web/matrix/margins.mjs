@@ -16,8 +16,7 @@ const FONT = "10px system-ui, sans-serif";
  * @property {{name: string, size: number, colors: string[], of: (row: number) => number[]}} right
  */
 
-/** @param {Margins} margins */
-export function drawMargins(context, layout, { below, right }) {
+export function drawMargins(context, layout, /** @type {Margins} */ { below, right }) {
   const { left, top, cell, rows, columns } = layout;
   const edge = { x: left + columns * cell.width + MARGIN.gap, y: top + rows * cell.height + MARGIN.gap };
   drawTitles(context, layout, edge, below, right);
@@ -61,7 +60,7 @@ function drawRight(context, { top, cell, rows }, edge, { size, colors, of }) {
   const boxes = colors.map(() => []);
   for (let row = 0; row < rows; row++) {
     let { x } = edge;
-    of(row).forEach((share, part) => {
+    for (const [part, share] of of(row).entries()) {
       boxes[part].push([
         x,
         top + row * cell.height + inset(cell.height),
@@ -69,9 +68,9 @@ function drawRight(context, { top, cell, rows }, edge, { size, colors, of }) {
         cell.height - 2 * inset(cell.height),
       ]);
       x += share * size;
-    });
+    }
   }
-  colors.forEach((color, part) => fillAll(context, color, boxes[part]));
+  for (const [part, color] of colors.entries()) fillAll(context, color, boxes[part]);
 }
 
 /** Many boxes as one path: a long text has a thousand. */

@@ -8,7 +8,8 @@ export const MONO = "ui-monospace, Menlo, Consolas, monospace";
 const NUMBERS_FROM = 30; // px: cells at least this wide carry their number
 const APART = 28; // px from one number above the columns to the next
 
-export function drawNumbers(context, { cell }, seen, { value, scale, hidden, numbers }) {
+export function drawNumbers(context, { cell }, seen, /** @type {import("./matrix.mjs").Matrix} */ matrix) {
+  const { value, scale, hidden, numbers } = matrix;
   const { write, from = NUMBERS_FROM } = numbers;
   if (cell.width < from) return;
   context.font = `${Math.min(11, cell.height - 2)}px ${MONO}`;
@@ -31,7 +32,7 @@ export function drawCrossed(context, { left, top, cell, rows }, columns) {
 }
 
 /** A dashed line along a row of which almost nothing is left, from the first column that counts to the diagonal. */
-export function drawEmpty(context, { left, top, cell, rows }, { empty, crossed = 0 }) {
+export function drawEmpty(context, { left, top, cell, rows }, empty, crossed = 0) {
   context.strokeStyle = cssColor("--hs-faint");
   context.lineWidth = 1;
   context.setLineDash([3, 3]);

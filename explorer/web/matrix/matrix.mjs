@@ -11,22 +11,29 @@ import { drawBorder, drawCrossed, drawEmpty, drawFocus, drawNames, drawNumbers }
  * What a matrix shows, channel by channel. Rows and columns count from 0; functions take (row, column).
  *
  * @typedef {object} Matrix
- * @property {number} width  px that there are for it
+ * @property {number} [width]  px that there are for it, if there is no layout yet
  * @property {{count: number, labels?: string[], name?: string}} rows  names left of the cells, and of the axis where there is no room for them
- * @property {{count: number, labels?: string[], name?: string}} columns  the same above, turned; see `names`
+ * @property {{count: number, labels?: string[], name?: string, head?: (column: number) => string}} columns  the same above, turned; `head` writes one that is not, see `names`
  * @property {(row: number, column: number) => number} value  NaN has no colour and is hatched
- * @property {import("../color/scale.mjs").Scale} scale  the colour of a value
+ * @property {import("../color/scale.mjs").Colors} scale  the colour of a value
  * @property {(row: number, column: number) => boolean} [hidden]  hatched: what a mask hides
  * @property {{write: (row: number, column: number) => string, from?: number}} [numbers]  in cells of at least `from` px, 30 if not said
  * @property {{row?: number|null, column?: number|null, cell?: {row: number, column: number}|null}} [focus]  outlined
- * @property {"tokens"|"axes"|"heads"|"none"|null} [names]  what stands beside the cells: names, the axes' names, column names that are not turned, nothing; null is what there is room for
+ * @property {string|null} [names]  "tokens", "axes", "heads" or "none":  what stands beside the cells: names, the axes' names, column names that are not turned, nothing; null is what there is room for
  * @property {import("./margins.mjs").Margins|null} [margins]  bars along the edges
  * @property {number|null} [border]  a dashed line before this row and column
  * @property {number} [crossed]  so many columns from the left are left out
  * @property {(row: number) => boolean} [empty]  of this row almost nothing is left
- * @property {object} [cells]  how large cells are, see layout.mjs
+ * @property {import("./layout.mjs").Cells} [cells]  how large they are
  * @property {import("./layout.mjs").Layout} [layout]  if it is known already
  * @property {{x: number, y: number, width: number, height: number}} [window]  what is in sight of a large one
+ *
+ * @typedef {object} Thumbnail
+ * @property {number} rows
+ * @property {number} columns
+ * @property {(row: number, column: number) => number} value
+ * @property {Pick<import("../color/scale.mjs").Scale, "pixel">} scale
+ * @property {(row: number, column: number) => boolean} [hidden]
  */
 
 /** @param {HTMLCanvasElement} canvas @param {Matrix} matrix @returns {import("./layout.mjs").Layout} */
@@ -38,7 +45,7 @@ export function drawMatrix(canvas, matrix) {
   if (matrix.window) clipTo(context, layout, seen);
   drawCells(context, layout, seen, matrix);
   if (matrix.crossed) drawCrossed(context, layout, matrix.crossed);
-  if (matrix.empty) drawEmpty(context, layout, matrix);
+  if (matrix.empty) drawEmpty(context, layout, matrix.empty, matrix.crossed);
   if (matrix.numbers) drawNumbers(context, layout, seen, matrix);
   if (matrix.border) drawBorder(context, layout, matrix.border);
   if (matrix.window) drawFocus(context, layout, seen, matrix.focus);
@@ -49,7 +56,7 @@ export function drawMatrix(canvas, matrix) {
   return layout;
 }
 
-/** The same at one pixel a cell: the page stretches it. */
+/** The same at one pixel a cell: the page stretches it. @param {HTMLCanvasElement} canvas @param {Thumbnail} thumbnail */
 export function drawThumbnail(canvas, { rows, columns, value, scale, hidden }) {
   canvas.width = columns;
   canvas.height = rows;
@@ -64,7 +71,7 @@ function clipTo(context, { left, top }, { width, height }) {
 }
 
 /** Cells over hatching: what has no colour is hatched, never merely pale. */
-function drawCells(context, { cell }, seen, { value, scale, hidden }) {
+function drawCells(context, { cell }, seen, /** @type {Matrix} */ { value, scale, hidden }) {
   const { row, rowEnd, column, columnEnd } = seen;
   if (rowEnd <= row || columnEnd <= column) return;
   const { image, isWhole } = painted(seen, value, scale, hidden);

@@ -30,7 +30,7 @@ function strongest({ rows, columns, values }) {
     for (let c = 0; c < columns; c++) {
       const value = values[i++];
       const at = start + places[c];
-      if (value === value && !(Math.abs(value) <= Math.abs(small[at]))) small[at] = value; // NaN is unequal to itself
+      if (!Number.isNaN(value) && !(Math.abs(value) <= Math.abs(small[at]))) small[at] = value; // NaN is no larger
     }
   }
   return { rows: height, columns: width, values: small };

@@ -1,21 +1,21 @@
 // The stage that is open: what it does, and its whole tensor, a row for each token. Every number can be read with
 // its name, and how it follows from the stage before.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { explain } from "./explain.mjs";
+import { label, labels, quoted, visible } from "../base/text.mjs";
 import { hatched, shortBar } from "../color/legend.mjs";
 import { cellAt, layoutOf, scrollTo } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { drawSmall } from "../matrix/shrink.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
+import { explain } from "./explain.mjs";
 import { dimensions, sizes } from "./shape.mjs";
-import { STAGES, nameOf, neighbour } from "./stages.mjs";
+import { nameOf, neighbour, STAGES } from "./stages.mjs";
 import { limitOf, scaleOf, tensorOf, three, writer } from "./tensor.mjs";
 import { rowText, tableOf } from "./words.mjs";
-import { isDark, store } from "../state/store.mjs";
-import { label, labels, quoted, visible } from "../base/text.mjs";
 
 const NUMBERS = { width: 60, height: 22 }; // px of a cell that holds its number
 const NAMED = { width: 124, height: 22 }; // with the text of a token before the number
@@ -293,9 +293,9 @@ export class OpenStage {
         ),
       );
     }
-    [...this.heads.children].forEach((button, head) =>
-      button.setAttribute("aria-pressed", String(head === focus.head)),
-    );
+    for (const [head, button] of [...this.heads.children].entries()) {
+      button.setAttribute("aria-pressed", String(head === focus.head));
+    }
   }
 
   fillTable(payload, part, focus, row) {

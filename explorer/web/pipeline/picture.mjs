@@ -2,14 +2,14 @@
 // from left to right; the chosen block is opened below its place in the row. On a phone all of it runs downwards.
 
 import { make } from "../base/dom.mjs";
-import { dimensions } from "./shape.mjs";
-import { drawSmall } from "../matrix/shrink.mjs";
-import { STAGES, inPart, nameOf } from "./stages.mjs";
-import { limitOf, scaleOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 import { nextTokens } from "../base/payload.mjs";
-import { isDark, store } from "../state/store.mjs";
 import { label, pieceName, probability } from "../base/text.mjs";
+import { drawSmall } from "../matrix/shrink.mjs";
+import { isDark, store } from "../state/store.mjs";
 import { topOf } from "../ui/token_bars.mjs";
+import { dimensions } from "./shape.mjs";
+import { inPart, nameOf, STAGES } from "./stages.mjs";
+import { limitOf, scaleOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 
 const ROWS = 5; // of the lists of tokens
 const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"]; // the stream, and where it is read and added to
@@ -180,7 +180,7 @@ export class Picture {
         : [letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
     if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
       fillThumb(thumb, tensors.length, letters[0] === "H");
-    thumb.querySelectorAll("canvas").forEach((canvas, i) => drawSmall(canvas, tensors[i], colors));
+    for (const [i, canvas] of thumb.querySelectorAll("canvas").entries()) drawSmall(canvas, tensors[i], colors);
     scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limitOf(id, payload, part, { layer, head: 0 }))}`;
   }
 
@@ -238,9 +238,9 @@ export class Picture {
       button.setAttribute("aria-label", `${STAGES[id].title}: ${tensor}, shape (${STAGES[id].letters.join(", ")})`);
       button.setAttribute("aria-pressed", String(id === focus.stage));
       button.tabIndex = id === focus.stage ? 0 : -1;
-      thumb
-        .querySelectorAll("[data-head]")
-        .forEach((canvas, head) => canvas.classList.toggle("hs-shown", head === focus.head));
+      for (const [head, canvas] of thumb.querySelectorAll("[data-head]").entries()) {
+        canvas.classList.toggle("hs-shown", head === focus.head);
+      }
     }
     for (const button of this.blocks.children) {
       button.setAttribute("aria-pressed", String(Number(button.dataset.layer) === focus.layer));

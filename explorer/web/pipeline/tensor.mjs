@@ -4,9 +4,9 @@
 // and where a cell is one of the vocabulary: text(row, column)
 
 import { cellName, headBlock } from "../base/payload.mjs";
-import { STAGES } from "./stages.mjs";
 import { pieceName } from "../base/text.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
+import { STAGES } from "./stages.mjs";
 
 const known = new WeakMap(); // by part: what was made of it once
 

@@ -1,10 +1,10 @@
 // What is said of one row of a stage: a sentence with its numbers, and all of them as a table; and all rows, to be saved.
 
+import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 import { focusOf } from "./explain.mjs";
 import { STAGES } from "./stages.mjs";
 import { meanText, rowFacts, tensorOf, three, writer } from "./tensor.mjs";
-import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
-import { table } from "../ui/table.mjs";
 
 const LOUD = 0.1; // a neuron above this counts as active
 

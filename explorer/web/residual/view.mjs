@@ -2,14 +2,14 @@
 // and by head, and how long the vectors are.
 
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { choices, largest, lengths, minus, partsOf, sharesAt, signed, waterfall } from "./residual.mjs";
-import { TypedToken } from "./ask.mjs";
+import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
 import { diverging } from "../color/scale.mjs";
+import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
+import { TypedToken } from "./ask.mjs";
+import { choices, largest, lengths, minus, partsOf, sharesAt, signed, waterfall } from "./residual.mjs";
 
 const ABOUT =
   "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose the token whose score is to be explained.";
@@ -169,7 +169,7 @@ function typedField(typed) {
 
 // what is drawn
 
-function sumUp(payload, place, shares, [name, other]) {
+function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
   const parts = partsOf(shares).sort((a, b) => b.value - a.value);
   const list = (some) => some.map((part) => `${part.name} ${signed(part.value, 2)}`).join(", ");
   const up = parts.filter(({ value }) => value > 0).slice(0, 3);
@@ -205,7 +205,7 @@ function times(difference) {
   return difference < 0 ? `${written} times less likely than` : `${written} times as likely as`;
 }
 
-function waterfallOf(shares, [, other]) {
+function waterfallOf(shares, /** @type {string[]} */ [, other]) {
   const steps = waterfall(shares);
   const ends = steps.flatMap(({ from, to }) => [from, to]);
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
@@ -294,7 +294,7 @@ function scaleLegend(limit) {
   return legendOf(bar, make("span", { text: "teal raises the score, brown lowers it" }));
 }
 
-function headWords({ H, heads }, { layer, head }, place, [name, other]) {
+function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
   const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
   return [
     make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }),

@@ -1,8 +1,8 @@
 // Name, theme switch, keys, and the thin bar that moves while the model works.
 
 import { make } from "../base/dom.mjs";
+import { onPage, PAGES, page, showPage } from "../state/pages.mjs";
 import { table } from "../ui/table.mjs";
-import { PAGES, onPage, page, showPage } from "../state/pages.mjs";
 
 const KEYS = [
   ["Tab", "go from view to view"],

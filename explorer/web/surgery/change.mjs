@@ -1,19 +1,19 @@
 // What the edits change in this text: attention of the chosen head, the next token, and the loss. Before and after.
 
 import { make } from "../base/dom.mjs";
+import { headBlock } from "../base/payload.mjs";
+import { label, pieceName, probability, quoted, visible } from "../base/text.mjs";
 import { hatched, legend as row, shortBar } from "../color/legend.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
-import { headBlock } from "../base/payload.mjs";
-import { counting, sees } from "./edits.mjs";
-import { leaks } from "./leaks.mjs";
 import { pairOf, sidesOf } from "../matrix/channels.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
-import { operation } from "./state.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { label, pieceName, probability, quoted, visible } from "../base/text.mjs";
 import { foldedTable, paintCell, table } from "../ui/table.mjs";
+import { counting, sees } from "./edits.mjs";
+import { leaks } from "./leaks.mjs";
+import { operation } from "./state.mjs";
 
 const SHOWN = 8; // next tokens of each side
 const LINES = 5; // leaks that are told at once
@@ -64,7 +64,7 @@ export function lossCard() {
     );
     const limit = Math.max(0.1, ...before.map((loss, i) => Math.abs(after[i] - loss)));
     list.replaceChildren(
-      ...payload.tokens.slice(1).map((token, i) => chip(payload, token, i, before[i], after[i], limit, focus)),
+      ...payload.tokens.slice(1).map((token, i) => chip(token, i, before[i], after[i], limit, focus)),
     );
     hint.textContent =
       "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): easier. Point at one for both numbers.";
@@ -81,7 +81,7 @@ export function lossesOf(payload) {
   return [[...before], [...(result ? result.arrays.loss_after.data : before)]];
 }
 
-function chip(payload, token, i, before, after, limit, focus) {
+function chip(token, i, before, after, limit, focus) {
   const change = after - before;
   const delta = make("span", { className: "hs-number", text: signed(change, 2) });
   paintCell(delta, diverging(limit, isDark()), change);
@@ -160,7 +160,7 @@ export function attentionCard() {
       queries: payload.tokens,
       keys: payload.tokens,
     });
-    for (const map of maps)
+    for (const map of maps) {
       map.layout = drawMatrix(map.canvas, {
         ...sides,
         ...channelsOf(map.name, blocks, counting(operation.done, layer, head).mask, limit),
@@ -168,12 +168,11 @@ export function attentionCard() {
         focus: { row: query, column: key },
         cells: { largest: 34 },
       });
-    maps.forEach(({ name, canvas }) =>
-      canvas.setAttribute(
+      map.canvas.setAttribute(
         "aria-label",
-        `${title.textContent}, ${name}. The table below has the numbers of the row of place ${query}.`,
-      ),
-    );
+        `${title.textContent}, ${map.name}. The table below has the numbers of the row of place ${query}.`,
+      );
+    }
     words.replaceChildren(...cellWords(payload, blocks, query, key, layer, head));
     legend.replaceChildren(legendOf(limit));
     numbers.fill(() => rowTable(payload, blocks, query));

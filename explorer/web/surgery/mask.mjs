@@ -1,17 +1,17 @@
 // A mask, painted by hand: a row for each query, a column for each key. Dragging paints, arrows move, space flips.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { isMask, counting, isCausal, placeName, put, rowsOf, sees } from "./edits.mjs";
+import { label, quoted } from "../base/text.mjs";
 import { hatched, legend as row, sign } from "../color/legend.mjs";
 import { named } from "../color/scale.mjs";
 import { pairOf, sidesOf } from "../matrix/channels.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
-import { operation } from "./state.mjs";
+import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { label, quoted } from "../base/text.mjs";
+import { choice } from "../ui/choice.mjs";
+import { counting, isCausal, isMask, placeName, put, rowsOf, sees } from "./edits.mjs";
+import { operation } from "./state.mjs";
 
 const SCOPES = { head: "This head", attention: "This layer", everywhere: "All heads" };
 const LARGEST = 460; // px

@@ -3,12 +3,12 @@
 
 import { make } from "../base/dom.mjs";
 import { diverging } from "../color/scale.mjs";
-import { signed } from "./change.mjs";
-import { editName, placeName } from "./edits.mjs";
-import { operation } from "./state.mjs";
 import { watchServer } from "../state/server.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { paintCell, table } from "../ui/table.mjs";
+import { signed } from "./change.mjs";
+import { editName, placeName } from "./edits.mjs";
+import { operation } from "./state.mjs";
 
 const SENTENCES =
   "The sentences are from our own sample articles, which no model was trained on. Each is read where it stands in its article.";

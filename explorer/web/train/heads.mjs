@@ -1,10 +1,10 @@
 // All heads of a stack at one step as thumbnails, with the badges that they wear at that step.
 
-import { sign, worn } from "../ui/badges.mjs";
+import { make } from "../base/dom.mjs";
 import { sequential } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
-import { make } from "../base/dom.mjs";
 import { move } from "../state/focus.mjs";
+import { sign, worn } from "../ui/badges.mjs";
 
 export class HeadsAtStep {
   /** `choose(layer, head)` is called when one is pressed; `advice` says what to do then. */

@@ -4,20 +4,20 @@ import { make } from "../base/dom.mjs";
 
 /**
  * @typedef {string|Node} Content  text goes in as text
- * @typedef {Content|Content[]|{content?: Content|Content[], scale?: import("../color/scale.mjs").Scale, value?: number}} Cell
- *   what stands in it; `scale` colours it by `value`; whatever else is named is an attribute
- * @typedef {Cell[]|{cells: Cell[]}} Row  with attributes likewise
+ * @typedef {Content|Content[]|{content?: Content|Content[], [attribute: string]: any}} Cell  what stands in it
+ * @typedef {Cell[]|{cells: Cell[], [attribute: string]: any}} Row
  *
  * @typedef {object} Column
- * @property {Cell} name  its heading
- * @property {"row"|"name"|"number"|"text"} [kind]  what heads a row, a token's name, a number, or anything else
+ * @property {Cell} [name]  its heading; a table of columns without names has no headings
+ * @property {string} [kind]  "row" for what heads a row, "name" for a token's name, "number", or "text" for all else
  *
- * @typedef {object} Table
- * @property {string} [label]  what it is, for a screen reader; not needed where there is a caption
- * @property {string} [caption]  the same, to be seen
+ * @typedef {object} Rows
+ * @property {string} [caption]  what it is, to be seen
  * @property {(Column|string)[]} columns  a word alone heads a column of numbers
  * @property {Row[]} rows
  * @property {Row[]} [foot]
+ *
+ * @typedef {Rows & {label?: string, [attribute: string]: any}} Table  `label` says to a screen reader what it is
  */
 
 const KINDS = {
@@ -27,12 +27,12 @@ const KINDS = {
   text: {},
 };
 
-/** @param {Table} given  whatever else is named is an attribute @returns {HTMLTableElement} */
+/** @param {Table} table  whatever else is named is an attribute @returns {HTMLTableElement} */
 export function table({ label, caption, columns, rows, foot, ...attributes }) {
   return fillTable(make("table", { "aria-label": label, ...attributes }), { caption, columns, rows, foot });
 }
 
-/** Put other rows into a table that stands. */
+/** Put other rows into a table that stands. @param {HTMLTableElement} element @param {Rows} rows */
 export function fillTable(element, { caption, columns, rows, foot }) {
   const has = columns.some((column) => nameOf(column) !== undefined);
   const part = (tag, lines) => make(tag, {}, ...lines.map((row) => rowOf(columns, row)));
@@ -72,12 +72,10 @@ function heading(column) {
 }
 
 function cellOf(cell, kind) {
-  const { content = "", scale, value, className = "", ...attributes } = cellParts(cell);
+  const { content = "", className = "", ...attributes } = cellParts(cell);
   const classes = [KINDS[kind].className, className].filter(Boolean).join(" ");
   const tag = kind === "row" ? "th" : "td";
-  const element = make(tag, { ...KINDS[kind], ...attributes, className: classes }, ...[content].flat());
-  if (scale) paintCell(element, scale, value);
-  return element;
+  return make(tag, { ...KINDS[kind], ...attributes, className: classes }, ...[content].flat());
 }
 
 /** The ground and the ink of an element by a value. */

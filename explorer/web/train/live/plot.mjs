@@ -1,15 +1,15 @@
 // Loss and accuracy of all runs on one picture, and a legend that says what differs between them.
 
-import { sign } from "../../ui/badges.mjs";
 import { make } from "../../base/dom.mjs";
-import { lineStyle } from "../../color/heads.mjs";
+import { grouped } from "../../base/text.mjs";
 import { lastStep, lossRange } from "../../charts/axis.mjs";
 import { lineChart } from "../../charts/line_chart.mjs";
 import { upTo } from "../../charts/points.mjs";
+import { lineStyle } from "../../color/heads.mjs";
+import { sign } from "../../ui/badges.mjs";
 import { foldedTable, table } from "../../ui/table.mjs";
 import { runNames } from "./names.mjs";
 import { lossWords, percent } from "./words.mjs";
-import { grouped } from "../../base/text.mjs";
 
 const HEIGHT = 260;
 export const styleOf = ({ number }) => lineStyle((number - 1) % 24);
@@ -17,7 +17,10 @@ export const styleOf = ({ number }) => lineStyle((number - 1) % 24);
 export class RunsPlot {
   /** `choose(record)` looks at a run, `remove(record)` takes it off, `openHead(event)` shows the head of an event. */
   constructor({ choose, remove, openHead }) {
-    Object.assign(this, { choose, remove, openHead, cursor: null });
+    this.choose = choose;
+    this.remove = remove;
+    this.openHead = openHead;
+    this.cursor = null;
     this.loss = make("div", { className: "hs-live-chart" });
     this.accuracy = make("div", { className: "hs-live-chart" });
     this.readout = make("p", { className: "hs-hint hs-live-readout" });

@@ -1,12 +1,12 @@
 // The loss over the steps, with the cursor on it and a mark where heads take up a task. Pressing the curve moves there.
 
-import { sign } from "../../ui/badges.mjs";
-import { choiceOf } from "../../ui/choice.mjs";
 import { make } from "../../base/dom.mjs";
+import { grouped } from "../../base/text.mjs";
 import { nearest, rangeOf } from "../../charts/axis.mjs";
 import { keyPart, lineChart } from "../../charts/line_chart.mjs";
-import { eventText, nearestText, NO_EVENTS, RISES } from "./words.mjs";
-import { grouped } from "../../base/text.mjs";
+import { sign } from "../../ui/badges.mjs";
+import { choiceOf } from "../../ui/choice.mjs";
+import { eventText, NO_EVENTS, nearestText, RISES } from "./words.mjs";
 
 const HEIGHT = 230;
 const SCALES = { log: "Early steps widened", even: "Even steps" };

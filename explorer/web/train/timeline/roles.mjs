@@ -1,12 +1,12 @@
 // What the chosen head does: its scores at the step, and how they came about over all steps.
 
-import { sign, worn } from "../../ui/badges.mjs";
 import { make } from "../../base/dom.mjs";
-import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
+import { grouped } from "../../base/text.mjs";
 import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { roleLook } from "../../color/heads.mjs";
+import { sign, worn } from "../../ui/badges.mjs";
+import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
 import { NO_ROLES, roleText, steepest } from "./words.mjs";
-import { grouped } from "../../base/text.mjs";
 
 const ALWAYS = ["induction", "previous token"];
 const HEIGHT = 210;

@@ -1,7 +1,7 @@
 // What the timeline says in plain words; only what its numbers show. Pure: no DOM.
 
-import { short } from "../../charts/axis.mjs";
 import { grouped } from "../../base/text.mjs";
+import { short } from "../../charts/axis.mjs";
 
 /** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
 export function stepText({ steps, tokens }, i) {
