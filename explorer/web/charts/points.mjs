@@ -11,7 +11,10 @@ export function pathOf(points) {
   return path;
 }
 
-/** At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak is lost. */
+/**
+ * At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak is
+ * lost.
+ */
 export function thinned(points, most) {
   if (points.length <= 2 * most) return points;
   const kept = [];

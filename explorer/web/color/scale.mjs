@@ -6,7 +6,7 @@ import { CATEGORIES, DIVERGING, ROLES, SEQUENTIAL } from "./palette.mjs";
  * How numbers become colours: the colour channel of a matrix or a table; of a legend, too, if they stand along a line.
  *
  * @typedef {object} Colors
- * @property {(value: number) => number} pixel  the colour as a little-endian RGBA number; 0, clear, for what is no number
+ * @property {(value: number) => number} pixel  the colour, as a little-endian RGBA number; 0, clear, for no number
  * @property {(value: number) => string} css    the colour as CSS; that of what is bad for what is no number
  * @property {(value: number) => string} ink    black or white, whichever reads better on that colour
  *

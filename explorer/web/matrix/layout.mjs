@@ -27,7 +27,12 @@ const MARGIN = { gap: 5, end: 2 };
  * A cell's size: as `size` says; or square, of at most `largest`, and not more than `tallest` for all rows as long as
  * names can be read; or, with `room` (px) for all rows, what fills it, square only if `isSquare`.
  *
- * @typedef {{size?: {width: number, height: number}, largest?: number, tallest?: number, room?: number, isSquare?: boolean}} Cells
+ * @typedef {object} Cells
+ * @property {{width: number, height: number}} [size]
+ * @property {number} [largest]
+ * @property {number} [tallest]
+ * @property {number} [room]
+ * @property {boolean} [isSquare]
  */
 
 /** @param {Omit<import("./matrix.mjs").Matrix, "value"|"scale">} matrix @returns {Layout} */

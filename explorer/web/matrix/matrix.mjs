@@ -10,18 +10,26 @@ import { drawBorder, drawCrossed, drawEmpty, drawFocus, drawNames, drawNumbers }
 /**
  * What a matrix shows, channel by channel. Rows and columns count from 0; functions take (row, column).
  *
+ * @typedef {(row: number, column: number) => boolean} IsCell
+ *
+ * @typedef {object} Side  rows, or columns
+ * @property {number} count
+ * @property {string[]} [labels]  left of the rows; above the columns, turned
+ * @property {string} [name]  of the axis, for where labels have no room
+ * @property {(column: number) => string} [head]  above a column, not turned
+ *
  * @typedef {object} Matrix
  * @property {number} [width]  px that there are for it, if there is no layout yet
- * @property {{count: number, labels?: string[], name?: string}} rows  names left of the cells, and of the axis where there is no room for them
- * @property {{count: number, labels?: string[], name?: string, head?: (column: number) => string}} columns  the same above, turned; `head` writes one that is not, see `names`
+ * @property {Side} rows
+ * @property {Side} columns
  * @property {(row: number, column: number) => number} value  NaN has no colour and is hatched
  * @property {import("../color/scale.mjs").Colors} scale  the colour of a value
- * @property {(row: number, column: number) => boolean} [hidden]  hatched: what a mask hides
- * @property {{write: (row: number, column: number) => string, from?: number}} [numbers]  in cells of at least `from` px, 30 if not said
- * @property {{row?: number|null, column?: number|null, cell?: {row: number, column: number}|null}} [focus]  outlined
- * @property {string|null} [names]  "tokens", "axes", "heads" or "none":  what stands beside the cells: names, the axes' names, column names that are not turned, nothing; null is what there is room for
- * @property {import("./margins.mjs").Margins|null} [margins]  bars along the edges
- * @property {number|null} [border]  a dashed line before this row and column
+ * @property {IsCell} [hidden]  hatched: what a mask hides
+ * @property {{write: (row: number, column: number) => string, from?: number}} [numbers]  in cells of at least `from` px
+ * @property {{row?: number, column?: number, cell?: {row: number, column: number}}} [focus]  what is outlined
+ * @property {string} [names]  beside the cells: "tokens", "axes", "heads" or "none"; else what there is room for
+ * @property {import("./margins.mjs").Margins} [margins]  bars along the edges
+ * @property {number} [border]  a dashed line before this row and column
  * @property {number} [crossed]  so many columns from the left are left out
  * @property {(row: number) => boolean} [empty]  of this row almost nothing is left
  * @property {import("./layout.mjs").Cells} [cells]  how large they are
@@ -33,7 +41,7 @@ import { drawBorder, drawCrossed, drawEmpty, drawFocus, drawNames, drawNumbers }
  * @property {number} columns
  * @property {(row: number, column: number) => number} value
  * @property {Pick<import("../color/scale.mjs").Scale, "pixel">} scale
- * @property {(row: number, column: number) => boolean} [hidden]
+ * @property {IsCell} [hidden]
  */
 
 /** @param {HTMLCanvasElement} canvas @param {Matrix} matrix @returns {import("./layout.mjs").Layout} */
@@ -56,7 +64,12 @@ export function drawMatrix(canvas, matrix) {
   return layout;
 }
 
-/** The same at one pixel a cell: the page stretches it. @param {HTMLCanvasElement} canvas @param {Thumbnail} thumbnail */
+/**
+ * The same at one pixel a cell: the page stretches it.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Thumbnail} thumbnail
+ */
 export function drawThumbnail(canvas, { rows, columns, value, scale, hidden }) {
   canvas.width = columns;
   canvas.height = rows;
