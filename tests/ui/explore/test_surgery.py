@@ -254,7 +254,7 @@ def test_a_mask_is_painted_with_the_mouse_and_a_drag_is_one_step(panel: Screen):
     page.mouse.up()
     wait(panel, 1)
     assert page.evaluate("headscope.payload.tokens.length") == T
-    mask = panel.call("surgery_edits", "({readEdits}) => readEdits(headscope.focus.locked.edits)[0].rows")
+    mask = panel.call("surgery/edits", "({readEdits}) => readEdits(headscope.focus.locked.edits)[0].rows")
     assert mask[6] == "100001100" and mask[5] == "111111000"
     page.click('.hs-cut-tools [data-name="undo"]')
     wait(panel, 0)
