@@ -101,12 +101,18 @@ def routes(runners: Runners) -> list:
     ]
 
 
+def style_links() -> str:
+    """The style sheets as links: Gradio's own way with CSS knows no layers."""
+    paths = (sheet.relative_to(STATIC).as_posix() for sheet in style_sheets())
+    return "".join(f'<link rel="stylesheet" href="static/{VERSION}/{path}">' for path in paths)
+
+
 def launch_options(runners: Runners) -> dict:
     """What ``Blocks.launch`` needs beside host and port."""
     return {
         "app_kwargs": {"routes": routes(runners)},
-        "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
-        "css_paths": style_sheets(),
+        "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
+        "head": style_links(),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

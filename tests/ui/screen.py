@@ -81,7 +81,7 @@ class Screen:
 
     def point_at_cell(self, query: int, key: int) -> None:
         """Move the pointer to the middle of a cell of the matrix."""
-        self._point_in_canvas("matrix", "drawMatrix", CELL, [query, key])
+        self._point_in_canvas("weights", "drawWeights", CELL, [query, key])
 
     def point_at_line_of(self, query: int) -> None:
         """Move the pointer to the middle of a query's name in the lines."""
@@ -186,5 +186,5 @@ LAYOUT_OF_VIEW = """({ DRAW }, place) => {
     const layout = DRAW(document.createElement('canvas'), width, payload, focus.now, 0, false);
     return (MIDDLE)(layout, ...place);
 }"""
-CELL = "({ left, top, cell }, query, key) => [left + (key + 0.5) * cell, top + (query + 0.5) * cell]"
+CELL = "({ left, top, cell }, query, key) => [left + (key + 0.5) * cell.width, top + (query + 0.5) * cell.height]"
 QUERY_NAME = "({ top, row, column }, query) => [column / 2, top + (query + 0.5) * row]"

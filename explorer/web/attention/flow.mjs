@@ -76,11 +76,11 @@ function drawPoints(context, layout, shares) {
   for (const isSeen of [false, true]) {
     context.fillStyle = cssColor(isSeen ? "--hs-attention" : "--hs-hatch");
     context.beginPath();
-    shares.forEach((row, step) =>
+    for (const [step, row] of shares.entries()) {
       row.forEach((share, i) => {
         if (share >= LEAST === isSeen) point(step, i, Math.max(1.2, largest * Math.sqrt(share)));
-      }),
-    );
+      });
+    }
     context.fill();
   }
 }

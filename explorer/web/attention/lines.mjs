@@ -20,9 +20,9 @@ export function drawLines(canvas, width, payload, focus) {
   drawTitles(context, layout, series);
   const floor = floorOf(series, focus, layout.T);
   const isStrong = standsOut(payload, focus, series[0].shown);
-  series.forEach((one, index) =>
-    drawSeries(context, layout, one, shift(layout, index, series.length), focus, floor, isStrong),
-  );
+  for (const [index, one] of series.entries()) {
+    drawSeries(context, layout, one, shift(layout, index, series.length), focus, floor, isStrong);
+  }
   drawNames(context, layout, payload, focus, series, floor);
   return layout;
 }

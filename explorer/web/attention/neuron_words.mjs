@@ -58,7 +58,7 @@ function multiplied(at) {
   const said = best.map((d) => `${signed(products[d])} in dimension ${d}`).join(", ");
   return [
     text(
-      `Multiply them number by number. Where both have the same sign the product is positive (blue) and pulls the head there; else it is negative (orange) and pushes it away. Largest here: ${said}.`,
+      `Multiply them number by number. Where both have the same sign the product is positive (teal) and pulls the head there; else it is negative (brown) and pushes it away. Largest here: ${said}.`,
     ),
   ];
 }

@@ -1,9 +1,10 @@
 // What a picture of attention shows, in sentences and tables. Whatever is cut of a text is cut for reading only.
 
 import { make } from "../base/dom.mjs";
+import { label, probability, quoted } from "../base/text.mjs";
 import { given, received } from "../patterns/marginals.mjs";
 import { LEAST_LEFT } from "../patterns/sink.mjs";
-import { label, probability, quoted } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 
 const VERBS = {
   looks: { one: "looks at", row: "looks most at", column: "is looked at most by" },
@@ -100,7 +101,7 @@ export function readingTable(payload, { column, others }) {
     label(payload.tokens[place], 24),
     state === "seen" ? p.toFixed(digits) : STATES[state],
   ]);
-  return table(["place", column ? "query token" : "key token", "weight"], rows);
+  return numbersOf("Weights of the chosen token", ["place", column ? "query token" : "key token", "weight"], rows);
 }
 
 const STATES = { out: "left out", faint: "almost nothing is left" };
@@ -114,15 +115,11 @@ export function marginTable(payload, shown) {
     if (shown.hidden) numbers[0] = "left out";
     return [String(i), label(token, 24), Number.isNaN(all[i]) ? "–" : all[i].toFixed(4), ...numbers];
   });
-  return table(["place", "token", "receives", "gives to the first", "to others", "keeps"], rows);
+  const names = ["place", "token", "receives", "gives to the first", "to others", "keeps"];
+  return numbersOf("What every token receives and gives", names, rows);
 }
 
-function table(names, rows) {
-  const cell = (text, i) => make("td", i === 1 ? { dir: "auto", text } : { className: i ? "hs-number" : "", text });
-  return make(
-    "table",
-    {},
-    make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))),
-    ...rows.map((row) => make("tr", {}, ...row.map(cell))),
-  );
+/** A table whose second column names tokens. */
+function numbersOf(label, /** @type {string[]} */ [place, name, ...numbers], rows) {
+  return table({ label, columns: [{ name: place, kind: "text" }, { name, kind: "name" }, ...numbers], rows });
 }

@@ -6,7 +6,9 @@ export const LARGEST_CODE = 200_000; // bytes
 
 export class Checker {
   constructor(trigger) {
-    Object.assign(this, { trigger, seq: 0, now: null });
+    this.trigger = trigger;
+    this.seq = 0;
+    this.now = null;
   }
 
   /** Resolves with the report as text, or null when it is stopped; `onBlock` hears which block is being checked. */

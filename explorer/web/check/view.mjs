@@ -16,7 +16,11 @@ export function mount(element, { props, watch, trigger }) {
 
 class Check {
   constructor(element, { lessons, upload }, checker) {
-    Object.assign(this, { element, lessons, upload, checker, repaint: () => {} });
+    this.element = element;
+    this.lessons = lessons;
+    this.upload = upload;
+    this.checker = checker;
+    this.repaint = () => {};
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
     this.stage = make("div");
     this.report = fileInput(".json,application/json", (file) => this.open(file));

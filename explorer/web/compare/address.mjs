@@ -23,7 +23,12 @@ export function readCompare(search) {
     masked: /^\d{1,4}$/.test(mask) ? Number(mask) : START.masked,
     second,
     own: own.every(Boolean)
-      ? own.map(([, layer, head]) => ({ layer: Math.max(0, layer - 1), head: Math.max(0, head - 1) }))
+      ? own
+          .map(([, ...place]) => place.map(Number))
+          .map(([layer, head]) => ({
+            layer: Math.max(0, layer - 1),
+            head: Math.max(0, head - 1),
+          }))
       : null,
   };
 }

@@ -8,8 +8,15 @@ const KEPT = 3; // a comparison of long texts is some 20 MB
 
 export class CompareSource {
   constructor(trigger) {
-    Object.assign(this, { trigger, seq: 0, asked: null, waiting: null, kept: new Map() });
-    this.onResult = this.onProblem = this.onRights = () => {};
+    this.trigger = trigger;
+    this.seq = 0;
+    this.asked = null;
+    this.waiting = null;
+    this.kept = new Map();
+    /** @type {(...heard: any[]) => void} */
+    this.onResult = () => {};
+    this.onProblem = this.onResult;
+    this.onRights = this.onResult;
   }
 
   /** Ask {text, models, masked, second}, unless it is what was asked last. */
@@ -18,7 +25,8 @@ export class CompareSource {
     if (written === this.asked) return;
     this.asked = written;
     this.seq += 1;
-    const waiting = (this.waiting = { seq: this.seq, written });
+    const waiting = { seq: this.seq, written };
+    this.waiting = waiting;
     if (this.kept.has(written)) return this.deliver(this.kept.get(written), waiting);
     document.dispatchEvent(new CustomEvent("hs-busy"));
     watchServer(

@@ -1,21 +1,23 @@
 // The Compare page: one text through several models, or two texts through one. Columns are models, rows are stages.
 // The server is asked once for a text, its models and the hidden token; layer, head and cells are looked at here alone.
 
-import { MOST, START, clearCompare, readCompare, writeCompare } from "./address.mjs";
-import { choiceOf } from "../ui/choice.mjs";
-import { placePicker } from "./choice.mjs";
-import { Column } from "./column.mjs";
-import { Difference } from "./difference.mjs";
-import { CellFocus } from "./focus.mjs";
-import { drawCells, maskPicture } from "../matrix/compare_matrix.mjs";
-import { CompareSource } from "./source.mjs";
-import { MASKS, whatToLookAt } from "./words.mjs";
-import { TICKS, css, position } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
+import { weightLegend } from "../color/legend.mjs";
+import { mask } from "../matrix/channels.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
 import { models, refreshModels } from "../state/models.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { runText } from "../state/run_text.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { choiceOf } from "../ui/choice.mjs";
+import { table } from "../ui/table.mjs";
+import { clearCompare, MOST, readCompare, START, writeCompare } from "./address.mjs";
+import { placePicker } from "./choice.mjs";
+import { Column } from "./column.mjs";
+import { Difference } from "./difference.mjs";
+import { CellFocus } from "./focus.mjs";
+import { CompareSource } from "./source.mjs";
+import { MASKS, whatToLookAt } from "./words.mjs";
 
 const STAGES = [
   ["The model", ""],
@@ -43,15 +45,13 @@ export function mount(element, { props, watch, trigger }) {
 
 class Compare {
   constructor(element, choices, source) {
-    Object.assign(this, {
-      element,
-      choices,
-      source,
-      columns: [],
-      payload: null,
-      cells: new CellFocus(),
-      setup: readCompare(location.search),
-    });
+    this.element = element;
+    this.choices = choices;
+    this.source = source;
+    this.columns = [];
+    this.payload = null;
+    this.cells = new CellFocus();
+    this.setup = readCompare(location.search);
     this.on = {
       mask: (place) => this.change({ masked: place }),
       show: (part, cell) => this.show(part, cell),
@@ -207,7 +207,7 @@ class Compare {
 
   // the server
 
-  draw(payload, focus) {
+  draw(_payload, focus) {
     this.focus = focus;
     this.ask();
     this.paint();
@@ -366,7 +366,9 @@ class Compare {
     if (!this.payload) return;
     const shown = this.columns.filter(({ error }) => !error);
     this.legend.paint(dark);
-    this.pickers.forEach((picker, i) => picker.mark(this.setup.own ? this.place(shown[i]) : this.shared()));
+    for (const [i, picker] of this.pickers.entries()) {
+      picker.mark(this.setup.own ? this.place(shown[i]) : this.shared());
+    }
     for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
     this.difference.paint(
       (column) => this.place(column),
@@ -384,50 +386,16 @@ function keepingFocus(root, build) {
   if (at >= 0) root.querySelectorAll("button")[at]?.focus({ preventScroll: true });
 }
 
-/** The scale of all patterns: 0 to 1, in the square root. */
-function weightLegend() {
-  const bar = make("span", { className: "hs-legend-bar" });
-  const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
-  const scale = make(
-    "span",
-    { className: "hs-legend-scale" },
-    bar,
-    make("span", { className: "hs-legend-ticks" }, ...ticks),
-  );
-  const legend = make(
-    "div",
-    { className: "hs-legend" },
-    make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), scale),
-    make(
-      "span",
-      { className: "hs-legend-part" },
-      make("span", { className: "hs-hatch" }),
-      make("span", { text: "hidden by the mask" }),
-    ),
-  );
-  legend.paint = (dark) => {
-    bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
-  };
-  return legend;
-}
-
 /** Which mask is used where, and why. */
 function maskTable(keep) {
   const canvases = [];
-  const rows = MASKS.map((mask) => {
-    const canvas = make("canvas", { role: "img", "aria-label": `${mask.where}: ${mask.mask}` });
-    canvases.push([canvas, mask]);
-    return make(
-      "tr",
-      {},
-      make("th", { scope: "row", text: mask.where }),
-      make("td", {}, canvas),
-      make("td", { text: mask.mask }),
-      make("td", { text: mask.why }),
-    );
+  const rows = MASKS.map((one) => {
+    const canvas = make("canvas", { role: "img", "aria-label": `${one.where}: ${one.mask}` });
+    canvases.push([canvas, one]);
+    return [one.where, canvas, one.mask, one.why];
   });
   keep(canvases);
-  const head = make("tr", {}, ...["where", "", "mask", "why"].map((text) => make("th", { scope: "col", text })));
+  const columns = [{ name: "where", kind: "row" }, ...["", "mask", "why"].map((name) => ({ name, kind: "text" }))];
   return make(
     "section",
     { className: "hs-compare-table" },
@@ -439,7 +407,7 @@ function maskTable(keep) {
     make(
       "div",
       { className: "hs-compare-scroll" },
-      make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+      table({ label: "Which mask is used where, and why", columns, rows }),
     ),
   );
 }
@@ -447,10 +415,11 @@ function maskTable(keep) {
 function drawExample(canvas, { T, S, prefix }, sees, dark) {
   if (canvas.dataset.look === String(dark)) return;
   canvas.dataset.look = String(dark);
-  const mask = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
-  const names = (count) => Array.from({ length: count }, () => "");
-  drawCells(canvas, 120, maskPicture({ T, S, mask, prefix, queries: names(T), keys: names(S), dark, focus: null }), {
-    largest: 14,
+  const cells = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
+  drawMatrix(canvas, {
+    ...mask({ T, S, prefix, mask: cells }, dark),
+    width: 120,
+    cells: { largest: 14 },
     names: "none",
   });
 }

@@ -14,7 +14,7 @@ export const MASKS = [
     where: "Encoder",
     mask: "padding only",
     shape: { T: 6, S: 6, prefix: 0 },
-    sees: (q, k) => k < 5,
+    sees: (_q, k) => k < 5,
     why: "The whole text is there from the start, and what it has to guess is hidden behind the mask token. So every token may look to both sides. Padding (filler that makes the rows of a batch equally long) is no text: nobody may look at it.",
   },
   {
@@ -42,7 +42,7 @@ export const MASKS = [
     where: "Encoder-decoder, cross: cross-attention",
     mask: "padding of the title only",
     shape: { T: 6, S: 4, prefix: 0 },
-    sees: (q, k) => k < 3,
+    sees: (_q, k) => k < 3,
     why: "Rows are tokens of the text, columns those of the title. The title is given, not guessed: to look at all of it gives nothing away. Only its padding is hidden.",
   },
 ];
@@ -100,15 +100,8 @@ export function whyNoDifference(a, b) {
 
 /** 1234567 -> "1.23 M". */
 export function short(number) {
-  for (const [size, unit] of [
-    [1e12, "T"],
-    [1e9, "G"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ]) {
-    if (number >= size) return `${(number / size).toPrecision(3)} ${unit}`;
-  }
-  return String(number);
+  const unit = Object.entries({ T: 1e12, G: 1e9, M: 1e6, k: 1e3 }).find(([, size]) => number >= size);
+  return unit ? `${(number / unit[1]).toPrecision(3)} ${unit[0]}` : String(number);
 }
 
 export function sum(parts) {

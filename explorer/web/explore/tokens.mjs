@@ -1,12 +1,11 @@
 // The token strip: every token of the text as a button, and how much of the model's window they use.
 
 import { make } from "../base/dom.mjs";
-import { store } from "../state/store.mjs";
 import { grouped, label, several, visible } from "../base/text.mjs";
+import { sequential } from "../color/scale.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
-import { css, ink } from "../color/color.mjs";
-import { isDark } from "../state/store.mjs";
+import { isDark, store } from "../state/store.mjs";
 
 export function mount(element) {
   const model = make("span", { className: "hs-model" });
@@ -41,7 +40,8 @@ const looks = new WeakMap(); // of the chips: only what changes is written, for 
 
 function lookOf(cell, dark, chosen, pressed) {
   const seen = cell?.state === "seen";
-  return [seen ? css(cell.p, dark) : "", seen ? ink(cell.p, dark) : "", chosen || "", !seen, pressed];
+  const scale = sequential(dark);
+  return [seen ? scale.css(cell.p) : "", seen ? scale.ink(cell.p) : "", chosen || "", !seen, pressed];
 }
 
 /** A share as a colour; none for what cannot be seen, or is left out. */

@@ -1,7 +1,7 @@
 // The settings of the Generate page and its buttons.
 
 import { make } from "../base/dom.mjs";
-import { SETTINGS, clamped } from "./settings.mjs";
+import { clamped, SETTINGS } from "./settings.mjs";
 
 /** A slider and a number field for each setting, and the seed; `onChange` after each change. */
 export class Controls {

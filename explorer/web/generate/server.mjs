@@ -8,7 +8,10 @@ const busy = (on) => document.dispatchEvent(new CustomEvent(on ? "hs-busy" : "hs
 /** Questions wait for each other: a component has one value, and an answer must not cover another. */
 export class Questions {
   constructor(trigger) {
-    Object.assign(this, { trigger, seq: 0, waiting: null, last: Promise.resolve() });
+    this.trigger = trigger;
+    this.seq = 0;
+    this.waiting = null;
+    this.last = Promise.resolve();
   }
 
   /** The answer; null if it is not `wanted` any more when its turn comes. An Error's message is for the page. */
@@ -56,7 +59,9 @@ export class Questions {
 /** One piece of work at a time, told line by line; lines of work that was stopped are not heard any more. */
 class Work {
   constructor() {
-    Object.assign(this, { trigger: null, seq: 0, now: null });
+    this.trigger = null;
+    this.seq = 0;
+    this.now = null;
   }
 
   get isOn() {
@@ -82,7 +87,7 @@ class Work {
   stop() {
     if (!this.isOn) return;
     this.trigger("halt", {});
-    this.end();
+    this.end(null);
   }
 
   /** One JSON object a line: {seq}, then what was done, last {done} or {error}. */
@@ -104,7 +109,7 @@ class Work {
     this.now = null;
     busy(false);
     if (error) reject(error);
-    else resolve();
+    else resolve(null);
   }
 }
 

@@ -6,7 +6,7 @@ import { label, probability } from "../base/text.mjs";
 import { page } from "../state/pages.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { render } from "../vendor/lit-html.mjs";
-import { cacheStep, drawCache, drawTimes } from "./cache.mjs";
+import { cacheStep, drawCache } from "./cache.mjs";
 import { choiceOf } from "./choice.mjs";
 import { Controls } from "./controls.mjs";
 import { drawSentence } from "./draw_line.mjs";
@@ -55,7 +55,7 @@ class Generate {
   listen() {
     let typing = null;
     document.addEventListener("input", ({ target }) => {
-      if (!target.closest?.("#prompt")) return;
+      if (!(target instanceof Element && target.closest("#prompt"))) return;
       clearTimeout(typing);
       typing = setTimeout(() => this.textMayHaveChanged(), TYPING_MS);
     });
@@ -291,6 +291,7 @@ class Generate {
       written: [...tree.path(), ...ahead],
       state: this.stateNow(ahead.length > 0),
       takenName: at.token ? nameOf(at.token) : null,
+      width: this.element.clientWidth,
       said: choice && !isOld ? this.said(choice) : "",
       focus: store.focus.now,
       cacheSaid: this.step ? cacheSentence(this.step) : "",
@@ -312,9 +313,7 @@ class Generate {
 
   /** Canvases and scrolling, which no template knows. */
   afterwards() {
-    const { clientWidth } = this.query(".hs-attention-row");
-    if (this.step) drawCache(this.query(".hs-cache"), clientWidth, this.step);
-    if (this.times) drawTimes(this.query(".hs-times-chart"), Math.min(560, clientWidth), this.times);
+    if (this.step) drawCache(this.query(".hs-cache"), this.element.clientWidth, this.step, isDark());
     this.keepChoiceInSight();
     this.keepTreeInSight();
   }
@@ -341,5 +340,5 @@ class Generate {
 const keyOf = (text, model) => `${model}\n${text}`;
 
 function promptText() {
-  return document.querySelector("#prompt textarea")?.value ?? "";
+  return /** @type {HTMLTextAreaElement} */ (document.querySelector("#prompt textarea"))?.value ?? "";
 }

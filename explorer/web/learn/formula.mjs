@@ -56,7 +56,7 @@ function strideLine(tape, index) {
 }
 
 const KINDS = {
-  products(payload, panel, index, told) {
+  products(payload, panel, index, _told) {
     const { a, b, bias, over } = panel.formula;
     const [left, right] = [reader(payload, panel, index, a), reader(payload, panel, index, b)];
     const size = left.size(over);
@@ -102,7 +102,7 @@ const KINDS = {
       lit: [[panel.formula.a.name, one.cells("")]],
     };
   },
-  softmax(payload, panel, index, told) {
+  softmax(payload, panel, index, _told) {
     const { a, over } = panel.formula;
     const one = reader(payload, panel, index, a);
     const scores = Array.from({ length: one.size(over) }, (_, k) => one.at({ [over]: k }));

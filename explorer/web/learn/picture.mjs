@@ -2,14 +2,17 @@
 // where they were to where they go. Bars, facts and messages stand beside them as plain elements.
 
 import { cssColor, make, prepare } from "../base/dom.mjs";
+import { hatch } from "../color/hatching.mjs";
+import { cssOf, inkOn } from "../color/scale.mjs";
+import { turned } from "../matrix/marks.mjs";
 import { isDark } from "../state/store.mjs";
 import { otherShown } from "./beside.mjs";
+import { colorsOf, limitOf } from "./colors.mjs";
 import { explain, number, read } from "./formula.mjs";
 import { blockAt, cellUnder, cornerOf, flatOf, indexOf, measure, tapeCorner } from "./geometry.mjs";
-import { colorer, inkOn, limitOf } from "../color/hues.mjs";
-import { SECONDS, ease, origins } from "./motion.mjs";
+import { ease, origins, SECONDS } from "./motion.mjs";
 import { withNouns } from "./nouns.mjs";
-import { scaleOf, shapeOf, sentenceOf } from "./words.mjs";
+import { scaleOf, sentenceOf, shapeOf } from "./words.mjs";
 
 const NOTHING = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
 const LARGEST = 46; // px, the side of a cell
@@ -155,20 +158,18 @@ export class Picture {
     if (t === 1) this.outline(context);
   }
 
-  /** Outlined: marked cells, the cell that is spoken of, and what it was computed from. */
+  /** Outlined: marked cells, the cell that is spoken of, and dashed what it was computed from. */
   outline(context) {
     const told = this.told();
     for (const entry of this.panels) {
-      for (const index of entry.panel.marks) frame(context, entry, flatOf(index, entry.shape), cssColor("--hs-ink"), 2);
+      for (const index of entry.panel.marks) frame(context, entry, flatOf(index, entry.shape), 2);
       for (const [name, cells] of told?.lit ?? [])
-        if (name === entry.panel.name)
-          for (const flat of cells) frame(context, entry, flat, cssColor("--hs-attention"), 2);
+        if (name === entry.panel.name) for (const flat of cells) frame(context, entry, flat, 2, [3, 2]);
     }
     const spoken = this.pointed ?? this.locked;
     if (!spoken) return;
-    frame(context, spoken.entry, spoken.flat, cssColor("--hs-ink"), 3);
-    if (told.place !== undefined && spoken.entry.geometry.tape)
-      frameTape(context, spoken.entry, told.place, cssColor("--hs-ink"));
+    frame(context, spoken.entry, spoken.flat, 3);
+    if (told.place !== undefined && spoken.entry.geometry.tape) frameTape(context, spoken.entry, told.place);
   }
 
   told() {
@@ -231,9 +232,8 @@ function collect(payload, panels, dark) {
   const cells = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
   const css = new Map();
   const add = (x, y, w, h, color, text, key, panel, hidden) => {
-    const packed = (color[0] << 16) | (color[1] << 8) | color[2];
-    if (!css.has(packed)) css.set(packed, [`rgb(${color.join(" ")})`, inkOn(color)]);
-    const [fill, ink] = css.get(packed);
+    if (!css.has(color)) css.set(color, [cssOf(color), inkOn(color)]);
+    const [fill, ink] = css.get(color);
     cells.x.push(x);
     cells.y.push(y);
     cells.w.push(w);
@@ -250,7 +250,7 @@ function collect(payload, panels, dark) {
     const { panel, data, geometry } = entry;
     const origin = panel.origin && read(payload, panel.origin).data;
     const hidden = panel.hidden && read(payload, panel.hidden).data;
-    const color = colorer(panel, data, origin, entry.limit, dark);
+    const color = colorsOf(panel, data, origin, entry.limit, dark);
     const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34);
     for (let i = 0; i < data.length; i++) {
       const [x, y] = cornerOf(geometry, i);
@@ -273,7 +273,7 @@ function collect(payload, panels, dark) {
 
 function addTape(payload, { panel, geometry, tape, x, y }, add, dark) {
   const origin = read(payload, panel.tape.origin).data;
-  const color = colorer(panel, tape.data, origin, 1, dark);
+  const color = colorsOf(panel, tape.data, origin, 1, dark);
   for (let place = 0; place < tape.data.length; place++) {
     const [tx, ty] = tapeCorner(geometry, place);
     add(
@@ -315,7 +315,7 @@ function drawCells(context, cells, before, from, t) {
       h = before.h[o] + (h - before.h[o]) * t;
     }
     context.globalAlpha = from && o < 0 ? t : 1;
-    if (cells.hidden[i]) hatch(context, x, y, w, h);
+    if (cells.hidden[i]) hatchCell(context, x, y, w, h);
     else {
       context.fillStyle = cells.color[i];
       context.fillRect(x, y, w - gap(w), h - gap(h));
@@ -328,16 +328,10 @@ function drawCells(context, cells, before, from, t) {
   context.globalAlpha = 1;
 }
 
-function hatch(context, x, y, w, h) {
-  context.strokeStyle = cssColor("--hs-hatch");
-  context.lineWidth = 1;
-  context.beginPath();
-  for (let d = 0; d < w + h; d += 5) {
-    context.moveTo(x + Math.max(0, d - h), y + Math.min(h, d));
-    context.lineTo(x + Math.min(w, d), y + Math.max(0, d - w));
-  }
-  context.rect(x + 0.5, y + 0.5, w - 1, h - 1);
-  context.stroke();
+function hatchCell(context, x, y, w, h) {
+  const color = cssColor("--hs-hatch");
+  hatch(context, { left: x, top: y, right: x + w, bottom: y + h }, (path) => path.rect(x, y, w, h), [1], color, 5);
+  context.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
 }
 
 function drawLabels(context, { panel, geometry, x, y, shape }) {
@@ -361,7 +355,8 @@ function drawLabels(context, { panel, geometry, x, y, shape }) {
     context.font = "12px system-ui, sans-serif";
     if (b >= perLine) continue;
     for (let c = 0; c < columns; c++) {
-      if (panel.columns.length && cw >= 11) upwards(context, panel.columns[c] ?? "", bx + (c + 0.5) * cw, y + top - 4);
+      if (panel.columns.length && cw >= 11)
+        turned(context, bx + (c + 0.5) * cw, y + top - 4, -1, panel.columns[c] ?? "", 90);
       else if (numbered && c % numbered === 0) {
         context.textAlign = "center";
         context.fillText(String(c), bx + (c + 0.5) * cw, y + top - 8);
@@ -384,25 +379,18 @@ function blockName(panel, shape, b) {
     .join(", ");
 }
 
-function upwards(context, text, x, y) {
-  context.save();
-  context.translate(x, y);
-  context.rotate(-Math.PI / 2);
-  context.textAlign = "left";
-  context.fillText(text, 0, 0, 90);
-  context.restore();
-}
-
-function frame(context, { x, y, geometry }, flat, color, width) {
+function frame(context, { x, y, geometry }, flat, width, dash = []) {
   const [cx, cy] = cornerOf(geometry, flat);
-  context.strokeStyle = color;
+  context.strokeStyle = cssColor("--hs-chosen");
   context.lineWidth = Math.min(width, Math.max(1, geometry.cw / 3));
+  context.setLineDash(dash);
   context.strokeRect(x + cx, y + cy, geometry.cw, geometry.ch);
+  context.setLineDash([]);
 }
 
-function frameTape(context, { x, y, geometry }, place, color) {
+function frameTape(context, { x, y, geometry }, place) {
   const [tx, ty] = tapeCorner(geometry, place);
-  context.strokeStyle = color;
+  context.strokeStyle = cssColor("--hs-chosen");
   context.lineWidth = 3;
   context.strokeRect(x + tx, y + ty, geometry.tape.cell, geometry.tape.cell);
 }

@@ -9,8 +9,14 @@ const KEPT = 12;
 export class LessonSource {
   /** `defaults` = {text, ahead}: the text that lessons were computed ahead for, and where they lie. */
   constructor(defaults, trigger) {
-    Object.assign(this, { defaults, trigger, seq: 0, kept: new Map(), text: null });
-    this.onLesson = this.onProblem = () => {};
+    this.defaults = defaults;
+    this.trigger = trigger;
+    this.seq = 0;
+    this.kept = new Map();
+    this.text = null;
+    /** @type {(...heard: any[]) => void} */
+    this.onLesson = () => {};
+    this.onProblem = this.onLesson;
   }
 
   ask(lesson, text, inputs) {

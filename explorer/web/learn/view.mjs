@@ -24,8 +24,15 @@ export function mount(element, { props, watch, trigger }) {
 
 class Learn {
   constructor(element, catalog, source) {
-    Object.assign(this, { element, catalog, source, payload: null, revealed: new Set(), inputs: {} });
-    Object.assign(this, placeIn(location.search, catalog));
+    this.element = element;
+    this.catalog = catalog;
+    this.source = source;
+    this.payload = null;
+    this.revealed = new Set();
+    this.inputs = {};
+    const { lesson, step } = placeIn(location.search, catalog);
+    this.lesson = lesson;
+    this.step = step;
     this.progress = progress.load();
     source.onLesson = (payload, id) => this.arrived(payload, id);
     source.onProblem = (problem) => this.say(problem);
@@ -128,7 +135,8 @@ class Learn {
     this.lesson = lesson;
     this.step = inside(step, this.entry().num_steps);
     if (other) {
-      Object.assign(this, { inputs: {}, revealed: new Set() });
+      this.inputs = {};
+      this.revealed = new Set();
       this.opened();
     } else if (this.payload) this.draw();
   }
@@ -232,7 +240,7 @@ class Learn {
     );
     this.say(null);
     if (!same) this.revealed.clear();
-    this.draw(same);
+    this.draw();
   }
 
   /** What was typed stays, to be mended. */
@@ -333,9 +341,7 @@ class Learn {
   }
 
   fillTables() {
-    this.tables.querySelectorAll("table").forEach((table) => table.remove());
+    for (const table of this.tables.querySelectorAll("table")) table.remove();
     if (this.tables.open && this.payload) this.tables.append(...tablesOf(this.payload, this.items()));
   }
 }
-
-document.addEventListener("hs-show-lesson", () => showPage("learn"));

@@ -71,7 +71,8 @@ function hiding(payload, focus, plain) {
     total: () => 1,
     left: (query) => left[query],
     get block() {
-      return (block ??= withoutFirst(units, T, left, last));
+      block ??= withoutFirst(units, T, left, last);
+      return block;
     },
     name: (query, key) => `(row := ${rowName(payload, focus, query)})[${key}] / row[1:].sum()`,
   };

@@ -29,7 +29,7 @@ const HOW = {
   embedding: sumOf("token", "position"),
   resid_mid: sumOf("resid_pre", "attn_out"),
   resid_post: sumOf("resid_mid", "mlp_out"),
-  scores(read, row, key) {
+  scores(read, _row, key) {
     const [q, k] = [read("q"), read("k")];
     const D = q.columns;
     let sum = 0;
@@ -50,7 +50,7 @@ const HOW = {
     const sum = terms.reduce((a, b) => a + b, 0);
     return `sum of ${row + 1} products weight × value = ${three(sum)}; the largest: ${three(weights[key])} × ${three(v.values[key * v.columns + dim])} = ${three(terms[key])}, from place ${key}`;
   },
-  post(read, row, neuron) {
+  post(read, _row, neuron) {
     const x = read("pre").row[neuron];
     return `GELU(${three(x)}) = ${three(0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))))}`;
   },

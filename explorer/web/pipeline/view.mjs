@@ -1,12 +1,12 @@
 // The whole forward pass as one picture, and below it the stage that is open. See pipeline_stages.mjs for the stages.
 
 import { make } from "../base/dom.mjs";
+import { grouped } from "../base/text.mjs";
+import { MOST } from "../matrix/shrink.mjs";
+import { store } from "../state/store.mjs";
 import { OpenStage } from "./open.mjs";
 import { Picture } from "./picture.mjs";
-import { MOST } from "../matrix/pipeline_paint.mjs";
 import { wholeTensor } from "./words.mjs";
-import { store } from "../state/store.mjs";
-import { grouped } from "../base/text.mjs";
 
 export function mount(element) {
   let built = null;

@@ -1,10 +1,10 @@
 // What is said of one row of a stage: a sentence with its numbers, and all of them as a table; and all rows, to be saved.
 
-import { make } from "../base/dom.mjs";
+import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 import { focusOf } from "./explain.mjs";
 import { STAGES } from "./stages.mjs";
 import { meanText, rowFacts, tensorOf, three, writer } from "./tensor.mjs";
-import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
 
 const LOUD = 0.1; // a neuron above this counts as active
 
@@ -47,16 +47,17 @@ export function tableOf(stage, payload, part, tensor, row) {
     key: ["place", "key token", stage === "scores" ? "score" : "weight"],
     rank: ["order", "token", "id", stage === "softmax" ? "probability" : "logit"],
   }[columns];
-  const lines = Array.from({ length: count }, (_, i) =>
-    make(
-      "tr",
-      {},
-      make("td", { text: String(columns === "rank" ? i + 1 : i) }),
-      ...what(i).map((text) => make("td", { dir: "auto", text })),
-      make("td", { className: "hs-number", text: write(value(i)) }),
-    ),
-  );
-  return make("table", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text }))), ...lines);
+  const [place, ...names] = heads;
+  const number = names.pop();
+  return table({
+    label: `The numbers of ${quoted(label(payload.tokens[row], 20))}`,
+    columns: [{ name: place, kind: "text" }, ...names.map((name) => ({ name, kind: "name" })), number],
+    rows: Array.from({ length: count }, (_, i) => [
+      String(columns === "rank" ? i + 1 : i),
+      ...what(i),
+      write(value(i)),
+    ]),
+  });
 }
 
 /** Rows of a spreadsheet: all numbers of the open stage, a row for each token; masked cells are empty. */

@@ -7,7 +7,12 @@ import { store } from "../state/store.mjs";
 export class TypedToken {
   /** `onAnswer()` is called whenever something has changed here. */
   constructor(trigger, onAnswer) {
-    Object.assign(this, { trigger, onAnswer, seq: 0, waiting: null, found: null, failed: null });
+    this.trigger = trigger;
+    this.onAnswer = onAnswer;
+    this.seq = 0;
+    this.waiting = null;
+    this.found = null;
+    this.failed = null;
   }
 
   /** What went wrong with the last question about the text that is shown, or "". */
@@ -19,7 +24,8 @@ export class TypedToken {
   ask(question) {
     this.seq += 1;
     const asked = { seq: this.seq, of: store.seq, id: question.id };
-    Object.assign(this, { waiting: asked, failed: null });
+    this.waiting = asked;
+    this.failed = null;
     watchServer(
       () => this.waiting === asked,
       (problem) => this.end(asked, { problem }),

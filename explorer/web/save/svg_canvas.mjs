@@ -156,7 +156,7 @@ class Drawing {
     if (!this.saved.length) this.clear();
   }
 
-  add(d, { fill, stroke }) {
+  add(d, /** @type {{fill?: boolean, stroke?: boolean}} */ { fill = false, stroke = false }) {
     const { real } = this;
     const paint = paintOf(rgb(fill ? real.fillStyle : real.strokeStyle));
     if (!d || !paint) return;
@@ -233,7 +233,8 @@ class Drawing {
   // saved and restored: a clip is a group that ends where what was saved before it is restored
 
   clip() {
-    const id = `clip${(clips += 1)}`;
+    clips += 1;
+    const id = `clip${clips}`;
     this.parts.push(tag("clipPath", { id }, tag("path", { d: this.path })), `<g clip-path="url(#${id})">`);
     this.open += 1;
   }

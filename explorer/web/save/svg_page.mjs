@@ -164,7 +164,8 @@ class Walk {
   }
 
   openClip(box, style) {
-    const id = `box${(this.clips += 1)}`;
+    this.clips += 1;
+    const id = `box${this.clips}`;
     this.parts.push(
       tag("clipPath", { id }, tag("rect", { ...box, rx: radiusOf(box, style) })),
       `<g clip-path="url(#${id})">`,
@@ -254,7 +255,8 @@ class Walk {
 
   /** Of gradients, those in use: from left to right, and hatching. */
   gradient(box, image) {
-    const id = `fill${(this.clips += 1)}`;
+    this.clips += 1;
+    const id = `fill${this.clips}`;
     const fill = image.startsWith("repeating-linear-gradient") ? hatching(id, image) : leftToRight(id, image);
     if (fill) this.parts.push(fill, tag("rect", { ...box, fill: `url(#${id})` }));
   }
@@ -387,8 +389,9 @@ function linesOf(node) {
     range.setEnd(node, end);
     const rect = [...range.getClientRects()].find(({ width }) => width > 0);
     const last = lines.at(-1);
-    if (!rect) last && (last.text += node.data.slice(start, end));
-    else if (last && Math.abs(last.rect.top - rect.top) < rect.height / 2) {
+    if (!rect) {
+      if (last) last.text += node.data.slice(start, end);
+    } else if (last && Math.abs(last.rect.top - rect.top) < rect.height / 2) {
       last.text += node.data.slice(start, end);
       last.rect = united(last.rect, rect);
     } else lines.push({ rect, text: node.data.slice(start, end) });

@@ -1,7 +1,8 @@
 // Name, theme switch, keys, and the thin bar that moves while the model works.
 
 import { make } from "../base/dom.mjs";
-import { PAGES, onPage, page, showPage } from "../state/pages.mjs";
+import { onPage, PAGES, page, showPage } from "../state/pages.mjs";
+import { table } from "../ui/table.mjs";
 
 const KEYS = [
   ["Tab", "go from view to view"],
@@ -95,10 +96,9 @@ function switchTheme() {
 
 function keysDialog() {
   const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
-  const rows = KEYS.map(([key, what]) => make("tr", {}, make("th", { text: key }), make("td", { text: what })));
   dialog.append(
     make("h2", { text: "Keys" }),
-    make("table", {}, ...rows),
+    table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
     make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
   );
   return dialog;

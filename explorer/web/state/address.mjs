@@ -14,11 +14,11 @@ export function readAddress(search) {
   const focus = { ...START };
   for (const [name, from] of Object.entries(COUNTED)) {
     const value = query.get(name) ?? "";
-    if (/^\d{1,6}$/.test(value) && value >= from) focus[name] = value - from;
+    if (/^\d{1,6}$/.test(value) && Number(value) >= from) focus[name] = Number(value) - from;
   }
   for (const [name, from] of Object.entries(LISTED)) {
     const values = (query.get(name) ?? "").split("_");
-    if (values.every((value) => /^\d{1,3}$/.test(value) && value >= from)) focus[name] = shifted(values, -from);
+    if (values.every((value) => /^\d{1,3}$/.test(value) && Number(value) >= from)) focus[name] = shifted(values, -from);
   }
   for (const name of WORDS) {
     if (/^[\w.~-]{1,600}$/.test(query.get(name) ?? "")) focus[name] = query.get(name);

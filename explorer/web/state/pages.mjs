@@ -10,7 +10,8 @@ export const PAGES = {
 };
 
 export function page() {
-  return (document.body.dataset.page ??= pageIn(location.search));
+  document.body.dataset.page ??= pageIn(location.search);
+  return document.body.dataset.page;
 }
 
 /** "?view=explore" and "?lesson=heads&step=3" name a page; the first of all is the default. */
@@ -34,4 +35,4 @@ export function onPage(action) {
   document.addEventListener("hs-page", () => page() && action(page()));
 }
 
-document.addEventListener("hs-show", ({ detail }) => showPage(detail)); // from what Python wires
+document.addEventListener("hs-show", (/** @type {CustomEvent} */ { detail }) => showPage(detail)); // from what Python wires

@@ -25,9 +25,9 @@ class Store {
     this.drawSoon = onceAFrame(() => this.drawViews());
     this.away = new Set(); // elements that are scrolled out of sight
     this.late = new Set(); // their views, to be drawn a frame later: what is seen does not wait for them
-    this.sight = new IntersectionObserver((all) =>
-      all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)),
-    );
+    this.sight = new IntersectionObserver((all) => {
+      for (const { target, isIntersecting } of all) this.away[isIntersecting ? "delete" : "add"](target);
+    });
     this.firstText = this.firstModel = null; // what the page opens with when the address names none
     this.wanted = null; // the model that was chosen, until its result is here
     this.asked = [...OF_THE_TEXT, ...OF_THE_MODEL].includes(page()) ? readAddress(location.search) : null; // until the result it speaks of is here
@@ -177,4 +177,5 @@ class Store {
   }
 }
 
-export const store = (globalThis.headscope ??= new Store());
+globalThis.headscope ??= new Store();
+export const store = globalThis.headscope;

@@ -1,20 +1,21 @@
 // A mask, painted by hand: a row for each query, a column for each key. Dragging paints, arrows move, space flips.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { isMask, counting, isCausal, placeName, put, rowsOf, sees } from "./edits.mjs";
-import { cellIn, drawMap } from "../matrix/surgery_map.mjs";
-import { operation } from "./state.mjs";
-import { isDark, store } from "../state/store.mjs";
 import { label, quoted } from "../base/text.mjs";
+import { hatched, legend as row, sign } from "../color/legend.mjs";
+import { named } from "../color/scale.mjs";
+import { pairOf, sidesOf } from "../matrix/channels.mjs";
+import { cellAt } from "../matrix/layout.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { move } from "../state/focus.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
+import { counting, isCausal, isMask, placeName, put, rowsOf, sees } from "./edits.mjs";
+import { operation } from "./state.mjs";
 
 const SCOPES = { head: "This head", attention: "This layer", everywhere: "All heads" };
 const LARGEST = 460; // px
 const MARKS_FROM = 8; // px: cells at least this wide carry a sign where they leak
-// as little-endian RGBA, of surgery.css: a token that may be seen, and one that comes later and may be seen
-const SEEN = { false: 0xffd9a58f, true: 0xff8a4a63 };
-const LEAK = { false: 0xff1c6fe8, true: 0xff3c92fb };
 
 export function maskEditor() {
   const at = { query: 0, key: 0, painting: null, layout: null, began: false };
@@ -48,12 +49,10 @@ export function maskEditor() {
   );
   const canvas = make("canvas", { tabindex: "0", role: "application" });
   const words = make("p", { className: "hs-cell", "aria-live": "polite" });
-  const legend = make(
-    "div",
-    { className: "hs-legend" },
-    key("hs-mask-seen", "may be looked at"),
-    key("hs-mask-leak", "! comes later, and may be looked at: a leak"),
-    key("hs-hatch", "hidden"),
+  const legend = row(
+    sign("hs-mask-seen", "may be looked at"),
+    sign("hs-mask-leak", "! comes later, and may be looked at: a leak"),
+    hatched("hidden"),
   );
   const element = make(
     "div",
@@ -83,10 +82,10 @@ export function maskEditor() {
     canvas.focus();
     canvas.setPointerCapture(event.pointerId);
     Object.assign(at, { painting: null, began: false });
-    paint(cellIn(at.layout, event.offsetX, event.offsetY));
+    paint(pairOf(cellAt(at.layout, event.offsetX, event.offsetY)));
   });
   canvas.addEventListener("pointermove", (event) => {
-    const cell = cellIn(at.layout, event.offsetX, event.offsetY);
+    const cell = pairOf(cellAt(at.layout, event.offsetX, event.offsetY));
     if (event.buttons && at.began) paint(cell);
     else if (cell && (cell.query !== at.query || cell.key !== at.key)) {
       Object.assign(at, cell);
@@ -112,8 +111,7 @@ export function maskEditor() {
     title.textContent = `Mask of ${placeName(place()).toLowerCase()}`;
     for (const button of presets.querySelectorAll("[data-name]"))
       button.setAttribute("aria-pressed", String(button.dataset.name === (mask?.how ?? "causal")));
-    at.layout = drawMap(canvas, Math.min(LARGEST, element.clientWidth || LARGEST), payload.tokens, pixels(mask, T), at);
-    markLeaks(canvas.getContext("2d"), at.layout, mask);
+    at.layout = drawMask(canvas, Math.min(LARGEST, element.clientWidth || LARGEST), payload.tokens, mask, at);
     const [from, to] = [at.query, at.key].map((i) => quoted(label(payload.tokens[i], 24)));
     const seen = sees(mask, at.query, at.key);
     words.textContent = `${from} (place ${at.query}) ${seen ? "sees" : "does not see"} ${to} (place ${at.key})${seen && at.key > at.query ? ", which comes later: a leak" : ""}.`;
@@ -174,27 +172,17 @@ function windowOf(input) {
   if (n >= 1 && n <= 999) use({ how: "window", n });
 }
 
-function pixels(mask, T) {
-  const [seen, leak] = [SEEN[isDark()], LEAK[isDark()]];
-  return Uint32Array.from({ length: T * T }, (_, i) => {
-    const [query, key] = [Math.floor(i / T), i % T];
-    return sees(mask, query, key) ? (key > query ? leak : seen) : 0;
+/** What a mask lets through, and a sign on what leaks: colour is not the only cue. Returns the layout. */
+export function drawMask(canvas, width, tokens, mask, { query, key }) {
+  const leaks = (row, column) => Number(column > row);
+  return drawMatrix(canvas, {
+    ...sidesOf({ T: tokens.length, S: tokens.length, queries: tokens, keys: tokens }),
+    width,
+    value: leaks,
+    scale: named(["seen", "bad"], isDark()),
+    hidden: (row, column) => !sees(mask, row, column),
+    numbers: { write: (...cell) => (leaks(...cell) ? "!" : ""), from: MARKS_FROM },
+    focus: { row: query, column: key },
+    cells: { largest: 34 },
   });
-}
-
-/** A sign on what leaks: colour is not the only cue. */
-function markLeaks(context, { left, top, cell, T }, mask) {
-  if (cell < MARKS_FROM) return;
-  context.font = `bold ${Math.min(14, cell - 2)}px system-ui, sans-serif`;
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  context.fillStyle = "#000";
-  for (let query = 0; query < T; query++) {
-    for (let key = query + 1; key < T; key++)
-      if (sees(mask, query, key)) context.fillText("!", left + (key + 0.5) * cell, top + (query + 0.5) * cell);
-  }
-}
-
-function key(className, text) {
-  return make("span", { className: "hs-legend-part" }, make("span", { className }), make("span", { text }));
 }

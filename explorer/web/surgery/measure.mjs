@@ -2,12 +2,13 @@
 // time, and can be cancelled.
 
 import { make } from "../base/dom.mjs";
-import { divergingColor, inkOn } from "../color/hues.mjs";
+import { diverging } from "../color/scale.mjs";
+import { watchServer } from "../state/server.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { paintCell, table } from "../ui/table.mjs";
 import { signed } from "./change.mjs";
 import { editName, placeName } from "./edits.mjs";
 import { operation } from "./state.mjs";
-import { watchServer } from "../state/server.mjs";
-import { isDark, store } from "../state/store.mjs";
 
 const SENTENCES =
   "The sentences are from our own sample articles, which no model was trained on. Each is read where it stands in its article.";
@@ -43,7 +44,7 @@ export function measureCard(trigger) {
   const running = make("div", { className: "hs-job", hidden: "" }, bar, cancel);
   const result = make("div", { className: "hs-effect" });
   const grid = make("div", { className: "hs-sweep-grid", role: "group", "aria-label": "Effect of every head and MLP" });
-  const table = make("div", {
+  const ranking = make("div", {
     className: "hs-sweep-table",
     tabindex: "0",
     role: "region",
@@ -61,7 +62,7 @@ export function measureCard(trigger) {
     running,
     state,
     result,
-    make("div", { className: "hs-sweep" }, grid, table),
+    make("div", { className: "hs-sweep" }, grid, ranking),
   );
 
   function start(kind, question) {
@@ -125,7 +126,7 @@ export function measureCard(trigger) {
     go.title = operation.edits.length ? "" : "Change something first";
     for (const button of ranks) button.disabled = job.kind !== null;
     result.replaceChildren(...effectWords(found));
-    drawSweep(grid, table, found.sweep, payload, focus);
+    drawSweep(grid, ranking, found.sweep, payload, focus);
   };
   return { element, draw, answered };
 }
@@ -176,8 +177,8 @@ function interval({ mean, low, high }) {
   return make("div", { className: "hs-interval", "aria-hidden": "true" }, zero, bar, dot);
 }
 
-function drawSweep(grid, table, sweep, payload, focus) {
-  grid.hidden = table.hidden = !sweep?.list.length;
+function drawSweep(grid, ranking, sweep, payload, focus) {
+  grid.hidden = ranking.hidden = !sweep?.list.length;
   if (grid.hidden) return;
   const look = `${sweep.how}/${sweep.list.length}/${isDark()}/${focus.layer}/${focus.head}`;
   if (grid.dataset.look === look) return;
@@ -194,28 +195,21 @@ function drawSweep(grid, table, sweep, payload, focus) {
     ...names.map((_, head) => sweepCell(of(layer, head), limit, focus, layer, head)),
   ]);
   grid.replaceChildren(make("span"), ...names, ...rows.flat());
-  const ranked = [...sweep.list].sort((a, b) => b.mean - a.mean);
-  const lines = ranked.map((one, i) =>
-    make(
-      "tr",
-      {},
-      ...[String(i + 1), placeName(one)].map((text) => make("td", { text })),
-      ...[signed(one.mean), `${signed(one.low)} to ${signed(one.high)}`].map((text) =>
-        make("td", { className: "hs-number", text }),
-      ),
-    ),
-  );
-  table.replaceChildren(
-    make(
-      "table",
-      {},
-      make("caption", {
-        text: `${sweep.how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats per token. + does harm. The colours end at the largest effect of a head.`,
-      }),
-      make("tr", {}, ...["", "which", "change", "95 % interval"].map((text) => make("th", { text }))),
-      ...lines,
-    ),
-  );
+  ranking.replaceChildren(rankingOf(sweep));
+}
+
+function rankingOf({ how, list }) {
+  const ranked = [...list].sort((a, b) => b.mean - a.mean);
+  return table({
+    caption: `${how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats per token. + does harm. The colours end at the largest effect of a head.`,
+    columns: [{ name: "", kind: "text" }, { name: "which", kind: "text" }, "change", "95 % interval"],
+    rows: ranked.map((one, i) => [
+      String(i + 1),
+      placeName(one),
+      signed(one.mean),
+      `${signed(one.low)} to ${signed(one.high)}`,
+    ]),
+  });
 }
 
 /** The end of the colour scale: the largest effect of a head, for an MLP's can be fifty times as large. */
@@ -225,7 +219,6 @@ function reasonable(list) {
 
 function sweepCell(one, limit, focus, layer, head) {
   if (!one) return make("span", { className: "hs-sweep-cell" });
-  const color = divergingColor(one.mean, limit, isDark());
   const choose = one.what === "head" ? { layer, head } : { layer };
   const shown = one.what === "head" && layer === focus.layer && head === focus.head;
   const cell = make("button", {
@@ -235,7 +228,7 @@ function sweepCell(one, limit, focus, layer, head) {
     title: `${placeName(one)}: ${signed(one.mean)} (${signed(one.low)} to ${signed(one.high)})`,
     onclick: () => store.toggle(choose),
   });
-  Object.assign(cell.style, { backgroundColor: `rgb(${color.join(" ")})`, color: inkOn(color) });
+  paintCell(cell, diverging(limit, isDark()), one.mean);
   return cell;
 }
 

@@ -83,7 +83,9 @@ class Operation {
   }
 
   arrived(result, done) {
-    Object.assign(this, { result, done, problem: "" });
+    this.result = result;
+    this.done = done;
+    this.problem = "";
     this.show(this.changed);
     store.changed();
   }

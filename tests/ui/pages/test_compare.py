@@ -41,15 +41,26 @@ THERE_AND_BACK = """({readCompare, writeCompare}, setup) => {
     const address = writeCompare("?view=compare&layer=2", setup);
     return [address, readCompare(address)];
 }"""
-CELLS = """({drawCells, maskPicture, cellAt, diverging}) => {
-    const mask = Uint8Array.from({ length: 15 }, (_, i) => Number(i % 5 <= Math.floor(i / 5)));
-    const names = { queries: ["a", "b", "c"], keys: ["d", "e", "f", "g", "h"] };
-    const picture = maskPicture({ T: 3, S: 5, mask, ...names, dark: false, focus: null });
-    const layout = drawCells(document.createElement("canvas"), 300, picture);
+CELLS = """async ({mask, difference}) => {
+    const { drawMatrix } = await import("/matrix/matrix.mjs");
+    const { cellAt } = await import("/matrix/layout.mjs");
+    const sees = Uint8Array.from({ length: 15 }, (_, i) => Number(i % 5 <= Math.floor(i / 5)));
+    const tokens = (letters) => [...letters].map((text) => ({ text }));
+    const part = { T: 3, S: 5, mask: sees, queries: tokens("abc"), keys: tokens("defgh") };
+    const canvas = document.createElement("canvas");
+    const layout = drawMatrix(canvas, { ...mask(part, false), width: 300 });
     const { left, top, cell } = layout;
-    const under = (q, k) => cellAt(layout, left + (k + 0.5) * cell, top + (q + 0.5) * cell);
-    const colors = [1, 0, -1].map((t) => diverging(t, false)).map((c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]);
-    return [under(2, 4), under(0, 0), cellAt(layout, 1, 1), under(3, 0), colors];
+    const under = (q, k) => cellAt(layout, left + (k + 0.5) * cell.width, top + (q + 0.5) * cell.height);
+    const seen = Array.from({ length: 15 }, (_, i) => {
+        const at = [left + ((i % 5) + 0.5) * cell.width, top + (Math.floor(i / 5) + 0.3) * cell.height];
+        const pixel = at.map((x) => Math.round(x * devicePixelRatio));
+        const [r, g, b] = canvas.getContext("2d").getImageData(...pixel, 1, 1).data;
+        return Number(r === 0x9f && g === 0x84 && b === 0xcf);
+    });
+    const blocks = [Uint16Array.of(65535, 0, 9), Uint16Array.of(0, 65535, 9)];
+    const { value, scale } = difference({ T: 1, S: 3 }, blocks, [[1, 1, 1]], 1, false);
+    const colors = [0, 1, 2].map((k) => scale.css(value(0, k)));
+    return [under(2, 4), under(0, 0), cellAt(layout, 1, 1), under(3, 0), seen, colors];
 }"""
 
 
@@ -354,12 +365,13 @@ def test_numbers_and_reasons_in_words(js):
     )
 
 
-def test_a_cell_lies_where_it_is_drawn_and_differences_are_blue_or_orange(js):
-    found = js("matrix/compare_matrix", CELLS)
+def test_a_cell_lies_where_it_is_drawn_and_differences_are_teal_or_brown(js):
+    found = js("matrix/channels", CELLS)
     assert found == [
-        {"query": 2, "key": 4},
-        {"query": 0, "key": 0},
+        {"row": 2, "column": 4},
+        {"row": 0, "column": 0},
         None,
         None,
-        [[29, 78, 216], [255, 255, 255], [194, 65, 12]],
+        [1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0],
+        ["rgb(14 106 132)", "rgb(138 90 0)", "rgb(247 247 247)"],
     ]

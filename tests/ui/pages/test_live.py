@@ -114,27 +114,27 @@ def test_attention_of_each_part_is_cut_out_of_the_frame(js: Modules):
 
 def test_a_diverged_run_leaves_the_picture_at_the_top_and_does_not_flatten_the_others(js: Modules):
     def loss_range(losses: list, uniform: float) -> list:
-        return js("charts/live_axes", "({lossRange}, losses, uniform) => lossRange(losses, uniform)", losses, uniform)
+        return js("charts/axis", "({lossRange}, losses, uniform) => lossRange(losses, uniform)", losses, uniform)
 
     assert loss_range([5.6, 3.0], 5.56) == [0, 8]
     assert loss_range([5.6, 1e9, None], 5.56) == [0, 10]
     code = "({clipped, beyond}, points) => [clipped(points, 10).map(([, v]) => String(v)), beyond(points, 10)]"
     points = [[0, 5], [1, 40], [2, None], [3, 4e6]]
-    assert js("charts/live_axes", code, points) == [["5", "10", "NaN", "10"], {"step": 1, "most": 4e6}]
+    assert js("charts/points", code, points) == [["5", "10", "NaN", "10"], {"step": 1, "most": 4e6}]
 
 
 def test_thinned_curves_keep_every_peak(js: Modules):
     points = [[i, math.sin(i * i)] for i in range(5000)]
     points[777][1], points[4321][1] = 50, -50
-    thin = js("charts/live_axes", "({thinned}, points) => thinned(points, 100)", points)
+    thin = js("charts/points", "({thinned}, points) => thinned(points, 100)", points)
     assert len(thin) <= 200 and [777, 50] in thin and [4321, -50] in thin
     assert all(point in points for point in thin) and [x for x, _ in thin] == sorted(x for x, _ in thin)
-    assert js("charts/live_axes", "({thinned}, points) => thinned(points, 100)", points[:150]) == points[:150]
+    assert js("charts/points", "({thinned}, points) => thinned(points, 100)", points[:150]) == points[:150]
 
 
 @pytest.mark.parametrize("steps, end", [([0], 10), ([11], 15), ([99, 3], 100), ([401], 500), ([3000], 3000)])
 def test_the_axis_of_steps_ends_at_a_round_number(js: Modules, steps, end):
-    assert js("charts/live_axes", "({lastStep}, steps) => lastStep(steps)", steps) == end
+    assert js("charts/axis", "({lastStep}, steps) => lastStep(steps)", steps) == end
 
 
 # with the engine

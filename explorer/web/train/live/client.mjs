@@ -16,7 +16,9 @@ export async function liveChoices() {
 export class LiveClient {
   /** `hear(frame)` gets each frame; `lost(sentence)` is called if the run cannot be followed any more. */
   constructor({ hear, lost }) {
-    Object.assign(this, { hear, lost, run: null });
+    this.hear = hear;
+    this.lost = lost;
+    this.run = null;
     addEventListener("pagehide", () => this.leave());
   }
 

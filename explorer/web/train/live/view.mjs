@@ -81,6 +81,7 @@ class LiveView {
   }
 
   buttons() {
+    this.does = {}; // the buttons, by what they do
     const button = (name, text, act) => {
       const made = make("button", {
         type: "button",
@@ -89,7 +90,8 @@ class LiveView {
         text,
         onclick: () => this.trying(act),
       });
-      return (this[`${name}Button`] = made);
+      this.does[name] = made;
+      return made;
     };
     this.status = make("span", { className: "hs-live-status", role: "status" });
     this.name = make("input", {
@@ -149,13 +151,13 @@ class LiveView {
   }
 
   async keep() {
-    this.keepButton.disabled = true;
+    this.does.keep.disabled = true;
     try {
       const { kept } = await this.client.command("keep", { name: this.name.value });
       this.tellKept(kept);
       document.dispatchEvent(new CustomEvent("hs-kept"));
     } finally {
-      this.keepButton.disabled = false;
+      this.does.keep.disabled = false;
     }
   }
 
@@ -235,13 +237,11 @@ class LiveView {
   drawBar(current) {
     const state = current?.state;
     const isOn = Boolean(current) && !OVER.includes(state);
-    this.trainButton.textContent = current ? (isOn ? "Train anew" : "Train again") : "Train";
-    this.trainButton.title = isOn
-      ? "Ends the run that is going on, and starts another one with what is chosen now"
-      : "";
-    this.pauseButton.hidden = state !== "running";
-    this.resumeButton.hidden = state !== "paused";
-    this.stopButton.hidden = !isOn;
+    this.does.train.textContent = current ? (isOn ? "Train anew" : "Train again") : "Train";
+    this.does.train.title = isOn ? "Ends the run that is going on, and starts another one with what is chosen now" : "";
+    this.does.pause.hidden = state !== "running";
+    this.does.resume.hidden = state !== "paused";
+    this.does.stop.hidden = !isOn;
     this.keepBox.hidden = !current?.facts || state === "failed" || state === "lost";
     this.status.textContent = current
       ? stateText(current)

@@ -84,11 +84,11 @@ function nearestTo(stacks, rolesOf, step) {
   let best = { lift: 0 };
   for (const { name: stack } of stacks) {
     for (const { name: role, scores, lifts, baseline } of rolesOf(stack).filter(({ name }) => MARKED.includes(name))) {
-      lifts.forEach((heads, layer) =>
+      for (const [layer, heads] of lifts.entries()) {
         heads.forEach((lift, head) => {
           if (lift > best.lift) best = { stack, layer, head, role, step, lift, score: scores[layer][head], baseline };
-        }),
-      );
+        });
+      }
     }
   }
   return best.stack ? best : null;

@@ -114,7 +114,10 @@ class Timeline {
     });
     addEventListener("resize", () => this.changed());
     onPage((name) => (name === "train" ? this.toAddress() : this.leave()));
-    document.addEventListener("hs-train", ({ detail }) => detail !== "timeline" && this.player.pause());
+    document.addEventListener(
+      "hs-train",
+      (/** @type {CustomEvent} */ { detail }) => detail !== "timeline" && this.player.pause(),
+    );
     this.element.numbers = () => timelineRows(this);
     this.element.about = () => ({
       model: { name: this.model.name },
@@ -131,7 +134,9 @@ class Timeline {
       const model = await loadModel(this.index, name);
       const at = Math.min(this.state.prompt, model.prompts.length - 1);
       const prompt = await loadPrompt(model, at);
-      Object.assign(this, { model, prompt, row: null });
+      this.model = model;
+      this.prompt = prompt;
+      this.row = null;
       this.state = {
         ...this.state,
         of: name,

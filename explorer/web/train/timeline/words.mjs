@@ -1,7 +1,7 @@
 // What the timeline says in plain words; only what its numbers show. Pure: no DOM.
 
-import { short } from "../../charts/chart.mjs";
 import { grouped } from "../../base/text.mjs";
+import { short } from "../../charts/axis.mjs";
 
 /** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
 export function stepText({ steps, tokens }, i) {
@@ -41,24 +41,6 @@ const BECOMES = { "previous token": "a previous-token head", induction: "an indu
 export function eventText({ layer, head, role, step }, stackTitle = "") {
   const name = BECOMES[role] ?? `a head of the role “${role}”`;
   return `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ${name} at step ${grouped(step)}`;
-}
-
-/**
- * Events as marks on the curve: [{step, text: "P I", events}]. `isNear(a, b)` says whether two steps lie too near for
- * marks of their own: such events share one, at the first of them.
- */
-export function marksOf(events, sign, isNear = (a, b) => a === b) {
-  const groups = [];
-  for (const event of [...events].sort((a, b) => a.step - b.step)) {
-    const group = groups.at(-1);
-    if (group && isNear(group[0].step, event.step)) group.push(event);
-    else groups.push([event]);
-  }
-  return groups.map((all) => ({
-    step: all[0].step,
-    text: [...new Set(all.map(({ role }) => sign(role)))].join(" "),
-    events: all,
-  }));
 }
 
 /** What the chosen head scores in a role now, at first and at most. */

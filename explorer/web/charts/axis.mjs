@@ -1,7 +1,7 @@
-// Curves over the steps of training: scales, ticks and paths. Pure: no DOM.
+// The axes of a line chart: where steps and values lie, which of them are written, and what has no room. Pure: no DOM.
 //
-// Training changes most in its first steps, so the axis can be logarithmic; step 0 has no logarithm, so that of step + 1
-// is taken.
+// Training changes most in its first steps, so the axis can be logarithmic; step 0 has no logarithm, so that of
+// step + 1 is taken.
 
 /** step -> 0..1 along the axis, for steps from 0 to `last`. */
 export function along(step, last, log) {
@@ -46,15 +46,22 @@ export function rangeOf(values, count = 5) {
   return [Math.floor(low / apart + 1e-9) * apart, Math.ceil(high / apart - 1e-9) * apart];
 }
 
-/** The `d` of an SVG path through [[x, y]]; what is no number (a diverged loss) is a gap. */
-export function pathOf(points) {
-  let pen = "M";
-  let path = "";
-  for (const [x, y] of points) {
-    if (Number.isFinite(y)) path += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
-    pen = Number.isFinite(y) ? "L" : "M";
-  }
-  return path;
+const ABOVE = 1.6; // times the loss of guessing: beyond that a run has diverged, and would flatten all others
+
+/** [low, high] of the loss axis: from 0, with the line of guessing in sight; a diverged run leaves it at the top. */
+export function lossRange(losses, uniform) {
+  const most = Math.max(
+    uniform * 1.1,
+    ...losses.filter(Number.isFinite).map((loss) => Math.min(loss, uniform * ABOVE)),
+  );
+  return [0, rangeOf([0, most])[1]];
+}
+
+/** The last step of the axis: a round one, so that the picture does not shrink with each new point. */
+export function lastStep(steps) {
+  const most = Math.max(10, ...steps);
+  const power = 10 ** Math.floor(Math.log10(most));
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((end) => end >= most);
 }
 
 /** The index of the recorded step that lies nearest to `x`, 0..1 along the axis. */
@@ -72,3 +79,36 @@ export function short(count) {
 }
 
 const digits = (value) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
+
+/**
+ * Marks {step, text, name, choose} that lie too near to each other, as `isNear(a, b)` says of two steps, share one, at
+ * the first of them, which is what is chosen.
+ */
+export function gathered(marks, isNear) {
+  const groups = [];
+  for (const mark of [...marks].sort((a, b) => a.step - b.step)) {
+    const group = groups.at(-1);
+    if (group && isNear(group[0].step, mark.step)) group.push(mark);
+    else groups.push([mark]);
+  }
+  return groups.map((all) => ({
+    ...all[0],
+    text: [...new Set(all.map(({ text }) => text))].join(" "),
+    name: all.map(({ name }) => name).join("\n"),
+  }));
+}
+
+/**
+ * Texts that would lie over each other go down a line: `boxes` are {left, right, y}, `high` is a line. Returns each
+ * one's y.
+ */
+export function apart(boxes, high) {
+  const placed = [];
+  for (const { left, right, y } of boxes) {
+    const hits = (at) => placed.some((one) => one.left < right && left < one.right && Math.abs(one.y - at) < high);
+    let at = y;
+    while (hits(at)) at += high;
+    placed.push({ left, right, y: at });
+  }
+  return placed.map((one) => one.y);
+}

@@ -1,26 +1,20 @@
-// Where curves of several runs lie on one picture. Pure: no DOM.
+// The points of a line: thinned, cut off at the top, and as a path. Pure: no DOM.
 
-import { rangeOf } from "./chart.mjs";
-
-const ABOVE = 1.6; // times the loss of guessing: beyond that a run has diverged, and would flatten all others
-
-/** [low, high] of the loss axis: from 0, with the line of guessing in sight; a diverged run leaves it at the top. */
-export function lossRange(losses, uniform) {
-  const most = Math.max(
-    uniform * 1.1,
-    ...losses.filter(Number.isFinite).map((loss) => Math.min(loss, uniform * ABOVE)),
-  );
-  return [0, rangeOf([0, most])[1]];
+/** The `d` of an SVG path through [[x, y]]; what is no number (a diverged loss) is a gap. */
+export function pathOf(points) {
+  let pen = "M";
+  let path = "";
+  for (const [x, y] of points) {
+    if (Number.isFinite(y)) path += `${pen}${x.toFixed(1)} ${y.toFixed(1)}`;
+    pen = Number.isFinite(y) ? "L" : "M";
+  }
+  return path;
 }
 
-/** The last step of the axis: a round one, so that the picture does not shrink with each new point. */
-export function lastStep(steps) {
-  const most = Math.max(10, ...steps);
-  const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((end) => end >= most);
-}
-
-/** At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak is lost. */
+/**
+ * At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak is
+ * lost.
+ */
 export function thinned(points, most) {
   if (points.length <= 2 * most) return points;
   const kept = [];
