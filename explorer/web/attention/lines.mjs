@@ -2,10 +2,10 @@
 // Queries left and keys right, or queries on top and keys at the bottom. Pure function of payload, focus and size.
 
 import { cssColor, prepare } from "../base/dom.mjs";
-import { hatch } from "../color/hatching.mjs";
-import { eachLine, floorOf, isDrawn, seriesOf, standsOut } from "./line_series.mjs";
-import { readsColumn, reading } from "../patterns/reading.mjs";
 import { label, probability } from "../base/text.mjs";
+import { hatch } from "../color/hatching.mjs";
+import { reading, readsColumn } from "../patterns/reading.mjs";
+import { eachLine, floorOf, isDrawn, seriesOf, standsOut } from "./line_series.mjs";
 
 const FONT = "system-ui, sans-serif";
 const HEAD = 24; // px for the words "query" and "key"
@@ -185,7 +185,8 @@ function drawName(context, layout, text, i, isFar, isChosen, color) {
   context.fillStyle = color;
   const place = along(layout, i);
   const edge = down ? (isFar ? to + far + 6 : from - near - 6) : isFar ? width - column : column;
-  const startsAtLines = Boolean(down) !== isFar; // turned names read upwards: the queries' begin at their lines, the keys' end there
+  // turned names read upwards: the queries' begin at their lines, the keys' end there
+  const startsAtLines = Boolean(down) !== isFar;
   context.textAlign = down && !turned ? "center" : startsAtLines ? "left" : "right";
   if (!down) context.fillText(text, edge, place);
   else if (!turned) context.fillText(text, place, edge + (isFar ? 8 : -8));

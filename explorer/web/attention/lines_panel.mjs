@@ -14,7 +14,8 @@ import { lineWidth } from "./lines.mjs";
 
 const SIDES = { "left-right": "left – right", "top-bottom": "top – bottom" };
 const HOW =
-  "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again for all. A double-click on a token in the picture does the same with its lines.";
+  "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again " +
+  "for all. A double-click on a token in the picture does the same with its lines.";
 const WIDTHS = [0.05, 0.25, 0.5, 1];
 
 /** Above the picture. */
@@ -145,8 +146,15 @@ function countText({ floor, lines, hidden, lost }, { least }) {
   if (hidden === lines)
     return `No line is drawn: all ${lines} weights are below ${from}. Move the slider to the left to see them.`;
   if (floor > least / 1000)
-    return `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to see all of its lines.`;
-  return `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ${(100 * lost).toFixed(1)} % of the weight.`;
+    return (
+      `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
+      `${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to ` +
+      "see all of its lines."
+    );
+  return (
+    `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +
+    `${(100 * lost).toFixed(1)} % of the weight.`
+  );
 }
 
 function said(payload, one, { column, token, others }) {

@@ -106,7 +106,8 @@ function paintPair(view, { payload, focus, row, pair, order, query, key }) {
   for (const [i, end] of view.ends.entries()) end.textContent = ends[i];
   view.pair.setAttribute(
     "aria-label",
-    `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. The products sum to ${signed(pair.dot)}.`,
+    `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. ` +
+      `The products sum to ${signed(pair.dot)}.`,
   );
   const look = [store.seq, focus.layer, focus.head, query, isDark()].join();
   if (view.look === look) return;
@@ -129,7 +130,10 @@ function markDimension(element, order, dim) {
   element.style.setProperty("--dim-wide", `${100 / order.length}%`);
 }
 
-/** Left and right read one dimension after the other, up and down one key after the other; Enter lets go of the dimension. */
+/**
+ * Left and right read one dimension after the other, up and down one key after the other; Enter lets go of the
+ * dimension.
+ */
 function onKey(event, { state: { order, key, query } }) {
   const { locked } = store.focus;
   if (event.key === "Enter" && locked.dim !== null) store.toggle({ dim: locked.dim });

@@ -35,7 +35,9 @@ export function neuronKeys() {
     title,
     make("p", {
       className: "hs-hint",
-      text: "Each row is a key: teal dimensions pull the head there, brown ones push it away. Point at a row to see it above; click keeps it.",
+      text:
+        "Each row is a key: teal dimensions pull the head there, brown ones push it away. Point at a row to " +
+        "see it above; click keeps it.",
     }),
     make("div", { className: "hs-keys-scroll" }, keys),
     sum,
@@ -57,7 +59,9 @@ export function neuronKeys() {
       for (const [i, one] of rows.slice(0, query + 1).entries()) {
         one.paint(payload.tokens[i], row.keys[i], order, limit);
       }
-      sum.textContent = `exp: e to the power of the score minus the row's largest, ${signed(row.max)}. They sum to ${row.total.toFixed(3)}; each over this sum is its share.`;
+      sum.textContent =
+        `exp: e to the power of the score minus the row's largest, ${signed(row.max)}. They sum to ` +
+        `${row.total.toFixed(3)}; each over this sum is its share.`;
       masked.textContent = maskedText(payload, query, name);
       masked.hidden = masked.textContent === "";
     }
@@ -72,7 +76,10 @@ export function neuronKeys() {
 function maskedText({ tokens }, query, name) {
   const later = tokens.length - 1 - query;
   if (!later) return "";
-  return `${later === 1 ? "The one token" : `The ${later} tokens`} after ${name} ${later === 1 ? "is" : "are"} hidden by the mask: score −∞, share 0.`;
+  return (
+    `${later === 1 ? "The one token" : `The ${later} tokens`} after ${name} ${later === 1 ? "is" : "are"} ` +
+    "hidden by the mask: score −∞, share 0."
+  );
 }
 
 function keyRow(key) {

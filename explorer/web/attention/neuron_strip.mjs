@@ -6,7 +6,10 @@ import { diverging } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
 import { isDark } from "../state/store.mjs";
 
-/** {element, paint(values, order, limit)}: `pointed(d)` and `clicked(d)` are told which dimension is under the pointer. */
+/**
+ * {element, paint(values, order, limit)}: `pointed(d)` and `clicked(d)` are told which dimension is under the
+ * pointer.
+ */
 export function strip({ pointed, clicked }) {
   const canvas = make("canvas", { height: 1 });
   const element = make("span", { className: "hs-neuron-strip" }, canvas);

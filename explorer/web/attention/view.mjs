@@ -24,7 +24,11 @@ const VIEWS = { matrix: "Matrix", lines: "Lines", flow: "Flow", neuron: "Neuron"
 const DRAW = { matrix: drawWeights, lines: drawLines, flow: drawFlow, neuron: () => null };
 const AT = { matrix: weightAt, lines: lineAt, flow: flowAt };
 const ROLLOUT =
-  "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out of a sum over all of it.";
+  "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer " +
+  "counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The " +
+  "layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not " +
+  "count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out " +
+  "of a sum over all of it.";
 
 export function mount(element) {
   const state = { view: "matrix", layout: null };
@@ -117,7 +121,10 @@ function cellOf(focus, { column, token }) {
   return column ? [focus.query, token] : [token, focus.key];
 }
 
-/** A cell; or beside the cells a key's name or bar, which asks who looks at it, or a query's, which asks where it looks. */
+/**
+ * A cell; or beside the cells a key's name or bar, which asks who looks at it, or a query's, which asks where it
+ * looks.
+ */
 export function weightAt(layout, x, y) {
   const cell = cellAt(layout, x, y);
   if (cell) return { query: cell.row, key: cell.column };

@@ -43,7 +43,10 @@ export function readingText(payload, shown, { column, token, others }) {
   const seen = others.filter(({ state }) => state === "seen");
   if (!seen.length) return nothingSeen(payload, shown, column, token);
   const best = seen.sort((a, b) => b.p - a.p).slice(0, NAMED);
-  return `${name} ${verb} ${best.map(({ place, p, digits }) => `${named(payload, place)} ${written(p, digits)}`).join(", ")}.`;
+  return (
+    `${name} ${verb} ` +
+    `${best.map(({ place, p, digits }) => `${named(payload, place)} ${written(p, digits)}`).join(", ")}.`
+  );
 }
 
 function nothingSeen(payload, shown, column, token) {
@@ -54,14 +57,19 @@ function nothingSeen(payload, shown, column, token) {
 }
 
 function faint(payload, shown, query) {
-  return `Without the first token almost nothing is left of the row of ${named(payload, query)}: ${shown.left(query).toFixed(4)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding, so none are shown.`;
+  return (
+    `Without the first token almost nothing is left of the row of ${named(payload, query)}: ` +
+    `${shown.left(query).toFixed(4)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding, ` +
+    "so none are shown."
+  );
 }
 
 /** What hiding the first token does, and how much it had. */
 export function sinkText(payload, shown, { column, token }) {
   const rule = shown.sumsToOne
     ? "The first token is left out, and what is left of each row is divided by its sum, so that it adds up to 1 again."
-    : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it adds up to 1.";
+    : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it " +
+      "adds up to 1.";
   if (!column && token > 0)
     return `${rule} Of the row of ${named(payload, token)} the first token had ${probability(shown.first(token))}.`;
   if (shown.T < 2) return rule;
@@ -77,19 +85,22 @@ export function marginText(payload, shown, token) {
   const count = shown.open ? shown.T : shown.T - token;
   const first = Number.isNaN(got)
     ? ""
-    : `${name} receives ${probability(got)} on average from the ${count} ${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
+    : `${name} receives ${probability(got)} on average from the ${count} ` +
+      `${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
   const parts = given(shown, token);
   if (!parts) return first.trim();
   const gives = [
     ...(shown.hidden || token === 0 ? [] : [`${share(parts.first, shown, token)} to the first token`]),
     ...(shown.open || token > (shown.hidden ? 1 : 0)
       ? [
-          `${share(parts.others, shown, token)} to ${shown.open ? "other" : shown.hidden ? "earlier" : "other earlier"} tokens`,
+          `${share(parts.others, shown, token)} to ` +
+            `${shown.open ? "other" : shown.hidden ? "earlier" : "other earlier"} tokens`,
         ]
       : []),
   ];
   const keeps = `${gives.length ? "and keeps" : "keeps"} ${share(parts.itself, shown, token)} for itself`;
-  return `${first}${gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
+  const given = gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`;
+  return `${first}${given}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
 }
 
 const share = (p, shown, token) => written(p, shown.digits(token));

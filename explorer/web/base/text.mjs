@@ -2,7 +2,10 @@
 
 const ROLES = { "<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask" };
 
-/** White space, control and format characters made visible, and halves of surrogate pairs; inner and leading spaces stay. */
+/**
+ * White space, control and format characters made visible, and halves of surrogate pairs; inner and leading spaces
+ * stay.
+ */
 export function visible(text) {
   if (text !== "" && text.trim() === "")
     return [...text].map((c) => ({ "\n": "⏎", "\t": "⇥", " ": "␣" })[c] ?? codePoint(c)).join("");

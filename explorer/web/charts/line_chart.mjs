@@ -112,7 +112,8 @@ function frame(
   );
   const above = `↑ ${yLabel}`;
   const room = inner + LEFT - (above.length + 2) * LETTER;
-  const names = [`${xLabel ?? "training step"}${log ? " (early steps widened)" : ""} →`, `${xLabel ?? "step"} →`, "→"];
+  const whole = `${xLabel ?? "training step"}${log ? " (early steps widened)" : ""} →`;
+  const names = [whole, `${xLabel ?? "step"} →`, "→"];
   const along = names.find((name) => name.length * LETTER <= room) ?? "";
   return [...values, ...steps, text(LEFT + inner, height - 4, along, "end"), text(2, height - 4, above)];
 }

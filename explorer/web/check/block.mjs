@@ -157,8 +157,13 @@ function tensors(difference, repaints) {
   return drawing(
     {
       title: tensor,
-      note: `${capital(visible(where))}. Shape ${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${count} of the ${all} numbers shown differ: they have a thick border and bold digits. ${displaced(difference)}`,
-      key: `Teal is above 0, brown below; the strongest colour is ${exact(Number(most.toPrecision(3)))}. Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.`,
+      note:
+        `${capital(visible(where))}. Shape ` +
+        `${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${count} of the ` +
+        `${all} numbers shown differ: they have a thick border and bold digits. ${displaced(difference)}`,
+      key:
+        `Teal is above 0, brown below; the strongest colour is ${exact(Number(most.toPrecision(3)))}. ` +
+        "Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.",
       cells: {
         tables: [table("It should be", expected), table("Yours", found)],
         rows,
@@ -212,8 +217,13 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
   return drawing(
     {
       title: `Attention in the trained model, layer ${layer + 1}, head ${head + 1}`,
-      note: `Your attention was given the trained model's weights and a text; this is the head where it goes most astray. Each row is a token that looks (a query), each column one that is looked at (a key).`,
-      key: `The first two: weight 0 is the ground, 1 the darkest in light mode and the brightest in dark; striped cells are hidden by the mask (in red: NaN). The third: teal where you have more, brown where less, up to ${exact(Number(most.toPrecision(3)))}.`,
+      note:
+        "Your attention was given the trained model's weights and a text; this is the head where it goes " +
+        "most astray. Each row is a token that looks (a query), each column one that is looked at (a key).",
+      key:
+        "The first two: weight 0 is the ground, 1 the darkest in light mode and the brightest in dark; " +
+        "striped cells are hidden by the mask (in red: NaN). The third: teal where you have more, brown " +
+        `where less, up to ${exact(Number(most.toPrecision(3)))}.`,
       cells: {
         tables: [weights("It should be", expected), weights("Yours", found), between],
         rows: labels,

@@ -1,8 +1,8 @@
 // The row of eleven points: a tile for each block, as wide as its points, with a sign and a word for its colour.
 // The tiles are tabs: one Tab stop, arrows move, Enter or Space opens.
 
-import { STATUS, ofPoints, points } from "./words.mjs";
 import { make } from "../base/dom.mjs";
+import { ofPoints, points, STATUS } from "./words.mjs";
 
 export function tileRow(blocks, panel, open) {
   const tiles = blocks.map((block, i) => tile(block, i, () => choose(i)));

@@ -1,13 +1,13 @@
 // The page "Check your code": a report of the homework checker as a row of points, each of which opens.
 
+import { make } from "../base/dom.mjs";
+import { visible } from "../base/text.mjs";
 import { blockPanel } from "./block.mjs";
 import { checkSize, decode, readReport } from "./report.mjs";
 import { progressPage, startPage } from "./start.mjs";
 import { tileRow } from "./tiles.mjs";
 import { Checker } from "./upload.mjs";
 import { advice, points } from "./words.mjs";
-import { make } from "../base/dom.mjs";
-import { visible } from "../base/text.mjs";
 
 export function mount(element, { props, watch, trigger }) {
   const view = new Check(element, JSON.parse(props.given), new Checker(trigger));

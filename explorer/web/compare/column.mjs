@@ -172,7 +172,9 @@ export class Column {
     return [
       make("p", {
         className: "hs-compare-label",
-        text: `Greedy continuation of the text (the likeliest token, ${ids.length} times${ended ? "; then the model ends the text" : ""}):`,
+        text:
+          `Greedy continuation of the text (the likeliest token, ${ids.length} ` +
+          `times${ended ? "; then the model ends the text" : ""}):`,
       }),
       make("blockquote", { dir: "auto", text: text.trim() || "(white space only)" }),
     ];
@@ -251,11 +253,15 @@ export class Column {
       ...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))),
     );
     this.scale.replaceChildren(...belowBars(top));
-    this.rest.textContent = `The other ${grouped(vocab_size - K)} tokens share ${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
+    this.rest.textContent =
+      `The other ${grouped(vocab_size - K)} tokens share ` +
+      `${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
     this.actual.textContent =
       truth === null
         ? "This is the end of the text."
-        : `Really there: ${quoted(pieceName(truth))}, probability ${fineProbability(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
+        : `Really there: ${quoted(pieceName(truth))}, probability ` +
+          `${fineProbability(this.arrays.actual_probs.data[n])}, place ` +
+          `${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
   }
 }
 
@@ -352,7 +358,8 @@ function costCell({ parameters, flops, time, held_out }) {
       line(
         "Time",
         `${time.milliseconds.toFixed(1)} ms`,
-        `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ${time.threads === 1 ? "thread" : "threads"}`,
+        `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ` +
+          `${time.threads === 1 ? "thread" : "threads"}`,
         "time",
       ),
       line(

@@ -131,5 +131,9 @@ function said(part, /** @type {any[]} */ [first, second], { query, key }, most) 
   if (most === 0) return "The two are equal in every cell.";
   if (key === null) return `The largest difference is ${most.toFixed(4)}. Point at a cell to read its number.`;
   const i = query * part.S + key;
-  return `${quoted(label(part.queries[query], 24))} to ${quoted(label(part.keys[key], 24))}: ${(first[i] / 65535).toFixed(4)} − ${(second[i] / 65535).toFixed(4)} = ${signed((first[i] - second[i]) / 65535)}`;
+  return (
+    `${quoted(label(part.queries[query], 24))} to ${quoted(label(part.keys[key], 24))}: ` +
+    `${(first[i] / 65535).toFixed(4)} − ${(second[i] / 65535).toFixed(4)} = ` +
+    `${signed((first[i] - second[i]) / 65535)}`
+  );
 }

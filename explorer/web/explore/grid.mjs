@@ -18,7 +18,9 @@ export function mount(element) {
     make("div", { className: "hs-view-head" }, make("h2", { text: "All heads" }), order),
     make("p", {
       className: "hs-hint",
-      text: "Each picture is one head: a row for each token, dark where that token looks. Point to preview, click to keep.",
+      text:
+        "Each picture is one head: a row for each token, dark where that token looks. Point to preview, " +
+        "click to keep.",
     }),
     table,
     marks,

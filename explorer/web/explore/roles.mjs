@@ -31,5 +31,8 @@ function sentence(roles, layer, head) {
   const names = worn(roles, layer, head).map(({ name }) => name);
   if (names.length)
     return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
-  return "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample articles and on repeated random tokens, not on your text.";
+  return (
+    "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample " +
+    "articles and on repeated random tokens, not on your text."
+  );
 }

@@ -25,7 +25,9 @@ export function mount(element) {
     }
     const shown = drawn(payload, focus);
     const read = reading(payload, focus, shown);
-    hint.textContent = `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to choose it; click to keep it.`;
+    hint.textContent =
+      `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to ` +
+      "choose it; click to keep it.";
     const dark = isDark();
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
@@ -97,5 +99,8 @@ function parameters(count) {
 
 function usedLine({ tokens, total, was_cut, model }) {
   if (total <= tokens.length) return `${tokens.length} / ${model.token_limit} tokens`;
-  return `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the model's window ends there`;
+  return (
+    `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the ` +
+    "model's window ends there"
+  );
 }

@@ -260,7 +260,7 @@ class Generate {
     if (choice) this.choice = choice;
     const isDrawn = Boolean(own && choice && !work.isOn);
     const isWithinTree = element.querySelector(".hs-tree-box")?.contains(document.activeElement);
-    const { name: chooser } = document.activeElement?.closest?.(".hs-numbers button")?.dataset ?? {};
+    const chooser = document.activeElement?.closest(".hs-numbers button")?.getAttribute("data-name");
     render(pageTemplate(this.shown(!isDrawn), this, this.controls.element), element);
     if (isWithinTree) this.query(".hs-tree .hs-here").focus({ preventScroll: true }); // arrows go on from there
     if (chooser) this.query(`[data-name="${chooser}"][aria-checked="true"]`).focus();

@@ -85,7 +85,9 @@ export class Picture {
           "p",
           { className: "hs-hint hs-strides" },
           make("span", {
-            text: `strides (${panel.tape.strides.join(", ")}) · starts at place ${panel.tape.offset} · memory ${panel.tape.block + 1}`,
+            text:
+              `strides (${panel.tape.strides.join(", ")}) · starts at place ${panel.tape.offset} · memory ` +
+              `${panel.tape.block + 1}`,
           }),
         )
       : "";
@@ -116,7 +118,8 @@ export class Picture {
       );
       slot.style.width = `${entry.geometry.width}px`;
       slot.style.height = `${entry.geometry.height}px`;
-      slot.parentElement.style.maxWidth = `${Math.max(entry.geometry.width, LEAST_CAPTION)}px`; // words wrap under the cells
+      // words wrap under the cells
+      slot.parentElement.style.maxWidth = `${Math.max(entry.geometry.width, LEAST_CAPTION)}px`;
     }
     const ground = this.element.getBoundingClientRect();
     for (const entry of this.panels) {

@@ -2,6 +2,8 @@
 // the server is asked for a lesson once, and again when the learner changes the text or a setting.
 
 import { make } from "../base/dom.mjs";
+import { onPage, page } from "../state/pages.mjs";
+import { store } from "../state/store.mjs";
 import { listings, showMarked } from "./code.mjs";
 import { Contents } from "./contents.mjs";
 import { controlRow } from "./controls.mjs";
@@ -13,8 +15,6 @@ import { questionCard } from "./question.mjs";
 import { readout, working } from "./readout.mjs";
 import { LessonSource } from "./source.mjs";
 import { tablesOf } from "./tables.mjs";
-import { onPage, page } from "../state/pages.mjs";
-import { store } from "../state/store.mjs";
 
 export function mount(element, { props, watch, trigger }) {
   const catalog = JSON.parse(props.catalog);

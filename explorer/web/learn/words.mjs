@@ -33,5 +33,8 @@ export function sentenceOf(panel, shape) {
     probability: "darker is nearer to 1",
     diverging: "teal above zero, brown below",
   };
-  return `${panel.name}${panel.title ? `, ${panel.title}` : ""}: shape ${shapeText(panel, shape)}, ${colors[panel.color]}. Arrow keys go from cell to cell.`;
+  return (
+    `${panel.name}${panel.title ? `, ${panel.title}` : ""}: shape ${shapeText(panel, shape)}, ` +
+    `${colors[panel.color]}. Arrow keys go from cell to cell.`
+  );
 }

@@ -1,4 +1,5 @@
-// What the logit lens shows, read from the part "stream": rows 0..L (the embedding, then after each layer). Pure: no DOM.
+// What the logit lens shows, read from the part "stream": rows 0..L (the embedding, then after each layer). Pure: no
+// DOM.
 
 import { probability } from "../base/text.mjs";
 import { TICKS } from "../color/scale.mjs";
@@ -84,5 +85,8 @@ export function firstSentence(part, place) {
   const { first, stays } = firstOnTop(part, place);
   if (first === rowsOf(part) - 1) return "comes on top only after the last layer.";
   if (first === stays) return `comes on top ${whereName(first)}, and stays there.`;
-  return `comes on top ${whereName(first)} for the first time, and is there to stay from ${stays ? `layer ${stays}` : "the embedding"} on.`;
+  return (
+    `comes on top ${whereName(first)} for the first time, and is there to stay from ` +
+    `${stays ? `layer ${stays}` : "the embedding"} on.`
+  );
 }

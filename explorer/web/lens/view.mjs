@@ -1,4 +1,5 @@
-// The logit lens: a row for the embedding and after each layer, a column for each token of the text; beside it the chosen
+// The logit lens: a row for the embedding and after each layer, a column for each token of the text; beside it the
+// chosen
 // cell, and how the prediction came about along the column.
 
 import { make } from "../base/dom.mjs";
@@ -15,7 +16,10 @@ import { along, firstSentence, layerName, lensCell, MEASURES, measured, rowsOf }
 
 const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL to the end" };
 const ABOUT =
-  "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads its last one, through the final norm and the output matrix. The norm was never trained for early layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist 2020). Point at a cell to open it, click to keep it.";
+  "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
+  "its last one, through the final norm and the output matrix. The norm was never trained for early " +
+  "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
+  "2020). Point at a cell to open it, click to keep it.";
 const KEY = "Bold: already the token that the model ends with.  ✓ the token that your text goes on with.";
 
 export function mount(element) {

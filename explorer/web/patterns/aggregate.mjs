@@ -76,7 +76,10 @@ function severalName(payload, { layer, head, by, over }) {
   const function_ = { mean: "mean", max: "amax" }[by];
   if (over === "heads") return `${pattern.replace("{layer}", layer)}[0].${function_}(0)`;
   const each = `trace[f"${pattern.replace("{layer}", "{i}")}"][${over === "layers" ? `0, ${head}` : "0"}]`;
-  return `torch.stack([${each} for i in range(${payload.arrays.pattern.shape[0]})]).${function_}(${over === "layers" ? "0" : "(0, 1)"})`;
+  return (
+    `torch.stack([${each} for i in ` +
+    `range(${payload.arrays.pattern.shape[0]})]).${function_}(${over === "layers" ? "0" : "(0, 1)"})`
+  );
 }
 
 const range = (count) => Array.from({ length: count }, (_, i) => i);

@@ -12,7 +12,8 @@ import { inPart, nameOf, STAGES } from "./stages.mjs";
 import { limitOf, scaleOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 
 const ROWS = 5; // of the lists of tokens
-const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"]; // the stream, and where it is read and added to
+// the stream, and where it is read and added to
+const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"];
 const AFTER = { tokens: "→", token: "+", position: "=", embedding: "→", ln_f: "→", logits: "→" };
 
 export class Picture {

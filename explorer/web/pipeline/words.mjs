@@ -1,4 +1,5 @@
-// What is said of one row of a stage: a sentence with its numbers, and all of them as a table; and all rows, to be saved.
+// What is said of one row of a stage: a sentence with its numbers, and all of them as a table; and all rows, to be
+// saved.
 
 import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
@@ -16,19 +17,35 @@ export function rowText(stage, payload, part, focus, row) {
   if (STAGES[stage].normOf) {
     const before = rowFacts(tensorOf(STAGES[stage].normOf, payload, part, focusOf(stage, payload, focus)), row);
     const after = rowFacts(tensor, row);
-    return `${token}. Before: mean ${meanText(before.mean, before.deviation)}, standard deviation ${three(before.deviation)}. Brought to 0 and 1; behind weight and bias: mean ${meanText(after.mean, after.deviation)}, standard deviation ${three(after.deviation)}.`;
+    return (
+      `${token}. Before: mean ${meanText(before.mean, before.deviation)}, standard deviation ` +
+      `${three(before.deviation)}. Brought to 0 and 1; behind weight and bias: mean ` +
+      `${meanText(after.mean, after.deviation)}, standard deviation ${three(after.deviation)}.`
+    );
   }
   if (stage === "pattern") return `${token}: ${row + 1} weights, together ${three(sum)}.`;
   if (stage === "scores")
     return `${token}: ${row + 1} keys can be seen; the other ${payload.tokens.length - row - 1} come later.`;
   if (stage === "post")
-    return `${token}: ${numbers.filter((x) => x > LOUD).length} of ${grouped(tensor.columns)} neurons are above ${LOUD}.`;
+    return (
+      `${token}: ${numbers.filter((x) => x > LOUD).length} of ${grouped(tensor.columns)} neurons are above ` +
+      `${LOUD}.`
+    );
   if (stage === "softmax")
-    return `${token}: the ${tensor.columns} tokens shown have ${three(sum)} of all probability; the other ${grouped(payload.model.vocab_size - tensor.columns)} share ${three(Math.max(0, 1 - sum))}.`;
+    return (
+      `${token}: the ${tensor.columns} tokens shown have ${three(sum)} of all probability; the other ` +
+      `${grouped(payload.model.vocab_size - tensor.columns)} share ${three(Math.max(0, 1 - sum))}.`
+    );
   const { mean, deviation, low, high } = rowFacts(tensor, row);
   if (stage === "logits")
-    return `${token}: the largest of ${grouped(payload.model.vocab_size)} logits is ${three(high)}, the ${tensor.columns}th ${three(low)}.`;
-  return `${token}: ${grouped(tensor.columns)} numbers from ${three(low)} to ${three(high)}, mean ${meanText(mean, deviation)}, standard deviation ${three(deviation)}.`;
+    return (
+      `${token}: the largest of ${grouped(payload.model.vocab_size)} logits is ${three(high)}, the ` +
+      `${tensor.columns}th ${three(low)}.`
+    );
+  return (
+    `${token}: ${grouped(tensor.columns)} numbers from ${three(low)} to ${three(high)}, mean ` +
+    `${meanText(mean, deviation)}, standard deviation ${three(deviation)}.`
+  );
 }
 
 /** One row of a stage, a line for each of its numbers. */

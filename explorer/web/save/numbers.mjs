@@ -1,8 +1,8 @@
 // The numbers that a view shows, as the rows of a table, and a table as CSV.
 
-import { drawn } from "../patterns/drawn.mjs";
 import { headBlock, nextTokens } from "../base/payload.mjs";
 import { visible } from "../base/text.mjs";
+import { drawn } from "../patterns/drawn.mjs";
 
 const places = ({ tokens }) => tokens.map(({ text }, i) => `${i} ${visible(text)}`);
 const exact = (unit) => (unit / 65535).toFixed(6); // as it travels: in 16 bits

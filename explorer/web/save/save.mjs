@@ -1,11 +1,11 @@
 // "Save" below a view: its picture, its numbers, and below the tokens what belongs to the whole text.
 
 import { make } from "../base/dom.mjs";
-import { csv, numbersOf } from "./numbers.mjs";
+import { grouped } from "../base/text.mjs";
 import { GONE } from "../state/server.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { csv, numbersOf } from "./numbers.mjs";
 import { svgOf } from "./svg_page.mjs";
-import { grouped } from "../base/text.mjs";
 
 const SHARPNESS = 2; // pixels of a PNG for each of the page
 const KEEP_MS = 60_000; // a browser may still be reading what a link offers

@@ -2,9 +2,9 @@
 // frame.
 // What is kept stands in the address, so that a link shows another person the same.
 
+import { onceAFrame } from "../base/once_a_frame.mjs";
 import { clearAddress, readAddress, writeAddress } from "./address.mjs";
 import { Focus } from "./focus.mjs";
-import { onceAFrame } from "../base/once_a_frame.mjs";
 import { page } from "./pages.mjs";
 import { fetchPart } from "./parts.mjs";
 import { runAgain } from "./run_text.mjs";

@@ -67,7 +67,8 @@ export function lossCard() {
       ...payload.tokens.slice(1).map((token, i) => chip(token, i, before[i], after[i], limit, focus)),
     );
     hint.textContent =
-      "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): easier. Point at one for both numbers.";
+      "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
+      "easier. Point at one for both numbers.";
     leak.replaceChildren(...leakWords(payload, before, after));
   };
   return { element, draw };
@@ -91,7 +92,9 @@ function chip(token, i, before, after, limit, focus) {
       type: "button",
       role: "listitem",
       className: `hs-loss-token${i === store.query(focus) ? " hs-query" : ""}`,
-      title: `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} before, ${after.toFixed(3)} after`,
+      title:
+        `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} ` +
+        `before, ${after.toFixed(3)} after`,
       onclick: () => store.toggle({ query: i }),
       onmouseenter: () => store.preview({ query: i }),
       onmouseleave: () => store.preview({}),
@@ -152,7 +155,8 @@ export function attentionCard() {
     const query = store.query(focus);
     const blocks = blocksOf(payload, layer, head);
     const limit = limitOf(blocks);
-    title.textContent = `Attention of layer ${layer + 1}, head ${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
+    title.textContent =
+      `Attention of layer ${layer + 1}, head ` + `${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
     const width = Math.max(220, figures[0].clientWidth);
     const sides = sidesOf({
       T: payload.tokens.length,

@@ -1,4 +1,5 @@
-// Edits of the model, as llm_core/analysis/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no DOM.
+// Edits of the model, as llm_core/analysis/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no
+// DOM.
 
 export const HOWS = {
   zero: {
@@ -12,7 +13,8 @@ export const HOWS = {
     says: "its mean",
     sign: "μ",
     about:
-      "What comes out of it is replaced by its average over other articles: it goes on adding what it always adds, but no longer reacts to your text.",
+      "What comes out of it is replaced by its average over other articles: it goes on adding what it " +
+      "always adds, but no longer reacts to your text.",
   },
   uniform: {
     tool: "Look everywhere",

@@ -62,7 +62,9 @@ export function maskEditor() {
     presets,
     make("p", {
       className: "hs-hint",
-      text: "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let through; with the keyboard, arrows move and space flips.",
+      text:
+        "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let " +
+        "through; with the keyboard, arrows move and space flips.",
     }),
     canvas,
     words,
@@ -114,7 +116,9 @@ export function maskEditor() {
     at.layout = drawMask(canvas, Math.min(LARGEST, element.clientWidth || LARGEST), payload.tokens, mask, at);
     const [from, to] = [at.query, at.key].map((i) => quoted(label(payload.tokens[i], 24)));
     const seen = sees(mask, at.query, at.key);
-    words.textContent = `${from} (place ${at.query}) ${seen ? "sees" : "does not see"} ${to} (place ${at.key})${seen && at.key > at.query ? ", which comes later: a leak" : ""}.`;
+    words.textContent =
+      `${from} (place ${at.query}) ${seen ? "sees" : "does not see"} ${to} (place ` +
+      `${at.key})${seen && at.key > at.query ? ", which comes later: a leak" : ""}.`;
     canvas.setAttribute("aria-label", `Mask for ${T} tokens. ${words.textContent}`);
   };
   return { element, draw };

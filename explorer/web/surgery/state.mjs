@@ -2,8 +2,8 @@
 // time; of what is changed meanwhile the newest is asked next.
 
 import { fetchPart } from "../state/parts.mjs";
-import { readEdits, writeEdits } from "./edits.mjs";
 import { store } from "../state/store.mjs";
+import { readEdits, writeEdits } from "./edits.mjs";
 
 const MOST_STEPS = 100; // that can be undone
 

@@ -1,14 +1,14 @@
 // Head surgery: choose what to do, press what to do it to, and see what changes.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
+import { store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
 import { board } from "./board.mjs";
 import { attentionCard, lossCard, nextCard } from "./change.mjs";
 import { HOWS } from "./edits.mjs";
 import { maskEditor } from "./mask.mjs";
 import { measureCard } from "./measure.mjs";
 import { operation } from "./state.mjs";
-import { store } from "../state/store.mjs";
 
 const SHOW = { here: "Only here", everywhere: "In all views" };
 

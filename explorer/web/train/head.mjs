@@ -29,7 +29,9 @@ export class HeadAtStep {
       this.title,
       make("p", {
         className: "hs-hint",
-        text: "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; press a row to keep that token.",
+        text:
+          "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; " +
+          "press a row to keep that token.",
       }),
       this.picture,
       this.readout,

@@ -18,7 +18,9 @@ export class HeadsAtStep {
       make("h3", { text: "All heads at this step" }),
       make("p", {
         className: "hs-hint",
-        text: `Each picture is one head: a row for each token, dark where that token looks. Press one to see it large; ${advice}.`,
+        text:
+          "Each picture is one head: a row for each token, dark where that token looks. Press one to see it " +
+          `large; ${advice}.`,
       }),
       this.table,
       this.marks,

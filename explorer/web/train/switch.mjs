@@ -1,7 +1,7 @@
 // The switch between the two parts of the Train page, and which of them is seen; the address says so.
 
-import { choiceOf } from "../ui/choice.mjs";
 import { onPage, page } from "../state/pages.mjs";
+import { choiceOf } from "../ui/choice.mjs";
 
 const PARTS = { live: "Train a tiny model now", timeline: "Watch a model learn" };
 const [FIRST] = Object.keys(PARTS); // what anybody can do at once

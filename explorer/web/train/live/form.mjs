@@ -1,9 +1,9 @@
 // What is to be trained: a task, and below "More choices" everything else that llm_core.live lets one choose.
 
 import { make } from "../../base/dom.mjs";
+import { visible } from "../../base/text.mjs";
 import { choiceText, numberText, shortTitle } from "./names.mjs";
 import { EXPERIMENTS } from "./words.mjs";
-import { visible } from "../../base/text.mjs";
 
 export class ChoicesForm {
   /** `described` = {choices, tasks} of llm_core.live. `changed()` is called when something else is chosen. */

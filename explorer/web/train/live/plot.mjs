@@ -145,7 +145,8 @@ export class RunsPlot {
         );
         return (
           step &&
-          `run ${number}: loss ${lossWords(step[1].loss)}, accuracy ${percent(step[1].accuracy)} (measured at step ${grouped(step[0])})`
+          `run ${number}: loss ${lossWords(step[1].loss)}, accuracy ${percent(step[1].accuracy)} (measured ` +
+            `at step ${grouped(step[0])})`
         );
       })
       .filter(Boolean);

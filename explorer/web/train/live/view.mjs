@@ -1,16 +1,16 @@
 // Train a tiny model now: choose, press Train, and watch it learn. Nothing moves unless that was pressed.
 
 import { make } from "../../base/dom.mjs";
+import { onceAFrame } from "../../base/once_a_frame.mjs";
+import { showPage } from "../../state/pages.mjs";
+import { store } from "../../state/store.mjs";
 import { LiveClient, liveChoices } from "./client.mjs";
 import { ChoicesForm } from "./form.mjs";
 import { keptName, runNames } from "./names.mjs";
 import { ModelNow } from "./now.mjs";
 import { RunsPlot } from "./plot.mjs";
-import { OVER, curveRows, hear, newRecord } from "./record.mjs";
+import { curveRows, hear, newRecord, OVER } from "./record.mjs";
 import { stateText } from "./words.mjs";
-import { onceAFrame } from "../../base/once_a_frame.mjs";
-import { showPage } from "../../state/pages.mjs";
-import { store } from "../../state/store.mjs";
 
 const MOST = 8; // runs on the picture
 const LEAD =

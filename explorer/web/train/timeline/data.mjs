@@ -1,8 +1,8 @@
 // The recorded timelines: which there are, one model's facts, and one prompt at all steps. Everything is fetched once;
 // what the views ask for after that is in memory. Layers, heads and places count from 0.
 
-import { GONE } from "../../state/server.mjs";
 import { parseSafetensors } from "../../base/safetensors.mjs";
+import { GONE } from "../../state/server.mjs";
 
 const kept = new Map(); // by address: a promise of what was fetched
 

@@ -67,7 +67,9 @@ export class LossCurve {
         name: eventText(event, titleOf(event.stack)),
         choose: () => this.on.open(event),
       })),
-      label: `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
+      label:
+        `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out ` +
+        `loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
     });
     this.chart.replaceChildren(svg);
     this.svg = svg;

@@ -6,7 +6,7 @@ import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { roleLook } from "../../color/heads.mjs";
 import { sign, worn } from "../../ui/badges.mjs";
 import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
-import { NO_ROLES, roleText, steepest } from "./words.mjs";
+import { badgeText, NO_ROLES, scoresText, steepest } from "./words.mjs";
 
 const ALWAYS = ["induction", "previous token"];
 const HEIGHT = 210;
@@ -39,7 +39,9 @@ export class RolesAtStep {
       this.curveTitle,
       make("p", {
         className: "hs-hint",
-        text: "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few steps is a head that has found its task.",
+        text:
+          "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few " +
+          "steps is a head that has found its task.",
       }),
       this.chart,
       this.key,
@@ -47,7 +49,10 @@ export class RolesAtStep {
     );
   }
 
-  /** `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be measured. */
+  /**
+   * `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be
+   * measured.
+   */
   draw({ roles, steps, i, layer, head, log }) {
     const now = roles(i);
     this.title.textContent = `What layer ${layer + 1}, head ${head + 1} does at step ${grouped(steps[i])}`;
@@ -56,7 +61,7 @@ export class RolesAtStep {
     this.curveTitle.textContent = `How layer ${layer + 1}, head ${head + 1} came to do it`;
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
-    this.badge.textContent = `${names.length ? `Badge: ${names.join(", ")}.` : "No badge at this step: in none of the roles is it far above what uniform attention scores."} Measured on sample articles and on repeated random tokens, not on the prompt.`;
+    this.badge.textContent = badgeText(names);
     fillRoles(this.table, now, layer, head);
     this.meanings(now);
     this.curves(roles, now, { steps, i, layer, head, log });
@@ -87,7 +92,7 @@ export class RolesAtStep {
       series: drawn,
       cursor: steps[i],
       steps,
-      label: `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline)).join("; ")}.`,
+      label: scoresText({ layer, head, series, steps, i }),
     });
     this.chart.replaceChildren(chart);
     this.key.replaceChildren(...drawn.map((one) => keyPart(one, one.name)));
@@ -105,7 +110,8 @@ export class RolesAtStep {
     }
     const { name, from, to, low, high } = rises[0];
     this.rise.replaceChildren(
-      `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at step ${grouped(to)}. `,
+      `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at ` +
+        `step ${grouped(to)}. `,
       make("button", {
         type: "button",
         className: "hs-link",

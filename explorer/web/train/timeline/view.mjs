@@ -1,15 +1,16 @@
 // The timeline: what a model computed at recorded steps of its training. A model and a prompt are fetched once;
 // after that the slider never waits.
 
-import { choiceOf } from "../../ui/choice.mjs";
 import { make } from "../../base/dom.mjs";
 import { onceAFrame } from "../../base/once_a_frame.mjs";
+import { grouped } from "../../base/text.mjs";
 import { onPage, page } from "../../state/pages.mjs";
 import { isDark } from "../../state/store.mjs";
-import { clearTimeline, readTimeline, writeTimeline } from "./address.mjs";
-import { loadIndex, loadModel, loadPrompt } from "./data.mjs";
+import { choiceOf } from "../../ui/choice.mjs";
 import { HeadAtStep } from "../head.mjs";
 import { HeadsAtStep } from "../heads.mjs";
+import { clearTimeline, readTimeline, writeTimeline } from "./address.mjs";
+import { loadIndex, loadModel, loadPrompt } from "./data.mjs";
 import { LossCurve } from "./loss.mjs";
 import { PredictionAtStep } from "./next.mjs";
 import { PlayerBar } from "./player.mjs";
@@ -17,7 +18,6 @@ import { RolesAtStep } from "./roles.mjs";
 import { timelineRows } from "./rows.mjs";
 import { sampleLines } from "./sample.mjs";
 import { lossText, stepText } from "./words.mjs";
-import { grouped } from "../../base/text.mjs";
 
 const ABOUT =
   "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. A mark on the curve says where a head took up a task.";
