@@ -146,28 +146,14 @@ function drawNames(context, layout, payload, focus, series, floor) {
   const { column, token } = readings[0];
   const chosen = column ? { query: focus.query, key: token } : { query: token, key: focus.key };
   const [ink, faint, queryInk, keyInk] = ["--hs-ink", "--hs-faint", "--hs-query", "--hs-key"].map(cssColor);
+  const inkOf = (isChosen, chosenInk, isFaint) => (isChosen ? chosenInk : isFaint ? faint : ink);
   const colors = series.map(({ color }) => cssColor(color));
   for (let i = 0; i < layout.T; i++) {
     const isMasked = column ? i < token : i > token;
     const text = label(payload.tokens[i], longestLabel(layout));
-    drawName(
-      context,
-      layout,
-      text,
-      i,
-      false,
-      i === chosen.query,
-      i === chosen.query ? queryInk : column && isMasked ? faint : ink,
-    );
-    const nameWidth = drawName(
-      context,
-      layout,
-      text,
-      i,
-      true,
-      i === chosen.key,
-      i === chosen.key ? keyInk : !column && isMasked ? faint : ink,
-    );
+    const [isQuery, isKey] = [i === chosen.query, i === chosen.key];
+    drawName(context, layout, text, i, false, isQuery, inkOf(isQuery, queryInk, column && isMasked));
+    const nameWidth = drawName(context, layout, text, i, true, isKey, inkOf(isKey, keyInk, !column && isMasked));
     const numbers = readings.map(({ others }) => others[column ? i - token : i]);
     if (isMasked || numbers[0].state === "out") drawMark(context, layout, i, isMasked ? [1] : [1, -1]);
     else if (series.length > 1) drawBars(context, layout, i, numbers, colors);
@@ -180,11 +166,11 @@ const longestLabel = ({ column, down, bars }) =>
 
 /** A token's name on the side of the queries or, `far`, of the keys; returns its width. */
 function drawName(context, layout, text, i, isFar, isChosen, color) {
-  const { row, from, to, near, far, down, turned, column, width } = layout;
+  const { row, down, turned } = layout;
   context.font = `${isChosen ? 700 : 400} ${down ? 13 : Math.min(13, row - 1)}px ${FONT}`;
   context.fillStyle = color;
   const place = along(layout, i);
-  const edge = down ? (isFar ? to + far + 6 : from - near - 6) : isFar ? width - column : column;
+  const edge = nameEdge(layout, isFar);
   // turned names read upwards: the queries' begin at their lines, the keys' end there
   const startsAtLines = Boolean(down) !== isFar;
   context.textAlign = down && !turned ? "center" : startsAtLines ? "left" : "right";
@@ -198,6 +184,12 @@ function drawName(context, layout, text, i, isFar, isChosen, color) {
     context.restore();
   }
   return context.measureText(text).width;
+}
+
+/** Where names end or begin: across the lines. */
+function nameEdge({ from, to, near, far, down, column, width }, isFar) {
+  if (down) return isFar ? to + far + 6 : from - near - 6;
+  return isFar ? width - column : column;
 }
 
 /** The weight of the only head: behind a key's name, before a query's, or between name and lines. */

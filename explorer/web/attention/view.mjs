@@ -31,40 +31,49 @@ const ROLLOUT =
   "of a sum over all of it.";
 
 export function mount(element) {
-  const state = { view: "matrix", layout: null };
-  const title = make("h2");
-  const switches = choice("draw", VIEWS, "How to draw it");
-  const canvas = make("canvas", { tabindex: "0", role: "img" });
-  const picture = make("div", { className: "hs-picture" }, canvas);
-  const about = make("p", { className: "hs-hint hs-rollout", text: ROLLOUT });
-  const scale = legend();
-  const cell = make("p", { className: "hs-cell", "aria-live": "polite" });
-  const row = make("p", { className: "hs-row" });
-  const sink = make("p", { className: "hs-sink" });
-  const margins = make("p", { className: "hs-margins" });
-  const table = foldedTable("", () => store.changed());
-  const marginals = foldedTable(
-    "What every token receives and gives, as a table",
-    () => store.changed(),
-    "hs-margin-table",
-  );
-  element.append(
-    make("div", { className: "hs-view-head" }, title, switches),
-    attentionControls(),
-    linesControls(),
-    sink,
-    neuronView(),
-    picture,
-    cell,
-    row,
-    margins,
-    scale,
-    about,
-    linesText(),
-    table,
-    marginals,
-  );
+  const state = { view: "matrix", layout: null, payload: null };
+  const parts = build(element);
+  listenTo(parts.canvas, state);
+  store.subscribe(element, (payload, focus) => {
+    if (state.payload !== payload) {
+      state.payload = payload;
+      computeAhead(payload, () => state.payload === payload);
+    }
+    const shown = drawn(payload, focus);
+    const width = Math.max(280, parts.picture.clientWidth);
+    state.view = focus.draw;
+    state.layout = DRAW[state.view](parts.canvas, width, payload, focus, store.query(focus), isDark());
+    element.dataset.drawing = state.view;
+    element.dataset.by = focus.by;
+    say(parts, payload, focus, shown);
+  });
+}
 
+/** The elements, from top to bottom. */
+function build(element) {
+  const canvas = make("canvas", { tabindex: "0", role: "img" });
+  const redraw = () => store.changed();
+  const parts = {
+    title: make("h2"),
+    canvas,
+    picture: make("div", { className: "hs-picture" }, canvas),
+    about: make("p", { className: "hs-hint hs-rollout", text: ROLLOUT }),
+    scale: legend(),
+    cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
+    row: make("p", { className: "hs-row" }),
+    sink: make("p", { className: "hs-sink" }),
+    margins: make("p", { className: "hs-margins" }),
+    table: foldedTable("", redraw),
+    marginals: foldedTable("What every token receives and gives, as a table", redraw, "hs-margin-table"),
+  };
+  const { title, sink, picture, cell, row, margins, scale, about, table, marginals } = parts;
+  element.append(make("div", { className: "hs-view-head" }, title, choice("draw", VIEWS, "How to draw it")));
+  element.append(attentionControls(), linesControls(), sink, neuronView());
+  element.append(picture, cell, row, margins, scale, about, linesText(), table, marginals);
+  return parts;
+}
+
+function listenTo(canvas, state) {
   listen(canvas, {
     at: (...place) => (state.layout ? AT[state.view](state.layout, ...place) : null),
     point: (place) => store.preview(place ?? {}),
@@ -79,38 +88,26 @@ export function mount(element) {
     const place = state.view === "lines" && state.layout && lineAt(state.layout, offsetX, offsetY);
     if (place) isolateToken(place);
   });
+}
 
-  store.subscribe(element, (payload, focus) => {
-    if (state.payload !== payload) {
-      state.payload = payload;
-      computeAhead(payload, () => state.payload === payload);
-    }
-    const width = Math.max(280, picture.clientWidth);
-    const shown = drawn(payload, focus);
-    title.textContent = shown.title;
-    state.view = focus.draw;
-    state.layout = DRAW[state.view](canvas, width, payload, focus, store.query(focus), isDark());
-    element.dataset.drawing = state.view;
-    element.dataset.by = focus.by;
-    fitLegend(scale, focus, shown, isDark());
-    about.hidden = state.view !== "flow";
-    const read = reading(payload, focus, shown);
-    row.textContent = readingText(payload, shown, read);
-    sink.hidden = !shown.hidden;
-    sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
-    margins.hidden = marginals.hidden = state.view !== "matrix";
-    if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
-    canvas.setAttribute(
-      "aria-label",
-      `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`,
-    );
-    cell.replaceChildren(
-      ...cellText(payload, shown, ...cellOf(focus, read), state.view === "flow" ? OF_FLOW : OF_TENSOR),
-    );
-    table.rename(read.column ? "This column as a table" : "This row as a table");
-    table.fill(() => readingTable(payload, read));
-    if (!marginals.hidden) marginals.fill(() => marginTable(payload, shown));
-  });
+/** The words and tables around the picture. */
+function say({ title, canvas, about, scale, cell, row, sink, margins, table, marginals }, payload, focus, shown) {
+  const read = reading(payload, focus, shown);
+  const isFlow = focus.draw === "flow";
+  title.textContent = shown.title;
+  fitLegend(scale, focus, shown, isDark());
+  about.hidden = !isFlow;
+  row.textContent = readingText(payload, shown, read);
+  sink.hidden = !shown.hidden;
+  sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
+  margins.hidden = marginals.hidden = focus.draw !== "matrix";
+  if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
+  const spoken = `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`;
+  canvas.setAttribute("aria-label", spoken);
+  cell.replaceChildren(...cellText(payload, shown, ...cellOf(focus, read), isFlow ? OF_FLOW : OF_TENSOR));
+  table.rename(read.column ? "This column as a table" : "This row as a table");
+  table.fill(() => readingTable(payload, read));
+  if (!marginals.hidden) marginals.fill(() => marginTable(payload, shown));
 }
 
 const OF_FLOW = "computed from all patterns as said above; code counts from 0";

@@ -89,18 +89,20 @@ export function marginText(payload, shown, token) {
       `${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
   const parts = given(shown, token);
   if (!parts) return first.trim();
-  const gives = [
-    ...(shown.hidden || token === 0 ? [] : [`${share(parts.first, shown, token)} to the first token`]),
-    ...(shown.open || token > (shown.hidden ? 1 : 0)
-      ? [
-          `${share(parts.others, shown, token)} to ` +
-            `${shown.open ? "other" : shown.hidden ? "earlier" : "other earlier"} tokens`,
-        ]
-      : []),
-  ];
+  const gives = givenWords(shown, token, parts);
   const keeps = `${gives.length ? "and keeps" : "keeps"} ${share(parts.itself, shown, token)} for itself`;
-  const given = gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`;
-  return `${first}${given}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
+  const sentence = gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`;
+  return `${first}${sentence}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
+}
+
+/** What a token gives to others: to the first, and to the rest that it sees. */
+function givenWords(shown, token, { first, others }) {
+  const rest = shown.open ? "other" : shown.hidden ? "earlier" : "other earlier";
+  const hasRest = shown.open || token > (shown.hidden ? 1 : 0);
+  return [
+    !shown.hidden && token > 0 && `${share(first, shown, token)} to the first token`,
+    hasRest && `${share(others, shown, token)} to ${rest} tokens`,
+  ].filter(Boolean);
 }
 
 const share = (p, shown, token) => written(p, shown.digits(token));

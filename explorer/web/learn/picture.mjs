@@ -166,8 +166,8 @@ export class Picture {
     const told = this.told();
     for (const entry of this.panels) {
       for (const index of entry.panel.marks) frame(context, entry, flatOf(index, entry.shape), 2);
-      for (const [name, cells] of told?.lit ?? [])
-        if (name === entry.panel.name) for (const flat of cells) frame(context, entry, flat, 2, [3, 2]);
+      const lit = (told?.lit ?? []).filter(([name]) => name === entry.panel.name);
+      for (const flat of lit.flatMap(([, cells]) => cells)) frame(context, entry, flat, 2, [3, 2]);
     }
     const spoken = this.pointed ?? this.locked;
     if (!spoken) return;
