@@ -12,13 +12,16 @@ import { WORDS, card } from "./strategies.mjs";
 import { Tree } from "./tree.mjs";
 import { nameOf, treeList, treePicture } from "./tree_view.mjs";
 import { onceAFrame } from "../base/once_a_frame.mjs";
+import { address } from "../state/history.mjs";
 import { page } from "../state/pages.mjs";
+import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { grouped, label, probability, quoted, visible } from "../base/text.mjs";
 
 const TREES = 8; // texts whose trees are kept
 const LOOKS = 60; // looks that are kept, some 60 KB each
 const TYPING_MS = 400;
+const HOW = { draw: "", hand: "h", "a strategy": "s" }; // how a token came, as the address says it
 const BEFORE = 160; // letters of the text that are shown in front of what was written
 
 export function mount(element, { props, watch, trigger }) {
@@ -28,19 +31,28 @@ export function mount(element, { props, watch, trigger }) {
 
 class Generate {
   constructor(element, limits, trigger) {
-    Object.assign(this, {
-      element,
-      limits,
-      trigger,
-      questions: new Questions(trigger),
-      trees: new Map(),
-      looks: [],
-      numbers: new Map(),
-    });
-    Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, found: new Map(), times: null });
+    this.element = element;
+    this.limits = limits;
+    this.trigger = trigger;
+    this.questions = new Questions(trigger);
+    this.trees = new Map();
+    this.looks = [];
+    this.numbers = new Map();
+    this.vocabularies = new Map();
+    this.mode = "next";
+    this.asking = null;
+    this.found = new Map();
+    this.times = null;
+    this.named = null; // what the address says was written, until it stands there
     this.changed = onceAFrame(() => this.draw());
     this.build();
     this.tree = this.treeOf(promptText(), this.model);
+    this.return(address.of("generate"));
+    address.speak(
+      ["generate"],
+      () => this.told(),
+      (_, values) => this.return(values),
+    );
     let typing = null;
     document.addEventListener("input", ({ target }) => {
       if (!target.closest?.("#prompt")) return;
@@ -51,7 +63,7 @@ class Generate {
     store.subscribe(this.row, () => this.textMayHaveChanged()); // layer and head, or another model
     new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     addEventListener("resize", () => this.changed());
-    Object.assign(element.dataset, { ready: "true", error: "", count: "0" });
+    Object.assign(element.dataset, { error: "", count: "0" });
     this.textMayHaveChanged();
   }
 
@@ -237,7 +249,8 @@ class Generate {
     const { text, model } = this.tree;
     this.trees.delete(`${model}\n${text}`);
     this.tree = this.treeOf(text, model);
-    Object.assign(this, { times: null, found: new Map() });
+    this.times = null;
+    this.found = new Map();
     this.show("next");
   }
 
@@ -250,11 +263,63 @@ class Generate {
 
   show(mode) {
     this.mode = this.tree.at.parent ? mode : "next";
+    address.changed();
     this.changed();
   }
 
   settingsChanged() {
     if (!work.isOn) this.show("next");
+    address.changed();
+  }
+
+  // the address
+
+  told() {
+    if (this.named || work.isOn) return null;
+    const { tree, controls, mode } = this;
+    const written = tree.path().map(({ token, how }) => `${token.id}${HOW[how] ?? "s"}`);
+    const text = tree.text === store.firstText ? null : tree.text;
+    return { ...controls.values, seed: controls.seed.value, written, choice: tree.at.parent ? mode : null, text };
+  }
+
+  /** What an address says: settings at once, what was written as soon as its text is here. */
+  return(values) {
+    work.stop();
+    this.controls.set(values);
+    this.named = { written: values.written, mode: values.choice, text: values.text };
+    this.textMayHaveChanged();
+  }
+
+  async readAgain() {
+    const { named, tree } = this;
+    if (!named || named.isAsked || store.asked || !store.payload || tree.text !== (named.text ?? store.firstText))
+      return;
+    named.isAsked = true;
+    try {
+      const node = await this.wayOf(named.written, tree);
+      if (this.named !== named) return; // another address has come meanwhile
+      tree.go(node);
+      this.show(named.mode);
+    } catch ({ message }) {
+      this.say(message);
+    }
+    this.named = null;
+    this.changed();
+  }
+
+  /** The node at the end of written tokens; those that are not in the tree are asked for. */
+  async wayOf(written, tree) {
+    let node = tree.root;
+    const ids = written.map((one) => Number.parseInt(one, 10));
+    const isKnown = ids.every((id) => (node = node?.children.find(({ token }) => token.id === id)));
+    if (isKnown) return node;
+    const { tokens } = await this.questions.ask({ kind: "written", text: tree.text, model: tree.model, written: ids });
+    node = tree.root;
+    tokens.forEach(({ logprob, rank, slid, ...token }, i) => {
+      const how = Object.keys(HOW).find((name) => HOW[name] && written[i].endsWith(HOW[name])) ?? "draw";
+      node = tree.add(node, token, { logprob, rank, u: null, slid, settings: this.settings(), how });
+    });
+    return node;
   }
 
   async compare() {
@@ -341,10 +406,12 @@ class Generate {
     if (model !== this.tree.model) work.stop();
     if ((text !== this.tree.text || model !== this.tree.model) && !work.isOn) {
       this.tree = this.treeOf(text, model);
-      Object.assign(this, { times: null, found: new Map() });
+      this.times = null;
+      this.found = new Map();
       this.say(null);
       this.show("chosen");
     }
+    this.readAgain();
     this.changed();
   }
 
@@ -410,12 +477,18 @@ class Generate {
     this.drawTimes();
     this.drawStrategies();
     const isDrawn = Boolean(own && before && !work.isOn);
-    for (const box of [this.choice, this.drawn, this.row]) box.classList.toggle("hs-old", !isDrawn);
+    this.dim(isDrawn);
+    if (own || this.element.dataset.error) this.element.dataset.ready = "true";
     Object.assign(this.element.dataset, {
       count: at.depth,
       shown: isDrawn ? `${this.mode} ${at.number}` : "",
       working: String(work.isOn),
     });
+  }
+
+  /** While the model writes, or a token is being looked at, the pictures are of one before. */
+  dim(isDrawn) {
+    for (const box of [this.choice, this.drawn, this.row]) stale(box, isDrawn ? null : "of the token before");
   }
 
   drawText() {
@@ -465,7 +538,7 @@ class Generate {
         ? null
         : isNext || at.how !== "draw"
           ? this.numberAt(isNext ? at.depth + 1 : at.depth)
-          : at.u;
+          : (at.u ?? this.numberAt(at.depth));
     const choice = choiceOf(look, settings, u, isNext ? null : at.token.id);
     this.shown = choice;
     for (const button of this.modes.children) {

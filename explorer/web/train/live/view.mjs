@@ -9,6 +9,8 @@ import { RunsPlot } from "./plot.mjs";
 import { OVER, curveRows, hear, newRecord } from "./record.mjs";
 import { stateText } from "./words.mjs";
 import { onceAFrame } from "../../base/once_a_frame.mjs";
+import { writeAddress } from "../../state/fields.mjs";
+import { address } from "../../state/history.mjs";
 import { showPage } from "../../state/pages.mjs";
 import { store } from "../../state/store.mjs";
 
@@ -52,7 +54,13 @@ class LiveView {
     );
     try {
       this.described = await liveChoices();
-      this.form = new ChoicesForm(this.described, () => this.changed());
+      this.form = new ChoicesForm(this.described, () => this.chosenAnew());
+      this.form.set(this.form.possible(address.of("train").set));
+      address.speak(
+        ["train"],
+        () => ({ set: document.body.dataset.train === "live" ? this.form.changedChoices : {} }),
+        (_, { train, set }) => train === "live" && this.form.set(this.form.possible(set)),
+      );
       loading.replaceWith(this.form.element);
       element.append(this.bar, this.results);
     } catch (problem) {
@@ -128,6 +136,11 @@ class LiveView {
 
   // acting
 
+  chosenAnew() {
+    address.changed();
+    this.changed();
+  }
+
   async trying(act) {
     this.say("");
     try {
@@ -161,7 +174,7 @@ class LiveView {
 
   tellKept(name) {
     const compare = make("a", {
-      href: `?view=compare&models=${encodeURIComponent(name)}`,
+      href: writeAddress("", "compare", { models: [name] }),
       target: "_blank",
       text: "Open in Compare (a new tab)",
     });
