@@ -52,7 +52,7 @@ class _Files(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         version, *rest = Path(path).parts or [""]
-        if not rest or (version != self.web.version and not self.web.dev):
+        if not rest or not (self.web.dev or version == self.web.version):
             raise HTTPException(404)
         if rest == [SHEET]:
             response = Response(sheet(), media_type="text/css")

@@ -2,8 +2,9 @@
 // nothing of a page is seen before it is right: see loading.css.
 
 import { onPage, page } from "../state/pages.mjs";
+import { store } from "../state/store.mjs";
 
-const PATIENCE_MS = 4000; // then what is there is shown, whatever is missing
+const PATIENCE_MS = 10_000; // then what is there is shown, whatever is missing
 const LOST = "A part of this page could not be loaded. Is the app still running? Load the page again.";
 
 /**
@@ -40,7 +41,7 @@ export function showWhenDrawn() {
     subtree: true,
     childList: true,
     attributes: true,
-    attributeFilter: ["data-ready", "data-error", "data-waiting"],
+    attributeFilter: ["data-ready", "data-error", "data-waiting", "data-seq"],
   });
   const views = document.getElementsByClassName("hs-view");
   const wait = () => (views.length > 1 ? setTimeout(shown, PATIENCE_MS) : setTimeout(wait, PATIENCE_MS));
@@ -52,6 +53,7 @@ const RIGHT = '[data-ready="true"], [data-waiting="true"], [data-error]:not([dat
 /** Whether all that is on the open page is drawn, or says what is wrong. */
 function isDrawn() {
   if (document.querySelector('#problem [data-error]:not([data-error=""])')) return true;
+  if (store.asked) return false; // the text that the address names is on its way
   const views = [...document.querySelectorAll(`#page-${page()} .hs-view`)].filter((view) => view.offsetParent);
   return views.length > 0 && views.every((view) => view.matches(RIGHT));
 }

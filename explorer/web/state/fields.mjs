@@ -73,7 +73,7 @@ export const FIELDS = {
   },
   check: { report: pushing(oneOf(["none", "example"])), block: word() },
 };
-const OURS = new Set(["show", ...Object.values(FIELDS).flatMap(Object.keys)]);
+const OURS = new Set(["show", "view", ...Object.values(FIELDS).flatMap(Object.keys)]);
 
 /** "?show=explore&layer=3" -> {page, values}; addresses of before are understood too. */
 export function readAddress(search) {

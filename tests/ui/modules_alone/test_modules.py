@@ -432,68 +432,6 @@ def test_rows_are_what_title_and_name_say(js, draw, title, name):
         assert row == pytest.approx(expected[query, : query + 1], abs=1e-12)
 
 
-# address.mjs
-
-READ = """({readAddress}, search) => {
-    const { focus: { layer, head, query, key, draw }, text } = readAddress(search);
-    return { focus: { layer, head, query, key, draw }, text };
-}"""
-WRITE = """({writeAddress, readAddress}, search, place, text) =>
-    writeAddress(search, { ...readAddress("").focus, ...place }, text)"""
-
-
-@pytest.mark.parametrize(
-    ("search", "focus"),
-    [
-        ("", place()),
-        ("?view=explore&layer=4&head=1&query=5&key=2&draw=lines", place(3, 0, 5, 2, "lines")),
-        ("?query=0&key=0", place(query=0, key=0)),
-        ("?layer=0&head=-1&query=x&key=1.5&draw=paint", place()),
-        ("?layer=3&layer=4&head=%3Cb%3E&query=&key=9999999", place(2)),
-    ],
-)
-def test_the_address_names_a_place_and_what_is_wrong_in_it_is_the_default(js, search, focus):
-    assert js("state/address", READ, search) == {"focus": focus, "text": None}
-
-
-@pytest.mark.parametrize(
-    ("search", "focus", "text", "written"),
-    [
-        ("?view=explore", place(), None, "?view=explore"),
-        ("", place(), None, ""),
-        ("?key=9&text=old", place(3, 0, 5, 2, "lines"), None, "?layer=4&query=5&key=2&draw=lines"),
-        ("?__theme=dark", place(query=0), "a b&c", "?__theme=dark&query=0&text=a+b%26c"),
-        ("?text=old", place(), "x" * 500, "?text=" + "x" * 500),
-        ("?text=old", place(), "x" * 501, ""),
-        ("", place(), "é" * 84, ""),  # six letters each in the address
-    ],
-)  # fmt: skip
-def test_only_what_differs_from_the_default_is_written(js, search, focus, text, written):
-    assert js("state/address", WRITE, search, focus, text) == written
-
-
-@pytest.mark.parametrize(
-    "text", ["<img src=x onerror=alert(1)>", "${1+1} {{1}} \\x", "naïve ☕ 👩\u200d👧 a+b%20c\n#&="]
-)
-def test_what_is_written_is_read_again(js, text):
-    focus = place(5, 7, 31, 0, "lines")
-    assert js("state/address", READ, js("state/address", WRITE, "?view=explore", focus, text)) == {
-        "focus": focus,
-        "text": text,
-    }
-
-
-def test_half_of_a_surrogate_pair_stays_out_of_the_address(js):
-    call = "({writeAddress, readAddress}) => writeAddress('', readAddress('').focus, 'a' + String.fromCharCode(0xd83d))"
-    assert js("state/address", call) == ""
-
-
-def test_an_address_is_cleared_of_what_is_ours_alone(js):
-    clear = "({clearAddress}, search) => clearAddress(search)"
-    assert js("state/address", clear, "?lesson=heads&step=2&layer=4&draw=lines&text=x") == "?lesson=heads&step=2"
-    assert js("state/address", clear, "?key=1") == ""
-
-
 # matrix.mjs and lines.mjs
 
 LAYOUT = {"left": 30, "top": 40, "cell": 11.5, "T": T}
