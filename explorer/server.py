@@ -122,7 +122,7 @@ def serve(
     """Listen until Ctrl-C. The shipped model loads while the page is up already; another one is checked first.
 
     ``prefix``: under which path a proxy shows the app; ``dev``: the browser half is read anew at each page load.
-    Raises ``ValueError`` for a prefix that is none and a model that cannot be loaded, ``OSError`` for a port that is taken.
+    Raises ``ValueError`` for a prefix that is none or a model that cannot be loaded, ``OSError`` for a taken port.
     """
     first = runners.first
     if not first.is_shipped:
@@ -131,7 +131,13 @@ def serve(
     first.warm_up()
     if prefix is not None:
         prefix = root_path(prefix)
-    options = {"root_path": prefix, "server_name": host, "server_port": port, "share": share, "prevent_thread_lock": True}
+    options = {
+        "root_path": prefix,
+        "server_name": host,
+        "server_port": port,
+        "share": share,
+        "prevent_thread_lock": True,
+    }
     try:
         _, url, shared = demo.launch(**options, **launch_options(runners, Web(dev)))
     except (OSError, OverflowError):

@@ -15,8 +15,8 @@ from ..engine.runner import Runner
 from ..engine.runners import Runners
 from ..questions.cache_times import COUNT, cache_times
 from ..questions.strategies import MAX_COUNT, STRATEGIES, compare
-from ..questions.written import read_again
 from ..questions.writing import MAX_NEW_TOKENS, look, next_token, random_numbers, write
+from ..questions.written import read_again
 from .ask import MODEL_WORK, PROBLEMS, QUIET, run_text, sentence
 
 LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "writing"}  # or eight who write would let nobody look

@@ -21,7 +21,9 @@ def read_again(runner: Runner, text: str, written: Sequence[int]) -> list[dict]:
         whole = runner.model(torch.tensor([ids[:size]]))[0]  # (T, V)
         for place, token in zip(range(first, len(ids)), runner.describe(list(written))):
             is_slid = place > size
-            logits = runner.model(torch.tensor([ids[place - size : place]]))[0, -1] if is_slid else whole[place - 1]  # (V,)
+            logits = (
+                runner.model(torch.tensor([ids[place - size : place]]))[0, -1] if is_slid else whole[place - 1]
+            )  # (V,)
             logprob = F.log_softmax(logits.double(), dim=-1)[ids[place]].item()
             rank = 1 + int((logits > logits[ids[place]]).sum())
             told.append({**token, "logprob": logprob, "rank": rank, "slid": is_slid})

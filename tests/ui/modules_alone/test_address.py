@@ -13,8 +13,10 @@ OLD_AND_NEW = [
     ("?view=explore&layer=0&head=-1&query=x&key=1.5&draw=paint", "?show=explore"),
     ("?view=explore&layer=3&layer=4&head=%3Cb%3E&query=&key=9999999", "?show=explore&layer=2"),
     ("?view=explore&model=runs%2Fmine&text=a+b", "?show=explore&model=runs%2Fmine&text=a+b"),
-    ("?view=explore&edits=zero.h.1.7~zero.m.3&changed=everywhere", "?show=explore&edits=zero.h.1.7%7Ezero.m.3&changed=everywhere"),
-    ("?view=compare&layer=2&models=decoder,runs%2Fa&mask=7&own=3.2,1.1", "?show=compare&layer=1&models=decoder%2Cruns%2Fa&mask=7&own=2.1%2C0.0"),
+    ("?view=explore&edits=zero.h.1.7~zero.m.3&changed=everywhere",
+     "?show=explore&edits=zero.h.1.7%7Ezero.m.3&changed=everywhere"),
+    ("?view=compare&layer=2&models=decoder,runs%2Fa&mask=7&own=3.2,1.1",
+     "?show=compare&layer=1&models=decoder%2Cruns%2Fa&mask=7&own=2.1%2C0.0"),
     ("?view=compare&mask=-3&own=1.x", "?show=compare"),
     ("?view=compare&second=", "?show=compare&second="),
     ("?view=generate&layer=2", "?show=generate&layer=1"),
@@ -27,7 +29,8 @@ OLD_AND_NEW = [
     ("?view=learn", "?show=learn"),
     ("", "?show=learn"),
     ("?view=toString", "?show=learn"),
-    ("?view=__proto__&show=", "?show=learn"),
+    ("?view=__proto__", "?show=learn"),
+    ("?show=explore&view=api", "?show=explore"),
     ("?__theme=dark&view=train&x=1", "?show=train&__theme=dark&x=1"),
 ]  # fmt: skip
 
@@ -42,7 +45,8 @@ def test_an_address_of_before_says_the_same_in_the_words_of_now(js, old, new):
 @pytest.mark.parametrize(
     ("page", "values"),
     [
-        ("learn", {"lesson": "heads", "step": 2, "set": {"n_head": 7, "chain": "view(1, 12)", "on": True}, "text": "a b"}),
+        ("learn", {"lesson": "heads", "step": 2, "set": {"n_head": 7, "chain": "view(1, 12)", "on": True}}),
+        ("learn", {"lesson": "heads", "step": 0, "text": "a b"}),
         ("explore", {"layer": 5, "head": 7, "query": 31, "key": 0, "draw": "lines", "also": "1_4", "stage": "softmax"}),
         ("compare", {"models": ["decoder"], "second": "a & b\nc", "own": [{"layer": 0, "head": 3}], "mask": 0}),
         ("generate", {"temperature": 0, "top_p": 0.5, "seed": "42", "written": ["12", "7h", "0s"], "choice": "next"}),

@@ -318,7 +318,7 @@ def test_the_address_says_what_is_compared_and_nothing_that_is_as_at_the_start(j
         {**start, "models": ["encoder"], "second": ""},
     ]:
         assert js("compare/setup", THERE_AND_BACK, setup) == setup
-    many = js("compare/setup", "({setupOf}, said) => setupOf(said)", {**nothing, "models": list("abacde") + [""]})
+    many = js("compare/setup", "({setupOf}, said) => setupOf(said)", {**nothing, "models": [*"abacde", ""]})
     assert many == {**start, "models": ["a", "b", "c", "d"]}
     assert js("compare/setup", "({setupOf}, said) => setupOf(said)", {**nothing, "models": [""]}) == start
 
