@@ -28,6 +28,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help=f"tiny models that train at a time, of all pages together (default: {AT_ONCE})",
     )
+    parser.add_argument(
+        "--root-path",
+        metavar="PATH",
+        help="the path under which a proxy shows the app, such as /headscope, or its whole URL "
+        "(default: the variable GRADIO_ROOT_PATH, or none)",
+    )
+    parser.add_argument(
+        "--dev", action="store_true", help="for who changes the browser half: browsers keep nothing of it"
+    )
     return parser.parse_args(arguments)
 
 
@@ -46,7 +55,7 @@ def main() -> None:
             may_take_code(args.host, args.share)
         is_as_built = chosen is runners and not args.allow_code_upload
         app = demo if is_as_built else build(chosen, args.allow_code_upload)
-        serve(app, chosen, args.host, args.port, args.share)
+        serve(app, chosen, args.host, args.port, args.share, args.root_path, args.dev)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 

@@ -4,49 +4,30 @@ A view's template never changes, so what its module draws survives every update.
 through one client store, filled by ``PayloadLink``.
 """
 
-import hashlib
-from pathlib import Path
-
 import gradio as gr
-
-STATIC = Path(__file__).parent / "web"
-
-
-def static_version() -> str:
-    """A hash over everything in ``web/``: part of the URL, so that no browser mixes two versions."""
-    digest = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
-        if path.is_file():
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-VERSION = static_version()
-SAVE = (
-    f"import(new URL('static/{VERSION}/save/save.mjs', document.baseURI).href)"
-    ".then(({ attach }) => attach(element.querySelector('.hs-view')));"
-)
 
 
 class View(gr.HTML):
-    """An element on which ``web/<module>`` mounts: ``mount(element, {props, watch, trigger})``.
+    """An element on which ``web/<module>`` mounts: ``mount(element, {props, watch, trigger})``, once its page is open.
 
-    Gradio gives a component the events that stand quoted in its script, so ``own_events`` are listed there.
-    What a view shows can be saved, if it ``saves``.
+    The first HTML's import map says where ``headscope/`` is. Gradio gives a component the events that stand quoted in
+    its script, so ``own_events`` are listed there. What a view shows can be saved, if it ``saves``.
     """
 
     view, module = "", ""
+    shown_on = ""  # its page; "" for what several have
     saves = True
     own_events: tuple[str, ...] = ()
 
     def __init__(self, value: str | None = None, **options):
         super().__init__(
             value,
-            html_template=f'<div class="hs-view" data-view="{self.view}"></div>',
+            html_template=(
+                f'<div class="hs-view" data-view="{self.view}" data-module="{self.module}" data-on="{self.shown_on}" '
+                f'data-saves="{str(self.saves).lower()}"></div>'
+            ),
             js_on_load=(
-                f"import(new URL('static/{VERSION}/{self.module}', document.baseURI).href)"
-                ".then((m) => m.mount(element.querySelector('.hs-view'), { props, watch, trigger }));"
-                + (SAVE if self.saves else "")
+                "import('headscope/shell/mount.mjs').then((m) => m.mount(element, { props, watch, trigger }));"
                 + "".join(f" /* '{event}' */" for event in self.own_events)
             ),
             apply_default_css=False,
@@ -56,13 +37,6 @@ class View(gr.HTML):
 
     def get_block_name(self) -> str:
         return "html"
-
-
-class Header(View):
-    """Name, theme and keys."""
-
-    view, module = "header_view", "shell/header.mjs"
-    saves = False
 
 
 class ModelChoice(View):
@@ -83,36 +57,42 @@ class TokenStrip(View):
     """The tokens of the text, and how much of the window they use."""
 
     view, module = "tokens_view", "explore/tokens.mjs"
+    shown_on = "explore"
 
 
 class HeadGrid(View):
     """All layers x heads as thumbnails."""
 
     view, module = "grid_view", "explore/grid.mjs"
+    shown_on = "explore"
 
 
 class AttentionHead(View):
     """One head, large: matrix or lines."""
 
     view, module = "attention_view", "attention/view.mjs"
+    shown_on = "explore"
 
 
 class HeadRoles(View):
     """What the chosen head does on standard tests."""
 
     view, module = "roles_view", "explore/roles.mjs"
+    shown_on = "explore"
 
 
 class NextToken(View):
     """The distribution behind the chosen token."""
 
     view, module = "next_view", "explore/next.mjs"
+    shown_on = "explore"
 
 
 class Inside(View):
     """The switch between the panels below it, which show the rest of the model."""
 
     view, module = "inside_view", "explore/inside.mjs"
+    shown_on = "explore"
     saves = False
 
 
@@ -120,18 +100,21 @@ class Pipeline(View):
     """The whole forward pass, from text to next token."""
 
     view, module = "pipeline_view", "pipeline/view.mjs"
+    shown_on = "explore"
 
 
 class LogitLens(View):
     """What each layer would predict."""
 
     view, module = "lens_view", "lens/view.mjs"
+    shown_on = "explore"
 
 
 class Residual(View):
     """What every head and MLP adds to a token's logit."""
 
     view, module = "residual_view", "residual/view.mjs"
+    shown_on = "explore"
     own_events = ("ask",)
 
 
@@ -139,6 +122,7 @@ class Surgery(View):
     """Heads, layers and MLPs switched off or changed; its value is what a measurement has found so far, as JSON."""
 
     view, module = "surgery_view", "surgery/view.mjs"
+    shown_on = "explore"
     own_events = ("effect", "sweep", "halt")
 
 
@@ -146,6 +130,7 @@ class SurgeryBanner(View):
     """Says that it is a changed model that is shown."""
 
     view, module = "surgery_banner", "surgery/banner.mjs"
+    shown_on = "explore"
     saves = False
 
 
@@ -153,6 +138,7 @@ class Generate(View):
     """The Generate page; ``ask`` carries a question of its, its value is the answer, as JSON; ``use`` opens a text."""
 
     view, module = "generate_view", "generate/view.mjs"
+    shown_on = "generate"
     own_events = ("ask", "use")
 
 
@@ -160,6 +146,7 @@ class GenerateRun(View):
     """Carries longer work of that page: its value is one JSON object a line, only ever appended to."""
 
     view, module = "generate_run", "generate/run.mjs"
+    shown_on = "generate"
     saves = False
     own_events = ("go", "halt")
 
@@ -168,6 +155,7 @@ class Lessons(View):
     """The Learn page; ``ask`` carries a question of its, its value is the answer, as JSON."""
 
     view, module = "learn_view", "learn/view.mjs"
+    shown_on = "learn"
     saves = False
     own_events = ("ask",)
 
@@ -176,6 +164,7 @@ class TrainSwitch(View):
     """The switch between the two parts of the Train page."""
 
     view, module = "train_switch", "train/switch.mjs"
+    shown_on = "train"
     saves = False
 
 
@@ -183,18 +172,21 @@ class Timeline(View):
     """What was recorded of models while they trained, step by step."""
 
     view, module = "timeline_view", "train/timeline/view.mjs"
+    shown_on = "train"
 
 
 class Live(View):
     """Choose a tiny model, train it, and watch it learn."""
 
     view, module = "live_view", "train/live/view.mjs"
+    shown_on = "train"
 
 
 class Check(View):
     """The page "Check your code"; ``check`` carries a file, if the app takes any, its value is the answer, as JSON."""
 
     view, module = "check_view", "check/view.mjs"
+    shown_on = "check"
     saves = False
     own_events = ("check", "halt")
 
@@ -203,4 +195,5 @@ class Comparison(View):
     """The Compare page; ``ask`` carries a question of its, its value is the answer, as JSON."""
 
     view, module = "compare_view", "compare/view.mjs"
+    shown_on = "compare"
     own_events = ("ask",)

@@ -11,12 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from .components import STATIC, VERSION, Header
 from .engine.runners import Runners
 from .engine.timelines import timeline_routes
 from .examples import FOLDER
 from .export.downloads import download_routes
-from .export.standalone import style_sheets
+from .first_html import middleware, root_path
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .live.routes import live_routes
 from .pages.ask import PROBLEMS, ask_row, sentence
@@ -28,6 +27,7 @@ from .pages.learn import learn_page
 from .pages.train import train_page
 from .questions.parts import PARTS
 from .questions.surgery import read_edits
+from .static_files import Web
 
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
 
@@ -38,7 +38,6 @@ MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"
 def build(runners: Runners, code_upload: bool = False) -> gr.Blocks:
     """The app, not yet served; with ``code_upload`` it runs homework files that its owner sends."""
     with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
-        Header(elem_id="header")
         prompt, model, link = ask_row(runners)
         with gr.Column(elem_id="page-learn"):
             learn_page(runners.first)
@@ -55,7 +54,7 @@ def build(runners: Runners, code_upload: bool = False) -> gr.Blocks:
     return demo.queue(max_size=64)
 
 
-def routes(runners: Runners) -> list:
+def routes(runners: Runners, web: Web | None = None) -> list:
     """What the page fetches beside Gradio's own: modules, example payloads, and payloads of the user's texts."""
 
     turns = anyio.Semaphore(8)  # as many as Gradio's queue lets work at once
@@ -88,7 +87,7 @@ def routes(runners: Runners) -> list:
         return JSONResponse(runners.models.choices())
 
     return [
-        Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),
+        Mount("/web", (web or Web()).files()),
         Mount("/examples", StaticFiles(directory=FOLDER)),
         Mount("/homework", StaticFiles(directory=EXAMPLE)),
         Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
@@ -101,18 +100,11 @@ def routes(runners: Runners) -> list:
     ]
 
 
-def style_links() -> str:
-    """The style sheets as links: Gradio's own way with CSS knows no layers."""
-    paths = (sheet.relative_to(STATIC).as_posix() for sheet in style_sheets())
-    return "".join(f'<link rel="stylesheet" href="static/{VERSION}/{path}">' for path in paths)
-
-
-def launch_options(runners: Runners) -> dict:
+def launch_options(runners: Runners, web: Web) -> dict:
     """What ``Blocks.launch`` needs beside host and port."""
     return {
-        "app_kwargs": {"routes": routes(runners)},
+        "app_kwargs": {"routes": routes(runners, web), "middleware": middleware(web)},
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
-        "head": style_links(),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
@@ -124,19 +116,30 @@ def launch_options(runners: Runners) -> dict:
     }
 
 
-def serve(demo: gr.Blocks, runners: Runners, host: str, port: int, share: bool) -> None:
+def serve(
+    demo: gr.Blocks, runners: Runners, host: str, port: int, share: bool, prefix: str | None = None, dev: bool = False
+) -> None:
     """Listen until Ctrl-C. The shipped model loads while the page is up already; another one is checked first.
 
-    Raises ``ValueError`` for a model that cannot be loaded, ``OSError`` for a port that is taken.
+    ``prefix``: under which path a proxy shows the app; ``dev``: the browser half is read anew at each page load.
+    Raises ``ValueError`` for a prefix that is none or a model that cannot be loaded, ``OSError`` for a taken port.
     """
     first = runners.first
     if not first.is_shipped:
         first.run("")
     first.is_private = is_loopback(host) and not share
     first.warm_up()
-    options = {"server_name": host, "server_port": port, "share": share, "prevent_thread_lock": True}
+    if prefix is not None:
+        prefix = root_path(prefix)
+    options = {
+        "root_path": prefix,
+        "server_name": host,
+        "server_port": port,
+        "share": share,
+        "prevent_thread_lock": True,
+    }
     try:
-        _, url, shared = demo.launch(**options, **launch_options(runners))
+        _, url, shared = demo.launch(**options, **launch_options(runners, Web(dev)))
     except (OSError, OverflowError):
         raise OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port") from None
     print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)

@@ -17,6 +17,7 @@ BUSY = "(...inputs) => { document.dispatchEvent(new CustomEvent('hs-busy')); ret
 IDLE = {"fn": None, "js": "() => { document.dispatchEvent(new CustomEvent('hs-idle')); }"}
 ASK = """(text) => {
   document.dispatchEvent(new CustomEvent('hs-busy'));
+  globalThis.headscope?.asking(true);
   return [text, globalThis.headscope?.model ?? ''];
 }"""  # the text, and the model that is chosen
 PROBLEMS = (ValueError, OSError, ImportError)  # what can be wrong with a model, said in one sentence on the page

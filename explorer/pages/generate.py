@@ -16,6 +16,7 @@ from ..engine.runners import Runners
 from ..questions.cache_times import COUNT, cache_times
 from ..questions.strategies import MAX_COUNT, STRATEGIES, compare
 from ..questions.writing import MAX_NEW_TOKENS, look, next_token, random_numbers, write
+from ..questions.written import read_again
 from .ask import MODEL_WORK, PROBLEMS, QUIET, run_text, sentence
 
 LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "writing"}  # or eight who write would let nobody look
@@ -85,6 +86,7 @@ def _settings(asked: dict) -> dict:
 ANSWERS = {  # what is asked -> the answer
     "look": lambda runner, asked: {"url": f"payload/{look(runner, asked['text'], asked['written'])}"},
     "vocabulary": lambda runner, asked: {"url": f"payload/{_vocabulary(runner)}"},
+    "written": lambda runner, asked: {"tokens": read_again(runner, asked["text"], asked["written"])},
     "numbers": lambda runner, asked: {"numbers": random_numbers(asked["seed"])},
     "cache": lambda runner, asked: cache_times(runner, asked["text"], asked["written"]),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page
 
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
-MOUNTED = ("header_view", "payload_link", "generate_view", *VIEWS)
+MOUNTED = ("header_view", "payload_link", *VIEWS)
 PATIENCE = 60_000  # ms
 THREE_FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
@@ -23,8 +23,13 @@ class Screen:
         page.set_default_timeout(PATIENCE)
 
     def open(self, more: str = "") -> "Screen":
-        """Load the Explore page and wait until every view has drawn the example; ``more`` goes into the address."""
-        self.page.goto(f"{self.url}?view=explore{more}")
+        """Load the Explore page and wait until every view has drawn the example; ``more`` goes into the address, which
+        is one of before: there, layers and heads count from 1."""
+        return self.open_address(f"view=explore{more}")
+
+    def open_address(self, address: str) -> "Screen":
+        """The same, of what stands behind the question mark."""
+        self.page.goto(f"{self.url}?{address}")
         for name in MOUNTED:
             self.page.wait_for_selector(f'[data-view="{name}"][data-ready="true"]', state="attached")
         self.next_frame()
@@ -113,7 +118,7 @@ class Screen:
 
     def address(self) -> str:
         """What stands in the address behind the question mark, once it says what is shown."""
-        self.page.wait_for_function("globalThis.headscope.addressTimer === null")
+        self.page.wait_for_function("globalThis.headscope.address.timer === null")
         return self.page.evaluate("location.search.slice(1)")
 
     def seq(self) -> int:

@@ -5,17 +5,18 @@ import { make } from "../base/dom.mjs";
 import { weightLegend } from "../color/legend.mjs";
 import { mask } from "../matrix/channels.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
+import { address } from "../state/history.mjs";
 import { models, refreshModels } from "../state/models.mjs";
-import { onPage, page } from "../state/pages.mjs";
 import { runText } from "../state/run_text.mjs";
+import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 import { table } from "../ui/table.mjs";
-import { clearCompare, MOST, readCompare, START, writeCompare } from "./address.mjs";
 import { placePicker } from "./choice.mjs";
 import { Column } from "./column.mjs";
 import { Difference } from "./difference.mjs";
 import { CellFocus } from "./focus.mjs";
+import { FIRST, MOST, setupOf, toldOf } from "./setup.mjs";
 import { CompareSource } from "./source.mjs";
 import { MASKS, whatToLookAt } from "./words.mjs";
 
@@ -51,7 +52,7 @@ class Compare {
     this.columns = [];
     this.payload = null;
     this.cells = new CellFocus();
-    this.setup = readCompare(location.search);
+    this.setup = setupOf(address.of("compare"));
     this.on = {
       mask: (place) => this.change({ masked: place }),
       show: (part, cell) => this.show(part, cell),
@@ -64,9 +65,13 @@ class Compare {
     source.onRights = (any) => (this.folder.hidden = !any);
     this.build();
     this.drawControls();
-    onPage((name) => name !== "compare" && this.leave());
+    address.speak(
+      ["compare"],
+      () => toldOf(this.setup),
+      (_, values) => this.return(values),
+    );
     document.addEventListener("hs-models", () => this.listed(models()));
-    store.subscribe(element, (payload, focus) => this.draw(payload, focus));
+    store.subscribe(element, (payload, focus) => this.draw(payload, focus), null, false);
   }
 
   build() {
@@ -129,15 +134,23 @@ class Compare {
 
   change(part) {
     this.setup = { ...this.setup, ...part };
-    this.writeAddress();
+    address.changed();
     this.drawControls();
     this.ask();
+  }
+
+  /** Back or Forward led here. */
+  return(values) {
+    this.setup = setupOf(values);
+    this.drawControls();
+    this.ask();
+    if (this.payload) this.drawPickers();
   }
 
   changeMode(mode) {
     const { models } = this.setup;
     if (mode === "models")
-      return this.setup.second !== null && this.change({ second: null, models: [...START.models], own: null });
+      return this.setup.second !== null && this.change({ second: null, models: [...FIRST.models], own: null });
     if (this.setup.second === null)
       this.change({
         second: this.second.value || changedText(store.payload?.text ?? ""),
@@ -162,7 +175,7 @@ class Compare {
   changeLink(how) {
     if ((how === "own") === Boolean(this.setup.own)) return;
     this.setup.own = how === "own" ? this.columns.map(() => this.shared()) : null;
-    this.writeAddress();
+    address.changed();
     this.drawControls();
     this.drawPickers();
     this.redraw();
@@ -218,6 +231,14 @@ class Compare {
     const { models, masked, second } = this.setup;
     this.source.ask({ text: store.payload.text, models, masked, second });
     this.element.dataset.asked = this.source.seq;
+    this.dim(this.source.waiting !== null);
+  }
+
+  /** The comparison that is shown is not the one that is asked for. */
+  dim(isOld) {
+    const of = this.payload && isOld ? `“${this.payload.text.slice(0, 40)}” in ${this.columns.length} columns` : null;
+    stale(this.board, of);
+    this.difference.element.toggleAttribute("data-dim", of !== null);
   }
 
   /** What can be chosen, of now. */
@@ -229,6 +250,7 @@ class Compare {
   arrived(payload) {
     this.say(null);
     this.payload = payload;
+    this.dim(false);
     refreshModels();
     this.columns = payload.columns.map((header, i) => new Column(header, i, payload, this.on, this.columns[i]));
     if (this.setup.own) this.setup.own = this.columns.map((_, i) => this.setup.own[i] ?? this.shared());
@@ -241,20 +263,6 @@ class Compare {
   say(problem) {
     this.problem.hidden = !problem;
     this.problem.textContent = problem ?? "";
-  }
-
-  // the address
-
-  writeAddress() {
-    if (page() === "compare") this.replace(writeCompare(location.search, this.setup));
-  }
-
-  leave() {
-    this.replace(clearCompare(location.search));
-  }
-
-  replace(search) {
-    if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
   }
 
   // drawing
@@ -356,7 +364,7 @@ class Compare {
 
   chooseOwn(column, part) {
     this.setup.own[column.index] = { ...this.setup.own[column.index], ...part };
-    this.writeAddress();
+    address.changed();
     this.redraw();
   }
 

@@ -2,6 +2,7 @@
 
 import { grouped, label, probability, visible } from "../base/text.mjs";
 import { hatched, legend, sign } from "../color/legend.mjs";
+import { staleText } from "../state/stale.mjs";
 import { html, nothing } from "../vendor/lit-html.mjs";
 import { timesChart } from "./cache.mjs";
 import { choiceTable } from "./choice.mjs";
@@ -34,6 +35,9 @@ export function pageTemplate(shown, act, controls) {
     ${section("kv", PAGE.cache, cachePart(shown, act))}
     ${section("strategies", PAGE.strategies, strategiesPart(shown, act))}`;
 }
+
+/** While the model writes, or a token is being looked at, the pictures are of one before. */
+const old = (isOld) => (isOld ? staleText("of the token before") : nothing);
 
 function section(name, title, parts) {
   return html`<section id="generate-${name}" class="hs-part"><h3>${title}</h3>${parts}</section>`;
@@ -96,8 +100,8 @@ function choicePart({ mode, takenName, choice, pieces, said, isOld }, act) {
   return html`<div class="hs-switch" role="radiogroup" aria-label="Which choice to look at">
       ${["chosen", "next"].map(switchTo)}
     </div>
-    <div class="hs-choice-box${isOld ? " hs-old" : ""}">${choice && choiceTable(choice, pieces, act.take)}</div>
-    <div class=${isOld ? "hs-old" : ""}>${choice && drawLine(choice, pieces)}</div>
+    <div class="hs-choice-box" data-stale=${old(isOld)}>${choice && choiceTable(choice, pieces, act.take)}</div>
+    <div data-stale=${old(isOld)}>${choice && drawLine(choice, pieces)}</div>
     <p class="hs-row hs-said" aria-live="polite">${said}</p>`;
 }
 
@@ -108,7 +112,7 @@ function looksPart({ own, focus, isDark, isOld }, act) {
       ${chooser("layer", L, focus.layer, (layer) => act.focus({ layer }))}
       ${chooser("head", H, focus.head, (head) => act.focus({ head }))}
     </div>
-    <div class="hs-attention-row${isOld ? " hs-old" : ""}">${attentionRow(own, focus, isDark)}</div>`;
+    <div class="hs-attention-row" data-stale=${old(isOld)}>${attentionRow(own, focus, isDark)}</div>`;
 }
 
 function treePart({ tree, isListed }, act) {

@@ -3,6 +3,7 @@
 
 import { onceAFrame } from "../base/once_a_frame.mjs";
 import { label, probability } from "../base/text.mjs";
+import { address } from "../state/history.mjs";
 import { page } from "../state/pages.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { render } from "../vendor/lit-html.mjs";
@@ -20,6 +21,7 @@ import { cacheSentence, chosenSentence, PAGE, stateSentence, strategiesSentence,
 
 const TREES = 8; // texts whose trees are kept
 const TYPING_MS = 400;
+const HOW = { draw: "", hand: "h", "a strategy": "s" }; // how a token came, as the address says it
 
 export function mount(element, { props, watch, trigger }) {
   const view = new Generate(element, JSON.parse(props.limits), trigger);
@@ -36,8 +38,9 @@ class Generate {
   isMeasuring = false;
   isListed = false; // the tree, as a list
   problem = "";
+  named = null; // what the address says was written, until it stands there
   pictureInSight = ""; // the picture whose row was brought into sight
-  controls = new Controls(() => !work.isOn && this.show("next"));
+  controls = new Controls(() => this.settingsChanged());
 
   constructor(element, limits, trigger) {
     this.element = element;
@@ -49,7 +52,12 @@ class Generate {
     this.tree = this.treeOf(promptText(), this.model);
     element.classList.add("hs-generate");
     this.listen();
-    this.textMayHaveChanged();
+    this.return(address.of("generate"));
+    address.speak(
+      ["generate"],
+      () => this.told(),
+      (_, values) => this.return(values),
+    );
   }
 
   listen() {
@@ -172,7 +180,13 @@ class Generate {
   show = (mode) => {
     this.mode = this.tree.at.parent ? mode : "next";
     this.changed();
+    address.changed();
   };
+
+  settingsChanged() {
+    if (!work.isOn) this.show("next");
+    address.changed();
+  }
 
   stop = () => work.stop();
   focus = (part) => store.toggle(part);
@@ -184,6 +198,54 @@ class Generate {
   say(problem) {
     this.problem = problem;
     this.changed();
+  }
+
+  // the address
+
+  told() {
+    if (this.named || work.isOn) return null;
+    const { tree, controls, mode } = this;
+    const written = tree.path().map(({ token, how }) => `${token.id}${HOW[how] ?? "s"}`);
+    const text = tree.text === store.firstText ? null : tree.text;
+    return { ...controls.values, seed: controls.seed.value, written, choice: tree.at.parent ? mode : null, text };
+  }
+
+  /** What an address says: settings at once, what was written as soon as its text is here. */
+  return(values) {
+    work.stop();
+    this.controls.set(values);
+    this.named = { written: values.written, mode: values.choice, text: values.text, isAsked: false };
+    this.textMayHaveChanged();
+  }
+
+  async readAgain() {
+    const { named, tree } = this;
+    const isHere = store.payload && !store.asked && tree.text === (named?.text ?? store.firstText);
+    if (!named || named.isAsked || !isHere) return;
+    named.isAsked = true;
+    try {
+      const node = await this.pathOf(named.written, tree);
+      if (this.named !== named) return; // another address has come meanwhile
+      tree.go(node);
+      this.show(named.mode);
+    } catch ({ message }) {
+      this.say(message);
+    }
+    this.named = null;
+    this.changed();
+  }
+
+  /** The node at the end of written tokens; those that are not in the tree are asked for. */
+  async pathOf(written, tree) {
+    const ids = written.map((one) => Number.parseInt(one, 10));
+    const known = tree.nodeAt(ids);
+    if (known) return known;
+    const { tokens } = await this.questions.ask({ kind: "written", text: tree.text, model: tree.model, written: ids });
+    const settings = forModel(this.controls.values);
+    return tokens.reduce((node, { logprob, rank, slid, ...token }, i) => {
+      const how = Object.keys(HOW).find((name) => HOW[name] && written[i].endsWith(HOW[name])) ?? "draw";
+      return tree.add(node, token, { logprob, rank, u: null, slid, settings, how });
+    }, tree.root);
   }
 
   // what is known
@@ -221,6 +283,7 @@ class Generate {
       this.setTree(this.treeOf(text, model));
       this.show("chosen");
     }
+    this.readAgain();
     this.changed();
   }
 
@@ -232,7 +295,8 @@ class Generate {
     if (!look) return null;
     const settings = isNext ? forModel(this.controls.values) : at.settings;
     const seed = this.controls.seed.value.trim();
-    const seeded = () => (!isNext && at.how === "draw" ? at.u : this.looks.numberAt(seed, at.depth + (isNext ? 1 : 0)));
+    const seeded = () =>
+      !isNext && at.how === "draw" && at.u !== null ? at.u : this.looks.numberAt(seed, at.depth + (isNext ? 1 : 0));
     return choiceOf(look, settings, settings.temperature === 0 ? null : seeded(), isNext ? null : at.token.id);
   }
 
@@ -265,7 +329,7 @@ class Generate {
     if (isWithinTree) this.query(".hs-tree .hs-here").focus({ preventScroll: true }); // arrows go on from there
     if (chooser) this.query(`[data-name="${chooser}"][aria-checked="true"]`).focus();
     this.afterwards();
-    element.dataset.ready = "true";
+    if (own || this.problem) element.dataset.ready = "true";
     element.dataset.error = this.problem;
     element.dataset.count = at.depth;
     element.dataset.shown = isDrawn ? `${this.mode} ${at.number}` : "";

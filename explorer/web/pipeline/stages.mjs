@@ -6,6 +6,8 @@
 // columns  what a column is: a dimension, a key, or a place in the order of likely tokens
 // part     of the picture: before the blocks, in each block, after them
 
+import { STAGE_IDS } from "../state/focus.mjs";
+
 const signed = { kind: "signed", columns: "dim", letters: ["T", "C"] };
 const stream = { ...signed, isStream: true };
 const heads = { ...signed, letters: ["H", "T", "D"] };
@@ -201,8 +203,6 @@ export const STAGES = {
     formula: "e^logit / sum of e^logit over all V tokens",
   },
 };
-
-export const STAGE_IDS = Object.keys(STAGES);
 
 /** What a stage's tensor is called in a trace. */
 export function nameOf(stage, layer) {

@@ -105,10 +105,11 @@ function saveNumbers(view) {
 }
 
 async function copyLink() {
-  store.toAddress();
+  store.address.write();
   const { href, searchParams } = new URL(location.href);
-  const isSaid = searchParams.has("text") || store.payload.text === store.firstText;
-  const but = isSaid ? "" : " The text is too long for an address: send it along.";
+  const but = searchParams.has("cut")
+    ? " It holds only the beginning of the text, which is too long for an address."
+    : "";
   try {
     await navigator.clipboard.writeText(href);
     return `The link is copied.${but}`;

@@ -46,7 +46,7 @@ export function mount(element, { props, watch }) {
   watch("value", load);
   load().then(() => {
     const { text, model } = store.asked ?? {};
-    if (!text && !model) return;
+    if ((text ?? null) === null && !model) return;
     store.wanted = model;
     runText(text ?? store.firstText);
   });

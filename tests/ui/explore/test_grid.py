@@ -373,7 +373,7 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
     before = seen()
     assert before[1]["title"] == "Head 1: maximum over 6 layers, without the first token"
     screen.page.goto("about:blank")
-    screen.open(address.removeprefix("view=explore"))
+    screen.open_address(address)
     screen.page.wait_for_selector('[data-view="grid_view"][data-seq="2"]')
     screen.next_frame()
     assert seen() == before and screen.address() == address

@@ -275,7 +275,7 @@ def test_chips_threshold_and_sides_by_mouse_and_keyboard(screen: Screen, referen
     assert said(screen)["count"].startswith(f"{int((weights >= 0.5).sum())} of 45 lines are drawn; the ")
     screen.page.click('.hs-switch [data-name="top-bottom"]')
     screen.point_away()
-    assert set(screen.address().split("&")) == {"view=explore", "draw=lines", "head=2", "least=500", "sides=top-bottom"}
+    assert set(screen.address().split("&")) == {"show=explore", "draw=lines", "head=1", "least=500", "sides=top-bottom"}
     screen.page.set_viewport_size({"width": 390, "height": 844})
     screen.page.get_by_role("button", name="all", exact=True).click()
     for name in ("top-bottom", "left-right"):

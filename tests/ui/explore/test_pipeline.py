@@ -192,7 +192,7 @@ def test_it_can_be_walked_from_text_to_next_token_without_the_server(pipeline: S
     for key in ("ArrowUp", "ArrowUp", "ArrowRight", "Enter"):
         page.keyboard.press(key)
     page.click(f'{view} .hs-switch [data-name="numbers"]')
-    assert {"stage=pattern", "layer=4", "head=6", "cells=numbers"} <= set(pipeline.address().split("&"))
+    assert {"stage=pattern", "layer=3", "head=5", "cells=numbers"} <= set(pipeline.address().split("&"))
     page.set_viewport_size({"width": 390, "height": 844})
     pipeline.next_frame()
     downwards = [".hs-pipe-blocks", '[data-stage="q"]', '[data-stage="post"]', '[data-stage="ln_f"]']

@@ -238,32 +238,3 @@ def luminance(color: list[float]) -> float:
     parts = [c / 255 for c in color]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-# place.mjs, pages.mjs
-
-
-@pytest.mark.parametrize(
-    ("search", "lesson", "step"),
-    [
-        ("", "a", 0), ("?lesson=b&step=2", "b", 1), ("?lesson=b&step=9", "b", 2), ("?lesson=b&step=0", "b", 0),
-        ("?lesson=b&step=x", "b", 0), ("?lesson=<x>", "a", 0), ("?step=2", "a", 1), ("?lesson=b&step=-1", "b", 0),
-    ],
-)  # fmt: skip
-def test_an_address_names_a_step_that_exists(js, search, lesson, step):
-    catalog = [{"id": "a", "num_steps": 2}, {"id": "b", "num_steps": 3}]
-    found = js("learn/place", "({placeIn}, search, catalog) => placeIn(search, catalog)", search, catalog)
-    assert found == {"lesson": lesson, "step": step}
-
-
-def test_the_address_of_a_step_keeps_the_rest(js):
-    address = js("learn/place", "({addressOf}) => addressOf('?view=explore&__theme=dark', { lesson: 'b', step: 1 })")
-    assert address == "?__theme=dark&lesson=b&step=2"
-
-
-@pytest.mark.parametrize(
-    ("search", "page"),
-    [("", "learn"), ("?view=explore", "explore"), ("?view=x", "learn"), ("?view=explore&lesson=heads", "learn")],
-)
-def test_the_address_names_the_page(js, search, page):
-    assert js("state/pages", "({pageIn}, search) => pageIn(search)", search) == page

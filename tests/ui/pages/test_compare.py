@@ -37,10 +37,7 @@ SMALL_PICTURES = """({MASKS}) => MASKS.map(({ where, shape: { T, S }, sees }) =>
     const range = (count) => [...Array(count).keys()];
     return [where, range(T).map((q) => range(S).map((k) => sees(q, k)))];
 })"""
-THERE_AND_BACK = """({readCompare, writeCompare}, setup) => {
-    const address = writeCompare("?view=compare&layer=2", setup);
-    return [address, readCompare(address)];
-}"""
+THERE_AND_BACK = """({ setupOf, toldOf }, setup) => setupOf({ ...toldOf(setup) })"""
 CELLS = """async ({mask, difference}) => {
     const { drawMatrix } = await import("/matrix/matrix.mjs");
     const { cellAt } = await import("/matrix/layout.mjs");
@@ -281,7 +278,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
     columns.click(f'{columns.cell(0, 2)} [aria-label="Head"] button[data-name="6"]')
     columns.click('.hs-compare-chips button[data-name="/no/such/folder"]')
     columns.settled()
-    assert "own=3.7&" in columns.page.evaluate("location.search + '&'")
+    assert "own=2.6&" in columns.page.evaluate("location.search + '&'")
     columns.click('.hs-compare-controls button[data-name="texts"]')
     columns.settled()
     assert "second=How+to+Make+a+Paper+House" in columns.page.evaluate("location.search")
@@ -289,7 +286,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
         "How to Make a Paper Boat", "How to Make a Paper House",
     ]  # fmt: skip
     columns.page.click('a[data-page="explore"]')
-    assert columns.page.evaluate("location.search") == "?view=explore"
+    assert columns.page.evaluate("location.search") == "?show=explore"
 
     told = columns.page.evaluate(CALL, [TEXT, ["decoder", saved.folders["cross"]], -1, None])
     url = json.loads(told.split("data: ", 1)[1].splitlines()[0])[0]
@@ -317,7 +314,9 @@ def test_the_small_pictures_show_the_masks_of_llm_core(js):
 
 
 def test_the_address_says_what_is_compared_and_nothing_that_is_as_at_the_start(js):
-    start = js("compare/address", "({START}) => START")
+    start = js("compare/setup", "({FIRST}) => FIRST")
+    nothing = {"models": None, "mask": None, "second": None, "own": None}
+    assert js("compare/setup", "({FIRST, toldOf}) => toldOf(FIRST)") == nothing
     for setup in [
         start,
         {
@@ -327,16 +326,12 @@ def test_the_address_says_what_is_compared_and_nothing_that_is_as_at_the_start(j
             "own": [{"layer": 2, "head": 0}, {"layer": 0, "head": 7}],
         },
         {**start, "models": ["decoder"], "second": "a & b\nc"},
-        {**start, "models": ["decoder"], "second": ""},
+        {**start, "models": ["encoder"], "second": ""},
     ]:
-        address, back = js("compare/address", THERE_AND_BACK, setup)
-        assert back == setup
-        assert address.startswith("?view=compare&layer=2")
-    assert js("compare/address", THERE_AND_BACK, start)[0] == "?view=compare&layer=2"
-    for search in ["", "?models=", "?mask=-3&own=1.x", "?models=,,&mask=1e9"]:
-        assert js("compare/address", "({readCompare}, search) => readCompare(search)", search) == start
-    many = js("compare/address", "({readCompare}) => readCompare('?models=a,b,a,c,d,e').models")
-    assert many == ["a", "b", "c", "d"]
+        assert js("compare/setup", THERE_AND_BACK, setup) == setup
+    many = js("compare/setup", "({setupOf}, said) => setupOf(said)", {**nothing, "models": [*"abacde", ""]})
+    assert many == {**start, "models": ["a", "b", "c", "d"]}
+    assert js("compare/setup", "({setupOf}, said) => setupOf(said)", {**nothing, "models": [""]}) == start
 
 
 def test_pictures_of_one_size_share_their_cell(js):

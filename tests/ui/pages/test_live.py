@@ -254,7 +254,7 @@ def test_a_run_from_the_button_to_a_checkpoint(page, app, engine, clean_runs):
     name = live.view.locator(".hs-live-kept code").text_content()
     assert name.startswith("runs/from-the-test")
     link = live.view.locator(".hs-live-kept a").get_attribute("href")
-    assert link == f"?view=compare&models={quote(name, safe='')}"
+    assert link == f"?show=compare&models={quote(name, safe='')}"
     model = load_model(ROOT / name)
     attention = pattern_of(model, facts)  # (L, H, T, S)
     shown = [frame_arrays["decoder"] for _, frame_arrays in engine if frame_arrays][-1]

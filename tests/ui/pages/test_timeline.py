@@ -221,24 +221,6 @@ def test_scales_hold_their_values_and_gaps_stay_gaps(js: Modules):
     assert js("charts/points", path, [[0, 1], [1, 2], [2, None], [3, 4], [4, 5]]) == "M0.0 1.0L1.0 2.0M3.0 4.0L4.0 5.0"
 
 
-def test_the_address_says_what_is_looked_at(js: Modules):
-    state = {"of": "decoder", "prompt": 1, "at": 64, "layer": 1, "head": 4, "stack": "cross", "token": 0, "log": False}
-    written = js("train/timeline/address", "({writeTimeline}, state) => writeTimeline('?view=train&x=1', state)", state)
-    assert written == "?view=train&x=1&of=decoder&prompt=2&at=64&unit=2.5&stack=cross&token=0&steps=even"
-    read = js("train/timeline/address", "({readTimeline}, search) => readTimeline(search)", written)
-    assert read == {**state, "isNamed": True}
-    assert (
-        js("train/timeline/address", "({clearTimeline}, search) => clearTimeline(search)", written) == "?view=train&x=1"
-    )
-    nonsense = "?of=../x&prompt=-1&at=1e9&unit=0.0&token=x&stack=<b>"
-    read = js("train/timeline/address", "({readTimeline}, search) => readTimeline(search)", nonsense)
-    start = {"of": None, "prompt": 0, "at": None, "layer": 0, "head": 0, "stack": None, "token": None, "log": True}
-    assert read == {**start, "isNamed": True}
-    part = "({partIn, withPart}, search, name) => [partIn(search), withPart(search, name)]"
-    assert js("train/switch", part, "?view=train&train=timeline", "live") == ["timeline", "?view=train"]
-    assert js("train/switch", part, "?train=x", "timeline") == ["live", "?train=timeline"]
-
-
 @pytest.mark.parametrize("name", ["encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross"])
 def test_the_head_that_came_nearest_to_a_task_is_the_highest_of_all(js: Modules, name):
     info = read_timeline(TIMELINES, name).info
@@ -453,8 +435,8 @@ def test_slider_keys_curve_and_marks_move_without_the_server(screen: Screen):
         (one) => ['x1', 'x2'].map((end) => Number(document.querySelector(`{VIEW} ${{one}}`).getAttribute(end))))""")
     assert at[0] == at[1] == pytest.approx(sum(ends) / 2)  # the second of two cycles begins half way
     assert "the learning rate (how far a step moves the weights) rises once more" in screen.text(".hs-tl-key")
-    shown = {"of": "decoder", "at": "1", "unit": "1.3", "stack": "decoder", "steps": "even"}
-    assert query == {"view": "train", "train": "timeline", **shown}
+    shown = {"of": "decoder", "at": "1", "unit": "0.2", "stack": "decoder", "steps": "even"}
+    assert query == {"show": "train", "train": "timeline", **shown}
     page.click('[data-page="explore"]')
     page.wait_for_function("!new URLSearchParams(location.search).has('unit')")
     assert [url for url in asked if "/timeline/" in url] == []

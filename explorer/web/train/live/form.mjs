@@ -48,6 +48,23 @@ export class ChoicesForm {
     return Object.fromEntries([...this.inputs].map(([name, { read }]) => [name, read()]));
   }
 
+  /** Those that are not as at the start. */
+  get changedChoices() {
+    const isChanged = ([name, value]) => value !== null && value !== this.start[name];
+    return Object.fromEntries(Object.entries(this.choices).filter(isChanged));
+  }
+
+  /** Of what an address says, that which there is. */
+  possible(choices) {
+    const { choices: known, tasks } = this.described;
+    const isRight = ([name, value]) => {
+      const choice = known.find((one) => one.name === name);
+      const allowed = name === "task" ? tasks.map((task) => task.name) : choice?.allowed;
+      return choice && (allowed ? allowed.includes(value) : typeof value === typeof choice.default);
+    };
+    return Object.fromEntries(Object.entries(choices).filter(isRight));
+  }
+
   set(choices, tell = true) {
     this.hint.hidden = true;
     for (const [name, { write }] of this.inputs) {

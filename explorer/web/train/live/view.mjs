@@ -2,6 +2,8 @@
 
 import { make } from "../../base/dom.mjs";
 import { onceAFrame } from "../../base/once_a_frame.mjs";
+import { writeAddress } from "../../state/fields.mjs";
+import { address } from "../../state/history.mjs";
 import { showPage } from "../../state/pages.mjs";
 import { store } from "../../state/store.mjs";
 import { LiveClient, liveChoices } from "./client.mjs";
@@ -52,7 +54,13 @@ class LiveView {
     );
     try {
       this.described = await liveChoices();
-      this.form = new ChoicesForm(this.described, () => this.changed());
+      this.form = new ChoicesForm(this.described, () => this.chosenAnew());
+      this.form.set(this.form.possible(address.of("train").set));
+      address.speak(
+        ["train"],
+        () => ({ set: document.body.dataset.train === "live" ? this.form.changedChoices : {} }),
+        (_, { train, set }) => train === "live" && this.form.set(this.form.possible(set)),
+      );
       loading.replaceWith(this.form.element);
       element.append(this.bar, this.results);
     } catch (problem) {
@@ -130,6 +138,11 @@ class LiveView {
 
   // acting
 
+  chosenAnew() {
+    address.changed();
+    this.changed();
+  }
+
   async trying(act) {
     this.say("");
     try {
@@ -163,7 +176,7 @@ class LiveView {
 
   tellKept(name) {
     const compare = make("a", {
-      href: `?view=compare&models=${encodeURIComponent(name)}`,
+      href: writeAddress("", "compare", { models: [name] }),
       target: "_blank",
       text: "Open in Compare (a new tab)",
     });
