@@ -1,7 +1,7 @@
 """The views: each is an element of the page on which a module of ``web/`` mounts.
 
-A view's template never changes, so what its module draws survives every update. Data reaches all of them
-through one client store, filled by ``PayloadLink``.
+A view's template never changes, so what its module draws stays. Views get their data by asking (``web/state/ask.mjs``);
+what all of them are about lies in one client store.
 """
 
 import hashlib
@@ -29,15 +29,13 @@ SAVE = (
 
 
 class View(gr.HTML):
-    """An element on which ``web/<module>`` mounts: ``mount(element, {props, watch, trigger})``.
+    """An element on which ``web/<module>`` mounts: ``mount(element, {props})``.
 
-    Gradio gives a component the events that stand quoted in its script, so ``own_events`` are listed there.
     What a view shows can be saved, if it ``saves``.
     """
 
     view, module = "", ""
     saves = True
-    own_events = ()
 
     def __init__(self, value: str | None = None, **options):
         super().__init__(
@@ -45,9 +43,7 @@ class View(gr.HTML):
             html_template=f'<div class="hs-view" data-view="{self.view}"></div>',
             js_on_load=(
                 f"import(new URL('static/{VERSION}/{self.module}', document.baseURI).href)"
-                ".then((m) => m.mount(element.querySelector('.hs-view'), { props, watch, trigger }));"
-                + (SAVE if self.saves else "")
-                + "".join(f" /* '{event}' */" for event in self.own_events)
+                ".then((m) => m.mount(element.querySelector('.hs-view'), { props }));" + (SAVE if self.saves else "")
             ),
             apply_default_css=False,
             padding=False,
@@ -72,10 +68,10 @@ class ModelChoice(View):
     saves = False
 
 
-class PayloadLink(View):
-    """Draws only problems: its value says where the payload lies, or what went wrong, as JSON."""
+class Prompt(View):
+    """Gives the text above it to the model, and says what went wrong; ``given`` are the examples, as JSON."""
 
-    view, module = "payload_link", "shell/payload_link.mjs"
+    view, module = "prompt_view", "shell/prompt.mjs"
     saves = False
 
 
@@ -132,14 +128,12 @@ class Residual(View):
     """What every head and MLP adds to a token's logit."""
 
     view, module = "residual_view", "residual/view.mjs"
-    own_events = ("ask",)
 
 
 class Surgery(View):
-    """Heads, layers and MLPs switched off or changed; its value is what a measurement has found so far, as JSON."""
+    """Heads, layers and MLPs switched off or changed."""
 
     view, module = "surgery_view", "surgery/view.mjs"
-    own_events = ("effect", "sweep", "halt")
 
 
 class SurgeryBanner(View):
@@ -150,26 +144,16 @@ class SurgeryBanner(View):
 
 
 class Generate(View):
-    """The Generate page; ``ask`` carries a question of its, its value is the answer, as JSON; ``use`` opens a text."""
+    """The Generate page."""
 
     view, module = "generate_view", "generate/view.mjs"
-    own_events = ("ask", "use")
-
-
-class GenerateRun(View):
-    """Carries longer work of that page: its value is one JSON object a line, only ever appended to."""
-
-    view, module = "generate_run", "generate/run.mjs"
-    saves = False
-    own_events = ("go", "halt")
 
 
 class Lessons(View):
-    """The Learn page; ``ask`` carries a question of its, its value is the answer, as JSON."""
+    """The Learn page."""
 
     view, module = "learn_view", "learn/view.mjs"
     saves = False
-    own_events = ("ask",)
 
 
 class TrainSwitch(View):
@@ -192,15 +176,13 @@ class Live(View):
 
 
 class Check(View):
-    """The page "Check your code"; ``check`` carries a file, if the app takes any, its value is the answer, as JSON."""
+    """The page "Check your code"."""
 
     view, module = "check_view", "check/view.mjs"
     saves = False
-    own_events = ("check", "halt")
 
 
 class Comparison(View):
-    """The Compare page; ``ask`` carries a question of its, its value is the answer, as JSON."""
+    """The Compare page."""
 
     view, module = "compare_view", "compare/view.mjs"
-    own_events = ("ask",)
