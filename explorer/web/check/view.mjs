@@ -8,10 +8,10 @@ import { Checker } from "./upload.mjs";
 import { advice, points } from "./words.mjs";
 import { make } from "../base/dom.mjs";
 import { visible } from "../base/text.mjs";
+import { load } from "../state/ask.mjs";
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Check(element, JSON.parse(props.given), new Checker(trigger));
-  watch("value", () => view.checker.hear(props.value));
+export function mount(element, { props }) {
+  new Check(element, JSON.parse(props.given), new Checker());
 }
 
 class Check {
@@ -79,9 +79,8 @@ class Check {
 
   example() {
     return this.try(async () => {
-      const found = await fetch(new URL("homework/example.json", document.baseURI)).catch(() => null);
-      if (!found?.ok) throw new Error("The example cannot be loaded: is the app still running?");
-      this.showReport(readReport(await found.text()));
+      const text = await load("homework/example.json", { read: (response) => response.text(), quiet: true });
+      this.showReport(readReport(text));
     });
   }
 

@@ -12,9 +12,10 @@ import { CompareSource } from "./source.mjs";
 import { MASKS, whatToLookAt } from "./words.mjs";
 import { TICKS, css, position } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
+import { ask } from "../state/ask.mjs";
 import { models, refreshModels } from "../state/models.mjs";
 import { onPage, page } from "../state/pages.mjs";
-import { runText } from "../state/run_text.mjs";
+import { runText } from "../state/run.mjs";
 import { isDark, store } from "../state/store.mjs";
 
 const STAGES = [
@@ -36,9 +37,8 @@ const STAGES = [
 const ATTENTION = 2;
 const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Compare(element, JSON.parse(props.choices), new CompareSource(trigger));
-  watch("value", () => props.value && view.source.answered(props.value));
+export function mount(element, { props }) {
+  new Compare(element, JSON.parse(props.choices), new CompareSource());
 }
 
 class Compare {
@@ -61,9 +61,9 @@ class Compare {
     };
     source.onResult = (payload) => this.arrived(payload);
     source.onProblem = (problem) => this.say(problem);
-    source.onRights = (any) => (this.folder.hidden = !any);
     this.build();
     this.drawControls();
+    this.askRights();
     onPage((name) => name !== "compare" && this.leave());
     document.addEventListener("hs-models", () => this.listed(models()));
     store.subscribe(element, (payload, focus) => this.draw(payload, focus));
@@ -218,6 +218,12 @@ class Compare {
     const { models, masked, second } = this.setup;
     this.source.ask({ text: store.payload.text, models, masked, second });
     this.element.dataset.asked = this.source.seq;
+  }
+
+  /** Only the owner of the machine may name any of its folders. */
+  async askRights() {
+    const { any_folder } = await ask("rights", {}, { quiet: true });
+    this.folder.hidden = !any_folder;
   }
 
   /** What can be chosen, of now. */

@@ -6,13 +6,15 @@ import { cacheSentence, cacheStep, drawCache, drawTimes, timesSentence } from ".
 import { choiceOf, choiceTable, drawLine, drawSentence } from "./choice.mjs";
 import { Controls, buttonRow } from "./controls.mjs";
 import { attentionRow, chooser } from "./row.mjs";
-import { Questions, work } from "./server.mjs";
+import { work } from "./work.mjs";
 import { forModel, inWords } from "./settings.mjs";
 import { WORDS, card } from "./strategies.mjs";
 import { Tree } from "./tree.mjs";
 import { nameOf, treeList, treePicture } from "./tree_view.mjs";
 import { onceAFrame } from "../base/once_a_frame.mjs";
-import { page } from "../state/pages.mjs";
+import { ask } from "../state/ask.mjs";
+import { page, showPage } from "../state/pages.mjs";
+import { promptText, runText } from "../state/run.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { grouped, label, probability, quoted, visible } from "../base/text.mjs";
 
@@ -21,18 +23,15 @@ const LOOKS = 60; // looks that are kept, some 60 KB each
 const TYPING_MS = 400;
 const BEFORE = 160; // letters of the text that are shown in front of what was written
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Generate(element, JSON.parse(props.limits), trigger);
-  watch("value", () => props.value && view.questions.settle(JSON.parse(props.value)));
+export function mount(element, { props }) {
+  new Generate(element, JSON.parse(props.limits));
 }
 
 class Generate {
-  constructor(element, limits, trigger) {
+  constructor(element, limits) {
     Object.assign(this, {
       element,
       limits,
-      trigger,
-      questions: new Questions(trigger),
       trees: new Map(),
       looks: [],
       numbers: new Map(),
@@ -241,11 +240,16 @@ class Generate {
     this.show("next");
   }
 
-  use() {
+  async use() {
     work.stop();
-    document.dispatchEvent(new CustomEvent("hs-busy"));
-    document.dispatchEvent(new CustomEvent("hs-show", { detail: "explore" }));
-    this.trigger("use", question(this.tree));
+    const asked = ask("whole_text", question(this.tree));
+    showPage("explore");
+    try {
+      const { text } = await asked;
+      runText(text);
+    } catch ({ message }) {
+      this.say(message);
+    }
   }
 
   show(mode) {
@@ -302,7 +306,7 @@ class Generate {
     this.timesButton.disabled = true;
     this.timesSaid.textContent = "The same tokens are written twice …";
     try {
-      this.times = await this.questions.ask({ kind: "cache", ...question(this.tree) });
+      this.times = await ask("cache_times", question(this.tree));
     } catch ({ message }) {
       this.times = null;
       this.timesSaid.textContent = message;
@@ -362,8 +366,8 @@ class Generate {
     this.asking = node;
     try {
       if (!this.vocabularies.has(tree.model))
-        this.vocabularies.set(tree.model, await this.questions.fetch({ kind: "vocabulary", model: tree.model }));
-      node.look = await this.questions.fetch({ kind: "look", ...question(tree, node) });
+        this.vocabularies.set(tree.model, await ask("vocabulary", { model: tree.model }));
+      node.look = await ask("look", question(tree, node));
       this.looks.push(node);
       if (this.looks.length > LOOKS) delete this.looks.shift().look;
       this.asking = null;
@@ -379,7 +383,7 @@ class Generate {
     const seed = this.controls.seed.value.trim();
     if (!this.numbers.has(seed)) {
       this.numbers.set(seed, null);
-      this.questions.ask({ kind: "numbers", seed }).then(
+      ask("random_numbers", { seed }).then(
         ({ numbers }) => {
           this.numbers.set(seed, numbers);
           this.changed();
@@ -580,8 +584,4 @@ function legend() {
     item("hs-swatch hs-k", "K computed"),
     item("hs-swatch hs-v", "V computed"),
   );
-}
-
-function promptText() {
-  return document.querySelector("#prompt textarea")?.value ?? "";
 }

@@ -16,10 +16,9 @@ import { tablesOf } from "./tables.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
 
-export function mount(element, { props, watch, trigger }) {
+export function mount(element, { props }) {
   const catalog = JSON.parse(props.catalog);
-  const view = new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults), trigger));
-  watch("value", () => view.source.answered(props.value));
+  new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults)));
 }
 
 class Learn {

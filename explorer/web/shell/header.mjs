@@ -43,14 +43,6 @@ export function mount(element) {
     make("div", { className: "hs-busy", role: "progressbar", "aria-label": "The model is working" }),
     keys,
   );
-  const busy = (on) => () => (document.body.dataset.busy = on);
-  document.addEventListener("hs-busy", busy("true"));
-  document.addEventListener("hs-idle", busy("false"));
-  // Gradio refuses a question (its queue is full, say) with a toast, and then nothing is on its way any more.
-  const TOAST = '[data-testid="toast-body"]';
-  const isToast = (node) => node.matches?.(TOAST) || node.querySelector?.(TOAST);
-  const refused = (changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isToast)) && busy("false")();
-  new MutationObserver(refused).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
       return;

@@ -7,7 +7,6 @@ import { Focus } from "./focus.mjs";
 import { onceAFrame } from "../base/once_a_frame.mjs";
 import { page } from "./pages.mjs";
 import { fetchPart } from "./parts.mjs";
-import { runAgain } from "./run_text.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
 
@@ -54,12 +53,6 @@ class Store {
   /** The name of the model that the next text is given to: the chosen one, or else the one that is shown. */
   get model() {
     return this.wanted ?? this.payload?.model.name ?? "";
-  }
-
-  /** Give the text that is there to another model. */
-  choose(model) {
-    this.wanted = model;
-    runAgain();
   }
 
   /** Told of each answer: which model it is of, and what went wrong, if something did. */

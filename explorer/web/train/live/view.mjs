@@ -10,7 +10,7 @@ import { OVER, curveRows, hear, newRecord } from "./record.mjs";
 import { stateText } from "./words.mjs";
 import { onceAFrame } from "../../base/once_a_frame.mjs";
 import { showPage } from "../../state/pages.mjs";
-import { store } from "../../state/store.mjs";
+import { chooseModel } from "../../state/run.mjs";
 
 const MOST = 8; // runs on the picture
 const LEAD =
@@ -151,7 +151,7 @@ class LiveView {
   async keep() {
     this.keepButton.disabled = true;
     try {
-      const { kept } = await this.client.command("keep", { name: this.name.value });
+      const { kept } = await this.client.keep(this.name.value);
       this.tellKept(kept);
       document.dispatchEvent(new CustomEvent("hs-kept"));
     } finally {
@@ -170,7 +170,7 @@ class LiveView {
       className: "hs-live-plain",
       text: "Open in Explore",
       onclick: () => {
-        store.choose(name);
+        chooseModel(name);
         showPage("explore");
       },
     });
