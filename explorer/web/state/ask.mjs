@@ -135,17 +135,19 @@ async function reached(address, request) {
 
 /** False for no response, and for the page with which a proxy stands in for a server that is not there. */
 function isOurs(response) {
-  const isProxys = response && [502, 503, 504].includes(response.status);
-  return response !== null && (!isProxys || response.headers.get("content-type")?.startsWith("text/plain"));
+  if (response === null) return false;
+  const isUnavailable = [502, 503, 504].includes(response.status);
+  return !(isUnavailable && response.headers.get("content-type")?.startsWith("text/html"));
 }
 
 function lose() {
-  lost ??= untilBack();
+  if (lost) return lost;
+  lost = untilBack();
+  say(GONE);
   return lost;
 }
 
 async function untilBack() {
-  say(GONE);
   do await new Promise((go) => setTimeout(go, PING_MS));
   while (!(await isThere()));
   lost = null;
