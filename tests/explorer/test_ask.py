@@ -22,8 +22,8 @@ NAMES = sorted(questions(code_upload=True))
 GOOD = {  # of each parameter, something that fits
     "text": "Wash the cup", "model": "", "edits": [], "token": " cup", "how": "zero", "models": ["decoder"],
     "masked": -1, "second": None, "name": "reshape", "settings": {}, "written": [5], "seed": 1, "count": 2,
-    "temperature": 1.0, "top_k": None, "top_p": None, "page": "page-1234", "choices": {"steps": "many"}, "run": "nothing",
-    "after": 0, "what": "pause", "kind": "npz", "focus": {}, "code": "x = 1",
+    "temperature": 1.0, "top_k": None, "top_p": None, "page": "page-1234", "choices": {"steps": "many"},
+    "run": "nothing", "after": 0, "what": "pause", "kind": "npz", "focus": {}, "code": "x = 1",
 }  # fmt: skip
 JSONS = ["x", "", "\ud83d", 0, -1, 10**15, 10**300, 0.5, 1e300, True, None, [], ["x"], [[]], [None], [-1], {},
          {"x": []}, [{}], [{"what": [], "how": {}}], [{"what": "head", "how": "zero", "layer": 10**15, "head": "x"}],

@@ -153,7 +153,7 @@ class Screen:
     def problem(self, view: str = "prompt_view") -> str:
         """The sentence of ``view`` that says what went wrong, once there is one."""
         self.page.wait_for_selector(f'[data-view="{view}"]:not([data-error=""]) .hs-problem:not([hidden])')
-        return self.view(view).locator(".hs-problem").text_content()
+        return self.view(view).locator(".hs-problem:not([hidden])").text_content()
 
     def has_problem(self) -> bool:
         return self.page.locator(".hs-problem:visible").count() > 0

@@ -15,8 +15,9 @@ SERVER = """
         const name = url.pathname.slice(1);
         if (name !== "ask/rights") asked.push(name);
         request.signal?.throwIfAborted();
-        const stopped = new Promise((_, no) => request.signal?.addEventListener("abort", () => no(request.signal.reason)));
-        return Promise.race([answer(name, request.body && JSON.parse(request.body)), stopped]);
+        const { signal, body } = request;
+        const stopped = new Promise((_, no) => signal?.addEventListener("abort", () => no(signal.reason)));
+        return Promise.race([answer(name, body && JSON.parse(body)), stopped]);
     });
     const wait = (ms) => new Promise((go) => setTimeout(go, ms));
     const ended = (promise) => promise.then((value) => value, (problem) => problem.name + ": " + problem.message);
@@ -42,8 +43,9 @@ def test_of_questions_with_one_word_only_the_newest_is_answered(js):
     found = run(
         js,
         """server(async (name, { ms }) => { await wait(ms); return json(ms); });
-        const all = [300, 10, 100].map((ms) => ended(ask("a", { ms }, { newest: "text" })));
-        return [...await Promise.all(all), await ask("a", { ms: 1 }, { newest: "text" }), document.body.dataset.busy];""",
+        const newest = (ms) => ended(ask("a", { ms }, { newest: "text" }));
+        const all = await Promise.all([300, 10, 100].map(newest));
+        return [...all, await newest(1), document.body.dataset.busy];""",
     )
     assert [str(one)[:10] for one in found[:2]] == ["AbortError", "AbortError"]
     assert found[2:] == [100, 1, "false"]
@@ -137,7 +139,8 @@ def test_frames_come_whole_however_they_are_cut(js, size):
         const one = new Uint8Array(buffer(text));
         const frame = new Uint8Array([...new Uint8Array(new Uint32Array([one.length]).buffer), ...one]);
         const all = new Uint8Array([...frame, ...frame]);
-        const pieces = Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, i * size + size));
+        const count = Math.ceil(all.length / size);
+        const pieces = Array.from({ length: count }, (_, i) => all.slice(i * size, i * size + size));
         const heard = [];
         server(() => cut(...pieces));
         await ask("a", {}, { onFrame: ({ text }) => heard.push(text) });

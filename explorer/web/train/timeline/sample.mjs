@@ -30,18 +30,20 @@ function continued({ prompt, texts, seed, temperature, top_p }, i, step) {
 const shown = (text) => (text.trim() ? text : visible(text));
 
 function filled({ prompt, fills }, i, step) {
-  const parts = prompt.split(GAP).flatMap((text, gap) => [
-    make("span", { className: "hs-tl-given", text }),
-    ...(gap < fills[i].length
-      ? [
-          make("strong", {
-            className: "hs-tl-written",
-            text: shown(fills[i][gap].text),
-            title: `probability ${fills[i][gap].p.toFixed(3)}`,
-          }),
-        ]
-      : []),
-  ]);
+  const parts = prompt
+    .split(GAP)
+    .flatMap((text, gap) => [
+      make("span", { className: "hs-tl-given", text }),
+      ...(gap < fills[i].length
+        ? [
+            make("strong", {
+              className: "hs-tl-written",
+              text: shown(fills[i][gap].text),
+              title: `probability ${fills[i][gap].p.toFixed(3)}`,
+            }),
+          ]
+        : []),
+    ]);
   return [
     make("h3", { text: `How it fills gaps at step ${step}` }),
     make("p", { className: "hs-hint", text: "Grey is given; bold is the likeliest token for each gap." }),
