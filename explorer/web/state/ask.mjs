@@ -69,7 +69,7 @@ async function fetched(address, request, options) {
   const response = await reached(address, request);
   if (!response.ok) throw new Error((await response.text()).slice(0, 1000));
   try {
-    return await valueOf(response, options);
+    return await answerIn(response, options);
   } catch (problem) {
     if (!(problem instanceof TypeError)) throw problem; // else the network's own words
     if (!(await isThere())) lose();
@@ -179,7 +179,7 @@ function moveBar(step) {
 
 // what came
 
-async function valueOf(response, { onLine, onFrame, read }) {
+async function answerIn(response, { onLine, onFrame, read }) {
   if (onLine) return readLines(response.body, onLine);
   if (onFrame) return readFrames(response.body, onFrame);
   const bytes = Number(response.headers.get("content-length"));

@@ -65,7 +65,8 @@ export function measureCard() {
   );
 
   async function start(kind, question) {
-    const { signal } = (job.controller = new AbortController());
+    const controller = new AbortController();
+    job.controller = controller;
     job.kind = kind;
     job.started = performance.now();
     if (kind === "effect") found.edits = operation.edits;
@@ -73,7 +74,11 @@ export function measureCard() {
     state.textContent = "Waiting for its turn …";
     update();
     try {
-      await ask(`surgery_${kind}`, { ...question, model: found.model }, { onLine: hear, signal, quiet: true });
+      await ask(
+        `surgery_${kind}`,
+        { ...question, model: found.model },
+        { onLine: hear, signal: controller.signal, quiet: true },
+      );
     } catch (problem) {
       if (!isAborted(problem)) stop(problem.message);
     }
