@@ -46,7 +46,7 @@ class Shelf:
         """
         if not name or name == str(self.first.model_name):
             return self.first
-        name = name[:LONGEST] if not any_folder else name
+        name = str(name)[: None if any_folder else LONGEST]
         folder = self.folder(name, any_folder)
         key = (name, str(folder), version := version_of(folder))
         with self._lock:
