@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from explorer.engine.runner import SHIPPED, Runner
-from explorer.engine.runners import Runners
+from explorer.engine.shelf import Shelf
 from explorer.live.runs import AT_ONCE, LIVE
-from explorer.pages.check import may_take_code
+from explorer.questions.check import may_take_code
 from explorer.server import build, serve
 
 
@@ -40,22 +40,23 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-runners = Runners(Runner())
-demo = build(runners)
+shelf = Shelf(Runner())
+demo = build(shelf)
 
 
 def main() -> None:
     args = parse_arguments()
-    chosen = runners if args.model == SHIPPED else Runners(Runner(args.model))
+    chosen = shelf if args.model == SHIPPED else Shelf(Runner(args.model))
     LIVE.at_once = args.train_at_once
     try:
         if LIVE.at_once < 1:
             raise ValueError("--train-at-once is at least 1")
         if args.allow_code_upload:
             may_take_code(args.host, args.share)
-        is_as_built = chosen is runners and not args.allow_code_upload
+        is_as_built = chosen is shelf and not args.allow_code_upload
         app = demo if is_as_built else build(chosen, args.allow_code_upload)
-        serve(app, chosen, args.host, args.port, args.share, args.root_path, args.dev)
+        options = {"prefix": args.root_path, "code_upload": args.allow_code_upload, "dev": args.dev}
+        serve(app, chosen, args.host, args.port, args.share, **options)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 

@@ -1,23 +1,21 @@
 """The views: each is an element of the page on which a module of ``web/`` mounts.
 
-A view's template never changes, so what its module draws survives every update. Data reaches all of them
-through one client store, filled by ``PayloadLink``.
+A view's template never changes, so what its module draws stays. Views get their data by asking (``web/state/ask.mjs``);
+what all of them are about lies in one client store.
 """
 
 import gradio as gr
 
 
 class View(gr.HTML):
-    """An element on which ``web/<module>`` mounts: ``mount(element, {props, watch, trigger})``, once its page is open.
+    """An element on which ``web/<module>`` mounts: ``mount(element, {props})``, once its page is open.
 
-    The first HTML's import map says where ``headscope/`` is. Gradio gives a component the events that stand quoted in
-    its script, so ``own_events`` are listed there. What a view shows can be saved, if it ``saves``.
+    The first HTML's import map says where ``headscope/`` is. What a view shows can be saved, if it ``saves``.
     """
 
     view, module = "", ""
     shown_on = ""  # its page; "" for what several have
     saves = True
-    own_events: tuple[str, ...] = ()
 
     def __init__(self, value: str | None = None, **options):
         super().__init__(
@@ -26,10 +24,7 @@ class View(gr.HTML):
                 f'<div class="hs-view" data-view="{self.view}" data-module="{self.module}" data-on="{self.shown_on}" '
                 f'data-saves="{str(self.saves).lower()}"></div>'
             ),
-            js_on_load=(
-                "import('headscope/shell/mount.mjs').then((m) => m.mount(element, { props, watch, trigger }));"
-                + "".join(f" /* '{event}' */" for event in self.own_events)
-            ),
+            js_on_load="import('headscope/shell/mount.mjs').then((m) => m.mount(element, { props }));",
             apply_default_css=False,
             padding=False,
             **options,
@@ -46,10 +41,10 @@ class ModelChoice(View):
     saves = False
 
 
-class PayloadLink(View):
-    """Draws only problems: its value says where the payload lies, or what went wrong, as JSON."""
+class Prompt(View):
+    """Gives the text above it to the model, and says what went wrong; ``given`` are the examples, as JSON."""
 
-    view, module = "payload_link", "shell/payload_link.mjs"
+    view, module = "prompt_view", "shell/prompt.mjs"
     saves = False
 
 
@@ -115,15 +110,13 @@ class Residual(View):
 
     view, module = "residual_view", "residual/view.mjs"
     shown_on = "explore"
-    own_events = ("ask",)
 
 
 class Surgery(View):
-    """Heads, layers and MLPs switched off or changed; its value is what a measurement has found so far, as JSON."""
+    """Heads, layers and MLPs switched off or changed."""
 
     view, module = "surgery_view", "surgery/view.mjs"
     shown_on = "explore"
-    own_events = ("effect", "sweep", "halt")
 
 
 class SurgeryBanner(View):
@@ -135,29 +128,18 @@ class SurgeryBanner(View):
 
 
 class Generate(View):
-    """The Generate page; ``ask`` carries a question of its, its value is the answer, as JSON; ``use`` opens a text."""
+    """The Generate page."""
 
     view, module = "generate_view", "generate/view.mjs"
     shown_on = "generate"
-    own_events = ("ask", "use")
-
-
-class GenerateRun(View):
-    """Carries longer work of that page: its value is one JSON object a line, only ever appended to."""
-
-    view, module = "generate_run", "generate/run.mjs"
-    shown_on = "generate"
-    saves = False
-    own_events = ("go", "halt")
 
 
 class Lessons(View):
-    """The Learn page; ``ask`` carries a question of its, its value is the answer, as JSON."""
+    """The Learn page."""
 
     view, module = "learn_view", "learn/view.mjs"
     shown_on = "learn"
     saves = False
-    own_events = ("ask",)
 
 
 class TrainSwitch(View):
@@ -183,17 +165,15 @@ class Live(View):
 
 
 class Check(View):
-    """The page "Check your code"; ``check`` carries a file, if the app takes any, its value is the answer, as JSON."""
+    """The page "Check your code"."""
 
     view, module = "check_view", "check/view.mjs"
     shown_on = "check"
     saves = False
-    own_events = ("check", "halt")
 
 
 class Comparison(View):
-    """The Compare page; ``ask`` carries a question of its, its value is the answer, as JSON."""
+    """The Compare page."""
 
     view, module = "compare_view", "compare/view.mjs"
     shown_on = "compare"
-    own_events = ("ask",)

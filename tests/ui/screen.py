@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page
 
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
-MOUNTED = ("header_view", "payload_link", *VIEWS)
+MOUNTED = ("header_view", "prompt_view", "generate_view", *VIEWS)
 PATIENCE = 60_000  # ms
 THREE_FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
@@ -152,20 +152,13 @@ class Screen:
     def is_busy(self) -> bool:
         return self.page.locator(".hs-busy").is_visible()
 
-    def busy_after(self, mutation: str) -> bool:
-        """Whether the bar still moves after a script has changed the page while the model works."""
-        code = f"() => {{ document.dispatchEvent(new CustomEvent('hs-busy')); {mutation} }}"
-        self.page.evaluate(code)
-        self.next_frame()
-        return self.is_busy()
-
     def text_of(self, selector: str) -> str:
         return self.page.locator(selector).first.text_content()
 
-    def problem(self, view: str = "payload_link") -> str:
+    def problem(self, view: str = "prompt_view") -> str:
         """The sentence of ``view`` that says what went wrong, once there is one."""
         self.page.wait_for_selector(f'[data-view="{view}"]:not([data-error=""]) .hs-problem:not([hidden])')
-        return self.view(view).locator(".hs-problem").text_content()
+        return self.view(view).locator(".hs-problem:not([hidden])").text_content()
 
     def has_problem(self) -> bool:
         return self.page.locator(".hs-problem:visible").count() > 0

@@ -1,13 +1,11 @@
 // A file that the app itself is to check, where it may: the question, and its answers as block after block is done.
 
-import { GONE, watchServer } from "../state/server.mjs";
+import { ask, isAborted } from "../state/ask.mjs";
 
 export const LARGEST_CODE = 200_000; // bytes
 
 export class Checker {
-  constructor(trigger) {
-    this.trigger = trigger;
-    this.seq = 0;
+  constructor() {
     this.now = null;
   }
 
@@ -19,32 +17,22 @@ export class Checker {
       );
     const code = await file.text();
     this.stop();
-    this.seq += 1;
-    const { seq } = this;
-    return new Promise((resolve, reject) => {
-      this.now = { seq, onBlock, resolve, reject };
-      watchServer(
-        () => this.now?.seq === seq,
-        () => this.hear(JSON.stringify({ seq, error: GONE })),
-      );
-      this.trigger("check", { seq, name: file.name, code });
-    });
+    const now = new AbortController();
+    this.now = now;
+    let report = null;
+    const onLine = (line) => {
+      if (line.block) onBlock(line.block);
+      else report = line.report;
+    };
+    try {
+      await ask("check", { name: file.name, code }, { onLine, signal: now.signal, quiet: true });
+    } catch (problem) {
+      if (!isAborted(problem)) throw problem;
+    }
+    return report;
   }
 
   stop() {
-    if (!this.now) return;
-    this.trigger("halt", {});
-    this.now.resolve(null);
-    this.now = null;
-  }
-
-  hear(value) {
-    const { seq, block, report, error } = JSON.parse(value || "{}");
-    if (!this.now || seq !== this.now.seq) return;
-    if (block) return this.now.onBlock(block);
-    const { resolve, reject } = this.now;
-    this.now = null;
-    if (error) reject(new Error(error));
-    else resolve(report);
+    this.now?.abort();
   }
 }

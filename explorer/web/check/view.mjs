@@ -2,6 +2,7 @@
 
 import { make } from "../base/dom.mjs";
 import { visible } from "../base/text.mjs";
+import { load } from "../state/ask.mjs";
 import { address } from "../state/history.mjs";
 import { blockPanel } from "./block.mjs";
 import { checkSize, decode, readReport } from "./report.mjs";
@@ -10,9 +11,8 @@ import { tileRow } from "./tiles.mjs";
 import { Checker } from "./upload.mjs";
 import { advice, points } from "./words.mjs";
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Check(element, JSON.parse(props.given), new Checker(trigger));
-  watch("value", () => view.checker.hear(props.value));
+export function mount(element, { props }) {
+  new Check(element, JSON.parse(props.given), new Checker());
 }
 
 class Check {
@@ -102,10 +102,8 @@ class Check {
 
   example(block = null) {
     return this.try(async () => {
-      const found = await fetch(new URL("homework/example.json", document.baseURI)).catch(() => null);
-      if (!found?.ok) throw new Error("The example cannot be loaded: is the app still running?");
-      this.see({ report: "example", block });
-      this.showReport(readReport(await found.text()));
+      const text = await load("homework/example.json", { read: (response) => response.text(), quiet: true });
+      this.showReport(readReport(text));
     });
   }
 

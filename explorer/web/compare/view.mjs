@@ -2,12 +2,15 @@
 // The server is asked once for a text, its models and the hidden token; layer, head and cells are looked at here alone.
 
 import { make } from "../base/dom.mjs";
+import { css, position, TICKS } from "../color/color.mjs";
 import { weightLegend } from "../color/legend.mjs";
 import { mask } from "../matrix/channels.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
+import { ask } from "../state/ask.mjs";
 import { address } from "../state/history.mjs";
 import { models, refreshModels } from "../state/models.mjs";
-import { runText } from "../state/run_text.mjs";
+import { onPage, page } from "../state/pages.mjs";
+import { runText } from "../state/run.mjs";
 import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
@@ -39,9 +42,8 @@ const STAGES = [
 const ATTENTION = 2;
 const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Compare(element, JSON.parse(props.choices), new CompareSource(trigger));
-  watch("value", () => props.value && view.source.answered(props.value));
+export function mount(element, { props }) {
+  new Compare(element, JSON.parse(props.choices), new CompareSource());
 }
 
 class Compare {
@@ -62,7 +64,6 @@ class Compare {
     };
     source.onResult = (payload) => this.arrived(payload);
     source.onProblem = (problem) => this.say(problem);
-    source.onRights = (any) => (this.folder.hidden = !any);
     this.build();
     this.drawControls();
     address.speak(
@@ -70,6 +71,7 @@ class Compare {
       () => toldOf(this.setup),
       (_, values) => this.return(values),
     );
+    this.askRights();
     document.addEventListener("hs-models", () => this.listed(models()));
     store.subscribe(element, (payload, focus) => this.draw(payload, focus), null, false);
   }
@@ -239,6 +241,12 @@ class Compare {
     const of = this.payload && isOld ? `“${this.payload.text.slice(0, 40)}” in ${this.columns.length} columns` : null;
     stale(this.board, of);
     this.difference.element.toggleAttribute("data-dim", of !== null);
+  }
+
+  /** Only the owner of the machine may name any of its folders. */
+  async askRights() {
+    const { any_folder } = await ask("rights", {}, { quiet: true });
+    this.folder.hidden = !any_folder;
   }
 
   /** What can be chosen, of now. */

@@ -3,8 +3,10 @@
 
 import { onceAFrame } from "../base/once_a_frame.mjs";
 import { label, probability } from "../base/text.mjs";
+import { ask } from "../state/ask.mjs";
 import { address } from "../state/history.mjs";
-import { page } from "../state/pages.mjs";
+import { page, showPage } from "../state/pages.mjs";
+import { promptText, runText } from "../state/run.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { render } from "../vendor/lit-html.mjs";
 import { cacheStep, drawCache } from "./cache.mjs";
@@ -13,19 +15,18 @@ import { Controls } from "./controls.mjs";
 import { drawSentence } from "./draw_line.mjs";
 import { Looks } from "./looks.mjs";
 import { pageTemplate } from "./page.mjs";
-import { Questions, work } from "./server.mjs";
 import { forModel, inWords } from "./settings.mjs";
 import { Tree } from "./tree.mjs";
 import { nameOf } from "./tree_view.mjs";
 import { cacheSentence, chosenSentence, PAGE, stateSentence, strategiesSentence, timesSentence } from "./words.mjs";
+import { work } from "./work.mjs";
 
 const TREES = 8; // texts whose trees are kept
 const TYPING_MS = 400;
 const HOW = { draw: "", hand: "h", "a strategy": "s" }; // how a token came, as the address says it
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Generate(element, JSON.parse(props.limits), trigger);
-  watch("value", () => props.value && view.questions.settle(JSON.parse(props.value)));
+export function mount(element, { props }) {
+  new Generate(element, JSON.parse(props.limits));
 }
 
 class Generate {
@@ -42,13 +43,11 @@ class Generate {
   pictureInSight = ""; // the picture whose row was brought into sight
   controls = new Controls(() => this.settingsChanged());
 
-  constructor(element, limits, trigger) {
+  constructor(element, limits) {
     this.element = element;
     this.limits = limits;
-    this.trigger = trigger;
     this.changed = onceAFrame(() => this.draw());
-    this.questions = new Questions(trigger);
-    this.looks = new Looks(this.questions, this.changed, (problem) => this.say(problem));
+    this.looks = new Looks(this.changed, (problem) => this.say(problem));
     this.tree = this.treeOf(promptText(), this.model);
     element.classList.add("hs-generate");
     this.listen();
@@ -147,11 +146,17 @@ class Generate {
     this.show("next");
   };
 
-  use = () => {
+  /** Open what was written on the Explore page. */
+  use = async () => {
     work.stop();
-    document.dispatchEvent(new CustomEvent("hs-busy"));
-    document.dispatchEvent(new CustomEvent("hs-show", { detail: "explore" }));
-    this.trigger("use", this.tree.question());
+    const asked = ask("whole_text", this.tree.question());
+    showPage("explore");
+    try {
+      const { text } = await asked;
+      runText(text);
+    } catch ({ message }) {
+      this.say(message);
+    }
   };
 
   /** Put what a strategy wrote into the tree, and go to its end. */
@@ -168,7 +173,7 @@ class Generate {
     this.timesProblem = "";
     this.changed();
     try {
-      this.times = await this.questions.ask({ kind: "cache", ...this.tree.question() });
+      this.times = await ask("cache_times", this.tree.question());
     } catch ({ message }) {
       this.times = null;
       this.timesProblem = message;
@@ -240,7 +245,7 @@ class Generate {
     const ids = written.map((one) => Number.parseInt(one, 10));
     const known = tree.nodeAt(ids);
     if (known) return known;
-    const { tokens } = await this.questions.ask({ kind: "written", text: tree.text, model: tree.model, written: ids });
+    const { tokens } = await ask("written", { text: tree.text, model: tree.model, written: ids });
     const settings = forModel(this.controls.values);
     return tokens.reduce((node, { logprob, rank, slid, ...token }, i) => {
       const how = Object.keys(HOW).find((name) => HOW[name] && written[i].endsWith(HOW[name])) ?? "draw";
@@ -402,7 +407,3 @@ class Generate {
 }
 
 const keyOf = (text, model) => `${model}\n${text}`;
-
-function promptText() {
-  return /** @type {HTMLTextAreaElement} */ (document.querySelector("#prompt textarea"))?.value ?? "";
-}

@@ -17,10 +17,9 @@ import { readout, working } from "./readout.mjs";
 import { LessonSource } from "./source.mjs";
 import { tablesOf } from "./tables.mjs";
 
-export function mount(element, { props, watch, trigger }) {
+export function mount(element, { props }) {
   const catalog = JSON.parse(props.catalog);
-  const view = new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults), trigger));
-  watch("value", () => view.source.answered(props.value));
+  new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults)));
 }
 
 class Learn {

@@ -16,12 +16,11 @@ const ABOUT =
 const FIXED =
   "The final norm divides by the length of the whole stream; that is held at the value it had. What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. 2021).";
 
-export function mount(element, { props, watch, trigger }) {
-  const typed = new TypedToken(trigger, (found) => {
-    if (found) keepTyped(found.id);
+export function mount(element) {
+  const typed = new TypedToken((answer) => {
+    if (answer) keepTyped(answer.id);
     store.changed();
   });
-  watch("value", () => typed.answered(props.value));
   const [target, against] = [tokenSelect("target"), tokenSelect("against")];
   const field = typedField(typed);
   const summary = make("p", { "aria-live": "polite" });
@@ -84,8 +83,8 @@ export function mount(element, { props, watch, trigger }) {
       const asked =
         focus.target === "typed" || focus.against === "typed"
           ? typed.shares(focus.typed)
-          : typed.found?.of === store.seq
-            ? typed.found.part
+          : typed.answer?.of === store.seq
+            ? typed.answer.part
             : null;
       const options = choices(payload, part, place, asked);
       const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
@@ -152,7 +151,7 @@ function typedField(typed) {
     {
       onsubmit: (event) => {
         event.preventDefault();
-        typed.ask({ token: input.value });
+        typed.ask(input.value);
       },
     },
     labelled("or type one", input),

@@ -2,7 +2,7 @@
 
 import { make } from "../base/dom.mjs";
 import { grouped } from "../base/text.mjs";
-import { GONE } from "../state/server.mjs";
+import { ask } from "../state/ask.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { csv, numbersOf } from "./numbers.mjs";
 import { svgOf } from "./svg_page.mjs";
@@ -23,14 +23,14 @@ const OF_VIEW = {
 };
 const OF_TEXT = {
   Link: { title: "Copy an address that opens what you see now", save: copyLink },
-  NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveFrom("numbers/trace.npz", "npz") },
+  NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveTensors("npz") },
   safetensors: {
     title: "Every tensor that was recorded, for Trace.load",
-    save: () => saveFrom("numbers/trace.safetensors", "safetensors"),
+    save: () => saveTensors("safetensors"),
   },
   "HTML page": {
     title: "These views in one file that works without this app and without a network",
-    save: () => saveFrom("standalone/view.html", "html"),
+    save: () => saveFrom("standalone", { focus: store.focus.locked }, "html"),
   },
 };
 
@@ -119,16 +119,14 @@ async function copyLink() {
 }
 
 /** What the app makes of the text, in the changed model if that is shown: it has tensors that the page has not. */
-async function saveFrom(address, ending) {
+async function saveFrom(name, more, ending) {
   const { text, model, edits = [] } = store.payload;
-  const asked = { text, model: model.name, edits, focus: store.focus.locked };
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) };
-  const answer = await fetch(new URL(address, document.baseURI), options).catch(() => {
-    throw new Error(GONE);
-  });
-  if (!answer.ok) throw new Error(await answer.text());
-  return saveFile(await answer.blob(), nameOf(null, ending));
+  const read = (response) => response.blob();
+  const file = await ask(name, { text, model: model.name, edits, ...more }, { read, quiet: true });
+  return saveFile(file, nameOf(null, ending));
 }
+
+const saveTensors = (kind) => saveFrom("numbers", { kind }, kind);
 
 async function saveFile(promised, name) {
   const file = await promised;

@@ -21,19 +21,6 @@ export function wireHeader(element) {
   element.querySelector("#help").addEventListener("click", () => keys.showModal());
   wireLinks(element);
   element.append(keys);
-  const busy = (on) => () => (document.body.dataset.busy = on);
-  document.addEventListener("hs-busy", busy("true"));
-  document.addEventListener("hs-idle", busy("false"));
-  // Gradio refuses a question (its queue is full, say) with a toast, and then nothing is on its way any more.
-  const TOAST = '[data-testid="toast-body"]';
-  const isToast = (node) => node.matches?.(TOAST) || node.querySelector?.(TOAST);
-  const refused = (changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isToast));
-  const onToast = (changes) => {
-    if (!refused(changes)) return;
-    busy("false")();
-    document.dispatchEvent(new CustomEvent("hs-refused"));
-  };
-  new MutationObserver(onToast).observe(document.body, { childList: true, subtree: true });
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
       return;

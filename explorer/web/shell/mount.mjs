@@ -9,7 +9,7 @@ const LOST = "A part of this page could not be loaded. Is the app still running?
 
 /**
  * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and whether it saves
- * @param {object} gradio what Gradio gives a component: props, watch, trigger
+ * @param {{props: object}} gradio what Gradio gives a component
  */
 export async function mount(holder, gradio) {
   const element = holder.querySelector(".hs-view");

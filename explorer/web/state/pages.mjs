@@ -20,5 +20,3 @@ export function showPage(name) {
 export function onPage(action) {
   document.addEventListener("hs-page", () => page() && action(page()));
 }
-
-document.addEventListener("hs-show", (/** @type {CustomEvent} */ { detail }) => showPage(detail)); // from what Python wires

@@ -7,11 +7,10 @@ import { Focus, START } from "./focus.mjs";
 import { address } from "./history.mjs";
 import { page } from "./pages.mjs";
 import { fetchPart } from "./parts.mjs";
-import { runAgain, runText } from "./run_text.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
 
-const OF_THE_TEXT = Object.keys(FIELDS).filter((name) => "text" in FIELDS[name]); // pages whose address says the text
+export const OF_THE_TEXT = Object.keys(FIELDS).filter((name) => "text" in FIELDS[name]); // pages whose address says the text
 
 class Store {
   constructor() {
@@ -26,18 +25,12 @@ class Store {
     this.isAsking = false; // whether another result than the one that is here is on its way
     this.address = address;
     if (OF_THE_TEXT.includes(page())) this.asked = askedIn(readAddress(location.search).values);
-    address.speak(
-      OF_THE_TEXT,
-      (name) => this.told(name),
-      (name, values) => this.show(name, values),
-    );
     new MutationObserver(() => this.changed()).observe(document.body, {
       attributes: true,
       attributeFilter: ["class", "data-panel"],
     });
     addEventListener("resize", () => this.changed());
     document.addEventListener("hs-page", () => this.changed());
-    document.addEventListener("hs-refused", () => this.asking(false));
   }
 
   /**
@@ -52,12 +45,6 @@ class Store {
   /** The name of the model that the next text is given to: the chosen one, or else the one that is shown. */
   get model() {
     return this.wanted ?? this.payload?.model.name ?? "";
-  }
-
-  /** Give the text that is there to another model. */
-  choose(model) {
-    this.wanted = model;
-    runAgain();
   }
 
   /** A text is on its way to the model, or no longer. */
@@ -130,12 +117,12 @@ class Store {
     };
   }
 
-  /** Back or Forward led to an address: what it names is run, unless it is here. */
+  /** Back or Forward led to an address: the text that is to be run for it, or null if it is here, or on its way. */
   show(name, values) {
     const asked = askedIn(values);
     if (!this.payload) {
       this.asked = asked;
-      return;
+      return null;
     }
     asked.text ??= this.firstText;
     asked.model = "model" in FIELDS[name] ? (asked.model ?? this.firstModel) : this.payload.model.name;
@@ -143,11 +130,12 @@ class Store {
       Object.assign(this.focus.locked, asked.focus);
       this.asked = null;
       this.fit();
-      return this.changed();
+      this.changed();
+      return null;
     }
     this.asked = asked;
     this.wanted = asked.model;
-    runText(asked.text);
+    return asked.text;
   }
 
   /** What is there of a part; asked for when it was not yet. */

@@ -3,7 +3,7 @@
 
 import { make } from "../base/dom.mjs";
 import { diverging } from "../color/scale.mjs";
-import { watchServer } from "../state/server.mjs";
+import { ask, isAborted } from "../state/ask.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { paintCell, table } from "../ui/table.mjs";
 import { signed } from "./change.mjs";
@@ -13,8 +13,8 @@ import { operation } from "./state.mjs";
 const SENTENCES =
   "The sentences are from our own sample articles, which no model was trained on. Each is read where it stands in its article.";
 
-export function measureCard(trigger) {
-  const job = { seq: 0, kind: null, started: 0, answer: null };
+export function measureCard() {
+  const job = { kind: null, started: 0, controller: null };
   const found = { model: null, effect: null, edits: null, sweep: null };
   const go = make("button", {
     type: "button",
@@ -39,7 +39,7 @@ export function measureCard(trigger) {
     className: "hs-button",
     text: "Cancel",
     "data-name": "cancel",
-    onclick: () => stop("Cancelled.", true),
+    onclick: () => stop("Cancelled."),
   });
   const running = make("div", { className: "hs-job", hidden: "" }, bar, cancel);
   const result = make("div", { className: "hs-effect" });
@@ -65,41 +65,43 @@ export function measureCard(trigger) {
     make("div", { className: "hs-sweep" }, grid, ranking),
   );
 
-  function start(kind, question) {
-    Object.assign(job, { seq: job.seq + 1, kind, started: performance.now(), answer: null });
+  async function start(kind, question) {
+    const controller = new AbortController();
+    job.controller = controller;
+    job.kind = kind;
+    job.started = performance.now();
     if (kind === "effect") found.edits = operation.edits;
     found[kind] = kind === "sweep" ? { how: question.how, list: [] } : null;
-    const { seq } = job;
-    trigger(kind, { seq, model: found.model, ...question });
-    watchServer(
-      () => job.kind !== null && job.seq === seq,
-      (problem) => job.seq === seq && stop(problem, false),
-    );
     state.textContent = "Waiting for its turn …";
     update();
+    try {
+      await ask(
+        `surgery_${kind}`,
+        { ...question, model: found.model },
+        { onLine: hear, signal: controller.signal, quiet: true },
+      );
+    } catch (problem) {
+      if (!isAborted(problem)) stop(problem.message);
+    }
   }
 
-  function stop(why, tellServer) {
+  function stop(why) {
+    job.controller.abort();
     job.kind = null;
-    job.seq += 1; // what still comes is of no interest
     state.textContent = why;
-    if (tellServer) trigger("halt", {});
     update();
   }
 
-  function answered(value) {
-    const { seq, done, of, effect, found: list, error } = JSON.parse(value);
-    if (seq !== job.seq || !job.kind) return;
-    if (error) return stop(error, false);
+  function hear({ done, of, effect, one }) {
     const seconds = (performance.now() - job.started) / 1000;
     const left = done ? ` · about ${Math.ceil((seconds / done) * (of - done))} s left` : "";
     bar.value = done / of;
     state.textContent = `${done}/${of} ${job.kind === "effect" ? "sentences" : "heads and MLPs"}${left}`;
-    if (list) found.sweep.list = list;
+    if (one) found.sweep.list.push(one);
     if (effect) found.effect = effect;
     const isDone = job.kind === "effect" ? Boolean(effect) : done === of;
     if (isDone)
-      stop(`Done: ${of} ${job.kind === "effect" ? "sentences" : "heads and MLPs"} in ${seconds.toFixed(1)} s.`, false);
+      stop(`Done: ${of} ${job.kind === "effect" ? "sentences" : "heads and MLPs"} in ${seconds.toFixed(1)} s.`);
     else update();
   }
 
@@ -114,7 +116,7 @@ export function measureCard(trigger) {
   /** What was measured on one model says nothing of another. */
   function sees({ name }) {
     if (name === found.model) return;
-    if (job.kind !== null) stop("", true);
+    if (job.kind !== null) stop("");
     state.textContent = "";
     Object.assign(found, { model: name, effect: null, edits: null, sweep: null });
     element.dataset.found = "0";
@@ -128,7 +130,7 @@ export function measureCard(trigger) {
     result.replaceChildren(...effectWords(found));
     drawSweep(grid, ranking, found.sweep, payload, focus);
   };
-  return { element, draw, answered };
+  return { element, draw };
 }
 
 function effectWords({ effect, edits }) {

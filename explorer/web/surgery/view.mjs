@@ -12,14 +12,14 @@ import { operation } from "./state.mjs";
 
 const SHOW = { here: "Only here", everywhere: "In all views" };
 
-export function mount(element, { props, watch, trigger }) {
+export function mount(element) {
   const tools = choice(
     "tool",
     Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`])),
     "What to do",
   );
   const problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-  const measure = measureCard(trigger);
+  const measure = measureCard();
   const cards = {
     board: board(),
     mask: maskEditor(),
@@ -49,7 +49,6 @@ export function mount(element, { props, watch, trigger }) {
     cards.attention.element,
     measure.element,
   );
-  watch("value", () => props.value && measure.answered(props.value));
 
   store.subscribe(element, (payload, focus) => {
     operation.sees(payload, focus);

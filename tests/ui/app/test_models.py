@@ -169,7 +169,7 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     strip.page.wait_for_selector('[data-view="model_choice"][data-model="decoder"]')
     assert strip.select.input_value() == "decoder" and strip.bars() == before
     strip.run("on it goes")
-    assert strip.view("payload_link").locator(".hs-problem").is_hidden()
+    assert strip.view("prompt_view").locator(".hs-problem:visible").count() == 0
 
 
 def test_two_users_look_at_different_models(strip, app, kept, profile, reference):

@@ -381,29 +381,29 @@ def wait_for_one(page: Page, waiting: list) -> None:
 
 def test_while_the_model_works_the_old_picture_stays_and_a_bar_moves(screen: Screen):
     before, seq = screen.tokens(), screen.seq()
-    waiting = held(screen.page, "**/queue/join*")
+    waiting = held(screen.page, "**/ask/run")
     screen.prompt.fill("one two three")
     screen.prompt.press("Enter")
     wait_for_one(screen.page, waiting)
     assert screen.is_busy()
     assert (screen.tokens(), screen.seq()) == (before, seq)
-    screen.wait_for_result_of(lambda: let_go(screen.page, "**/queue/join*", waiting))
+    screen.wait_for_result_of(lambda: let_go(screen.page, "**/ask/run", waiting))
     screen.page.wait_for_selector(".hs-busy", state="hidden")
     assert screen.tokens()[1:] == ["one", " two", " three"]
 
 
-def test_an_older_result_that_comes_later_is_dropped(screen: Screen):
-    waiting = held(screen.page, "**/payload/*")
+def test_an_older_result_that_comes_later_is_dropped(screen: Screen, problems):
+    problems.expect("net::ERR_ABORTED")
+    waiting = held(screen.page, "**/ask/run")
     screen.prompt.fill("this one is slow")
     screen.prompt.press("Enter")
     wait_for_one(screen.page, waiting)
     screen.wait_for_result_of(lambda: screen.page.click("#examples .chip >> nth=0"))
     seq, tokens = screen.seq(), screen.tokens()
-    with screen.page.expect_response("**/payload/*"):
-        let_go(screen.page, "**/payload/*", waiting)
+    screen.page.unroute("**/ask/run")
     screen.page.wait_for_timeout(300)
     assert (screen.seq(), screen.tokens()) == (seq, tokens)
-    assert screen.tokens()[1] == "How"
+    assert screen.tokens()[1] == "How" and not screen.is_busy() and not screen.has_problem()
 
 
 def test_the_last_of_several_hurried_texts_is_shown(screen: Screen):
@@ -415,31 +415,42 @@ def test_the_last_of_several_hurried_texts_is_shown(screen: Screen):
     assert screen.tokens()[1:] == ["one", " two", " three"]
 
 
-def test_a_full_queue_is_one_sentence_over_the_old_picture(screen: Screen, problems):
+def test_too_many_questions_are_one_sentence_over_the_old_picture(screen: Screen, problems):
     problems.expect("503")
     before, seq = screen.tokens(), screen.seq()
-    full = '{"detail": "Queue is full. Max size is 64 and size is 64."}'
     screen.page.route(
-        "**/queue/join*", lambda route: route.fulfill(status=503, content_type="application/json", body=full)
+        "**/ask/run", lambda route: route.fulfill(status=503, content_type="text/plain", body="Too many wait already.")
     )
     screen.prompt.fill("one two three")
     screen.prompt.press("Enter")
-    said = screen.page.locator('[data-testid="toast-body"]')
-    said.wait_for()
-    assert "busy. Please try again" in said.text_content()
-    screen.page.wait_for_selector(".hs-busy", state="hidden")
+    assert screen.problem() == "Too many wait already."
+    assert not screen.is_busy()
     assert (screen.tokens(), screen.seq()) == (before, seq)
-    assert screen.busy_after("document.body.append(document.createElement('i'))")  # the old toast ends no new question
-    screen.page.unroute("**/queue/join*")
+    screen.page.unroute("**/ask/run")
     screen.run("one two three")
-    assert screen.tokens()[1:] == ["one", " two", " three"]
+    assert screen.tokens()[1:] == ["one", " two", " three"] and not screen.has_problem()
+
+
+def test_a_lost_server_is_said_once_and_what_was_asked_comes_when_it_is_back(screen: Screen, problems):
+    problems.expect("net::ERR_FAILED")
+    before, seq = screen.tokens(), screen.seq()
+    screen.page.route("**/ask/*", lambda route: route.abort())
+    screen.prompt.fill("one two three")
+    screen.prompt.press("Enter")
+    assert screen.problem() == "The server does not answer. Is the app still running?"
+    assert not screen.is_busy()
+    screen.choose_head(2, 3)  # what is there can still be looked at
+    assert (screen.tokens(), screen.seq()) == (before, seq)
+    screen.page.wait_for_timeout(2500)
+    assert screen.page.locator(".hs-problem:visible").count() == 1
+    screen.wait_for_result_of(lambda: screen.page.unroute("**/ask/*"))
+    assert screen.tokens()[1:] == ["one", " two", " three"] and not screen.has_problem()
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence", "console"),
     [
-        (None, "The server does not answer. Is the app still running?", "net::ERR_FAILED"),
-        ((404, "No longer kept: press Run again."), "No longer kept: press Run again.", "404"),
+        ((404, "No such question: load the page again."), "No such question: load the page again.", "404"),
         ((200, "<html>some proxy</html>"), "The server sent something that is not a result.", None),
     ],
 )  # fmt: skip
@@ -450,14 +461,14 @@ def test_a_result_that_does_not_arrive_is_one_sentence_over_the_old_picture(
         problems.expect(console)
     before, seq = screen.tokens(), screen.seq()
     screen.page.route(
-        "**/payload/*",
-        lambda route: route.abort() if answer is None else route.fulfill(status=answer[0], body=answer[1]),
+        "**/ask/run",
+        lambda route: route.fulfill(status=answer[0], body=answer[1]),
     )
     screen.prompt.fill("one two three")
     screen.prompt.press("Enter")
     assert screen.problem() == sentence
     assert not screen.is_busy()
     assert (screen.tokens(), screen.seq()) == (before, seq)
-    screen.page.unroute("**/payload/*")
+    screen.page.unroute("**/ask/run")
     screen.run("one two three")
     assert not screen.has_problem()

@@ -132,32 +132,6 @@ def test_what_is_no_payload_is_refused_in_a_sentence(js, damaged):
         js("base/payload", "({parsePayload}, bytes) => parsePayload(buffer(bytes))", base64.b64encode(damaged).decode())
 
 
-# payload_link.mjs
-
-
-def test_of_two_results_the_one_that_was_asked_for_later_stays(js):
-    """Whatever the order in which the server finishes them: the older one is not even fetched."""
-    fetched = js(
-        "shell/payload_link",
-        """async ({mount}) => {
-            const fetched = [];
-            globalThis.fetch = async (url) => {
-                fetched.push(url.pathname);
-                return new Response("gone", { status: 404 });
-            };
-            const props = { value: JSON.stringify({ url: "later", asked: 5 }) };
-            let update;
-            mount(document.createElement("div"), { props, watch: (_, callback) => (update = callback) });
-            for (const [url, asked] of [["earlier", 4], ["latest", 6]]) {
-                props.value = JSON.stringify({ url, asked });
-                await update();
-            }
-            return fetched;
-        }""",
-    )
-    assert fetched == ["/later", "/latest"]
-
-
 # text.mjs
 
 

@@ -321,7 +321,9 @@ def test_the_server_gone_is_said_and_the_picture_stays(learn: LessonScreen, prob
     learn.page.route("**/gradio_api/**", lambda route: route.abort())
     learn.page.route("**/web/**", lambda route: route.abort())
     learn.page.locator('[data-control="layer"] button >> nth=0').click()
-    assert learn.problem() == "The server does not answer. Is the app still running?"
+    lost = learn.page.locator(".hs-lost")
+    lost.wait_for()
+    assert lost.text_content() == "The server does not answer. Is the app still running?"
     assert learn.table("pattern") == before
     learn.page.wait_for_selector(".hs-busy", state="hidden")
 

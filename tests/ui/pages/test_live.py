@@ -14,8 +14,9 @@ import pytest
 import torch
 from playwright.sync_api import BrowserContext, Page
 
+from explorer.ask import FRAMES
 from explorer.engine.payload import pack, unpack
-from explorer.live.runs import GONE, joined
+from explorer.live.runs import GONE
 from llm_core import load_model, record
 
 from ..modules import Modules
@@ -360,9 +361,10 @@ def test_a_run_that_breaks_is_told_and_cannot_be_kept(page, app: App, engine, pr
     lost = {"step": [8, 9], "loss": [1e30, None], "lr": [1, 1], "grad_norm": [1, None]}
     last = {"kind": "measured", "step": 9, "seconds": 1, "tokens_per_second": 9, "fresh": None, "points": lost}
     first = [pack(header, {name: ("unit16", array) for name, array in arrays.items()}) for header, arrays in engine[:3]]
-    body = joined([*first, pack({**last, "roles": []}, {}), pack(broken, {})])
-    page.route("**/live/start", lambda route: route.fulfill(json={"run": "made-up"}))
-    page.route("**/live/made-up/frames?*", lambda route: route.fulfill(body=body))
+    frames = [*first, pack({**last, "roles": []}, {}), pack(broken, {})]
+    body = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
+    page.route("**/ask/live_start", lambda route: route.fulfill(json={"run": "made-up"}))
+    page.route("**/ask/live_frames", lambda route: route.fulfill(body=body, content_type=FRAMES))
     live = LivePage(page, app.url)
     live.press("train")
     live.wait_for("failed")
@@ -371,8 +373,8 @@ def test_a_run_that_breaks_is_told_and_cannot_be_kept(page, app: App, engine, pr
     assert [row[2] for row in live.rows()][-2:] == [1e30, ""]
     assert live.view.locator(".hs-live-now h2").text_content() == "Run 1 at step 0"  # what was seen before
 
-    page.unroute("**/live/made-up/frames?*")
-    problems.expect("404")
+    page.unroute("**/ask/live_frames")
+    problems.expect("422")
     live.press("train")  # this run the server does not know
     live.wait_for("lost")
     assert live.trouble() == GONE

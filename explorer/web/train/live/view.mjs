@@ -5,6 +5,7 @@ import { onceAFrame } from "../../base/once_a_frame.mjs";
 import { writeAddress } from "../../state/fields.mjs";
 import { address } from "../../state/history.mjs";
 import { showPage } from "../../state/pages.mjs";
+import { chooseModel } from "../../state/run.mjs";
 import { store } from "../../state/store.mjs";
 import { LiveClient, liveChoices } from "./client.mjs";
 import { ChoicesForm } from "./form.mjs";
@@ -166,7 +167,7 @@ class LiveView {
   async keep() {
     this.does.keep.disabled = true;
     try {
-      const { kept } = await this.client.command("keep", { name: this.name.value });
+      const { kept } = await this.client.keep(this.name.value);
       this.tellKept(kept);
       document.dispatchEvent(new CustomEvent("hs-kept"));
     } finally {
@@ -185,7 +186,7 @@ class LiveView {
       className: "hs-live-plain",
       text: "Open in Explore",
       onclick: () => {
-        store.choose(name);
+        chooseModel(name);
         showPage("explore");
       },
     });

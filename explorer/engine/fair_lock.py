@@ -4,13 +4,13 @@ import threading
 from collections import deque
 
 
-class Turns:
-    """``with turns:`` as with ``threading.Lock``, which may go to the same thread again and again."""
+class FairLock:
+    """``with lock:`` as with ``threading.Lock``, which may go to the same thread again and again."""
 
     def __init__(self):
         self._guard, self._waiting, self._taken = threading.Lock(), deque(), False
 
-    def __enter__(self) -> "Turns":
+    def __enter__(self) -> "FairLock":
         with self._guard:
             if not self._taken:
                 self._taken = True
