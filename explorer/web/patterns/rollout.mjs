@@ -8,7 +8,10 @@ import { lastSeen } from "../base/payload.mjs";
 const known = new WeakMap(); // by payload: A of every layer
 const shared = new WeakMap(); // by payload: the shares of every token that was asked for
 
-/** A of every layer: L arrays of T×T, row by row. */
+/**
+ * A of every layer: L arrays of T×T, row by row.
+ * @param {Payload} payload
+ */
 export function mixing(payload) {
   if (!known.has(payload)) known.set(payload, mixingOf(payload));
   return known.get(payload);
@@ -29,7 +32,10 @@ function mixingOf(payload) {
   });
 }
 
-/** What of `query` in the last layer comes through each token: L+1 rows of T shares, from the input to the last layer. */
+/**
+ * What of `query` in the last layer comes through each token: L+1 rows of T shares, from the input to the last layer.
+ * @param {Payload} payload
+ */
 export function sharesOf(payload, query) {
   if (!shared.has(payload)) shared.set(payload, new Map());
   const found = shared.get(payload);
