@@ -65,7 +65,9 @@ function drawLines(context, layout, layers, shares) {
   context.globalAlpha = 1;
 }
 
-/** A point's area is the share that comes through it. Those of almost nothing are one path: a long text has thousands. */
+/**
+ * A point's area is the share that comes through it. Those of almost nothing are one path: a long text has thousands.
+ */
 function drawPoints(context, layout, shares) {
   const largest = Math.min(7, layout.row / 2);
   const point = (step, i, radius) => {

@@ -11,8 +11,8 @@ export function vector({ arrays }, name, { layer, head }, token) {
 }
 
 /**
- * For the T keys of `query`: {keys: [{k, products, dot, score, masked, exp, share}], q, D, max, total}. Scores are before
- * the mask; a masked key has exp and share 0. `max` is the largest score that is seen, `total` the sum of
+ * For the T keys of `query`: {keys: [{k, products, dot, score, masked, exp, share}], q, D, max, total}. Scores are
+ * before the mask; a masked key has exp and share 0. `max` is the largest score that is seen, `total` the sum of
  * exp(score - max): subtracting the maximum changes no share, and keeps the numbers small.
  */
 export function rowOf(part, place, query) {
@@ -36,7 +36,10 @@ export function strongest({ keys }) {
   return keys.reduce((best, { share }, key) => (share > keys[best].share ? key : best), 0);
 }
 
-/** The dimensions in the order in which they are shown: as they are, or the largest products first, whatever their sign. */
+/**
+ * The dimensions in the order in which they are shown: as they are, or the largest products first, whatever their
+ * sign.
+ */
 export function orderOf(products, dims) {
   const order = Array.from(products, (_, d) => d);
   return dims === "size" ? order.sort((a, b) => Math.abs(products[b]) - Math.abs(products[a])) : order;

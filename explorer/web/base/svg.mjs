@@ -50,7 +50,8 @@ export function pixelPaths({ data, width, height }, { left, top, wide, high }) {
       if (color >>> 24)
         paths.set(
           color,
-          `${paths.get(color) ?? ""}M${short(left + x * wide)} ${short(top + y * high)}h${short((end - x) * wide)}v${short(high)}h${short((x - end) * wide)}z`,
+          `${paths.get(color) ?? ""}M${short(left + x * wide)} ` +
+            `${short(top + y * high)}h${short((end - x) * wide)}v${short(high)}h${short((x - end) * wide)}z`,
         );
     }
   }

@@ -1,7 +1,7 @@
 // Curves over the steps of training: scales, ticks and paths. Pure: no DOM.
 //
-// Training changes most in its first steps, so the axis can be logarithmic; step 0 has no logarithm, so that of step + 1
-// is taken.
+// Training changes most in its first steps, so the axis can be logarithmic; step 0 has no logarithm, so that of step +
+// 1 is taken.
 
 /** step -> 0..1 along the axis, for steps from 0 to `last`. */
 export function along(step, last, log) {

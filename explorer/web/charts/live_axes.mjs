@@ -20,7 +20,10 @@ export function lastStep(steps) {
   return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((end) => end >= most);
 }
 
-/** At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak is lost. */
+/**
+ * At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak
+ * is lost.
+ */
 export function thinned(points, most) {
   if (points.length <= 2 * most) return points;
   const kept = [];

@@ -24,7 +24,8 @@ export function mount(element) {
     about,
   );
   store.subscribe(element, (_, focus) => {
-    if (document.body.dataset.panel !== focus.panel) document.body.dataset.panel = focus.panel; // the store redraws when it is set
+    // the store redraws when it is set
+    if (document.body.dataset.panel !== focus.panel) document.body.dataset.panel = focus.panel;
     about.textContent = ABOUT[focus.panel];
   });
 }

@@ -7,12 +7,14 @@ import { visible } from "../base/text.mjs";
 export const WORDS = [
   [
     "Log-prob.",
-    "Log-probability: how likely the model finds the whole text: the natural logarithms of its tokens' probabilities, summed; whatever bent the draw, the model as it is judges. Nearer to 0 is likelier.",
+    "Log-probability: how likely the model finds the whole text: the natural logarithms of its tokens' " +
+      "probabilities, summed; whatever bent the draw, the model as it is judges. Nearer to 0 is likelier.",
   ],
   ["per token", "The same divided by the number of tokens, so that a short and a long text can be compared."],
   [
     "Repeated",
-    "Of all runs of 4 tokens, the share that stood in the text before. Greedy and beam search tend to go round in circles.",
+    "Of all runs of 4 tokens, the share that stood in the text before. Greedy and beam search tend to go round " +
+      "in circles.",
   ],
   ["Distinct", "Of all pairs of neighbouring tokens, the share of different ones (distinct-2, Li et al. 2016)."],
   ["Time", "What the model alone needed, without waiting for others. Beam search keeps 4 beginnings at once."],

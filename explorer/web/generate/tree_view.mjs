@@ -40,7 +40,15 @@ function chip(tree, node, walked, onGo) {
     text: node.token ? nameOf(node.token) : "your text",
     "data-node": node.number,
     tabindex: here ? 0 : -1,
-    className: `hs-token${node.token ? "" : " hs-root"}${walked.has(node) ? " hs-walked" : ""}${here ? " hs-here" : ""}${node.how === "hand" ? " hs-by-hand" : ""}`,
+    className: [
+      "hs-token",
+      !node.token && "hs-root",
+      walked.has(node) && "hs-walked",
+      here && "hs-here",
+      node.how === "hand" && "hs-by-hand",
+    ]
+      .filter(Boolean)
+      .join(" "),
     "aria-current": here ? "true" : null,
     title: node.token ? about(node) : "the text that all of this goes on from",
     onclick: () => onGo(node),

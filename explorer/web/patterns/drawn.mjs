@@ -1,6 +1,7 @@
 // What the views draw: rows of shares, and how to call them. Pure: no DOM.
 //
-// {title, verb, row(query): shares of the keys 0..last(query), open: whether there is no mask, name(query, key): the number as one would write it in Python}
+// {title, verb, row(query): shares of the keys 0..last(query), open: whether there is no mask, name(query, key): the
+//  number as one would write it in Python}
 // and what stands behind the rows:
 // {at(query, key): one share, state(query, key): "seen", "later" (masked), "out" (the hidden first token) or "faint"
 //  (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token is,

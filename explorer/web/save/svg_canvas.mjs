@@ -128,7 +128,9 @@ class Drawing {
     this.lineTo(...at(from));
     for (let i = 1; i <= steps; i++) {
       const t = from + ((back ? -1 : 1) * sweep * i) / steps;
-      this.path += `A${short(rx * scale)} ${short(ry * scale)} ${short((turn * 180) / Math.PI)} 0 ${back ? 0 : 1} ${this.point(...at(t))}`;
+      this.path +=
+        `A${short(rx * scale)} ${short(ry * scale)} ${short((turn * 180) / Math.PI)} 0 ${back ? 0 : 1} ` +
+        `${this.point(...at(t))}`;
     }
   }
 
@@ -195,7 +197,9 @@ class Drawing {
       tag(
         "text",
         {
-          transform: `matrix(${[a, b, c, d].map((n) => Math.round(n * 1e4) / 1e4).join(" ")} ${short(e + a * x + c * (y + down))} ${short(f + b * x + d * (y + down))})`,
+          transform:
+            `matrix(${[a, b, c, d].map((n) => Math.round(n * 1e4) / 1e4).join(" ")} ` +
+            `${short(e + a * x + c * (y + down))} ${short(f + b * x + d * (y + down))})`,
           style: `font: ${real.font}; white-space: pre`,
           fill: paint.color,
           opacity: opacity === 1 ? null : opacity,

@@ -287,7 +287,9 @@ class Walk {
           direction: isBackward ? "rtl" : null,
           fill: paint.color,
           "fill-opacity": paint.opacity,
-          style: `font: ${font.replaceAll('"', "'")}; white-space: pre${style.letterSpacing === "normal" ? "" : `; letter-spacing: ${style.letterSpacing}`}`,
+          style:
+            `font: ${font.replaceAll('"', "'")}; white-space: ` +
+            `pre${style.letterSpacing === "normal" ? "" : `; letter-spacing: ${style.letterSpacing}`}`,
           "text-decoration": style.textDecorationLine === "none" ? null : style.textDecorationLine,
         },
         escaped(text),
@@ -347,7 +349,8 @@ class Walk {
       this.parts.push(imageOf(canvas, box.x, box.y, box.width, box.height, style.imageRendering));
       return;
     }
-    const scale = `matrix(${box.width / canvas.width} 0 0 ${box.height / canvas.height} ${short(box.x)} ${short(box.y)})`;
+    const [x, y] = [box.width / canvas.width, box.height / canvas.height];
+    const scale = `matrix(${x} 0 0 ${y} ${short(box.x)} ${short(box.y)})`;
     this.parts.push(tag("g", { transform: scale }, markup));
   }
 

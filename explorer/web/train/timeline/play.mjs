@@ -14,7 +14,10 @@ export function delayOf(speed) {
 }
 
 export class Player {
-  /** `show(index)` shows a step, `at()` says which is shown, `count()` how many there are, `changed()` hears of play and pause. */
+  /**
+   * `show(index)` shows a step, `at()` says which is shown, `count()` how many there are, `changed()` hears of play
+   * and pause.
+   */
   constructor({ show, at, count, changed }) {
     this.show = show;
     this.at = at;

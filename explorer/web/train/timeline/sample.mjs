@@ -15,7 +15,9 @@ function continued({ prompt, texts, seed, temperature, top_p }, i, step) {
     make("h3", { text: `What it writes at step ${step}` }),
     make("p", {
       className: "hs-hint",
-      text: `Unedited, below the grey title. The dice fall the same way at every step (seed ${seed}, temperature ${temperature}, top-p ${top_p}): what differs is what the model has learned.`,
+      text:
+        `Unedited, below the grey title. The dice fall the same way at every step (seed ${seed}, temperature ` +
+        `${temperature}, top-p ${top_p}): what differs is what the model has learned.`,
     }),
     make(
       "blockquote",
