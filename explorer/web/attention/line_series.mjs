@@ -1,8 +1,8 @@
 // The lines in sight: a series for each head that is shown, and which of its weights are lines. Pure: no DOM.
 
-import { headsShown, lineStyle } from "../color/heads.mjs";
 import { drawn } from "../patterns/drawn.mjs";
-import { reading, readsColumn } from "../patterns/reading.mjs";
+import { headsShown, lineStyle } from "../color/heads.mjs";
+import { readsColumn, reading } from "../patterns/reading.mjs";
 
 export const MOST = 3000; // lines that are drawn at once: more take too long, and are no picture any more
 const BINS = 4096;
@@ -29,8 +29,9 @@ export function eachLine({ shown }, focus, T, visit) {
   const row = (q) => {
     for (let k = 0; k <= shown.last(q); k++) visit(q, k, shown.at(q, k));
   };
-  if (column && key !== null) for (let q = shown.open ? 0 : key; q < T; q++) visit(q, key, shown.at(q, key));
-  else if (!column && query !== null) row(query);
+  if (column && key !== null) {
+    for (let q = shown.open ? 0 : key; q < T; q++) visit(q, key, shown.at(q, key));
+  } else if (!column && query !== null) row(query);
   else for (let q = 0; q < T; q++) row(q);
 }
 
@@ -55,10 +56,7 @@ export function standsOut(payload, focus, shown) {
   return column ? (_, k) => k === token : (q) => q === token;
 }
 
-/**
- * How many lines there are, how many of them are below `floor` and not drawn, and what share of the weight these
- * carry.
- */
+/** How many lines there are, how many of them are below `floor` and not drawn, and what share of the weight these carry. */
 export function counted(series, focus, T) {
   const floor = floorOf(series, focus, T);
   let [lines, hidden, weight, lost] = [0, 0, 0, 0];

@@ -2,10 +2,10 @@
 // Queries left and keys right, or queries on top and keys at the bottom. Pure function of payload, focus and size.
 
 import { cssColor, prepare } from "../base/dom.mjs";
-import { label, probability } from "../base/text.mjs";
 import { hatch } from "../color/hatching.mjs";
-import { reading, readsColumn } from "../patterns/reading.mjs";
 import { eachLine, floorOf, isDrawn, seriesOf, standsOut } from "./line_series.mjs";
+import { readsColumn, reading } from "../patterns/reading.mjs";
+import { label, probability } from "../base/text.mjs";
 
 const FONT = "system-ui, sans-serif";
 const HEAD = 24; // px for the words "query" and "key"
@@ -146,16 +146,17 @@ function drawNames(context, layout, payload, focus, series, floor) {
   const { column, token } = readings[0];
   const chosen = column ? { query: focus.query, key: token } : { query: token, key: focus.key };
   const [ink, faint, queryInk, keyInk] = ["--hs-ink", "--hs-faint", "--hs-query", "--hs-key"].map(cssColor);
-  const inkOf = (isChosen, chosenInk, isFaint) => (isChosen ? chosenInk : isFaint ? faint : ink);
+  const name = (i, text, isFar, chosen, chosenInk, isFaint) =>
+    drawName(context, layout, text, i, isFar, i === chosen, i === chosen ? chosenInk : isFaint ? faint : ink);
   const colors = series.map(({ color }) => cssColor(color));
   for (let i = 0; i < layout.T; i++) {
     const isMasked = column ? i < token : i > token;
     const text = label(payload.tokens[i], longestLabel(layout));
-    const [isQuery, isKey] = [i === chosen.query, i === chosen.key];
-    drawName(context, layout, text, i, false, isQuery, inkOf(isQuery, queryInk, column && isMasked));
-    const nameWidth = drawName(context, layout, text, i, true, isKey, inkOf(isKey, keyInk, !column && isMasked));
+    name(i, text, false, chosen.query, queryInk, column && isMasked);
+    const nameWidth = name(i, text, true, chosen.key, keyInk, !column && isMasked);
     const numbers = readings.map(({ others }) => others[column ? i - token : i]);
-    if (isMasked || numbers[0].state === "out") drawMark(context, layout, i, isMasked ? [1] : [1, -1]);
+    if (isMasked) drawMark(context, layout, i, [1]);
+    else if (numbers[0].state === "out") drawMark(context, layout, i, [1, -1]);
     else if (series.length > 1) drawBars(context, layout, i, numbers, colors);
     else if (isDrawn(numbers[0].p, floor)) drawNumber(context, layout, i, numbers[0].p, nameWidth, ink);
   }
@@ -166,13 +167,13 @@ const longestLabel = ({ column, down, bars }) =>
 
 /** A token's name on the side of the queries or, `far`, of the keys; returns its width. */
 function drawName(context, layout, text, i, isFar, isChosen, color) {
-  const { row, down, turned } = layout;
+  const { row, from, to, near, far, down, turned, column, width } = layout;
   context.font = `${isChosen ? 700 : 400} ${down ? 13 : Math.min(13, row - 1)}px ${FONT}`;
   context.fillStyle = color;
   const place = along(layout, i);
-  const edge = nameEdge(layout, isFar);
-  // turned names read upwards: the queries' begin at their lines, the keys' end there
-  const startsAtLines = Boolean(down) !== isFar;
+  const [first, last] = down ? [from - near - 6, to + far + 6] : [column, width - column];
+  const edge = isFar ? last : first;
+  const startsAtLines = Boolean(down) !== isFar; // turned names read upwards: the queries' begin at their lines, the keys' end there
   context.textAlign = down && !turned ? "center" : startsAtLines ? "left" : "right";
   if (!down) context.fillText(text, edge, place);
   else if (!turned) context.fillText(text, place, edge + (isFar ? 8 : -8));
@@ -184,12 +185,6 @@ function drawName(context, layout, text, i, isFar, isChosen, color) {
     context.restore();
   }
   return context.measureText(text).width;
-}
-
-/** Where names end or begin: across the lines. */
-function nameEdge({ from, to, near, far, down, column, width }, isFar) {
-  if (down) return isFar ? to + far + 6 : from - near - 6;
-  return isFar ? width - column : column;
 }
 
 /** The weight of the only head: behind a key's name, before a query's, or between name and lines. */
