@@ -56,7 +56,10 @@ export function standsOut(payload, focus, shown) {
   return column ? (_, k) => k === token : (q) => q === token;
 }
 
-/** How many lines there are, how many of them are below `floor` and not drawn, and what share of the weight these carry. */
+/**
+ * How many lines there are, how many of them are below `floor` and not drawn, and what share of the weight these
+ * carry.
+ */
 export function counted(series, focus, T) {
   const floor = floorOf(series, focus, T);
   let [lines, hidden, weight, lost] = [0, 0, 0, 0];

@@ -173,7 +173,8 @@ function drawName(context, layout, text, i, isFar, isChosen, color) {
   const place = along(layout, i);
   const [first, last] = down ? [from - near - 6, to + far + 6] : [column, width - column];
   const edge = isFar ? last : first;
-  const startsAtLines = Boolean(down) !== isFar; // turned names read upwards: the queries' begin at their lines, the keys' end there
+  // turned names read upwards: the queries' begin at their lines, the keys' end there
+  const startsAtLines = Boolean(down) !== isFar;
   context.textAlign = down && !turned ? "center" : startsAtLines ? "left" : "right";
   if (!down) context.fillText(text, edge, place);
   else if (!turned) context.fillText(text, place, edge + (isFar ? 8 : -8));

@@ -12,8 +12,8 @@ export function pathOf(points) {
 }
 
 /**
- * At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak is
- * lost.
+ * At most 2 · `most` of the points [[x, y]]: of each of `most` stretches the lowest and the highest, so that no peak
+ * is lost.
  */
 export function thinned(points, most) {
   if (points.length <= 2 * most) return points;
@@ -30,7 +30,7 @@ export function thinned(points, most) {
   return kept;
 }
 
-/** Parts of a curve at or below the top of the axis, and where it leaves that: [[step, value], …] with gaps as NaN. */
+/** Parts of a curve up to the top of the axis, and where it leaves that: [[step, value], …] with gaps as NaN. */
 export function clipped(points, top) {
   return points.map(([step, value]) => [step, value === null || !Number.isFinite(value) ? NaN : Math.min(value, top)]);
 }

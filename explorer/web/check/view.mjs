@@ -103,6 +103,7 @@ class Check {
   example(block = null) {
     return this.try(async () => {
       const text = await load("homework/example.json", { read: (response) => response.text(), quiet: true });
+      this.see({ report: "example", block });
       this.showReport(readReport(text));
     });
   }

@@ -2,14 +2,12 @@
 // The server is asked once for a text, its models and the hidden token; layer, head and cells are looked at here alone.
 
 import { make } from "../base/dom.mjs";
-import { css, position, TICKS } from "../color/color.mjs";
 import { weightLegend } from "../color/legend.mjs";
 import { mask } from "../matrix/channels.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { ask } from "../state/ask.mjs";
 import { address } from "../state/history.mjs";
 import { models, refreshModels } from "../state/models.mjs";
-import { onPage, page } from "../state/pages.mjs";
 import { runText } from "../state/run.mjs";
 import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
@@ -27,16 +25,19 @@ const STAGES = [
   ["The model", ""],
   [
     "Its mask",
-    "Who may look at whom: a row for each token that looks (query), a column for each that is looked at (key). Hatched: hidden.",
+    "Who may look at whom: a row for each token that looks (query), a column for each that is looked at " +
+      "(key). Hatched: hidden.",
   ],
   [
     "Its attention",
-    "How much each token looks at each other, in one head. Dark is much; point at a cell to read its number, click to keep it.",
+    "How much each token looks at each other, in one head. Dark is much; point at a cell to read its " +
+      "number, click to keep it.",
   ],
   ["What it predicts", ""],
   [
     "What it costs, and how good it is",
-    "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare only if they are of the same kind: to guess a hidden token is another task than to guess the next one.",
+    "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare " +
+      "only if they are of the same kind: to guess a hidden token is another task than to guess the next one.",
   ],
 ];
 const ATTENTION = 2;
@@ -116,7 +117,9 @@ class Compare {
     this.element.append(
       make("h2", { text: "Architectures side by side" }),
       make("p", {
-        text: "Your text runs through each model you choose. Row by row: what may each token see, where does it look, what is predicted, what does it cost?",
+        text:
+          "Your text runs through each model you choose. Row by row: what may each token see, where does it " +
+          "look, what is predicted, what does it cost?",
       }),
       make("div", { className: "hs-compare-controls" }, this.mode, this.chips),
       this.texts,
@@ -238,7 +241,8 @@ class Compare {
 
   /** The comparison that is shown is not the one that is asked for. */
   dim(isOld) {
-    const of = this.payload && isOld ? `“${this.payload.text.slice(0, 40)}” in ${this.columns.length} columns` : null;
+    const { payload, columns } = this;
+    const of = payload && isOld ? `“${payload.text.slice(0, 40)}” in ${columns.length} columns` : null;
     stale(this.board, of);
     this.difference.element.toggleAttribute("data-dim", of !== null);
   }
@@ -341,7 +345,9 @@ class Compare {
       ...(alone
         ? [
             make("span", {
-              text: "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. ",
+              text:
+                "An encoder-decoder reads the first line as the title and the rest as the text, but your " +
+                "text has one line. ",
             }),
             make("button", {
               type: "button",
@@ -418,7 +424,10 @@ function maskTable(keep) {
     make("h3", { text: "Which mask is used where, and why" }),
     make("p", {
       className: "hs-hint",
-      text: "The small pictures are of a batch's row whose last place is padding, so that its column is hidden too (in the prefix picture: the third place of the title, and the last of the text). Your own text runs alone, without padding.",
+      text:
+        "The small pictures are of a batch's row whose last place is padding, so that its column is hidden " +
+        "too (in the prefix picture: the third place of the title, and the last of the text). Your own text " +
+        "runs alone, without padding.",
     }),
     make(
       "div",

@@ -371,9 +371,12 @@ class Learn {
     if (!about) return this.about.replaceChildren();
     const cut =
       about.total > about.tokens.length
-        ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single numbers can be seen.`
+        ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single ` +
+          "numbers can be seen."
         : "";
-    this.about.textContent = `Every number is the ${about.model} model's, for “${[...about.text].slice(0, 80).join("")}${about.text.length > 80 ? "…" : ""}”.${cut}`;
+    this.about.textContent =
+      `Every number is the ${about.model} model's, for ` +
+      `“${[...about.text].slice(0, 80).join("")}${about.text.length > 80 ? "…" : ""}”.${cut}`;
   }
 
   told(told, locked) {

@@ -12,96 +12,83 @@ import { TypedToken } from "./ask.mjs";
 import { choices, largest, lengths, minus, partsOf, sharesAt, signed, waterfall } from "./residual.mjs";
 
 const ABOUT =
-  "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose the token whose score is to be explained.";
+  "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a " +
+  "token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose " +
+  "the token whose score is to be explained.";
 const FIXED =
-  "The final norm divides by the length of the whole stream; that is held at the value it had. What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. 2021).";
+  "The final norm divides by the length of the whole stream; that is held at the value it had. What a part " +
+  "did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
+  "2021).";
+const HEADS = "Point at a head to look at its attention above; click to keep it.";
+const LENGTHS =
+  "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your " +
+  "token.";
 
 export function mount(element) {
   const typed = new TypedToken((answer) => {
     if (answer) keepTyped(answer.id);
     store.changed();
   });
-  const [target, against] = [tokenSelect("target"), tokenSelect("against")];
-  const field = typedField(typed);
-  const summary = make("p", { "aria-live": "polite" });
-  const sum = table({ label: "What each part adds", className: "hs-waterfall", columns: [], rows: [] });
-  const heads = table({
-    label: "What each head adds: a row for each layer",
-    className: "hs-shares",
-    role: "grid",
-    tabindex: "0",
-    columns: [],
-    rows: [],
-  });
-  const [legend, readout] = [make("div"), make("p", { className: "hs-cell", "aria-live": "polite" })];
-  const norms = table({ label: "How long the vectors are", className: "hs-lengths", columns: [], rows: [] });
+  const parts = build(element, typed);
+  listen(parts.heads);
+  store.subscribe(element, (payload, focus, part) => draw(parts, typed, payload, focus, part), "stream");
+}
+
+/** The elements, from top to bottom. */
+function build(element, typed) {
+  const empty = { columns: [], rows: [] };
+  const grid = { label: "What each head adds: a row for each layer", className: "hs-shares", role: "grid" };
+  const parts = {
+    target: tokenSelect("target"),
+    against: tokenSelect("against"),
+    field: typedField(typed),
+    summary: make("p", { "aria-live": "polite" }),
+    sum: table({ label: "What each part adds", className: "hs-waterfall", ...empty }),
+    heads: table({ ...grid, tabindex: "0", ...empty }),
+    legend: make("div"),
+    readout: make("p", { className: "hs-cell", "aria-live": "polite" }),
+    norms: table({ label: "How long the vectors are", className: "hs-lengths", ...empty }),
+  };
+  const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
+  const hint = (text) => make("p", { className: "hs-hint", text });
+  const title = (text) => make("h3", { text });
+  const [explain, compare] = [labelled("Explain", target), labelled("compared with", against)];
+  const left = make("section", {}, title("The sum, from the embedding to the end"), sum, hint(FIXED));
+  const scroll = make("div", { className: "hs-shares-scroll" }, heads);
+  const right = make("section", {}, title("Head by head"), hint(HEADS), scroll, legend, readout);
+  right.append(title("How long the vectors are"), hint(LENGTHS), norms);
   element.append(
     make("h2", { text: "Residual stream" }),
-    make("p", { className: "hs-hint", text: ABOUT }),
-    make(
-      "div",
-      { className: "hs-residual-ask" },
-      labelled("Explain", target),
-      labelled("compared with", against),
-      field.element,
-    ),
+    hint(ABOUT),
+    make("div", { className: "hs-residual-ask" }, explain, compare, field.element),
     field.note,
     summary,
-    make(
-      "div",
-      { className: "hs-residual-both" },
-      make(
-        "section",
-        {},
-        make("h3", { text: "The sum, from the embedding to the end" }),
-        sum,
-        make("p", { className: "hs-hint", text: FIXED }),
-      ),
-      make(
-        "section",
-        {},
-        make("h3", { text: "Head by head" }),
-        make("p", { className: "hs-hint", text: "Point at a head to look at its attention above; click to keep it." }),
-        make("div", { className: "hs-shares-scroll" }, heads),
-        legend,
-        readout,
-        make("h3", { text: "How long the vectors are" }),
-        make("p", {
-          className: "hs-hint",
-          text: "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your token.",
-        }),
-        norms,
-      ),
-    ),
+    make("div", { className: "hs-residual-both" }, left, right),
   );
-  listen(heads);
+  return parts;
+}
 
-  store.subscribe(
-    element,
-    (payload, focus, part) => {
-      const place = store.query(focus);
-      const asked =
-        focus.target === "typed" || focus.against === "typed"
-          ? typed.shares(focus.typed)
-          : typed.answer?.of === store.seq
-            ? typed.answer.part
-            : null;
-      const options = choices(payload, part, place, asked);
-      const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
-      const other = options.find(({ choice }) => choice === focus.against) ?? null;
-      fill(target, options, explained.choice, []);
-      fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
-      field.say();
-      const shares = of(place, explained, other);
-      const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
-      summary.replaceChildren(...sumUp(payload, place, shares, names));
-      fillTable(sum, waterfallOf(shares, names));
-      legend.replaceChildren(scaleLegend(drawHeads(heads, shares, focus)));
-      readout.replaceChildren(...headWords(shares, focus, place, names));
-      fillTable(norms, lengthsOf(part, place));
-    },
-    "stream",
-  );
+function draw({ target, against, field, summary, sum, heads, legend, readout, norms }, typed, payload, focus, part) {
+  const place = store.query(focus);
+  const options = choices(payload, part, place, typedShares(typed, focus));
+  const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
+  const other = options.find(({ choice }) => choice === focus.against) ?? null;
+  fill(target, options, explained.choice, []);
+  fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
+  field.say();
+  const shares = of(place, explained, other);
+  const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
+  summary.replaceChildren(...sumUp(payload, place, shares, names));
+  fillTable(sum, waterfallOf(shares, names));
+  legend.replaceChildren(scaleLegend(drawHeads(heads, shares, focus)));
+  readout.replaceChildren(...headWords(shares, focus, place, names));
+  fillTable(norms, lengthsOf(part, place));
+}
+
+/** The shares of the token that was typed, if it is spoken of, or is known at least. */
+function typedShares(typed, focus) {
+  if ([focus.target, focus.against].includes("typed")) return typed.shares(focus.typed);
+  return typed.answer?.of === store.seq ? typed.answer.part : null;
 }
 
 function of(place, explained, other) {

@@ -101,7 +101,8 @@ function saveNumbers(view) {
         (name) => store.part(name).value,
       ));
   if (!rows) throw new Error("This view shows no table of numbers now.");
-  return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv")); // the mark tells a spreadsheet that it is UTF-8
+  // the mark tells a spreadsheet that it is UTF-8
+  return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv"));
 }
 
 async function copyLink() {

@@ -8,7 +8,7 @@
   if (url.href !== location.href) history.replaceState(history.state, "", url);
   const query = url.searchParams;
   const named = query.get("show") ?? (query.has("lesson") ? "learn" : query.get("view"));
-  const links = [...document.querySelectorAll("#header [data-page]")];
+  const links = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#header [data-page]")]);
   const current = links.find((link) => link.dataset.page === named) ?? links[0];
   body.dataset.page = current.dataset.page;
   current.setAttribute("aria-current", "page");

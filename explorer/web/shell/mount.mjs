@@ -12,7 +12,7 @@ const LOST = "A part of this page could not be loaded. Is the app still running?
  * @param {{props: object}} gradio what Gradio gives a component
  */
 export async function mount(holder, gradio) {
-  const element = holder.querySelector(".hs-view");
+  const element = /** @type {HTMLElement} */ (holder.querySelector(".hs-view"));
   const { module, on, saves } = element.dataset;
   if (on) await opened(on);
   try {
@@ -26,7 +26,7 @@ export async function mount(holder, gradio) {
 
 function opened(name) {
   if (page() === name) return Promise.resolve();
-  return new Promise((done) => onPage((now) => now === name && done()));
+  return new Promise((done) => onPage((now) => now === name && done(null)));
 }
 
 /** Let the page be seen as soon as its views are drawn. */
@@ -54,6 +54,7 @@ const RIGHT = '[data-ready="true"], [data-waiting="true"], [data-error]:not([dat
 function isDrawn() {
   if (document.querySelector('#problem [data-error]:not([data-error=""])')) return true;
   if (store.asked) return false; // the text that the address names is on its way
-  const views = [...document.querySelectorAll(`#page-${page()} .hs-view`)].filter((view) => view.offsetParent);
+  const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(`#page-${page()} .hs-view`)]);
+  const views = all.filter((view) => view.offsetParent);
   return views.length > 0 && views.every((view) => view.matches(RIGHT));
 }

@@ -26,8 +26,8 @@ export function mount(element, { props }) {
     return isAhead ? openAhead(examples[index], `${ahead}/${index}.bin`) : runText(examples[index]);
   }
 
-  document.addEventListener("hs-server", ({ detail }) => say(lost, detail));
-  document.addEventListener("hs-ran", ({ detail }) => {
+  document.addEventListener("hs-server", (/** @type {CustomEvent} */ { detail }) => say(lost, detail));
+  document.addEventListener("hs-ran", (/** @type {CustomEvent} */ { detail }) => {
     say(note, detail);
     element.dataset.ready = "true";
   });
@@ -51,13 +51,14 @@ export function mount(element, { props }) {
 function listen(open) {
   document.addEventListener("keydown", (event) => {
     const isLineEnd = event.key === "Enter" && !event.shiftKey && !event.isComposing;
-    if (!isLineEnd || !event.target.matches?.("#prompt textarea")) return;
+    if (!isLineEnd || !(event.target instanceof Element && event.target.matches("#prompt textarea"))) return;
     event.preventDefault();
     run();
   });
   document.addEventListener("click", ({ target }) => {
-    if (target.closest?.("#run")) run();
-    const chip = target.closest?.("#examples .chip");
+    if (!(target instanceof Element)) return;
+    if (target.closest("#run")) run();
+    const chip = target.closest("#examples .chip");
     if (chip) open([...document.querySelectorAll("#examples .chip")].indexOf(chip));
   });
 }

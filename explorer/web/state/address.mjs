@@ -121,8 +121,9 @@ export const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(oth
 export function fitting(value, longest = LONGEST) {
   const letters = [...value.toWellFormed()];
   let used = 0;
-  const end = letters.findIndex(
-    (letter) => (used += new URLSearchParams({ a: letter }).toString().length - 2) > longest,
-  );
+  const end = letters.findIndex((letter) => {
+    used += new URLSearchParams({ a: letter }).toString().length - 2;
+    return used > longest;
+  });
   return end < 0 ? letters.join("") : letters.slice(0, end).join("");
 }

@@ -12,9 +12,9 @@ export class Drawing {
     this.soon = onceAFrame(() => this.drawAll());
     this.away = new Set(); // elements that are scrolled out of sight
     this.late = new Set(); // their views, to be drawn a frame later: what is seen does not wait for them
-    this.sight = new IntersectionObserver((all) =>
-      all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)),
-    );
+    this.sight = new IntersectionObserver((all) => {
+      for (const { target, isIntersecting } of all) this.away[isIntersecting ? "delete" : "add"](target);
+    });
   }
 
   add(view) {

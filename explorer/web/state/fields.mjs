@@ -20,6 +20,7 @@ import { translated } from "./old_address.mjs";
 
 const FIRST = "learn";
 const NUMBERS = ["layer", "head", "query", "key", "dim", "least", "typed", "column"];
+/** @type {{[name: string]: any}} */
 const LOOKS = {
   ...Object.fromEntries(NUMBERS.map((name) => [name, integer(START[name])])),
   also: { ...listOf(integer(0, 999), [], "_"), start: "" }, // the focus keeps it as it is written
@@ -29,10 +30,14 @@ const LOOKS = {
 LOOKS.also.read = (said) => (/^\d{1,3}(_\d{1,3})*$/.test(said) ? said : undefined);
 LOOKS.also.write = String;
 const { layer, head, query, key } = LOOKS;
-const ASKED = { text: text(), cut: integer(null) }; // the text; `cut`: how long it is where the address holds only a part
+// the text; `cut`: how long it is where the address holds only a part
+const ASKED = { text: text(), cut: integer(null) };
 const MODEL = { model: pushing(text(null, 200)) };
 
-/** By page, in the order in which the header has them. */
+/**
+ * By page, in the order in which the header has them.
+ * @type {{[page: string]: {[name: string]: any}}}
+ */
 export const FIELDS = {
   learn: { lesson: pushing(word()), step: pushing(counted(null)), set: settings(), ...ASKED },
   explore: { ...LOOKS, ...MODEL, ...ASKED },
@@ -89,7 +94,7 @@ export function writeAddress(search, page, values = {}) {
   if (page !== FIRST || !values.lesson) written.set("show", page);
   writeFields(written, FIELDS[page], values);
   const { text: whole } = values;
-  if (whole && written.get("text") !== whole) written.set("cut", [...whole].length);
+  if (whole && written.get("text") !== whole) written.set("cut", String([...whole].length));
   for (const [name, value] of new URLSearchParams(translated(search, Object.keys(FIELDS)))) {
     if (!OURS.has(name)) written.append(name, value);
   }

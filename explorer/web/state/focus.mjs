@@ -1,7 +1,8 @@
 // The one focus that all views share: layer, head, query token, key token, and how they are drawn. Pure: no DOM.
 // Hover previews, click locks, click again unlocks.
 
-const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"]; // the 20 likeliest, the text's own, `typed`
+// the 20 likeliest, the text's own, `typed`
+const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"];
 /** What a forward pass computes, one after the other: the pipeline shows one of it. */
 export const STAGE_IDS = [
   ...["tokens", "token", "position", "embedding"],
@@ -18,7 +19,8 @@ export const CHOICES = {
   over: ["heads", "layers", "all"],
   read: ["row", "column"], // see reading.mjs
   sink: ["shown", "hidden"], // the first token: see sink.mjs
-  sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"], // the grid, by a role
+  // the grid, by a role
+  sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"],
   panel: ["pipeline", "lens", "residual", "surgery"],
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
   cells: ["map", "numbers"],

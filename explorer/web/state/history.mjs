@@ -27,13 +27,13 @@ class Address {
   /**
    * @param {string[]} pages
    * @param {(page: string) => object | null} values null while it is not known: then nothing is written
-   * @param {(page: string, values: object) => void} show
+   * @param {(page: string, values: any) => void} [show]
    */
   speak(pages, values, show = () => {}) {
     this.speakers.push({ pages, values, show });
   }
 
-  /** What the address says of a page, if it speaks of that page. */
+  /** What the address says of a page, if it speaks of that page. @returns {any} */
   of(page) {
     const { page: named, values } = said();
     return named === page ? values : startOf(page);

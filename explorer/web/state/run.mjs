@@ -45,6 +45,7 @@ async function shown(asked) {
   document.dispatchEvent(new CustomEvent("hs-ran", { detail: problem ?? "" }));
 }
 
+/** @returns {HTMLTextAreaElement | null} */
 const prompt = () => document.querySelector("#prompt textarea");
 
 /** On a slow machine the prompt comes after the views. Gradio notes what is in it when it hears "input". */

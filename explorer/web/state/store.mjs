@@ -10,7 +10,8 @@ import { fetchPart } from "./parts.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
 
-export const OF_THE_TEXT = Object.keys(FIELDS).filter((name) => "text" in FIELDS[name]); // pages whose address says the text
+// pages whose address says the text
+export const OF_THE_TEXT = Object.keys(FIELDS).filter((name) => "text" in FIELDS[name]);
 
 class Store {
   constructor() {

@@ -36,7 +36,9 @@ export function mount(element) {
   );
   element.append(
     make("p", {
-      text: "Which part of the model does the work? Choose what to do, then press a head, a layer’s attention or an MLP, and see what becomes of the prediction.",
+      text:
+        "Which part of the model does the work? Choose what to do, then press a head, a layer’s attention or " +
+        "an MLP, and see what becomes of the prediction.",
     }),
     make("div", { className: "hs-cut-choose" }, tools),
     problem,

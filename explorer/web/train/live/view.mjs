@@ -6,7 +6,6 @@ import { writeAddress } from "../../state/fields.mjs";
 import { address } from "../../state/history.mjs";
 import { showPage } from "../../state/pages.mjs";
 import { chooseModel } from "../../state/run.mjs";
-import { store } from "../../state/store.mjs";
 import { LiveClient, liveChoices } from "./client.mjs";
 import { ChoicesForm } from "./form.mjs";
 import { keptName, runNames } from "./names.mjs";
@@ -17,7 +16,8 @@ import { stateText } from "./words.mjs";
 
 const MOST = 8; // runs on the picture
 const LEAD =
-  "Choose a task and press Train: a new model with random weights learns it before your eyes, on the computer that this app runs on. Change one thing, train again, and compare the curves.";
+  "Choose a task and press Train: a new model with random weights learns it before your eyes, on the " +
+  "computer that this app runs on. Change one thing, train again, and compare the curves.";
 const KEPT_FOR = "Kept models are listed on the other pages, for everybody who uses this app.";
 
 export function mount(element) {
