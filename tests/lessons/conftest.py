@@ -1,4 +1,4 @@
-"""One Runner of the shipped model for all lessons: what they keep for it (losses of mistakes, runs) is computed once."""
+"""One Runner of the shipped model for all lessons: what is kept for it (losses of mistakes, runs) is computed once."""
 
 import pytest
 
