@@ -4,8 +4,8 @@ What a step does depends on (seed, step) alone: its data, its dropout and its le
 killed and resumed has the losses of one that was not. Every target of a step weighs the same, however the step is cut
 into micro-batches: so two processes with one each have the losses of one process with two.
 
-The learning rate warms up, then falls along a cosine, once or in several cycles; gradients are clipped by their norm.
-bf16 autocast and ``torch.compile`` where asked for.
+The learning rate follows ``schedule.py``; gradients are clipped by their norm. bf16 autocast and ``torch.compile``
+where asked for.
 """
 
 import math
@@ -27,9 +27,12 @@ from ..model.checkpoints import save_model
 from ..model.config import ModelConfig
 from ..text.tokenizer import Tokenizer
 from .data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, mix_seed
+from .devices import is_present
 from .distributed import Worker
+from .loss_plot import Board
 from .optimizers import OPTIMIZERS, make_optimizer
-from .run_state import History, load_run, save_run
+from .run_state import HISTORY_FILE, REMEDY, STATE_FILE, History, load_run, save_run
+from .schedule import SCHEDULES, learning_rate, snapshot_steps
 
 ARCHITECTURES = ("encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross")
 
@@ -41,7 +44,9 @@ class TrainConfig:
     """How to train. ``batch_size`` counts sequences per step over all processes and micro-batches."""
 
     steps: int = 5000
+    schedule: str = "cosine"
     cycles: int = 1
+    decay_steps: int = 0
     batch_size: int = 16
     micro_batch_size: int = 16
     learning_rate: float = 2e-3
@@ -67,13 +72,23 @@ class TrainConfig:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("learning_rate", "grad_clip"):
             self._require(name, getattr(self, name) > 0, "above 0")
-        for name in ("warmup_steps", "weight_decay", "snapshots"):
+        for name in ("warmup_steps", "decay_steps", "weight_decay", "snapshots"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         for name in ("beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("final_lr_fraction", 0 <= self.final_lr_fraction <= 1, "between 0 and 1")
         self._require("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
-        self._require("device", _is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
+        self._require("device", is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        self._require("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
+        if self.schedule == "wsd":
+            room = max(0, self.steps - self.warmup_steps)
+            self._require("decay_steps", self.decay_steps <= room, f"at most {room}, the steps after the warm-up")
+            self._require("cycles", self.cycles == 1, "1 with the schedule wsd")
+        else:
+            self._require("decay_steps", self.decay_steps == 0, "0 but with the schedule wsd")
 
     def _require(self, name: str, holds: bool, wanted: str) -> None:
         if not holds:
@@ -88,14 +103,6 @@ class TrainConfig:
                 f"times {world_size} process{'es' if world_size > 1 else ''}"
             )
         return count
-
-
-def _is_present(device: str) -> bool:
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        return False
-    return kind != "cuda" or torch.cuda.is_available()
 
 
 def build_model(architecture: str, config: ModelConfig, encoder_layers: int | None = None) -> nn.Module:
@@ -136,22 +143,6 @@ def batch_loss(loss: nn.Module, batch: Batch) -> Tensor:
     return loss(**{name: x for name, x in vars(batch).items() if x is not None})
 
 
-def cycle_starts(steps: int, cycles: int) -> range:
-    """The steps at which the learning rate begins to rise: 0, and one for each later cycle."""
-    return range(0, steps, math.ceil(steps / cycles))
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then a cosine down to ``final_lr_fraction``; so in each cycle (Loshchilov & Hutter 2017)."""
-    starts = cycle_starts(config.steps, config.cycles)
-    step -= max(start for start in starts if start <= step)
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, starts.step - config.warmup_steps)
-    floor = config.final_lr_fraction
-    return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
-
-
 @torch.no_grad()
 def evaluate(
     model: nn.Module, batches, num_batches: int, B: int, device: str = "cpu", bf16: bool = False
@@ -172,19 +163,6 @@ def evaluate(
 
 def _precision(device: str, bf16: bool):
     return torch.autocast(device.split(":")[0], torch.bfloat16) if bf16 else nullcontext()
-
-
-def snapshot_steps(steps: int, count: int) -> set[int]:
-    """``count`` steps of a run, 0 and the last among them: doubling at first, then evenly apart."""
-    if count > steps:
-        return set(range(steps + 1))
-    doubling = [0, *(2**i for i in range(steps.bit_length()))]
-    for dense in range(min(count - 1, len(doubling)), 0, -1):  # as many as leave no narrower gaps behind them
-        early, last = doubling[:dense], doubling[dense - 1]
-        gap = (steps - last) / (count - dense)
-        if dense < 3 or gap >= last - doubling[dense - 2]:
-            return {*early, *(round(last + gap * i) for i in range(1, count - dense + 1))}
-    return set()
 
 
 class StopSignal:
@@ -221,11 +199,14 @@ class Trainer:
         self.train_batches, self.held_out_batches = train_batches, held_out_batches
         self.accumulation = config.accumulation(worker.world_size)
         self.optimizer = make_optimizer(self.model, config)
-        self.history = History(folder / "history.jsonl")
+        self.history = History(folder / HISTORY_FILE)
         self.step, num_tokens, self.seconds = load_run(folder, self.model, self.optimizer)
+        if self.step > config.steps:
+            raise ValueError(f"{folder / STATE_FILE} is at step {self.step}, beyond the last, {config.steps}: {REMEDY}")
         self._num_tokens = torch.tensor(num_tokens, device=config.device)
         if worker.leads:
             self.history.cut_after(self.step)
+        self.board = Board(folder, self.step)
         self.snapshot_steps = snapshot_steps(config.steps, config.snapshots)
         loss = TrainingLoss(self.model)
         loss = torch.compile(loss) if config.compile else loss
@@ -243,6 +224,7 @@ class Trainer:
                 self._after_step(bar)
             if first < self.step < self.config.steps:
                 self.save()
+        self.board.close()
 
     @property
     def num_tokens(self) -> int:
@@ -335,6 +317,7 @@ class Trainer:
     def _write(self, entry: dict) -> None:
         if self.worker.leads:
             self.history.append({"step": self.step, **entry})
+            self.board.append(self.step, entry)
 
     def save(self) -> None:
         """Keep everything that resuming needs; the previous save stays until this one is complete."""

@@ -7,9 +7,7 @@ goes into the card: ``baselines.json`` (of ``llm_core.train.baselines``) and ``r
 """
 
 import argparse
-import json
 import math
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -19,13 +17,14 @@ import torch
 from torch import nn
 
 from ..model.architectures import Encoder, EncoderDecoder
-from ..model.checkpoints import CARD, load_model, num_parameters, write_files
+from ..model.checkpoints import CARD, load_model, num_parameters, tokenizer_name, write_files
 from ..text.tokenizer import Tokenizer, load_tokenizer
 from .baselines import Baseline, baselines_table, load_baselines
 from .data import TokenStore
+from .devices import require_present
 from .loop import batches_for
 from .measures import HeldOut, OnRepeats, held_out_losses, on_repeats, tokens_in_epoch
-from .run_state import History
+from .run_state import HISTORY_FILE, History, read_settings
 from .samples import PROMPTS, samples
 
 RECIPE = "recipe.md"
@@ -55,7 +54,8 @@ def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
     """
     if not (run / "model").is_dir():
         raise ValueError(f"{run} holds no model: give the folder of a run that has reached its last step")
-    settings, tokenizer = json.loads((run / "run.json").read_text()), load_tokenizer()
+    settings = read_settings(run, "model", "data", "block_size", "seed")
+    tokenizer = load_tokenizer(tokenizer_name(run / "model"))
     model = load_model(run / "model", device)
     stores = [TokenStore(run / "tokens" / part) for part in ("train", "validation")]
     train, held_out = (
@@ -70,7 +70,11 @@ def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
 
 
 def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenStore], epoch: int) -> RunFacts:
-    last = [entry for entry in History(run / "history.jsonl").read() if "seconds" in entry][-1]
+    history = History(run / HISTORY_FILE)
+    logged = [entry for entry in history.read() if {"seconds", "tokens"} <= set(entry)]
+    if not logged:
+        raise ValueError(f"{history.path} has no entry that says how long the run took: put a copy in its place")
+    last = logged[-1]
     recipe = run / RECIPE
     return RunFacts(
         name=settings["model"],
@@ -102,13 +106,6 @@ def _trained_on(card: Path) -> str:
     if not found:
         raise ValueError(f"{card} does not say what the model was trained on: give --trained-on")
     return found[1]
-
-
-def describe_device(device: str, bf16: bool, compiled: bool, num_processes: int = 1) -> str:
-    hardware = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"CPU, {os.cpu_count()} cores"
-    several = f"{num_processes} × " if num_processes > 1 else ""
-    precision = "bf16 autocast" if bf16 else "float32"
-    return f"{several}{hardware}, {precision}{', torch.compile' if compiled else ''}"
 
 
 def model_card(
@@ -253,6 +250,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu", help="to measure on (%(default)s)")
     args = parser.parse_args(arguments)
     try:
+        require_present(args.device)
         losses = write_card(args.run, args.trained_on, args.device)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -15,9 +15,10 @@ from llm_core.generation.sampling import generate
 from llm_core.model.config import ModelConfig
 from llm_core.train.baselines import Baseline, save_baselines
 from llm_core.train.data import IGNORE, PackedBatches, TokenStore
+from llm_core.train.devices import describe_device
 from llm_core.train.loop import ARCHITECTURES, build_model
 from llm_core.train.measures import HeldOut, on_repeats
-from llm_core.train.model_card import RunFacts, describe_device, main, model_card, write_card
+from llm_core.train.model_card import RunFacts, main, model_card, write_card
 from llm_core.train.samples import MASKED, PROMPTS, SETTINGS, written
 
 from .tiny_run import SETTINGS as TINY
