@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis.roles import ROLES, Roles
-from ..model.architectures import Encoder, EncoderDecoder
+from ..model.architectures import Encoder
 from ..model.checkpoints import CONFIG, Model, load_model, num_parameters, tokenizer_name
 from ..text.tokenizer import Tokenizer, load_tokenizer
 from ..train.data import TokenStore
-from ..train.loop import batches_for, evaluate
+from ..train.loop import architecture_of, batches_for, evaluate
 from ..train.measures import rows_in_epoch
 from ..train.run_state import HISTORY_FILE, History, read_settings
 from ..train.schedule import cycle_starts, snapshot_steps
@@ -62,7 +62,7 @@ def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
     arrays = [_stacked([moment.prompts[k] for moment in moments]) for k in range(len(prompts))]
     scores = {kind: _scores([moment.roles[kind] for moment in moments]) for kind in moments[0].roles}
     info = {
-        "architecture": _architecture(model),
+        "architecture": architecture_of(model),
         "masked": isinstance(model, Encoder),
         "vocab_size": tokenizer.n_vocab,
         "num_parameters": num_parameters(model),
@@ -159,12 +159,6 @@ def thinned(history: list[dict]) -> list[list[float]]:
     groups = np.array_split(np.array(rest), min(CURVE_REST, len(rest))) if rest else []
     means = [group.mean(0).tolist() for group in groups]
     return [[round(step), round(tokens), round(loss, 4)] for step, tokens, loss in first + means]
-
-
-def _architecture(model: Model) -> str:
-    if isinstance(model, EncoderDecoder):
-        return f"encoder-decoder-{model.conditioning}"
-    return "encoder" if isinstance(model, Encoder) else "decoder"
 
 
 def _describe_samples(model: Model, samples: list) -> dict:

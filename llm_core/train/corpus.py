@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..text.articles import Article, Columns, ReadReport, is_held_out, read_articles
 from ..text.tokenizer import Tokenizer
-from .data import INFO, TokenStore
+from .data import INFO, TokenStore, replace_folder
 
 PARTS = ("train", "validation")
 
@@ -64,14 +64,19 @@ def _link(source: Path, folder: Path, tokenizer: Tokenizer) -> str:
 
 def link_tokens(source: Path, folder: Path) -> None:
     """Let a run have the tokens of another; a copy where the system has no links."""
+    if source.resolve() == folder.resolve():
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.is_symlink():
         folder.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
+    link = folder.with_name(f"{folder.name}.partial")
     try:
-        folder.symlink_to(os.path.relpath(source.resolve(), folder.parent.resolve()), target_is_directory=True)
+        shutil.rmtree(link, ignore_errors=True)  # of a start that was killed
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(source.resolve(), folder.parent.resolve()), target_is_directory=True)
     except OSError:
-        shutil.copytree(source, folder)
+        shutil.copytree(source, link, dirs_exist_ok=True)
+    replace_folder(link, folder)
 
 
 def _build(args: argparse.Namespace, tokenizer: Tokenizer, part: str) -> str:

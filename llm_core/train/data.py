@@ -70,7 +70,7 @@ class TokenStore:
         partial = folder.with_name(folder.name + ".partial")
         try:
             _write_tokens(articles, tokenizer, partial, chunk)
-            _replace_folder(partial, folder)
+            replace_folder(partial, folder)
         except OSError as error:
             raise OSError(f"the tokens could not be written to {folder} ({error.strerror or error})") from None
         finally:
@@ -124,7 +124,7 @@ def _chunks(articles: Iterable[Article], size: int) -> Iterator[list[Article]]:
         yield batch
 
 
-def _replace_folder(new: Path, folder: Path) -> None:
+def replace_folder(new: Path, folder: Path) -> None:
     """In two moves, so that a kill between them leaves no folder rather than half of one."""
     old = folder.with_name(folder.name + ".old")
     if folder.exists():

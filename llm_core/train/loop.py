@@ -25,7 +25,7 @@ from tqdm import tqdm
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.checkpoints import save_model
 from ..model.config import ModelConfig
-from ..text.tokenizer import Tokenizer
+from ..text.tokenizer import OURS, Tokenizer
 from .data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, mix_seed
 from .devices import is_present
 from .distributed import Worker
@@ -117,6 +117,13 @@ def build_model(architecture: str, config: ModelConfig, encoder_layers: int | No
     raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
 
 
+def architecture_of(model: nn.Module) -> str:
+    """The name by which ``build_model`` makes one like it."""
+    if isinstance(model, EncoderDecoder):
+        return f"encoder-decoder-{model.conditioning}"
+    return "encoder" if isinstance(model, Encoder) else "decoder"
+
+
 def batches_for(model: nn.Module, store: TokenStore, T: int, tokenizer: Tokenizer, seed: int):
     """What this architecture learns from: next tokens, masked tokens, or (title -> article)."""
     if isinstance(model, EncoderDecoder):
@@ -192,9 +199,16 @@ class Trainer:
     """
 
     def __init__(
-        self, model: nn.Module, config: TrainConfig, train_batches, held_out_batches, folder: Path, worker: Worker
+        self,
+        model: nn.Module,
+        config: TrainConfig,
+        train_batches,
+        held_out_batches,
+        folder: Path,
+        worker: Worker,
+        tokenizer: str | Path = OURS,
     ):
-        self.config, self.folder, self.worker = config, folder, worker
+        self.config, self.folder, self.worker, self.tokenizer = config, folder, worker, tokenizer
         self.model = model.to(config.device).train()
         self.train_batches, self.held_out_batches = train_batches, held_out_batches
         self.accumulation = config.accumulation(worker.world_size)
@@ -288,7 +302,8 @@ class Trainer:
     def _keep_snapshot(self) -> None:
         """The model as it is now, if this is one of the steps at which a timeline looks at it."""
         if self.worker.leads and self.step in self.snapshot_steps:
-            save_model(self.model, self.folder / "snapshots" / f"{self.step:06d}", dtype=torch.float16)
+            folder = self.folder / "snapshots" / f"{self.step:06d}"
+            save_model(self.model, folder, dtype=torch.float16, tokenizer=self.tokenizer)
 
     def _is_due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.config.steps

@@ -356,7 +356,7 @@ def test_plain_text_is_cut_at_empty_lines(tmp_path):
     assert articles.pop() == Article("", "", "a\nb")
     assert report == ReadReport(kept=len(articles) + 1) and len(articles) == 10
     assert all(article.title == "" and len(article.text) >= PIECE for article in articles)
-    assert "".join(a.text for a in articles).split() == "".join(f"{piece} " for piece in pieces).split()
+    assert " ".join(a.text for a in articles).split() == " ".join(pieces).split()
     (tmp_path / "c.txt").write_text("word " * 100_000)
     assert [len(article.text) for article in read(tmp_path / "c.txt")[0]] == [99_999] * 5
 

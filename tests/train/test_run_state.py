@@ -37,7 +37,7 @@ def run_that_ends_early(how: str, folder: Path):
     """The command line in a process of its own, which does ``how`` when it has written step 6 to the history."""
     code = f"""
 import os, signal, sys
-from llm_core import run_state, train
+from llm_core.train import command as train, run_state
 append, save_file = run_state.History.append, run_state.save_file
 
 def append_and_end(self, entry):
