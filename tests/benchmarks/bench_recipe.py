@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from llm_core.train.devices import can_compile, has_fast_bf16, keep_freed_memory
 from llm_core.train.data import PackedBatches, TokenStore
+from llm_core.train.devices import can_compile, has_fast_bf16, keep_freed_memory
 from llm_core.train.distributed import Worker
 from llm_core.train.loop import TrainConfig, Trainer, build_model
 from llm_core.train.presets import RECIPE
