@@ -1,7 +1,7 @@
 """Everything that follows from the models, by one command, after others have been trained.
 
-    python -m explorer.assets                              makes what is stale: examples, lessons, the homework's example
-    python -m explorer.assets --run decoder=runs/decoder   ships the model of a run, with its timeline, and then makes it
+    python -m explorer.assets                              makes what is stale: examples, lessons, …
+    python -m explorer.assets --run decoder=runs/decoder   ships the model of a run, with its timeline, first
     python -m explorer.assets --check                      only says what is stale; exit code 1 if anything is
 
 Each thing is made by its own command, in a process of its own. ``assets/made.json`` keeps the hash of the weights that
