@@ -66,8 +66,9 @@ def save_model(
     Raises ``CheckpointError`` for a name that is unknown, or if the disk refuses; the files that were there are then
     unchanged.
     """
-    ranks = Path(tokenizer).read_bytes() if str(tokenizer).endswith(".tiktoken") else None
-    name = OWN_TOKENIZER if ranks else str(tokenizer)
+    path = Path(str(tokenizer))
+    ranks = path.read_bytes() if path.suffix == ".tiktoken" and path.is_file() else None
+    name = OWN_TOKENIZER if ranks else tokenizer
     _check_tokenizer(name)
     tensors = {name: p.detach().to("cpu", dtype).contiguous() for name, p in model.named_parameters()}
     files = {
