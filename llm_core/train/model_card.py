@@ -28,6 +28,14 @@ from .run_state import HISTORY_FILE, History, read_settings
 from .samples import PROMPTS, samples
 
 RECIPE = "recipe.md"
+WIKIHOW = (
+    "cc-by-nc-sa-3.0",
+    "how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): ",
+    """\
+The weights are shared under the terms of the text that they learned from. WikiHow's is CC BY-NC-SA 3.0 (non-commercial,
+name wikiHow, share alike); it was changed here: cleaned, filtered and cut into tokens.""",
+)
+OTHER_TERMS = "Whoever shares the weights has to keep the terms of the text that they learned from."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +52,7 @@ class RunFacts:
     seconds: float
     baselines: list[Baseline]
     recipe: str  # Markdown; empty if nobody wrote it down
+    is_wikihow: bool = True  # what is said of the data, and under which terms
 
 
 def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
@@ -87,7 +96,15 @@ def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenSto
         seconds=last["seconds"],
         baselines=load_baselines(run),
         recipe=recipe.read_text(encoding="utf-8").strip() if recipe.exists() else "",
+        is_wikihow=_is_wikihow(stores[0], load_tokenizer(tokenizer_name(run / "model"))),
     )
+
+
+def _is_wikihow(store: TokenStore, tokenizer: Tokenizer) -> bool:
+    """True if most of the first articles have a title as WikiHow's have."""
+    bounds = store.bounds[:100]
+    titles = [tokenizer.decode(store.tokens[begin + 1 : text]) for begin, text, _ in bounds]
+    return sum(title.startswith("How to") for title in titles) > len(titles) / 2
 
 
 def _names(sources: list[str]) -> str:
@@ -119,8 +136,9 @@ def model_card(
         _by_place(model, losses),
         _on_repeats(model, repeats) if repeats else "",
     )
+    licence, form, terms = WIKIHOW if facts.is_wikihow else ("other", "", OTHER_TERMS)
     return f"""---
-license: cc-by-nc-sa-3.0
+license: {licence}
 ---
 # {facts.name}
 
@@ -129,7 +147,7 @@ relied on.
 
 | | |
 |---|---|
-| Data | how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): {facts.data} |
+| Data | {form}{facts.data} |
 | Articles | {facts.num_articles[0]:,} for training, {facts.num_articles[1]:,} held out |
 | Tokens seen | {facts.tokens_seen:,} in {facts.steps:,} steps, {facts.epochs:.2f} times the training text |
 | Trained on | {facts.trained_on} |
@@ -143,8 +161,7 @@ relied on.
 
 ## Licence and limits
 
-The weights are shared under the terms of the text that they learned from. WikiHow's is CC BY-NC-SA 3.0 (non-commercial,
-name wikiHow, share alike); it was changed here: cleaned, filtered and cut into tokens. The model is small and has seen
+{terms} The model is small and has seen
 little text: what it says is often wrong, sometimes unsafe to follow, and never advice.
 """
 

@@ -72,6 +72,14 @@ def test_the_card_states_the_facts(architecture):
     assert "a.jsonl, b.jsonl |" in card(architecture)
 
 
+def test_another_text_is_not_called_wikihow():
+    facts, tokenizer = replace(FACTS, is_wikihow=False), load_tokenizer()
+    text = model_card(tiny("decoder"), facts, LOSSES, on_repeats(tiny("decoder"), tokenizer, PROMPTS[0]), tokenizer)
+    assert "ikiHow" not in text.split("## What it writes")[0] and "name wikiHow" not in text
+    assert "license: other\n" in text and "| Data | a.jsonl, b.jsonl |" in text
+    assert "Whoever shares the weights has to keep the terms of the text that they learned from. The model" in text
+
+
 def test_measures_of_text_belong_to_those_that_write():
     bits, perplexity = 186 / math.log(2) / 170, math.exp(186 / 43)
     given = " of an article's first 4 tokens, its title given"

@@ -50,6 +50,7 @@ def test_plain_text_is_enough(tmp_path, capsys):
     assert sum(store.num_bytes for store in stores) == pytest.approx(len(" ".join(words)), rel=0.1)
     assert tokenizer_name(tmp_path / "run" / "model") == "bytes"
     assert load_model(tmp_path / "run" / "model").config.vocab_size == 260
+    assert "WikiHow" not in (tmp_path / "run" / "model" / "README.md").read_text()
     error = capsys.readouterr().err
     assert "held-out articles: 100%" in error and "samples: 100%" in error  # the end is not silent
 
