@@ -20,7 +20,7 @@ from ..model.config import ModelConfig
 from ..text.tokenizer import SPECIAL_TOKENS, Tokenizer, load_tokenizer
 from .annealing import decayed_copy
 from .corpus import make_tokens, open_tokens
-from .devices import can_compile, default_device, describe_device, has_fast_bf16, keep_freed_memory
+from .devices import can_compile, default_device, describe_device, has_fast_bf16, keep_freed_memory, require_present
 from .distributed import join_workers
 from .loop import TrainConfig, Trainer, batches_for, build_model
 from .loss_plot import plot_history
@@ -32,7 +32,7 @@ from .run_state import SETTINGS_FILE, STATE_FILE, read_progress, read_settings, 
 def train_config(args: argparse.Namespace) -> TrainConfig:
     """The arguments, with what the machine can do filled in where nothing was said."""
     given = {option.name: getattr(args, option.name) for option in fields(TrainConfig)}
-    device = given["device"] or default_device()
+    require_present(device := given["device"] or default_device())
     if given["bf16"] is None:
         given["bf16"] = has_fast_bf16(device)
     if given["compile"] is None:
@@ -89,7 +89,7 @@ def check_same_run(folder: Path, settings: dict) -> None:
 
     How a ``wsd`` run ends may change until it begins to.
     """
-    before = {**DEFAULTS, **read_settings(folder)}
+    before = {**DEFAULTS, **read_settings(folder, "model", "data", "steps")}
     free = ()
     if before["schedule"] == settings.get("schedule") == "wsd":
         check_still_level(folder, before, settings)
