@@ -295,6 +295,17 @@ def test_tokens_between_two_lines_of_the_history():
     assert tokens_at([0, 5, 10, 15, 20], history) == [0, 500, 1000, 1400, 1800]
 
 
+def test_of_too_many_snapshots_a_timeline_takes_as_many_as_it_has_room_for(tmp_path):
+    """A run that was prolonged has kept those of its first plan too."""
+    kept = sorted(snapshot_steps(400, 32) | snapshot_steps(4000, 32))
+    for step in kept:
+        folder = tmp_path / "snapshots" / f"{step:06d}"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    taken = list(snapshots(tmp_path))
+    assert taken == sorted(snapshot_steps(4000, 32)) and len(taken) == 32 < len(kept)
+
+
 def test_a_long_curve_keeps_its_beginning_and_the_means_of_the_rest():
     history = [{"step": i, "tokens": 10 * i, "loss": float(i)} for i in range(1, 2101)]
     history.insert(7, {"step": 7, "tokens": 70, "held_out_loss": 1.0})
