@@ -34,6 +34,7 @@ from llm_core.timeline.run import find_marks, snapshots, thinned, tokens_at
 from llm_core.train import samples
 from llm_core.train.data import IGNORE, TokenStore
 from llm_core.train.loop import ARCHITECTURES, batches_for
+from llm_core.train.schedule import snapshot_steps
 
 from ..by_hand import encoder_decoder_by_hand, stack_by_hand
 from ..common import randomised
