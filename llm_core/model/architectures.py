@@ -28,6 +28,7 @@ from .sight import RelativeBias, Sight, sight_of
 from .sighted import is_sighted
 
 ROOM = 1024  # places of a new cache, or the window if that is less
+Told = tuple[Sight | Tensor | None, bool]  # a block's ``attention_mask`` and ``is_causal``
 
 
 class Stack(nn.Module):
@@ -73,10 +74,8 @@ class Stack(nn.Module):
         """(B, T, C) -> logits (B, T, V)."""
         return self.logits(self.lm_head(self.before_head(hidden)))
 
-    def _told(
-        self, mask: Tensor | None, is_causal: bool, x: Tensor, past: int = 0
-    ) -> tuple[Sight | Tensor | None, bool]:
-        """What is handed to every block for x (B, T, C) behind ``past`` places: the mask, or all that attention needs."""
+    def _told(self, mask: Tensor | None, is_causal: bool, x: Tensor, past: int = 0) -> Told:
+        """What blocks are handed for x (B, T, C) behind ``past`` places: the mask, or all that attention needs."""
         if not is_sighted(self.config):
             return mask, is_causal
         T = x.shape[1]
@@ -165,9 +164,7 @@ class Decoder(Stack):
             )
         return self.ln_f(x[:, -T:])  # (B, T, C)
 
-    def _own_mask(
-        self, x: Tensor, visible: Tensor | None, cache: DecoderCache | None
-    ) -> tuple[Sight | Tensor | None, bool]:
+    def _own_mask(self, x: Tensor, visible: Tensor | None, cache: DecoderCache | None) -> Told:
         """What self-attention is told, and whether the kernel's own causal mask does instead of a mask."""
         T, past = x.shape[1], 0 if cache is None else cache.length
         if visible is None and past == 0:

@@ -1,11 +1,11 @@
-"""The parts that a stack is built from: the embedding, and the pre-norm block and its relatives."""
+"""The parts that a stack is built from: embedding, MLP, and the pre-norm block and its relatives."""
 
 import torch
 from torch import Tensor, nn
 
 from .attention import KVCache, MultiHeadAttention
-from .config import ModelConfig
-from .mlp import mlp_of
+from .config import GATED, ModelConfig
+from .gated import GatedMLP, activation_of
 from .norms import norm_of
 from .recording import HookPoint
 from .sighted import SightedAttention, is_sighted
@@ -40,6 +40,24 @@ class Embedding(nn.Module):
         return self.dropout(self.sum(token + position))  # (B, T, C)
 
 
+class MLP(nn.Module):
+    """Each token for itself: widen four times, GELU (the tanh form, as GPT-2), narrow again."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        C, inner, bias = config.n_embd, config.hidden_width, config.has_bias("mlp")
+        self.up_proj = nn.Linear(C, inner, bias=bias)
+        self.activation = activation_of(config.mlp)
+        self.down_proj = nn.Linear(inner, C, bias=bias)
+        self.dropout = nn.Dropout(config.resid_pdrop)
+        self.pre, self.post, self.out = HookPoint(), HookPoint(), HookPoint()
+
+    def forward(self, x: Tensor) -> Tensor:
+        pre = self.pre(self.up_proj(x))  # (B, T, 4C)
+        post = self.post(self.activation(pre))  # (B, T, 4C)
+        return self.out(self.dropout(self.down_proj(post)))  # (B, T, C)
+
+
 class Block(nn.Module):
     """Pre-norm: attention, then (in a cross-attending decoder) attention to the encoder, then the MLP."""
 
@@ -52,7 +70,7 @@ class Block(nn.Module):
         self.cross_attn = attention_of(config, layer) if cross else None
         self.resid_cross = HookPoint() if cross else None
         self.ln_2 = norm_of(config)
-        self.mlp = mlp_of(config)
+        self.mlp = GatedMLP(config) if config.mlp in GATED else MLP(config)
         self.resid_post = HookPoint()
 
     def forward(

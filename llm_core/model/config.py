@@ -104,8 +104,8 @@ class ModelConfig:
             raise ValueError("parallel=True: a parallel block has its norms before its parts, so post_norm is False")
         if self.positions == "rotary" and (self.turned_width < 2 or self.turned_width % 2):
             raise ValueError(
-                f"rope_fraction={self.rope_fraction!r}: turns {self.turned_width} of a head's {self.head_width} numbers, "
-                "and must turn pairs of them"
+                f"rope_fraction={self.rope_fraction!r}: turns {self.turned_width} of a head's {self.head_width} "
+                "numbers, and must turn pairs of them"
             )
         for name in ("rope_scaling", "window_layers"):
             if not isinstance(getattr(self, name), (tuple, type(None))):

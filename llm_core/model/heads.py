@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from .config import ModelConfig
-from .mlp import activation_of
+from .gated import activation_of
 from .norms import norm_of
 from .recording import HookPoint
 
@@ -43,6 +43,4 @@ class NoHead(nn.Module):
     """In the place of the head of a model that was saved without one."""
 
     def forward(self, x: Tensor) -> Tensor:
-        raise ValueError(
-            "this model has no language-model head, so it predicts no token: its attention can be looked at"
-        )
+        raise ValueError("this model has no language-model head, so it predicts no token; its attention is there")

@@ -15,15 +15,14 @@ from torch.nn import functional as F
 
 from .architectures import Decoder, DecoderCache
 from .attention import KVCache, MultiHeadAttention
-from .blocks import Block, Embedding
+from .blocks import MLP, Block, Embedding
 from .config import ModelConfig
 from .masks import padding_mask
-from .mlp import MLP
 from .recording import HookPoint
 
 PARTS = {
     *(Decoder, Embedding, Block, MultiHeadAttention, MLP, HookPoint),
-    *(nn.ModuleList, nn.Embedding, nn.Linear, nn.LayerNorm, nn.Dropout, nn.GELU, nn.Identity),
+    *(nn.ModuleList, nn.Embedding, nn.Linear, nn.LayerNorm, nn.Dropout, nn.GELU),
 }
 STRIP = 32  # outputs in one strip of a matrix: measured, half and twice as many are slower
 GRAIN = 32768  # PyTorch shares elementwise work among threads from this many numbers on
@@ -32,7 +31,8 @@ _PACKED: WeakKeyDictionary[Decoder, "PackedDecoder"] = WeakKeyDictionary()
 
 def can_pack(decoder: Decoder) -> bool:
     """True if the decoder is as GPT-2, in its config and in the type of every part: one may have been exchanged."""
-    return _is_gpt2(decoder.config) and all(type(module) in PARTS for module in decoder.modules())
+    parts = (type(part) for name, part in decoder.named_modules() if name != "before_head")  # nothing, in GPT-2
+    return _is_gpt2(decoder.config) and all(part in PARTS for part in parts)
 
 
 def _is_gpt2(config: ModelConfig) -> bool:

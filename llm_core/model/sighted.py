@@ -89,7 +89,7 @@ class SightedAttention(MultiHeadAttention):
         return sight_of(self.config, T, T, x.device, attention_mask, is_causal)
 
     def _keys_and_values(
-        self, x: Tensor, memory: Tensor | None, cache: KVCache | None, sight: Sight = Sight()
+        self, x: Tensor, memory: Tensor | None, cache: KVCache | None, sight: Sight
     ) -> tuple[Tensor, Tensor]:
         if memory is not None and cache is not None and cache.length:
             return cache.filled()  # the memory does not change while generating

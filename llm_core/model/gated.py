@@ -1,4 +1,4 @@
-"""What each token works out for itself: GPT-2's MLP, and the one with a gate (Shazeer 2020, "GLU Variants")."""
+"""The MLP with a gate (Shazeer 2020, "GLU Variants Improve Transformer"), and the activations of all MLPs."""
 
 from torch import Tensor, nn
 
@@ -10,28 +10,6 @@ def activation_of(name: str) -> nn.Module:
     """One of the config's ``ACTIVATIONS``."""
     kinds = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU}
     return nn.GELU(approximate="tanh") if name == "gelu_tanh" else kinds[name]()
-
-
-def mlp_of(config: ModelConfig) -> "MLP | GatedMLP":
-    return GatedMLP(config) if config.mlp in GATED else MLP(config)
-
-
-class MLP(nn.Module):
-    """Each token for itself: widen four times, GELU (the tanh form, as GPT-2), narrow again."""
-
-    def __init__(self, config: ModelConfig):
-        super().__init__()
-        C, inner, bias = config.n_embd, config.hidden_width, config.has_bias("mlp")
-        self.up_proj = nn.Linear(C, inner, bias=bias)
-        self.activation = activation_of(config.mlp)
-        self.down_proj = nn.Linear(inner, C, bias=bias)
-        self.dropout = nn.Dropout(config.resid_pdrop)
-        self.pre, self.post, self.out = HookPoint(), HookPoint(), HookPoint()
-
-    def forward(self, x: Tensor) -> Tensor:
-        pre = self.pre(self.up_proj(x))  # (B, T, 4C)
-        post = self.post(self.activation(pre))  # (B, T, 4C)
-        return self.out(self.dropout(self.down_proj(post)))  # (B, T, C)
 
 
 class GatedMLP(nn.Module):
