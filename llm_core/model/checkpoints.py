@@ -21,8 +21,11 @@ from torch.overrides import TorchFunctionMode
 
 from ..paths import ASSETS
 from ..text.tokenizer import NAMES, OURS
-from .architectures import Decoder, Encoder, EncoderDecoder, Stack
+from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
+from .errors import CheckpointError
+from .families import load_family
+from .families.files import WeightFiles
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -30,10 +33,6 @@ DRAFTS = ".saving"  # always the same folder, so that what a killed process left
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
 
 Model = Encoder | Decoder | EncoderDecoder
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be read or written; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +77,24 @@ def save_model(
 def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
     """A shipped model by name, a local folder, or a Hub id (owner/name): in float32, in eval mode.
 
-    Raises ``CheckpointError`` (a ``ValueError``) with one sentence for whatever is wrong or missing.
+    The folder is one of ours or of a family that ``families`` knows. Raises ``CheckpointError`` (a ``ValueError``) with
+    one sentence for whatever is wrong or missing.
     """
-    folder = _find(name_or_path)
-    model = _skeleton(folder)
-    model.load_state_dict(_read_weights(folder / WEIGHTS, torch.device(device)), strict=False, assign=True)
-    for stack in model.modules():
-        if isinstance(stack, Stack):
-            stack.lm_head.weight = stack.embedding.token_table.weight
+    folder, device = _find(name_or_path), torch.device(device)
+    description = _read_config(folder / CONFIG)
+    if is_foreign(description):
+        files = WeightFiles(folder)
+        with _LeaveUnfilled():
+            return load_family(description, files, files.shapes, folder, device)
+    model = _skeleton(folder, description)
+    model.load_state_dict(_read_weights(folder / WEIGHTS, device), strict=False, assign=True)
+    model.tie()
     return model.eval()
+
+
+def is_foreign(description: dict) -> bool:
+    """Whether a config.json is another library's."""
+    return "architecture" not in description and "model_type" in description
 
 
 def tokenizer_name(name_or_path: str | Path) -> str:
@@ -105,7 +113,7 @@ def list_models() -> list[ModelInfo]:
     found = []
     for folder in sorted(MODELS.glob("*/")):
         try:
-            model, tokenizer = _skeleton(folder), tokenizer_name(folder)
+            model, tokenizer = _skeleton(folder, _read_config(folder / CONFIG)), tokenizer_name(folder)
         except CheckpointError:
             continue
         found.append(ModelInfo(folder.name, _describe(model)["architecture"], num_parameters(model), folder, tokenizer))
@@ -179,9 +187,8 @@ def _fetch(name: str) -> Path:
         raise CheckpointError(f"no folder {name}, and the Hub did not give a model of that name ({reason})") from None
 
 
-def _skeleton(folder: Path) -> Model:
+def _skeleton(folder: Path, description: dict) -> Model:
     """The model without its weights (on the meta device), once names and shapes in the file agree with it."""
-    description = _read_config(folder / CONFIG)
     shapes = _read_shapes(folder / WEIGHTS)
     try:
         with torch.device("meta"), _LeaveUnfilled():

@@ -52,6 +52,7 @@ class ModelConfig:
     head_dim: int | None = None  # D, None for C // H
     qk_norm: bool = False  # an RMSNorm over each head's query and key
     attn_scale: float | None = None  # None for 1 / sqrt(D)
+    scale_by_layer: bool = False  # and divided by the layer's number, counted from 1
     window: int | None = None  # a query sees that many keys, itself the last of them
     window_layers: tuple[int, ...] | None = None  # the layers that have it; None for all
 
@@ -80,7 +81,7 @@ class ModelConfig:
                 _check_positive(name, getattr(self, name))
         if self.n_segment:
             _check_size("n_segment", self.n_segment)
-        for name in ("bias", "post_norm", "parallel", "qk_norm", "embedding_norm", "head_bias"):
+        for name in ("bias", "post_norm", "parallel", "qk_norm", "scale_by_layer", "embedding_norm", "head_bias"):
             _check_flag(name, getattr(self, name))
         for name in ("qkv_bias", "out_bias", "mlp_bias", "norm_bias"):
             if getattr(self, name) is not None:

@@ -27,6 +27,7 @@ def is_sighted(config: ModelConfig) -> bool:
         or config.kv_heads != config.n_head
         or config.qk_norm
         or config.attn_scale is not None
+        or config.scale_by_layer
         or config.window is not None
     )
 
@@ -54,6 +55,7 @@ class SightedAttention(MultiHeadAttention):
         self.config, self.layer = config, layer
         self.n_kv_head = config.kv_heads
         self.scale = 1 / math.sqrt(D) if config.attn_scale is None else config.attn_scale
+        self.scale /= layer + 1 if config.scale_by_layer else 1
         self.has_window = config.window_of(layer) is not None
         self.q_norm = HeadNorm(D, config.norm_eps) if config.qk_norm else nn.Identity()
         self.k_norm = HeadNorm(D, config.norm_eps) if config.qk_norm else nn.Identity()
