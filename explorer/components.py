@@ -37,7 +37,7 @@ class View(gr.HTML):
 
     view, module = "", ""
     saves = True
-    own_events = ()
+    own_events: tuple[str, ...] = ()
 
     def __init__(self, value: str | None = None, **options):
         super().__init__(

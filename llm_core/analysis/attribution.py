@@ -45,15 +45,15 @@ class Attribution:
         """(L, *): the same for cross-attention."""
         return None if self.cross_heads is None else self.cross_heads.sum(1) + self.cross_bias
 
-    def parts(self) -> Tensor:
+    def contributions(self) -> Tensor:
         """(N, *): every contribution once."""
-        tensors = (self.token, self.position, self.heads, self.attention_bias, self.cross_heads, self.cross_bias)
-        tensors += (self.mlps, self.norm_bias)
+        attention = (self.heads, self.attention_bias, self.cross_heads, self.cross_bias)
+        tensors = (self.token, self.position, *attention, self.mlps, self.norm_bias)
         return torch.cat([tensor.reshape(-1, *self.logit.shape) for tensor in tensors if tensor is not None])
 
     def total(self) -> Tensor:
         """(*), float64."""
-        return self.parts().sum(0)
+        return self.contributions().sum(0)
 
     def one(self, place: int, column: int = 0) -> "Attribution":
         """Of (T, K) logits, that in ``column`` 0..K-1 at ``place``."""
@@ -105,8 +105,8 @@ def logit_attributions(
         """(L, H, T, K) of the heads, (L, T, K) of the projections' biases."""
         layers = enumerate(stack.blocks)
         written = [_written(block.get_submodule(name), recorded(f"blocks.{i}.{name}.z")) for i, block in layers]
-        found = shares(torch.stack(written))  # (L, H+1, T, K)
-        return found[:, :-1], found[:, -1]
+        of_layers = shares(torch.stack(written))  # (L, H+1, T, K)
+        return of_layers[:, :-1], of_layers[:, -1]
 
     crosses = stack.blocks[0].cross_attn is not None
     heads, attention_bias = attention_shares("attn")
@@ -159,7 +159,7 @@ def _written(attention: MultiHeadAttention, z: Tensor) -> Tensor:
 
 
 def _check_sum(result: Attribution) -> None:
-    total, size = result.total(), result.parts().abs().sum(0)
+    total, size = result.total(), result.contributions().abs().sum(0)
     wrong = (total - result.logit).abs() > 1e-4 * (1 + size)  # far above what float32 rounds
     if wrong.any() or not total.isfinite().all():
         i = wrong.flatten().int().argmax()

@@ -72,7 +72,8 @@ def mean_activations(model: Decoder, tokenizer: Tokenizer) -> dict[str, Tensor]:
     ``blocks.{i}.attn.z`` (H, D) and ``blocks.{i}.mlp.out`` (C,)."""
     _check(model)
     T, device = min(MEAN_TOKENS, model.config.block_size), model.lm_head.weight.device
-    sums, count = {}, 0
+    sums: dict[str, Tensor] = {}
+    count = 0
     for article in _articles()[0]:
         ids = [tokenizer.start, *tokenizer.encode(f"{article.title}\n{article.text}")][:T]
         with record(model, ["blocks.*.attn.z", "blocks.*.mlp.out"]) as trace:
@@ -186,7 +187,7 @@ def _beginning(article: Article, count: int) -> list[tuple[str, bool]]:
     """The article up to its ``count``-th sentence that has enough words: pieces, and whether each is one of those."""
     pieces = [(f"{article.title}\n", False)]
     for line in article.text.splitlines(keepends=True):
-        mark = re.match(r"((\d+\.|-)(?= ))?", line).group()  # the number or the dash of a list
+        mark = re.findall(r"^(?:(?:\d+\.|-)(?= ))?", line)[0]  # the number or the dash of a list
         pieces.append((mark, False))
         for sentence in re.split(r"(?<=[.!?])(?=\s)", line.removeprefix(mark)):
             pieces.append((sentence, len(sentence.split()) >= SHORTEST))

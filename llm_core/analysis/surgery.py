@@ -14,6 +14,7 @@ Zero and mean ablation: Michel et al. 2019, "Are Sixteen Heads Really Better tha
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,8 +72,8 @@ class Edit:
             return ((key <= query) & (key > query - self.n)).expand_as(before)
         if self.how == "first":
             return (key == 0).expand(T, T).expand_as(before)
-        painted = torch.tensor([[letter == "1" for letter in row] for row in self.rows], device=before.device)
-        n, after = min(T, len(self.rows)), before.clone()
+        painted = torch.tensor([[letter == "1" for letter in row] for row in self.rows or ()], device=before.device)
+        n, after = min(T, len(painted)), before.clone()
         after[..., :n, :n] = painted[:n, :n]
         return after
 
@@ -117,7 +118,7 @@ def interventions(
         _check_place(model, edit)
         if edit.how == "mean" and means is None:
             raise ValueError('how="mean" needs the means: give what mean_activations(model, ...) returns')
-    functions = {}
+    functions: dict[str, Callable[[Tensor], Tensor]] = {}
     for layer in range(model.config.n_layer):
         at = f"blocks.{layer}"
         own = [edit for edit in edits if edit.layer in (layer, None) and edit.what != "mlp"]
@@ -125,7 +126,7 @@ def interventions(
         functions |= {f"{at}.attn.{name}": function for name, function in surgery.functions().items()}
         for edit in edits:
             if edit.what == "mlp" and edit.layer == layer:
-                functions[f"{at}.mlp.out"] = _constant(0 if edit.how == "zero" else means[f"{at}.mlp.out"])
+                functions[f"{at}.mlp.out"] = _constant(0 if edit.how == "zero" else (means or {})[f"{at}.mlp.out"])
     return functions
 
 
@@ -159,16 +160,18 @@ def _seen(surgery: "_AttentionSurgery", T: int) -> Tensor:
 class _AttentionSurgery:
     """The edits of one layer's attention, as functions of its hook points; what q, k and scores were is remembered."""
 
-    def __init__(self, edits: list[Edit], n_head: int, mean_z: Tensor | None = None, is_token: Tensor | None = None):
+    def __init__(self, edits: list[Edit], n_head: int, mean_z: Any = None, is_token: Tensor | None = None):
         self.n_head, self.mean_z, self.is_token = n_head, mean_z, is_token
-        self.off, self.frozen, self.masks = {}, {}, {}  # head -> the edit that counts
+        self.off: dict[int, Edit] = {}  # head -> the edit that counts
+        self.frozen: dict[int, Edit] = {}
+        self.masks: dict[int, Edit] = {}
         for edit in edits:
             stage = self.off if edit.how in OFF else self.frozen if edit.how in FROZEN else self.masks
-            stage.update({head: edit for head in ([edit.head] if edit.what == "head" else range(n_head))})
-        self.passed = {}
+            stage.update({head: edit for head in range(n_head) if edit.what != "head" or edit.head == head})
+        self.passed: dict[str, Tensor] = {}
 
     def functions(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        chosen = {}
+        chosen: dict[str, Callable[[Tensor], Tensor]] = {}
         if self.masks:
             chosen |= {"q": self._remember("q"), "k": self._remember("k")}
         if self.masks or self.frozen:

@@ -12,6 +12,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -148,8 +149,8 @@ def _check_tokenizer(name: object, where: str = "") -> None:
 def _describe(model: Model) -> dict:
     """What ``config.json`` says of the model."""
     if isinstance(model, EncoderDecoder):
-        name, config = "encoder-decoder", {"encoder": model.encoder.config, "decoder": model.decoder.config}
-        config = {part: sizes.to_dict() for part, sizes in config.items()}
+        name = "encoder-decoder"
+        config = {"encoder": model.encoder.config.to_dict(), "decoder": model.decoder.config.to_dict()}
     elif isinstance(model, (Encoder, Decoder)):
         name, config = type(model).__name__.lower(), model.config.to_dict()
     else:
@@ -210,7 +211,8 @@ class _LeaveUnfilled(TorchFunctionMode):
 
 
 def _build(description: dict, most_layers: int) -> Model:
-    architecture, conditioning = description.get("architecture"), description.get("conditioning")
+    architecture: Any = description.get("architecture")
+    conditioning: Any = description.get("conditioning")
     if architecture == "encoder-decoder":
         parts = _object(description, "config")
         encoder, decoder = (_sizes(parts, part, most_layers) for part in ("encoder", "decoder"))

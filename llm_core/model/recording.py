@@ -142,7 +142,7 @@ def intervene(model: nn.Module, replacements: dict[str, Callable[[Tensor], Tenso
 def _matching(points: dict[str, nn.Module], names: list[str] | None) -> dict[str, nn.Module]:
     if names is None:
         return points
-    chosen = {}
+    chosen: dict[str, nn.Module] = {}
     for pattern in names:
         found = fnmatch.filter(points, pattern)
         if not found:

@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from .tokenizer import join_surrogates
+from .surrogates import join_surrogates
 
 FIELDS = ("title", "headline", "text")
 LOOK_AHEAD = 100  # rows in which every column must have been seen
@@ -72,7 +72,7 @@ def read_articles(
             yield Article(title.strip(), headline, text.strip())
 
 
-def _rows(source: str, report: ReadReport, split: str) -> Iterator[object]:
+def _rows(source: str, report: ReadReport, split: str) -> Iterator[Any]:
     path = Path(source).expanduser()
     files = _files(path)
     if path.is_dir() and not files:

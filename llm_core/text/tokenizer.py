@@ -12,10 +12,13 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import tiktoken
 
 from ..paths import ASSETS
+from .articles import read_articles
+from .surrogates import join_surrogates
 
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
 NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
@@ -33,6 +36,11 @@ class Tokenizer:
     ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token. Special
     tokens never come out of user text: "<|mask|>" typed by a user is eight ordinary characters.
     """
+
+    end: Any  # these four are int or None, and who needs one knows that the vocabulary has it
+    pad: Any
+    mask: Any
+    start: Any
 
     def __init__(self, encoding: tiktoken.Encoding):
         self.encoding = encoding
@@ -75,15 +83,6 @@ class Tokenizer:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
             return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
-
-
-def join_surrogates(text: str) -> str:
-    """``text`` as valid Unicode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
-    try:
-        text.encode("utf-8")
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @lru_cache
@@ -163,8 +162,6 @@ def save_ranks(tokens: list[bytes], path: Path) -> None:
 
 
 def _texts(sources: list[str], limit: int) -> Iterator[str]:
-    from .articles import read_articles
-
     for count, article in enumerate(read_articles(sources)):
         if count == limit:
             return

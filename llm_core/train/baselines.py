@@ -111,14 +111,14 @@ def open_store(sources: list[str], tokenizer: Tokenizer, folder: Path) -> TokenS
 
 
 def measure(args: argparse.Namespace) -> list[Baseline]:
-    tokenizer, found = load_tokenizer(), []
+    tokenizer, measured = load_tokenizer(), list[Baseline]()
     with tempfile.TemporaryDirectory() as folder:
         train = open_store(args.data, tokenizer, Path(folder, "train"))
         held_out = open_store(args.validation, tokenizer, Path(folder, "validation"))
         for num_tokens in args.tokens or [len(train)]:
-            found += ngram_baselines(train, held_out, num_tokens, tokenizer.n_vocab)
-        found += packer_baselines(train, held_out, max(args.tokens or [len(train)]), tokenizer)
-    return found
+            measured += ngram_baselines(train, held_out, num_tokens, tokenizer.n_vocab)
+        measured += packer_baselines(train, held_out, max(args.tokens or [len(train)]), tokenizer)
+    return measured
 
 
 def main(arguments: list[str] | None = None) -> None:

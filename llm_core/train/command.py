@@ -23,9 +23,10 @@ from ..model.checkpoints import save_model, write_files
 from ..model.config import ModelConfig
 from ..text.articles import Article, ReadReport, is_held_out, read_articles
 from ..text.tokenizer import Tokenizer, load_tokenizer
+from .config import TrainConfig
 from .data import TokenStore
 from .distributed import join_workers
-from .loop import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_model
+from .loop import ARCHITECTURES, Trainer, batches_for, build_model
 from .loss_plot import plot_history
 from .model_card import describe_device, write_card
 from .presets import PRESETS
@@ -195,8 +196,8 @@ def run(args: argparse.Namespace) -> bool:
             torch.manual_seed(config.seed)
             model = build_model(args.model, sizes, args.encoder_layers)
             stores = [TokenStore(args.out / "tokens" / part) for part in ("train", "validation")]
-            batches = [batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores]
-            trainer = Trainer(model, replace(config, device=device), *batches, args.out, worker)
+            train, held_out = (batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores)
+            trainer = Trainer(model, replace(config, device=device), train, held_out, args.out, worker)
             if worker.leads:
                 write_files(args.out, {record.name: json.dumps(settings, indent=2).encode()})
             trainer.run()

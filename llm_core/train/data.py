@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..model.padding import pad
 from ..text.articles import Article
 from ..text.tokenizer import Tokenizer
 
@@ -210,21 +211,6 @@ class PairBatches:
         title = self.store.tokens[begin + 1 : text - 1][: self.title_length].tolist()
         body = self.store.tokens[text:end][: self.T].tolist()
         return title or [self.tokenizer.start], [self.tokenizer.start, *body]
-
-
-def pad(rows: list[list[int]], filler: int, side: str = "right", length: int | None = None) -> tuple[Tensor, Tensor]:
-    """Rows of different length -> ids (B, T) filled up with ``filler``, and the mask (B, T), True = real.
-
-    T is the longest row's, or ``length``.
-    """
-    T = length or max(map(len, rows))
-    ids = torch.full((len(rows), T), filler, dtype=torch.long)
-    mask = torch.zeros(len(rows), T, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        place = slice(0, len(row)) if side == "right" else slice(T - len(row), T)
-        ids[i, place] = torch.tensor(row, dtype=torch.long)
-        mask[i, place] = True
-    return ids, mask
 
 
 _EPOCHS: dict[tuple, tuple[np.ndarray, int]] = {}

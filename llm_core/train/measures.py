@@ -128,8 +128,8 @@ def on_repeats(model: nn.Module, tokenizer: Tokenizer, title: str, seed: int = 0
 @torch.no_grad()
 def _losses_of_halves(model: nn.Module, ids: list[int], title: list[int]) -> Tensor:
     """Nats per token the first time and the second, (2,). The first token of each cannot be known: it is left out."""
-    ids = torch.tensor([ids])
-    logits = model(torch.tensor([title]), ids)[0] if isinstance(model, EncoderDecoder) else model(ids)[0]  # (2n, V)
-    nats = F.cross_entropy(logits[:-1], ids[0, 1:], reduction="none")  # (2n-1,)
-    n = ids.shape[1] // 2
+    batch = torch.tensor([ids])  # (1, 2n)
+    logits = model(torch.tensor([title]), batch)[0] if isinstance(model, EncoderDecoder) else model(batch)[0]  # (2n, V)
+    nats = F.cross_entropy(logits[:-1], batch[0, 1:], reduction="none")  # (2n-1,)
+    n = len(ids) // 2
     return torch.stack([nats[: n - 1].mean(), nats[n:].mean()])

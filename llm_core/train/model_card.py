@@ -75,7 +75,7 @@ def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenSto
     return RunFacts(
         name=settings["model"],
         data=_names(settings["data"]),
-        num_articles=tuple(len(store.bounds) for store in stores),
+        num_articles=(len(stores[0].bounds), len(stores[1].bounds)),
         trained_on=trained_on,
         tokens_seen=last["tokens"],
         epochs=last["tokens"] / epoch,

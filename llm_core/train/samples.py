@@ -1,5 +1,7 @@
 """What a model writes, for its card: ten texts, or ten filled-in places, unedited."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -50,7 +52,7 @@ def samples(model: nn.Module, tokenizer: Tokenizer) -> str:
 
 def written(model: nn.Module, tokenizer: Tokenizer, title: str, seed: int) -> str:
     """The article that the model writes under a title."""
-    settings = {**SETTINGS, "seed": seed, "stop": tokenizer.end}
+    settings: dict[str, Any] = {**SETTINGS, "seed": seed, "stop": tokenizer.end}
     if isinstance(model, EncoderDecoder):
         room = max(1, model.decoder.config.block_size - 1)
         title_ids = [tokenizer.encode(title)]

@@ -65,7 +65,9 @@ def test_no_user_text_stands_in_the_markup(payload):
 def test_all_modules_are_there_under_the_names_that_imports_say(payload):
     app = json.loads(unpacked(inside(standalone_html(payload))["app"]))
     assert app["entry"] == ENTRY
-    assert {"standalone.mjs", "store.mjs", "attention_view.mjs", "payload.mjs", "svg_page.mjs"} <= set(app["modules"])
+    assert {"standalone.mjs", "state/store.mjs", "attention/view.mjs", "base/payload.mjs", "save/svg_page.mjs"} <= set(
+        app["modules"]
+    )
     for name, source in app["modules"].items():
         imported = re.findall(r'^(?:import|export) .*from "([^"]+)";', source, re.MULTILINE)
         assert set(imported) <= set(app["modules"]), name

@@ -204,7 +204,7 @@ def test_the_code_is_the_function_as_it_stands_in_its_file():
         in_file = file.read().splitlines()
     assert lines == in_file[code.first - 1 : code.first - 1 + len(lines)]
     assert [lines[i].strip().split("(")[0] for i in code.marked] == ["x = x.view", "return x.transpose"]
-    assert code.title == "llm_core/attention.py · split_heads"
+    assert code.title == "llm_core/model/attention.py · split_heads"
 
 
 def test_a_mark_that_fits_no_line_or_several_is_an_error():

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from llm_core.model.padding import pad
 from llm_core.paths import ASSETS
 from llm_core.text.articles import Article, read_articles
 from llm_core.text.tokenizer import load_tokenizer
-from llm_core.train.data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, pad
+from llm_core.train.data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore
 
 
 @pytest.fixture(scope="module")

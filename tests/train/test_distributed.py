@@ -9,9 +9,10 @@ from llm_core import load_tokenizer
 from llm_core.model.config import ModelConfig
 from llm_core.text.articles import read_articles
 from llm_core.train import samples
+from llm_core.train.config import TrainConfig
 from llm_core.train.data import TokenStore
 from llm_core.train.distributed import Worker
-from llm_core.train.loop import TrainConfig, Trainer, batches_for, build_model
+from llm_core.train.loop import Trainer, batches_for, build_model
 from llm_core.train.run_state import History
 from tests.train.test_run_state import saved_step
 from tests.train.tiny_run import ARTICLES, STEPS, command, losses, run_here, run_process

@@ -17,11 +17,11 @@ from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
 from llm_core.text.articles import read_articles
 from llm_core.train import command as train
+from llm_core.train.config import TrainConfig
 from llm_core.train.data import IGNORE, PackedBatches, TokenStore
 from llm_core.train.distributed import Worker
 from llm_core.train.loop import (
     ARCHITECTURES,
-    TrainConfig,
     Trainer,
     batches_for,
     build_model,

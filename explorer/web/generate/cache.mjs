@@ -1,8 +1,7 @@
 // The KV cache of one step as a picture: a row for each layer, a column for each token; hatched is what was there
 // already, filled is what this step computes. And what the cache saves, as measured.
 
-import { cssColor, make, prepare } from "../base/dom.mjs";
-import { grouped, several } from "../base/text.mjs";
+import { cssColor, prepare } from "../base/dom.mjs";
 
 const ROW = 14;
 const GAP = 2;
@@ -13,15 +12,6 @@ export function cacheStep(look, depth) {
   const [L, , T] = look.arrays.pattern.shape;
   const slid = look.total > look.block_size;
   return { L, T, slid, isFirst: depth === 0, computed: depth === 0 || slid ? T : 1, bytes: T * look.cache_bytes };
-}
-
-export function cacheSentence({ L, T, slid, isFirst, computed, bytes }) {
-  const held = `${grouped(Math.round(bytes / 1024))} KiB`;
-  if (slid)
-    return `The window of ${T} tokens is full and slides: every token gets another position, so nothing can be kept, and all ${T} columns are computed anew in every step.`;
-  if (isFirst)
-    return `First the model reads your text: keys and values of all ${T} tokens are computed at once, in ${several(L, "layer")}, and kept: ${held}.`;
-  return `To go on, ${computed} new column is computed in each of ${several(L, "layer")}; the ${grouped(T - 1)} earlier ones are reused as they are. Without the cache all ${T} would be computed again. Held now: ${held}.`;
 }
 
 export function drawCache(canvas, width, { L, T, computed }) {
@@ -60,15 +50,6 @@ function reused(context, x, y, wide, color) {
   context.stroke();
 }
 
-export function timesSentence({ with_cache, without_cache, same, read, slid }) {
-  const [quick, slow] = [total(with_cache), total(without_cache)];
-  const much = slow / quick;
-  const tokens = same
-    ? "Both wrote the same tokens."
-    : "The two wrote different tokens: rounding made a near tie fall the other way.";
-  return `${with_cache.length} tokens behind ${grouped(read)}: ${seconds(quick)} with the cache, ${seconds(slow)} without, ${much >= 10 ? Math.round(much) : much.toFixed(1)} times as long. ${tokens}${slid ? " The window was full on the way: from there on the cache saves nothing." : ""}`;
-}
-
 /** Milliseconds per token, one line with the cache and one (dashed) without. */
 export function drawTimes(canvas, width, { with_cache, without_cache }) {
   const { height, left, bottom, top } = CHART;
@@ -97,7 +78,7 @@ export function drawTimes(canvas, width, { with_cache, without_cache }) {
     context.setLineDash(dash);
     context.lineWidth = 2;
     context.beginPath();
-    values.forEach((ms, i) => context.lineTo(x(i), y(ms)));
+    for (const [i, ms] of values.entries()) context.lineTo(x(i), y(ms));
     context.stroke();
     context.fillText(
       name,
@@ -105,12 +86,4 @@ export function drawTimes(canvas, width, { with_cache, without_cache }) {
       y(values.slice(-6).reduce((a, b) => a + b, 0) / Math.min(6, values.length)),
     );
   }
-}
-
-function total(values) {
-  return values.reduce((a, b) => a + b, 0);
-}
-
-export function seconds(ms) {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }

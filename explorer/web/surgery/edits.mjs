@@ -1,4 +1,4 @@
-// Edits of the model, as llm_core/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no DOM.
+// Edits of the model, as llm_core/analysis/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no DOM.
 
 export const HOWS = {
   zero: {

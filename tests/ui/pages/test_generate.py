@@ -160,7 +160,7 @@ def test_the_newest_tokens_attention_and_the_cache_are_those_of_a_recorded_forwa
     writer.page.click("#time-cache")
     writer.page.wait_for_selector("#generate-kv canvas:nth-of-type(2):not([hidden])")
     assert re.match(
-        rf"32 tokens behind {T}: .+ with the cache, .+ without, .+ Both wrote the same tokens\.",
+        rf"32 tokens after {T}: .+ with the cache, .+ without, .+ Both wrote the same tokens\.",
         writer.text_of(".hs-times"),
     )
 

@@ -1,4 +1,4 @@
-"""What is seen of a tiny model while it trains: how often it is right on fresh examples, what its heads do there, and
+"""What a tiny model does while it trains: how often it is right on fresh examples, what its heads do there, and
 on one example that can be read: attention of every head, and its answers."""
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ FRESH_EXAMPLES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class AttentionKind:
     """One kind of attention that a model has."""
 
     name: str
@@ -34,13 +34,13 @@ class Part:
         return torch.stack([trace.attention(layer, self.stack, self.cross) for layer in range(n_layer)])
 
 
-PARTS = {
-    "decoder": (Part("decoder", "Attention", ""),),
-    "encoder": (Part("encoder", "Attention", ""),),
+ATTENTION_KINDS = {
+    "decoder": (AttentionKind("decoder", "Attention", ""),),
+    "encoder": (AttentionKind("encoder", "Attention", ""),),
     "encoder-decoder": (
-        Part("encoder", "Attention in the encoder", "encoder"),
-        Part("decoder", "Attention in the decoder", "decoder"),
-        Part("cross", "From the decoder to the encoder", "decoder", cross=True),
+        AttentionKind("encoder", "Attention in the encoder", "encoder"),
+        AttentionKind("decoder", "Attention in the decoder", "decoder"),
+        AttentionKind("cross", "From the decoder to the encoder", "decoder", cross=True),
     ),
 }
 
@@ -83,54 +83,57 @@ class Fresh:
 
     loss: float  # nats per answer
     accuracy: float  # share of the answers that can be known, 0..1
-    lifts: dict[HeadRole, tuple[Part, Tensor]]  # (L, H): 0 as uniform attention would do, 1 where it does nothing else
+    lifts: dict[
+        HeadRole, tuple[AttentionKind, Tensor]
+    ]  # (L, H): 0 as uniform attention would do, 1 where it does nothing else
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """The example that can be read."""
 
-    patterns: dict[str, Tensor]  # by part, (L, H, T, S)
-    ids: list[int]  # the answers, one per place of ``Watcher.places``
+    patterns: dict[str, Tensor]  # by kind, (L, H, T, S)
+    ids: list[int]  # the answers, one per place of ``Observer.places``
     probabilities: list[float]
 
 
-class Watcher:
-    """Watches ``model`` in eval mode. What it does has no influence on the training."""
+class Observer:
+    """Looks at ``model`` in eval mode. What it does has no influence on the training."""
 
     def __init__(self, model: nn.Module, choices: Choices):
         self.model, self.choices, self.task = model, choices, choices.the_task
-        self.parts = PARTS[choices.architecture]
-        self.row = self.task.shown(choices.architecture)
+        self.kinds = ATTENTION_KINDS[choices.architecture]
+        self.row = self.task.demo(choices.architecture)
         self.places = [place for place, target in enumerate(self.row.targets) if target != IGNORE]
-        self._shown = collate([self.row])
+        self.targets = [self.row.targets[place] for place in self.places]
+        self._demo = collate([self.row])
 
     def fresh(self, step: int) -> Fresh:
         """Measured on examples that depend on (seed, step) alone."""
         batch = self.task.batch(self.choices.architecture, self.choices.seed, step, FRESH_EXAMPLES, fresh=True)
-        trace = self._run(batch)
+        trace = self._record(batch)
         logits, known = trace[self._logits], batch.targets != IGNORE  # (B, T, V), (B, T)
         right = logits.argmax(-1) == batch.targets
         loss = F.cross_entropy(logits[known], batch.targets[known])
         return Fresh(loss.item(), right[known].float().mean().item(), self._lifts(trace, batch))
 
     def look(self) -> Look:
-        trace = self._run(self._shown)
-        found = trace[self._logits][0, self.places].softmax(-1).max(-1)
-        patterns = {part.name: part.patterns(trace, self.choices.n_layer)[:, 0] for part in self.parts}
-        return Look(patterns, found.indices.tolist(), found.values.tolist())
+        trace = self._record(self._demo)
+        best = trace[self._logits][0, self.places].softmax(-1).max(-1)
+        patterns = {kind.name: kind.patterns(trace, self.choices.n_layer)[:, 0] for kind in self.kinds}
+        return Look(patterns, best.indices.tolist(), best.values.tolist())
 
     @property
     def _logits(self) -> str:
         return "decoder.logits" if self.choices.architecture == "encoder-decoder" else "logits"
 
-    def _run(self, batch: Batch) -> Trace:
+    def _record(self, batch: Batch) -> Trace:
         with _eval(self.model), torch.no_grad(), record(self.model, ["*attn.pattern", "*logits"]) as trace:
             self.model(**inputs(batch))
         return trace
 
-    def _lifts(self, trace: Trace, batch: Batch) -> dict[HeadRole, tuple[Part, Tensor]]:
-        own, answering = self.parts[min(1, len(self.parts) - 1)], self.parts[-1]
+    def _lifts(self, trace: Trace, batch: Batch) -> dict[HeadRole, tuple[AttentionKind, Tensor]]:
+        own, answering = self.kinds[min(1, len(self.kinds) - 1)], self.kinds[-1]
         queries = batch.ids if batch.decoder_ids is None else batch.decoder_ids  # (B, T)
         keys = batch.ids if answering.cross else queries  # (B, S)
         lifts = {PREVIOUS: (own, self._lift(trace, own, previous(queries), queries, queries))}
@@ -148,15 +151,15 @@ class Watcher:
             return INDUCTION, meant & follows_the_same(queries)
         return ANSWER, meant
 
-    def _lift(self, trace: Trace, part: Part, meant: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
+    def _lift(self, trace: Trace, kind: AttentionKind, meant: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
         """(L, H): the attention of a query to the keys that are ``meant``, in the mean over the queries that have any,
         above that of uniform attention."""
         visible = (keys != PAD)[:, None, :].expand_as(meant)
-        if part.name == "decoder":
+        if kind.name == "decoder":
             visible = visible & causal_mask(meant.shape[1])[0]
         meant = (meant & visible & (queries != PAD)[:, :, None])[:, None]  # (B, 1, T, S)
         num_queries = meant.any(-1).sum()
-        score = (part.patterns(trace, self.choices.n_layer) * meant).sum((1, 3, 4)) / num_queries  # (L, H)
+        score = (kind.patterns(trace, self.choices.n_layer) * meant).sum((1, 3, 4)) / num_queries  # (L, H)
         chance = (uniform(visible)[:, None] * meant).sum() / num_queries
         return (score - chance) / (1 - chance)
 
