@@ -20,13 +20,13 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..hub import CheckpointError, fetch, hub_id
 from ..paths import ASSETS
 from ..text.tokenizer import NAMES, OURS
 from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
-from .errors import CheckpointError
-from .families import load_family
 from .families.files import WeightFiles
+from .families.loading import load_family
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -172,20 +172,10 @@ def _find(name_or_path: str | Path) -> Path:
         return path
     if path.exists():
         raise CheckpointError(f"{name} is a file: give the folder that holds {WEIGHTS} and {CONFIG}")
-    if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
-        return _fetch(name)
+    if hub_id(name) is not None:
+        return fetch(hub_id(name))
     shipped = ", ".join(info.name for info in list_models()) or "none"
     raise CheckpointError(f"no model {name!r}: give a folder, a Hub id (owner/name), or a shipped name ({shipped})")
-
-
-def _fetch(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD]))
-    except Exception as error:  # the Hub's, the network's and the file system's own kinds
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise CheckpointError(f"no folder {name}, and the Hub did not give a model of that name ({reason})") from None
 
 
 def _skeleton(folder: Path, description: dict) -> Model:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..errors import CheckpointError
+from ...hub import CheckpointError
 
 ACTIVATIONS = {
     "gelu": "gelu",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ...hub import CheckpointError
 
 
 @dataclass(frozen=True, slots=True)

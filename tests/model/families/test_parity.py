@@ -112,7 +112,7 @@ def labels_of(ids: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", [name for name in CASES if "without head" not in name and name != "xlm-roberta"])
 def test_loss_and_gradients(name):
     """Of every parameter: theirs, converted as the weights were, equals ours."""
-    from llm_core.model.families import skeleton
+    from llm_core.model.families.loading import skeleton
 
     theirs, ours = pair(name)
     ids = ids_of(name)
