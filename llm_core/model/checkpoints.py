@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,18 @@ from torch.overrides import TorchFunctionMode
 
 from ..hub import CheckpointError, fetch, hub_id
 from ..paths import ASSETS
-from ..text.tokenizer import NAMES, OURS
+from ..text.tokenizer import GPT2, NAMES, OURS
 from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
 from .families.files import WeightFiles
+from .families.gguf import read_gguf
 from .families.loading import load_family
+from .families.nanogpt import read_checkpoint
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away
+FILES = {".pt": read_checkpoint, ".gguf": read_gguf}  # models that are one file, of other libraries
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
 
 Model = Encoder | Decoder | EncoderDecoder
@@ -82,15 +86,21 @@ def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     one sentence for whatever is wrong or missing.
     """
     folder, device = _find(name_or_path), torch.device(device)
+    if folder.is_file():
+        description, tensors = FILES[folder.suffix](folder)
+        return _load_foreign(description, tensors, folder, device)
     description = _read_config(folder / CONFIG)
     if is_foreign(description):
-        files = WeightFiles(folder)
-        with _LeaveUnfilled():
-            return load_family(description, files, files.shapes, folder, device)
+        return _load_foreign(description, WeightFiles(folder), folder, device)
     model = _skeleton(folder, description)
     model.load_state_dict(_read_weights(folder / WEIGHTS, device), strict=False, assign=True)
     model.tie()
     return model.eval()
+
+
+def _load_foreign(description: dict, tensors: Mapping[str, Tensor], where: Path, device: torch.device) -> Model:
+    with _LeaveUnfilled():
+        return load_family(description, tensors, where, device)
 
 
 def is_foreign(description: dict) -> bool:
@@ -101,10 +111,17 @@ def is_foreign(description: dict) -> bool:
 def tokenizer_name(name_or_path: str | Path) -> str:
     """Which tokenizer a checkpoint's ids are of, for ``load_tokenizer``; one that does not say so is of ours.
 
+    Of another library's it is the folder, in which its tokenizer is.
+
     Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file, and nothing to download.
     """
     folder = _find(name_or_path)
-    name = _read_config(folder / CONFIG).get("tokenizer", OURS)
+    if folder.is_file():
+        return GPT2 if folder.suffix == ".pt" else str(folder)
+    description = _read_config(folder / CONFIG)
+    if is_foreign(description):
+        return str(folder)
+    name = description.get("tokenizer", OURS)
     _check_tokenizer(name, f"{folder / CONFIG}: ")
     return name
 
@@ -169,6 +186,8 @@ def _find(name_or_path: str | Path) -> Path:
     if re.fullmatch(r"[\w-][\w.-]*", name) and (MODELS / name).is_dir():
         return MODELS / name
     if path.is_dir():
+        return path
+    if path.is_file() and path.suffix in FILES:
         return path
     if path.exists():
         raise CheckpointError(f"{name} is a file: give the folder that holds {WEIGHTS} and {CONFIG}")

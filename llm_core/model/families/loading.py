@@ -5,25 +5,27 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from torch import Tensor
 
 from ...hub import CheckpointError
 from ..architectures import Decoder, Encoder, EncoderDecoder
-from . import bart, bert, distilbert, gpt2, gpt_neo, gpt_neox, llama, roberta, t5
+from . import bart, bert, distilbert, gpt2, gpt_neo, gpt_neox, llama, nanogpt, roberta, t5
 from .settings import Settings
 from .tensors import Step, plan
 
-FAMILIES = {name: family for family in (gpt2, llama, gpt_neox, gpt_neo, bert, distilbert, roberta, t5, bart)
+FAMILIES = {name: family for family in (gpt2, llama, gpt_neox, gpt_neo, bert, distilbert, roberta, t5, bart, nanogpt)
             for name in family.MODEL_TYPES}  # fmt: skip
 
 Model = Encoder | Decoder | EncoderDecoder
 
 
-def load_family(description: Mapping, weights: Mapping, shapes: Mapping, where: Path, device: torch.device) -> Model:
+def load_family(description: Mapping, weights: Mapping[str, Tensor], where: Path, device: torch.device) -> Model:
     """Our model with the weights of another library's: in float32, in eval mode.
 
-    ``description`` is its config.json, ``weights`` its tensors by name, ``shapes`` theirs; ``where`` is for messages.
+    ``description`` is its config.json, ``weights`` its tensors by name; ``where`` is for messages.
     Nothing is read of a weight before all names and shapes agree. Raises ``CheckpointError`` with one sentence.
     """
+    shapes = getattr(weights, "shapes", None) or {name: tuple(tensor.shape) for name, tensor in weights.items()}
     model, steps = skeleton(description, shapes, where)
     state = {}
     for step in steps:
