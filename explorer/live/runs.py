@@ -19,11 +19,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from llm_core.paths import ROOT
+from llm_core.paths import ROOT, RUNS
 
-from ..engine.models import RUNS
 from ..engine.payload import pack, unpack
-from .kept import publish
+from .publish import publish
 
 COMMAND = [sys.executable, "-m", "llm_core.live"]
 AT_ONCE = 2  # models that train; each takes about one core
@@ -46,6 +45,7 @@ class LiveRun:
         self._command, self._on_end = command, on_end
         self._process, self._folder = None, None
         self._frames, self._first = [], 1  # the first of _frames has this number
+        self._measured = 0  # the number of the newest frame with attention
         self._lock, self._closed = threading.Lock(), False
         self._saves: deque[Callable[[dict], None]] = deque()  # who waits for the answers to "keep", in turn
         self._last = None  # the Save that a run ends with
@@ -54,12 +54,21 @@ class LiveRun:
 
     def after(self, number: int) -> list[bytes]:
         """The frames behind the one with that number; the page has what came before, so that is dropped."""
+        self.forget(number)
+        return self.frames(number)
+
+    def forget(self, number: int) -> None:
+        """The page has all frames up to that one."""
         with self._lock:
-            self.seen = time.monotonic()
             had = min(max(number + 1 - self._first, 0), len(self._frames))
             del self._frames[:had]
             self._first += had
-            return list(self._frames)
+
+    def frames(self, number: int) -> list[bytes]:
+        """The frames behind the one with that number, for a page that watches now."""
+        with self._lock:
+            self.seen = time.monotonic()
+            return self._frames[max(number + 1 - self._first, 0) :]
 
     @property
     def is_over(self) -> bool:
@@ -179,8 +188,16 @@ class LiveRun:
         """Only the newest attention is kept: nobody sees an older one that was not fetched in time."""
         with self._lock:
             if is_measured:
-                self._frames = [_without_arrays(frame) for frame in self._frames]
+                self._strip()
+                self._measured = self._first + len(self._frames)
             self._frames.append(frame)
+
+    def _strip(self) -> None:
+        """Leave the newest measured frame its numbers, and take its attention."""
+        at = self._measured - self._first
+        if 0 <= at < len(self._frames):
+            header, _ = unpack(self._frames[at])
+            self._frames[at] = pack(header, {})
 
     def _move_to(self, state: str) -> None:
         self.state, self.since = state, time.monotonic()
@@ -314,13 +331,3 @@ def _read_frame(stream) -> bytes | None:
         return None
     frame = stream.read(struct.unpack("<I", length)[0])
     return frame if len(frame) == struct.unpack("<I", length)[0] else None
-
-
-def joined(frames: list[bytes]) -> bytes:
-    """Frames as they travel: each behind its length, uint32."""
-    return b"".join(struct.pack("<I", len(frame)) + frame for frame in frames)
-
-
-def _without_arrays(frame: bytes) -> bytes:
-    header, arrays = unpack(frame)
-    return pack(header, {}) if arrays else frame

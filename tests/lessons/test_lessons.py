@@ -154,12 +154,12 @@ def test_the_catalog_lists_all_lessons(runner):
 
 
 def test_a_lesson_is_computed_once_for_a_text_and_settings(runner, monkeypatch):
-    key = teach(runner, "attention", BOAT, {"layer": 1, "head": 2})
-    header, _ = unpack(runner.payloads.get(key))
+    stored = teach(runner, "attention", BOAT, {"layer": 1, "head": 2})
+    header, _ = unpack(stored.payload)
     assert {c["name"]: c["value"] for c in header["controls"]}["layer"] == 1
     assert header["about"]["text"] == BOAT
     monkeypatch.setattr("explorer.lessons.teach.payload_of", lambda *_: pytest.fail("computed twice"))
-    assert teach(runner, "attention", BOAT, {"layer": 1, "head": 2}) == key
+    assert teach(runner, "attention", BOAT, {"layer": 1, "head": 2}) == stored
 
 
 def test_what_is_cut_is_said(runner):

@@ -1,10 +1,11 @@
 // What the server has said of a tree's nodes: the look at a token (the logits after it and what it attends to), the
 // texts of a vocabulary, and the random numbers of a seed. Each is asked for once, when it is first needed.
 
+import { ask } from "../state/ask.mjs";
+
 const LOOKS = 60; // looks that are kept, some 60 KB each
 
 export class Looks {
-  #questions;
   #onNews;
   #onProblem;
   #kept = []; // nodes that have a look, the latest used last
@@ -13,8 +14,7 @@ export class Looks {
   #isAsking = false;
 
   /** `onNews()` after each answer, `onProblem(sentence)` for one that cannot be. */
-  constructor(questions, onNews, onProblem) {
-    this.#questions = questions;
+  constructor(onNews, onProblem) {
     this.#onNews = onNews;
     this.#onProblem = onProblem;
   }
@@ -35,9 +35,8 @@ export class Looks {
     this.#isAsking = true;
     try {
       const { model } = tree;
-      if (!this.#vocabularies.has(model))
-        this.#vocabularies.set(model, await this.#questions.fetch({ kind: "vocabulary", model }));
-      node.look = await this.#questions.fetch({ kind: "look", ...tree.question(node) });
+      if (!this.#vocabularies.has(model)) this.#vocabularies.set(model, await ask("vocabulary", { model }));
+      node.look = await ask("look", tree.question(node));
       this.#kept.push(node);
       if (this.#kept.length > LOOKS) delete this.#kept.shift().look;
       this.#isAsking = false;
@@ -56,7 +55,7 @@ export class Looks {
         this.#numbers.set(seed, numbers);
         this.#onNews();
       };
-      this.#questions.ask({ kind: "numbers", seed }).then(keep, () => {}); // a seed that cannot be is said on writing
+      ask("random_numbers", { seed }).then(keep, () => {}); // a seed that cannot be is said on writing
     }
     return this.#numbers.get(seed)?.[depth - 1] ?? null;
   }

@@ -1,7 +1,10 @@
 // The Generate page as it looks: a template of what `view.mjs` knows.
 
 import { grouped, label, probability, visible } from "../base/text.mjs";
+import { hatched, legend, sign } from "../color/legend.mjs";
+import { staleText } from "../state/stale.mjs";
 import { html, nothing } from "../vendor/lit-html.mjs";
+import { timesChart } from "./cache.mjs";
 import { choiceTable } from "./choice.mjs";
 import { drawLine } from "./draw_line.mjs";
 import { attentionRow, chooser } from "./row.mjs";
@@ -10,6 +13,11 @@ import { treeList, treePicture } from "./tree_view.mjs";
 import { MEASURES, modeWords, PAGE } from "./words.mjs";
 
 const BEFORE = 160; // letters of the text that are shown in front of what was written
+const CACHE_LEGEND = legend(
+  hatched("reused"),
+  sign("hs-swatch hs-k", "K computed"),
+  sign("hs-swatch hs-v", "V computed"),
+);
 
 /** `shown` is what there is to draw, `act` what the reader can do; `controls` is the element of the settings. */
 export function pageTemplate(shown, act, controls) {
@@ -27,6 +35,9 @@ export function pageTemplate(shown, act, controls) {
     ${section("kv", PAGE.cache, cachePart(shown, act))}
     ${section("strategies", PAGE.strategies, strategiesPart(shown, act))}`;
 }
+
+/** While the model writes, or a token is being looked at, the pictures are of one before. */
+const old = (isOld) => (isOld ? staleText("of the token before") : nothing);
 
 function section(name, title, parts) {
   return html`<section id="generate-${name}" class="hs-part"><h3>${title}</h3>${parts}</section>`;
@@ -89,8 +100,8 @@ function choicePart({ mode, takenName, choice, pieces, said, isOld }, act) {
   return html`<div class="hs-switch" role="radiogroup" aria-label="Which choice to look at">
       ${["chosen", "next"].map(switchTo)}
     </div>
-    <div class="hs-choice-box${isOld ? " hs-old" : ""}">${choice && choiceTable(choice, pieces, act.take)}</div>
-    <div class=${isOld ? "hs-old" : ""}>${choice && drawLine(choice, pieces)}</div>
+    <div class="hs-choice-box" data-stale=${old(isOld)}>${choice && choiceTable(choice, pieces, act.take)}</div>
+    <div data-stale=${old(isOld)}>${choice && drawLine(choice, pieces)}</div>
     <p class="hs-row hs-said" aria-live="polite">${said}</p>`;
 }
 
@@ -101,7 +112,7 @@ function looksPart({ own, focus, isDark, isOld }, act) {
       ${chooser("layer", L, focus.layer, (layer) => act.focus({ layer }))}
       ${chooser("head", H, focus.head, (head) => act.focus({ head }))}
     </div>
-    <div class="hs-attention-row${isOld ? " hs-old" : ""}">${attentionRow(own, focus, isDark)}</div>`;
+    <div class="hs-attention-row" data-stale=${old(isOld)}>${attentionRow(own, focus, isDark)}</div>`;
 }
 
 function treePart({ tree, isListed }, act) {
@@ -113,19 +124,15 @@ function treePart({ tree, isListed }, act) {
     </details>`;
 }
 
-function cachePart({ cacheSaid, times, timesSaid, isMeasuring }, act) {
+function cachePart({ cacheSaid, times, timesSaid, isMeasuring, width }, act) {
   return html`<p>${cacheSaid}</p>
     <canvas class="hs-cache" role="img" aria-label=${cacheSaid}></canvas>
-    <div class="hs-legend hs-kv-legend">
-      <span class="hs-legend-part"><span class="hs-hatch"></span>reused</span>
-      <span class="hs-legend-part"><span class="hs-swatch hs-k"></span>K computed</span>
-      <span class="hs-legend-part"><span class="hs-swatch hs-v"></span>V computed</span>
-    </div>
+    ${CACHE_LEGEND}
     <p class="hs-hint">${PAGE.cacheHint}</p>
     <button type="button" class="hs-button" id="time-cache" ?disabled=${isMeasuring} @click=${act.measure}
       >${PAGE.measure}</button>
     <p class="hs-times" aria-live="polite">${timesSaid}</p>
-    <canvas class="hs-times-chart" role="img" aria-label=${timesSaid} ?hidden=${!times}></canvas>`;
+    <div class="hs-times-chart">${times ? timesChart(Math.min(560, width), times) : nothing}</div>`;
 }
 
 function strategiesPart({ strategies, found, strategiesSaid, isWorking }, act) {

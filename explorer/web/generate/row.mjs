@@ -1,7 +1,7 @@
 // What one new token looks at: its row of attention in the chosen layer and head, as colour behind the tokens.
 
 import { label, probability, quoted, visible } from "../base/text.mjs";
-import { css, ink } from "../color/color.mjs";
+import { sequential } from "../color/scale.mjs";
 import { html } from "../vendor/lit-html.mjs";
 
 const NAMED = 4; // tokens that are named in the sentence
@@ -17,11 +17,11 @@ export function rowOf(look, layer, head) {
 export function attentionRow(look, focus, dark) {
   const [L, H] = look.arrays.pattern.shape;
   const [layer, head] = [Math.min(focus.layer, L - 1), Math.min(focus.head, H - 1)];
-  const shares = rowOf(look, layer, head);
+  const [shares, scale] = [rowOf(look, layer, head), sequential(dark)];
   const name = `Attention of the newest token, layer ${layer + 1}, head ${head + 1}`;
   return html`<p class="hs-row">${sentence(look.tokens, shares)}</p>
     <div class="hs-tokens" role="group" aria-label=${name}
-      >${look.tokens.map((token, i) => chip(token, i, shares, dark))}</div>
+      >${look.tokens.map((token, i) => chip(token, i, shares, scale))}</div>
     <p class="hs-number hs-hint">${look.names.pattern.replace("{layer}", layer)}[0, ${head}, -1]</p>`;
 }
 
@@ -37,14 +37,14 @@ function sentence(tokens, shares) {
   return `${quoted(label(tokens[newest], 24))} (outlined) looks most at ${named.join(", ")}.`;
 }
 
-function chip(token, i, shares, dark) {
+function chip(token, i, shares, scale) {
   const marks = [token.special && "hs-special", token.partial && "hs-partial", i + 1 === shares.length && "hs-query"];
   return html`<span
     class="hs-token ${marks.filter(Boolean).join(" ")}"
     dir="auto"
     title="place ${i}: ${probability(shares[i])}"
     data-share=${shares[i].toFixed(5)}
-    style="background-color: ${css(shares[i], dark)}; color: ${ink(shares[i], dark)}"
+    style="background-color: ${scale.css(shares[i])}; color: ${scale.ink(shares[i])}"
   >${token.special ? label(token) : visible(token.text)}</span>`;
 }
 

@@ -38,6 +38,11 @@ export class Tree {
     return nodes;
   }
 
+  /** The node at the end of these ids, or undefined if nobody has walked there. */
+  nodeAt(ids) {
+    return ids.reduce((node, id) => node?.children.find(({ token }) => token.id === id), this.root);
+  }
+
   ids(node = this.at) {
     return this.path(node).map(({ token }) => token.id);
   }

@@ -3,27 +3,30 @@
 
 import { onceAFrame } from "../base/once_a_frame.mjs";
 import { label, probability } from "../base/text.mjs";
-import { page } from "../state/pages.mjs";
+import { ask } from "../state/ask.mjs";
+import { address } from "../state/history.mjs";
+import { page, showPage } from "../state/pages.mjs";
+import { promptText, runText } from "../state/run.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { render } from "../vendor/lit-html.mjs";
-import { cacheStep, drawCache, drawTimes } from "./cache.mjs";
+import { cacheStep, drawCache } from "./cache.mjs";
 import { choiceOf } from "./choice.mjs";
 import { Controls } from "./controls.mjs";
 import { drawSentence } from "./draw_line.mjs";
 import { Looks } from "./looks.mjs";
 import { pageTemplate } from "./page.mjs";
-import { Questions, work } from "./server.mjs";
 import { forModel, inWords } from "./settings.mjs";
 import { Tree } from "./tree.mjs";
 import { nameOf } from "./tree_view.mjs";
 import { cacheSentence, chosenSentence, PAGE, stateSentence, strategiesSentence, timesSentence } from "./words.mjs";
+import { work } from "./work.mjs";
 
 const TREES = 8; // texts whose trees are kept
 const TYPING_MS = 400;
+const HOW = { draw: "", hand: "h", "a strategy": "s" }; // how a token came, as the address says it
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Generate(element, JSON.parse(props.limits), trigger);
-  watch("value", () => props.value && view.questions.settle(JSON.parse(props.value)));
+export function mount(element, { props }) {
+  new Generate(element, JSON.parse(props.limits));
 }
 
 class Generate {
@@ -36,26 +39,30 @@ class Generate {
   isMeasuring = false;
   isListed = false; // the tree, as a list
   problem = "";
+  named = null; // what the address says was written, until it stands there
   pictureInSight = ""; // the picture whose row was brought into sight
-  controls = new Controls(() => !work.isOn && this.show("next"));
+  controls = new Controls(() => this.settingsChanged());
 
-  constructor(element, limits, trigger) {
+  constructor(element, limits) {
     this.element = element;
     this.limits = limits;
-    this.trigger = trigger;
     this.changed = onceAFrame(() => this.draw());
-    this.questions = new Questions(trigger);
-    this.looks = new Looks(this.questions, this.changed, (problem) => this.say(problem));
+    this.looks = new Looks(this.changed, (problem) => this.say(problem));
     this.tree = this.treeOf(promptText(), this.model);
     element.classList.add("hs-generate");
     this.listen();
-    this.textMayHaveChanged();
+    this.return(address.of("generate"));
+    address.speak(
+      ["generate"],
+      () => this.told(),
+      (_, values) => this.return(values),
+    );
   }
 
   listen() {
     let typing = null;
     document.addEventListener("input", ({ target }) => {
-      if (!target.closest?.("#prompt")) return;
+      if (!(target instanceof Element && target.closest("#prompt"))) return;
       clearTimeout(typing);
       typing = setTimeout(() => this.textMayHaveChanged(), TYPING_MS);
     });
@@ -139,11 +146,17 @@ class Generate {
     this.show("next");
   };
 
-  use = () => {
+  /** Open what was written on the Explore page. */
+  use = async () => {
     work.stop();
-    document.dispatchEvent(new CustomEvent("hs-busy"));
-    document.dispatchEvent(new CustomEvent("hs-show", { detail: "explore" }));
-    this.trigger("use", this.tree.question());
+    const asked = ask("whole_text", this.tree.question());
+    showPage("explore");
+    try {
+      const { text } = await asked;
+      runText(text);
+    } catch ({ message }) {
+      this.say(message);
+    }
   };
 
   /** Put what a strategy wrote into the tree, and go to its end. */
@@ -160,7 +173,7 @@ class Generate {
     this.timesProblem = "";
     this.changed();
     try {
-      this.times = await this.questions.ask({ kind: "cache", ...this.tree.question() });
+      this.times = await ask("cache_times", this.tree.question());
     } catch ({ message }) {
       this.times = null;
       this.timesProblem = message;
@@ -172,7 +185,13 @@ class Generate {
   show = (mode) => {
     this.mode = this.tree.at.parent ? mode : "next";
     this.changed();
+    address.changed();
   };
+
+  settingsChanged() {
+    if (!work.isOn) this.show("next");
+    address.changed();
+  }
 
   stop = () => work.stop();
   focus = (part) => store.toggle(part);
@@ -184,6 +203,54 @@ class Generate {
   say(problem) {
     this.problem = problem;
     this.changed();
+  }
+
+  // the address
+
+  told() {
+    if (this.named || work.isOn) return null;
+    const { tree, controls, mode } = this;
+    const written = tree.path().map(({ token, how }) => `${token.id}${HOW[how] ?? "s"}`);
+    const text = tree.text === store.firstText ? null : tree.text;
+    return { ...controls.values, seed: controls.seed.value, written, choice: tree.at.parent ? mode : null, text };
+  }
+
+  /** What an address says: settings at once, what was written as soon as its text is here. */
+  return(values) {
+    work.stop();
+    this.controls.set(values);
+    this.named = { written: values.written, mode: values.choice, text: values.text, isAsked: false };
+    this.textMayHaveChanged();
+  }
+
+  async readAgain() {
+    const { named, tree } = this;
+    const isHere = store.payload && !store.asked && tree.text === (named?.text ?? store.firstText);
+    if (!named || named.isAsked || !isHere) return;
+    named.isAsked = true;
+    try {
+      const node = await this.pathOf(named.written, tree);
+      if (this.named !== named) return; // another address has come meanwhile
+      tree.go(node);
+      this.show(named.mode);
+    } catch ({ message }) {
+      this.say(message);
+    }
+    this.named = null;
+    this.changed();
+  }
+
+  /** The node at the end of written tokens; those that are not in the tree are asked for. */
+  async pathOf(written, tree) {
+    const ids = written.map((one) => Number.parseInt(one, 10));
+    const known = tree.nodeAt(ids);
+    if (known) return known;
+    const { tokens } = await ask("written", { text: tree.text, model: tree.model, written: ids });
+    const settings = forModel(this.controls.values);
+    return tokens.reduce((node, { logprob, rank, slid, ...token }, i) => {
+      const how = Object.keys(HOW).find((name) => HOW[name] && written[i].endsWith(HOW[name])) ?? "draw";
+      return tree.add(node, token, { logprob, rank, u: null, slid, settings, how });
+    }, tree.root);
   }
 
   // what is known
@@ -221,6 +288,7 @@ class Generate {
       this.setTree(this.treeOf(text, model));
       this.show("chosen");
     }
+    this.readAgain();
     this.changed();
   }
 
@@ -232,7 +300,8 @@ class Generate {
     if (!look) return null;
     const settings = isNext ? forModel(this.controls.values) : at.settings;
     const seed = this.controls.seed.value.trim();
-    const seeded = () => (!isNext && at.how === "draw" ? at.u : this.looks.numberAt(seed, at.depth + (isNext ? 1 : 0)));
+    const seeded = () =>
+      !isNext && at.how === "draw" && at.u !== null ? at.u : this.looks.numberAt(seed, at.depth + (isNext ? 1 : 0));
     return choiceOf(look, settings, settings.temperature === 0 ? null : seeded(), isNext ? null : at.token.id);
   }
 
@@ -260,12 +329,12 @@ class Generate {
     if (choice) this.choice = choice;
     const isDrawn = Boolean(own && choice && !work.isOn);
     const isWithinTree = element.querySelector(".hs-tree-box")?.contains(document.activeElement);
-    const { name: chooser } = document.activeElement?.closest?.(".hs-numbers button")?.dataset ?? {};
+    const chooser = document.activeElement?.closest(".hs-numbers button")?.getAttribute("data-name");
     render(pageTemplate(this.shown(!isDrawn), this, this.controls.element), element);
     if (isWithinTree) this.query(".hs-tree .hs-here").focus({ preventScroll: true }); // arrows go on from there
     if (chooser) this.query(`[data-name="${chooser}"][aria-checked="true"]`).focus();
     this.afterwards();
-    element.dataset.ready = "true";
+    if (own || this.problem) element.dataset.ready = "true";
     element.dataset.error = this.problem;
     element.dataset.count = at.depth;
     element.dataset.shown = isDrawn ? `${this.mode} ${at.number}` : "";
@@ -291,6 +360,7 @@ class Generate {
       written: [...tree.path(), ...ahead],
       state: this.stateNow(ahead.length > 0),
       takenName: at.token ? nameOf(at.token) : null,
+      width: this.element.clientWidth,
       said: choice && !isOld ? this.said(choice) : "",
       focus: store.focus.now,
       cacheSaid: this.step ? cacheSentence(this.step) : "",
@@ -312,9 +382,7 @@ class Generate {
 
   /** Canvases and scrolling, which no template knows. */
   afterwards() {
-    const { clientWidth } = this.query(".hs-attention-row");
-    if (this.step) drawCache(this.query(".hs-cache"), clientWidth, this.step);
-    if (this.times) drawTimes(this.query(".hs-times-chart"), Math.min(560, clientWidth), this.times);
+    if (this.step) drawCache(this.query(".hs-cache"), this.element.clientWidth, this.step, isDark());
     this.keepChoiceInSight();
     this.keepTreeInSight();
   }
@@ -339,7 +407,3 @@ class Generate {
 }
 
 const keyOf = (text, model) => `${model}\n${text}`;
-
-function promptText() {
-  return document.querySelector("#prompt textarea")?.value ?? "";
-}

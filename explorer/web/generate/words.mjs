@@ -13,6 +13,7 @@ export const PAGE = {
   clear: "discard everything generated after this text",
   use: "open it on the Explore page",
   choice: "How a token is chosen",
+  choiceTable: "How the token is chosen, step by step",
   looks: "What the newest token looks at",
   tree: "Branches you explored",
   treeHint:

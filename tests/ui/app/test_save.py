@@ -213,7 +213,7 @@ def test_a_clip_ends_where_what_was_saved_before_it_is_restored(js):
         c.fillText("<a>", 3, 4);
         return heard.markup();
     }"""
-    root = ET.fromstring(f"<svg>{js('svg_canvas', call)}</svg>")
+    root = ET.fromstring(f"<svg>{js('save/svg_canvas', call)}</svg>")
     assert [child.tag for child in root] == ["clipPath", "g", "text"]
     assert root[1].get("clip-path") == f"url(#{root[0].get('id')})" and root[1][0].get("d") == "M0 0L9 0L9 9L0 9Z"
     assert root[2].text == "<a>"
