@@ -18,6 +18,7 @@ MOST_FILES = 20
 FLOORS = {
     "llm_core": [
         ("paths",),
+        ("hub",),
         ("text",),
         ("model",),
         ("generation", "analysis"),

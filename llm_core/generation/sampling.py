@@ -4,8 +4,8 @@
     stream        the same tokens, one ``Step`` at a time, with what there is to know about each
     fill_masks    the encoder's way: a distribution for every masked place
 
-Positions are learned, so a full window slides: once there are more than block_size tokens, each further one
-is predicted from the last block_size of them, read anew.
+Where positions are learned a full window slides: once there are more than block_size tokens, each further one
+is predicted from the last block_size of them, read anew. Elsewhere every token is seen, however many there are.
 """
 
 import codecs
@@ -235,7 +235,8 @@ class Context:
 
     @property
     def slides(self) -> bool:
-        return self.length > self.decoder.config.block_size
+        config = self.decoder.config
+        return config.is_bounded and self.length > config.block_size
 
     def next_logits(self) -> Tensor:
         """What comes after the last token, (B, V)."""
@@ -331,7 +332,7 @@ def _decoder_of(model: nn.Module, decoder_ids: Ids | None) -> Decoder:
 
 def _as_batch(name: str, ids: Ids, stack: Decoder | Encoder, side: str) -> tuple[Tensor, Tensor | None]:
     """Ids of any allowed kind -> (B, T) on the model's device, and the mask of their padding if there is any."""
-    V, device = stack.config.vocab_size, stack.lm_head.weight.device
+    V, device = stack.config.vocab_size, stack.device
     batch, mask = _whole_tensor(name, ids) if isinstance(ids, Tensor) else _padded(name, ids, side)
     if batch.numel() == 0:
         raise ValueError(f"{name} is empty: every row needs at least one token to start from")

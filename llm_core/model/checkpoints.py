@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,22 +21,24 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..hub import CheckpointError, fetch, hub_id
 from ..paths import ASSETS
-from ..text.tokenizer import NAMES, OURS
-from .architectures import Decoder, Encoder, EncoderDecoder, Stack
+from ..text.tokenizer import GPT2, NAMES, OURS
+from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
+from .families.files import WeightFiles
+from .families.gguf import read_gguf
+from .families.loading import load_family
+from .families.nanogpt import read_checkpoint
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 OWN_TOKENIZER = "tokenizer.tiktoken"  # what config.json then names, and the file beside it
 DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away
+FILES = {".pt": read_checkpoint, ".gguf": read_gguf}  # models that are one file, of other libraries
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
 
 Model = Encoder | Decoder | EncoderDecoder
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be read or written; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -86,25 +89,47 @@ def save_model(
 def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
     """A shipped model by name, a local folder, or a Hub id (owner/name): in float32, in eval mode.
 
-    Raises ``CheckpointError`` (a ``ValueError``) with one sentence for whatever is wrong or missing.
+    The folder is one of ours or of a family that ``families`` knows. Raises ``CheckpointError`` (a ``ValueError``) with
+    one sentence for whatever is wrong or missing.
     """
-    folder = _find(name_or_path)
-    model = _skeleton(folder)
-    model.load_state_dict(_read_weights(folder / WEIGHTS, torch.device(device)), strict=False, assign=True)
-    for stack in model.modules():
-        if isinstance(stack, Stack):
-            stack.lm_head.weight = stack.embedding.token_table.weight
+    folder, device = _find(name_or_path), torch.device(device)
+    if folder.is_file():
+        description, tensors = FILES[folder.suffix](folder)
+        return _load_foreign(description, tensors, folder, device)
+    description = _read_config(folder / CONFIG)
+    if is_foreign(description):
+        return _load_foreign(description, WeightFiles(folder), folder, device)
+    model = _skeleton(folder, description)
+    model.load_state_dict(_read_weights(folder / WEIGHTS, device), strict=False, assign=True)
+    model.tie()
     return model.eval()
+
+
+def _load_foreign(description: dict, tensors: Mapping[str, Tensor], where: Path, device: torch.device) -> Model:
+    with _LeaveUnfilled():
+        return load_family(description, tensors, where, device)
+
+
+def is_foreign(description: dict) -> bool:
+    """Whether a config.json is another library's."""
+    return "architecture" not in description and "model_type" in description
 
 
 def tokenizer_name(name_or_path: str | Path) -> str:
     """Which tokenizer a checkpoint's ids are of, for ``load_tokenizer``; one that does not say so is of ours.
 
+    Of another library's it is the folder, in which its tokenizer is.
+
     Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file but the one beside it, and nothing
     to download.
     """
     folder = _find(name_or_path)
-    name = _read_config(folder / CONFIG).get("tokenizer", OURS)
+    if folder.is_file():
+        return GPT2 if folder.suffix == ".pt" else str(folder)
+    description = _read_config(folder / CONFIG)
+    if is_foreign(description):
+        return str(folder)
+    name = description.get("tokenizer", OURS)
     _check_tokenizer(name, f"{folder / CONFIG}: ")
     return str(folder / OWN_TOKENIZER) if name == OWN_TOKENIZER else name
 
@@ -114,7 +139,7 @@ def list_models() -> list[ModelInfo]:
     found = []
     for folder in sorted(MODELS.glob("*/")):
         try:
-            model, tokenizer = _skeleton(folder), tokenizer_name(folder)
+            model, tokenizer = _skeleton(folder, _read_config(folder / CONFIG)), tokenizer_name(folder)
         except CheckpointError:
             continue
         found.append(ModelInfo(folder.name, _describe(model)["architecture"], num_parameters(model), folder, tokenizer))
@@ -170,27 +195,18 @@ def _find(name_or_path: str | Path) -> Path:
         return MODELS / name
     if path.is_dir():
         return path
+    if path.is_file() and path.suffix in FILES:
+        return path
     if path.exists():
         raise CheckpointError(f"{name} is a file: give the folder that holds {WEIGHTS} and {CONFIG}")
-    if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
-        return _fetch(name)
+    if hub_id(name) is not None:
+        return fetch(hub_id(name))
     shipped = ", ".join(info.name for info in list_models()) or "none"
     raise CheckpointError(f"no model {name!r}: give a folder, a Hub id (owner/name), or a shipped name ({shipped})")
 
 
-def _fetch(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD, OWN_TOKENIZER]))
-    except Exception as error:  # the Hub's, the network's and the file system's own kinds
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise CheckpointError(f"no folder {name}, and the Hub did not give a model of that name ({reason})") from None
-
-
-def _skeleton(folder: Path) -> Model:
+def _skeleton(folder: Path, description: dict) -> Model:
     """The model without its weights (on the meta device), once names and shapes in the file agree with it."""
-    description = _read_config(folder / CONFIG)
     shapes = _read_shapes(folder / WEIGHTS)
     try:
         with torch.device("meta"), _LeaveUnfilled():

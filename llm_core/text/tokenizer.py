@@ -16,12 +16,16 @@ from typing import Any
 
 import tiktoken
 
+from ..hub import fetch, hub_id
 from ..paths import ASSETS
 from .articles import read_articles
+from .byte_letters import byte_letters
+from .family_tokenizer import FamilyTokenizer, read_object
 from .surrogates import join_surrogates
 
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
 NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
+GPT2 = "gpt2"  # known to tiktoken
 VOCAB_SIZE = 8192
 
 # GPT-2's split into words, numbers, punctuation and white space: no token reaches over two of them. White
@@ -41,6 +45,8 @@ class Tokenizer:
     pad: Any
     mask: Any
     start: Any
+    suffix: tuple[int, ...] = ()  # what stands behind every text: nothing
+    decoder_start: int | None = None  # an encoder-decoder's decoder starts from ``start``
 
     def __init__(self, encoding: tiktoken.Encoding):
         self.encoding = encoding
@@ -51,6 +57,11 @@ class Tokenizer:
     @property
     def name(self) -> str:
         return self.encoding.name
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """What stands in front of every text."""
+        return () if self.start is None else (self.start,)
 
     @property
     def n_vocab(self) -> int:
@@ -86,11 +97,11 @@ class Tokenizer:
 
 
 @lru_cache
-def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
+def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer | FamilyTokenizer:
     """Our tokenizer (the default, also called "wikihow-8k"), "bytes" (each byte of the text is a token), the rank file
-    at a path, or one that tiktoken knows, such as "gpt2".
+    at a path, one that tiktoken knows, such as "gpt2", or that of a model: its folder, or its Hub id.
 
-    Raises ``ValueError`` with one sentence if the file is damaged, or tiktoken cannot get the ranks.
+    Raises ``ValueError`` with one sentence if a file is damaged, or the ranks or the Hub cannot be reached.
     """
     if name == OURS:
         return load_tokenizer()
@@ -98,9 +109,13 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
         return Tokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
     if str(name).endswith(".tiktoken"):
         return Tokenizer(_encoding_from_file(Path(name)))
+    if Path(name).expanduser().is_dir():
+        return _of_folder(Path(name).expanduser())
+    if name not in tiktoken.list_encoding_names() and (id := hub_id(str(name))):
+        return _of_folder(fetch(id))
     if name not in tiktoken.list_encoding_names():
         known = ", ".join([*NAMES, *tiktoken.list_encoding_names()])
-        raise ValueError(f"no tokenizer {str(name)!r}: give a .tiktoken rank file, or one of {known}")
+        raise ValueError(f"no tokenizer {str(name)!r}: give a .tiktoken rank file, a model's folder, or one of {known}")
     try:
         return Tokenizer(tiktoken.get_encoding(str(name)))
     except Exception as error:  # requests', urllib3's and the file system's own kinds
@@ -108,6 +123,14 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
             f"tiktoken could not get the ranks of {name!r} ({type(error).__name__}); they are downloaded once: "
             "connect to the internet, or set TIKTOKEN_CACHE_DIR to a folder that has them"
         ) from None
+
+
+def _of_folder(folder: Path) -> Tokenizer | FamilyTokenizer:
+    """A model of ours names its tokenizer; other people's lies beside the weights."""
+    described = read_object(folder / "config.json")
+    if "architecture" not in described:
+        return FamilyTokenizer(folder)
+    return load_tokenizer(described.get("tokenizer", OURS))
 
 
 def _encoding_from_file(path: Path) -> tiktoken.Encoding:
@@ -141,19 +164,12 @@ def train_ranks(texts: Iterable[str], vocab_size: int = VOCAB_SIZE) -> list[byte
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size - len(SPECIAL_TOKENS), initial_alphabet=sorted(_byte_letters()), show_progress=False
+        vocab_size=vocab_size - len(SPECIAL_TOKENS), initial_alphabet=sorted(byte_letters()), show_progress=False
     )
     bpe.train_from_iterator(texts, trainer)
-    letters = _byte_letters()
+    letters = byte_letters()
     by_id = sorted(bpe.get_vocab().items(), key=lambda item: item[1])
     return [bytes(letters[letter] for letter in token) for token, _ in by_id]
-
-
-def _byte_letters() -> dict[str, int]:
-    """The printable letter that byte-level BPE writes for each byte (GPT-2's table) -> the byte."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [b for b in range(256) if b not in printable]
-    return {chr(b): b for b in printable} | {chr(256 + i): b for i, b in enumerate(others)}
 
 
 def save_ranks(tokens: list[bytes], path: Path) -> None:

@@ -11,13 +11,13 @@ from tokenizers import Regex, models, pre_tokenizers
 from tokenizers import Tokenizer as LibraryTokenizer
 
 from llm_core.paths import ASSETS
+from llm_core.text.byte_letters import byte_letters
 from llm_core.text.tokenizer import (
     RANK_FILE,
     SPECIAL_TOKENS,
     SPLIT,
     VOCAB_SIZE,
     Tokenizer,
-    _byte_letters,
     join_surrogates,
     load_tokenizer,
     save_ranks,
@@ -197,7 +197,7 @@ def test_half_a_character_decodes_to_a_replacement(tokenizer):
 
 def library_tokenizer(tokens):
     """The `tokenizers` library's own BPE from our tokens: their merges are the two parts of each."""
-    letters = {byte: letter for letter, byte in _byte_letters().items()}
+    letters = {byte: letter for letter, byte in byte_letters().items()}
     written = ["".join(letters[byte] for byte in token) for token in tokens]
     ranks = {token: rank for rank, token in enumerate(tokens)}
     merges = [tuple(written[ranks[part]] for part in two_parts(token, ranks)) for token in tokens if len(token) > 1]
@@ -261,7 +261,7 @@ def test_learning_is_deterministic(articles):
 
 
 def test_byte_letters_are_gpt2s():
-    letters = _byte_letters()
+    letters = byte_letters()
     assert sorted(letters.values()) == list(range(256)) and len(letters) == 256
     assert (letters["Ġ"], letters["Ċ"], letters["A"], letters["Ń"]) == (32, 10, 65, 173)
 
