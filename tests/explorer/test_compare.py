@@ -189,7 +189,7 @@ def test_the_middle_token_is_hidden_when_none_is_named_and_places_stay_inside(ru
 @pytest.mark.parametrize(
     "text", ["", "\n", "one line", "\n\nno title", "🙂‍↔️ é\u202e\n<img src=x onerror=alert(1)>", "word " * 400]
 )
-def test_any_text_can_be_compared(models, text):
+def test_any_text_can_be_compared(runner, models, text):
     header, arrays = compared(models, text, list(ARCHITECTURES))
     for i, column in enumerate(header["columns"]):
         assert column["error"] is None
