@@ -1,6 +1,6 @@
 """Loading: what is requested, what is kept, and that nothing wrong is seen on the way."""
 
-import itertools
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -65,7 +65,7 @@ def test_nothing_is_seen_but_the_header_until_the_page_is_right(page: Page, app:
     only_header = [frame for frame in with_header if frame[1] == ["header_view"]]
     assert only_header, "the header comes before all else"
     shown = [set(seen) - {"header_view", "payload_link"} for _, seen, _, _ in frames]
-    for seen in [seen for before, seen in itertools.pairwise(shown) if before]:  # the frame of the change itself apart
+    for seen in [seen for before, seen in pairwise(shown) if before]:  # the frame of the change itself apart
         assert "gradio-app" in seen and seen - {"gradio-app"} <= OF_PAGE[name]
         assert seen & {"learn_view", "attention_view", "generate_view", "check_view"}, "all at once"
 
