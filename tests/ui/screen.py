@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page
 
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
-MOUNTED = ("header_view", "prompt_view", "generate_view", *VIEWS)
+MOUNTED = ("header_view", "prompt_view", *VIEWS)
 PATIENCE = 60_000  # ms
 THREE_FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
