@@ -6,6 +6,8 @@ what all of them are about lies in one client store.
 
 import gradio as gr
 
+SAVER = "save/save.mjs"  # the module that adds "Save" below a view
+
 
 class View(gr.HTML):
     """An element on which ``web/<module>`` mounts: ``mount(element, {props})``, once its page is open.
@@ -22,7 +24,7 @@ class View(gr.HTML):
             value,
             html_template=(
                 f'<div class="hs-view" data-view="{self.view}" data-module="{self.module}" data-on="{self.shown_on}" '
-                f'data-saves="{str(self.saves).lower()}"></div>'
+                f'data-saver="{SAVER if self.saves else ""}"></div>'
             ),
             js_on_load="import('headscope/shell/mount.mjs').then((m) => m.mount(element, { props }));",
             apply_default_css=False,

@@ -7,6 +7,7 @@ alone: Gradio gives some names in it a meaning of its own (``/?page=x`` is an er
 
 import json
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
@@ -61,7 +62,7 @@ class Compressed:
     """Gzip for the page and for what it loads as text. Gradio's own compression leaves modules out."""
 
     def __init__(self, app: ASGIApp):
-        self.plain, self.compressed = app, GZipMiddleware(app, minimum_size=500)
+        self.plain, self.compressed = app, GZipMiddleware(app, minimum_size=500, compresslevel=6)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_text = scope["type"] == "http" and (path_of(scope) == "/" or path_of(scope).startswith(COMPRESSED))
@@ -77,8 +78,9 @@ class FirstHtml:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or path_of(scope) != "/" or scope["method"] not in ("GET", "HEAD"):
             return await self.app(scope, receive, send)
+        is_asked = scope["method"] == "GET"
         page = _Buffered(send, lambda html: with_our_part(html, self.web.address))
-        await self.app({**scope, "query_string": b""}, receive, page.hear)
+        await self.app({**scope, "query_string": b""}, receive, page.hear if is_asked else send)
 
 
 class _Buffered:
@@ -110,6 +112,7 @@ def with_our_part(html: str, address: str) -> str:
     return BODY.sub(lambda found: found[0] + body(address), html, count=1)
 
 
+@lru_cache(maxsize=2)
 def head(address: str) -> str:
     imports = json.dumps({"imports": {"headscope/": f"./{address}/"}})
     return f"""
@@ -129,6 +132,7 @@ def critical() -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in CRITICAL)
 
 
+@lru_cache(maxsize=2)
 def body(address: str) -> str:
     """The header is drawn before the style sheet behind it has come."""
     return f"""

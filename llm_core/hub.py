@@ -10,7 +10,14 @@ MODEL_FILES = (
     "config.json",
     "README.md",
 )
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt")
+TOKENIZER_FILES = (
+    "tokenizer.tiktoken",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+)
 OWNERS = {  # of names that are older than the Hub's owners
     "gpt2": "openai-community",
     "gpt2-medium": "openai-community",

@@ -31,7 +31,8 @@ FLOORS = {
         ("examples",),
         ("lessons", "live", "export"),
         ("questions",),
-        ("pages", "ask"),
+        ("pages", "ask", "static_files"),
+        ("first_html",),
         ("server",),
     ],
 }
@@ -74,9 +75,11 @@ def python_arrows(package: str) -> Arrows:
 
 
 def web_arrows() -> Arrows:
+    """File -> the files that it imports; types that a comment names are no arrows."""
+    comment = re.compile(r"/\*.*?\*/", re.DOTALL)
     pattern = re.compile(r"""(?:from|import\(|import)\s*["'](\.[^"']+)["']""")
     return {
-        path: {(path.parent / name).resolve() for name in pattern.findall(path.read_text())}
+        path: {(path.parent / name).resolve() for name in pattern.findall(comment.sub("", path.read_text()))}
         for path in sorted(WEB.rglob("*.mjs"))
     }
 

@@ -14,8 +14,9 @@ from torch import nn
 
 from ..train.config import TrainConfig
 from ..train.data import mix_seed
-from ..train.loop import TrainingLoss, batch_loss, learning_rate
+from ..train.loop import TrainingLoss, batch_loss
 from ..train.optimizers import make_optimizer
+from ..train.schedule import learning_rate
 from .choices import Choices
 from .observer import THRESHOLD, AttentionKind, Fresh, Observer
 from .tasks import TOKENIZER

@@ -382,8 +382,8 @@ def broken(model: Decoder, mistake: Mistake) -> Decoder:
     memo = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     memo |= {id(hooks): OrderedDict() for hooks in hooks_of(model)}
     copy = deepcopy(model, memo)
-    for module in copy.modules():
-        module.__class__ = classes.get(type(module), type(module))
+    for part in copy.modules():
+        part.__class__ = classes.get(type(part), type(part))
     return copy
 
 

@@ -1,5 +1,5 @@
 """Models on disk: ``model.safetensors`` (the weights), ``config.json`` (the sizes, and which tokenizer the ids are of),
-``README.md`` (the card).
+``README.md`` (the card), and ``tokenizer.tiktoken`` if the tokenizer is none of those that are known by name.
 
 Nothing is ever unpickled. Loading checks the names and shapes in the weights file against the sizes before it
 reads a weight, so whatever is wrong with a checkpoint is one sentence. Saving is atomic: a full disk or a kill
@@ -33,6 +33,7 @@ from .families.nanogpt import read_checkpoint
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+OWN_TOKENIZER = "tokenizer.tiktoken"  # what config.json then names, and the file beside it
 DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away
 FILES = {".pt": read_checkpoint, ".gguf": read_gguf}  # models that are one file, of other libraries
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
@@ -61,19 +62,25 @@ def save_model(
     folder: str | Path,
     card: str | None = None,
     dtype: torch.dtype = torch.float32,
-    tokenizer: str = OURS,
+    tokenizer: str | Path = OURS,
 ) -> None:
     """Write weights, sizes and, if given, the card into ``folder``, each matrix once and as ``dtype``.
 
-    ``tokenizer`` is the name of the one that made the ids the model learned from. Raises ``CheckpointError`` for a name
-    that is unknown, or if the disk refuses; the files that were there are then unchanged.
+    ``tokenizer`` is the name of the one that made the ids the model learned from, or its rank file, which is copied.
+    Raises ``CheckpointError`` for a name that is unknown, or if the disk refuses; the files that were there are then
+    unchanged.
     """
-    _check_tokenizer(tokenizer)
+    path = Path(str(tokenizer))
+    ranks = path.read_bytes() if path.suffix == ".tiktoken" and path.is_file() else None
+    name = OWN_TOKENIZER if ranks else tokenizer
+    _check_tokenizer(name)
     tensors = {name: p.detach().to("cpu", dtype).contiguous() for name, p in model.named_parameters()}
     files = {
         WEIGHTS: to_safetensors(tensors, metadata={"format": "pt"}),
-        CONFIG: (json.dumps(_describe(model) | {"tokenizer": tokenizer}, indent=2) + "\n").encode(),
+        CONFIG: (json.dumps(_describe(model) | {"tokenizer": name}, indent=2) + "\n").encode(),
     }
+    if ranks:
+        files[OWN_TOKENIZER] = ranks
     if card is not None:
         files[CARD] = card.encode()
     write_files(Path(folder), files)
@@ -113,7 +120,8 @@ def tokenizer_name(name_or_path: str | Path) -> str:
 
     Of another library's it is the folder, in which its tokenizer is.
 
-    Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file, and nothing to download.
+    Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file but the one beside it, and nothing
+    to download.
     """
     folder = _find(name_or_path)
     if folder.is_file():
@@ -123,7 +131,7 @@ def tokenizer_name(name_or_path: str | Path) -> str:
         return str(folder)
     name = description.get("tokenizer", OURS)
     _check_tokenizer(name, f"{folder / CONFIG}: ")
-    return name
+    return str(folder / OWN_TOKENIZER) if name == OWN_TOKENIZER else name
 
 
 def list_models() -> list[ModelInfo]:
@@ -159,7 +167,7 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _check_tokenizer(name: object, where: str = "") -> None:
-    if name not in NAMES:
+    if name not in (*NAMES, OWN_TOKENIZER):
         raise CheckpointError(f"{where}unknown tokenizer {name!r}; known are {', '.join(NAMES)}")
 
 
@@ -273,7 +281,22 @@ def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
     """Copies in float32: the file itself may be replaced while the model is in use."""
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name).to(device, torch.float32, copy=True) for name in file.offset_keys()}
+        tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+    _require_weights(tensors, path)
+    return {name: tensor.to(device, torch.float32, copy=True) for name, tensor in tensors.items()}
+
+
+def _require_weights(tensors: dict[str, Tensor], path: Path) -> None:
+    """``CheckpointError`` for what no model can compute with."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(
+                f"{path}: {name} holds {tensor.dtype}, and weights are fractions (float16 to float64)"
+            )
+        if not tensor.float().isfinite().all():
+            raise CheckpointError(
+                f"{path}: {name} holds NaN or infinity: its training diverged, or the file is damaged"
+            )
 
 
 def _compare(wanted: dict[str, tuple], found: dict[str, tuple], path: Path) -> None:

@@ -100,7 +100,10 @@ def save_baselines(baselines: list[Baseline], folder: Path) -> None:
 def load_baselines(folder: Path) -> list[Baseline]:
     """What ``save_baselines`` left in a run's folder; none if nobody measured."""
     path = folder / FILE
-    return [Baseline(**entry) for entry in json.loads(path.read_text())] if path.exists() else []
+    try:
+        return [Baseline(**entry) for entry in json.loads(path.read_text())] if path.exists() else []
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} holds no baselines ({error}): measure them again, or take it away") from None
 
 
 def open_store(sources: list[str], tokenizer: Tokenizer, folder: Path) -> TokenStore:

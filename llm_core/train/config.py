@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch
+from .devices import is_present
+from .schedule import SCHEDULES
 
 OPTIMIZERS = ("adamw", "muon")
 COUNTS = ("steps", "cycles", "batch_size", "micro_batch_size", "eval_batches", "log_every", "eval_every", "save_every")
@@ -13,7 +14,9 @@ class TrainConfig:
     """How to train. ``batch_size`` counts sequences per step over all processes and micro-batches."""
 
     steps: int = 5000
+    schedule: str = "cosine"
     cycles: int = 1
+    decay_steps: int = 0
     batch_size: int = 16
     micro_batch_size: int = 16
     learning_rate: float = 2e-3
@@ -39,13 +42,23 @@ class TrainConfig:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("learning_rate", "grad_clip"):
             self._require(name, getattr(self, name) > 0, "above 0")
-        for name in ("warmup_steps", "weight_decay", "snapshots"):
+        for name in ("warmup_steps", "decay_steps", "weight_decay", "snapshots"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
         for name in ("beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("final_lr_fraction", 0 <= self.final_lr_fraction <= 1, "between 0 and 1")
         self._require("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
-        self._require("device", _is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
+        self._require("device", is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        self._require("schedule", self.schedule in SCHEDULES, f"one of {', '.join(SCHEDULES)}")
+        if self.schedule == "wsd":
+            room = max(0, self.steps - self.warmup_steps)
+            self._require("decay_steps", self.decay_steps <= room, f"at most {room}, the steps after the warm-up")
+            self._require("cycles", self.cycles == 1, "1 with the schedule wsd")
+        else:
+            self._require("decay_steps", self.decay_steps == 0, "0 but with the schedule wsd")
 
     def _require(self, name: str, holds: bool, wanted: str) -> None:
         if not holds:
@@ -60,11 +73,3 @@ class TrainConfig:
                 f"times {world_size} process{'es' if world_size > 1 else ''}"
             )
         return count
-
-
-def _is_present(device: str) -> bool:
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        return False
-    return kind != "cuda" or torch.cuda.is_available()

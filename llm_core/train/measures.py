@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from ..analysis.roles import head_roles, repeats
 from ..model.architectures import Encoder, EncoderDecoder
@@ -55,7 +56,7 @@ def held_out_losses(model: nn.Module, batches: Batches, tokenizer: Tokenizer, de
     B = min(8, num_rows)
     lengths = torch.tensor([token_length(tokenizer, id) for id in range(tokenizer.n_vocab)])
     nats, counts, num_bytes = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.long), 0
-    for i in range(num_rows // B):
+    for i in tqdm(range(num_rows // B), desc="held-out articles", unit="batch"):
         batch = batches.batch(i, B).to(device)
         inputs = {name: x for name, x in vars(batch).items() if x is not None and name != "targets"}
         logits = model(**inputs).float().transpose(1, 2)  # (B, V, T)

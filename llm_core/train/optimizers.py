@@ -9,6 +9,8 @@ from torch import nn
 
 from .config import TrainConfig
 
+MOMENTS = {torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"), torch.optim.Muon: ("momentum_buffer",)}
+
 
 class Together:
     """Several optimizers of different parameters, to be stepped as one."""
@@ -41,6 +43,12 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
         adjust_lr_fn="match_rms_adamw",
     )
     return Together(muon, _adamw([p for p in model.parameters() if p not in in_blocks], config))
+
+
+def moments(optimizer: torch.optim.Optimizer | Together) -> dict[nn.Parameter, tuple[str, ...]]:
+    """What is remembered of each parameter after a step: "step" is one number, the others have its shape."""
+    parts = optimizer.optimizers if isinstance(optimizer, Together) else (optimizer,)
+    return {p: MOMENTS[type(part)] for part in parts for group in part.param_groups for p in group["params"]}
 
 
 def _adamw(parameters, config: TrainConfig) -> torch.optim.AdamW:

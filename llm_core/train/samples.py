@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from ..generation.sampling import fill_masks, generate
 from ..model.architectures import Encoder, EncoderDecoder
@@ -45,7 +46,7 @@ def samples(model: nn.Module, tokenizer: Tokenizer) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in SETTINGS.items())
     texts = [
         f"**{title}** (seed {seed})\n\n```text\n{written(model, tokenizer, title, seed)}\n```"
-        for seed, title in enumerate(PROMPTS, 1)
+        for seed, title in enumerate(tqdm(PROMPTS, desc="samples", unit="text"), 1)
     ]
     return "\n\n".join([f"Unedited. Each title with its seed; {settings}, at most {MOST} tokens.", *texts])
 

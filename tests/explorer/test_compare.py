@@ -189,7 +189,7 @@ def test_the_middle_token_is_hidden_when_none_is_named_and_places_stay_inside(ru
 @pytest.mark.parametrize(
     "text", ["", "\n", "one line", "\n\nno title", "🙂‍↔️ é\u202e\n<img src=x onerror=alert(1)>", "word " * 400]
 )
-def test_any_text_can_be_compared(models, text):
+def test_any_text_can_be_compared(runner, models, text):
     header, arrays = compared(models, text, list(ARCHITECTURES))
     for i, column in enumerate(header["columns"]):
         assert column["error"] is None
@@ -308,7 +308,7 @@ def test_a_folder_is_opened_only_for_the_machines_owner(runner, models, folder, 
     assert path not in [choice["name"] for choice in models.choices()]
     assert models.loaded(path, any_folder=True).architecture == "encoder-decoder-cross"
     listed = {"name": path, "title": path, "architecture": "encoder-decoder-cross"}
-    assert models.choices()[-1] == listed and models.loaded(path).name == path  # the owner has named it
+    assert models.choices()[-1] == listed and models.loaded(path).model_name == path  # the owner has named it
 
 
 def test_a_bad_folder_is_one_sentence(runner, models, tmp_path):

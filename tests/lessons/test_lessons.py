@@ -25,11 +25,6 @@ from .common import BOAT, CUP, LAST_BITS, ODD_TEXTS, steps_of
 ALL = list(LESSONS)
 
 
-@pytest.fixture(scope="module")
-def runner() -> Runner:
-    return Runner()
-
-
 # every lesson
 
 

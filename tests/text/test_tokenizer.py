@@ -302,7 +302,9 @@ def test_missing_rank_file(tmp_path):
 
 
 def test_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match=r"no tokenizer 'gpt9': give a .tiktoken rank file, or one of .*gpt2"):
+    with pytest.raises(
+        ValueError, match=r"no tokenizer 'gpt9': give a .tiktoken rank file, a model's folder, or one of .*gpt2"
+    ):
         load_tokenizer("gpt9")
 
 

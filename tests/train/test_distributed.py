@@ -24,7 +24,7 @@ SETTINGS = {"model": "encoder-decoder-cross", "block_size": 240, "batch_size": 4
 # and after Ctrl-C at the same step, or the other would wait for ever.
 TROUBLED = """
 import os, signal, sys
-from llm_core import samples, train, training
+from llm_core.train import command as train, loop as training, samples
 samples.MOST = 1
 train_step = training.Trainer.train_step
 

@@ -18,13 +18,13 @@ export const PARTS = { first: "--hs-first", others: "--hs-attention", itself: "-
 export function drawWeights(canvas, width, payload, focus, query, dark) {
   const shown = drawn(payload, focus);
   const { column, token } = reading(payload, { draw: "matrix", ...focus, query: focus.query ?? query }, shown);
-  const { T } = shown;
+  const { T, block } = shown;
   const names = { count: T, labels: labels(payload.tokens) };
   return drawMatrix(canvas, {
     width,
     rows: { ...names, name: "queries" },
     columns: { ...names, name: "keys" },
-    value: (row, key) => shown.block[row * T + key] / 65535,
+    value: (row, key) => block[row * T + key] / 65535,
     scale: sequential(dark),
     hidden: (row, key) => key > shown.last(row),
     numbers: {

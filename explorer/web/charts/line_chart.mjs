@@ -49,11 +49,12 @@ export function lineChart(chart) {
     ...frame(plot, chart),
     shape("g", { class: "hs-curve-steps" }, ...steps.map((step) => line(x(step), bottom, x(step), bottom + 4))),
     ...restarts.map((step) => line(x(step), top, x(step), bottom, { class: "hs-curve-restart" })),
-    ...levels.map(({ value, text }) => level(plot, y(value), text)),
+    ...levels.map(({ value }) => line(LEFT, y(value), LEFT + plot.inner, y(value), { class: "hs-curve-level" })),
     ...series.flatMap((one) => curve(plot, one)),
     ...leaving(plot, series),
     ...plot.marks.map((mark) => markAt(x(mark.step), plot, mark)),
     ...(cursor === null ? [] : cursorAt(plot, series, cursor)),
+    ...levels.map(({ value, text: said }) => levelName(plot, y(value), said)),
   );
   svg.shareAt = (clientX) => {
     const { left, width: seen } = svg.getBoundingClientRect();
@@ -118,13 +119,9 @@ function frame(
   return [...values, ...steps, text(LEFT + inner, height - 4, along, "end"), text(2, height - 4, above)];
 }
 
-function level({ inner }, at, said) {
-  return shape(
-    "g",
-    { class: "hs-curve-level" },
-    line(LEFT, at, LEFT + inner, at),
-    text(LEFT + inner, at - 5, said, "end"),
-  );
+/** Over all else, on a ground of its own: lines that meet it end there. */
+function levelName({ inner }, at, said) {
+  return text(LEFT + inner - 6, at - 5, said, "end", { class: "hs-curve-text hs-curve-name" });
 }
 
 function curve({ x, y, inner, range }, one) {

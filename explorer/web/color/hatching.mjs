@@ -19,3 +19,17 @@ export function hatch(context, { left, top, right, bottom }, path, angles, color
   context.stroke();
   context.restore();
 }
+
+/** Rising lines through all of a box: what lies over them hides them. No clip, which is slow. */
+export function hatchBox(context, { left, top, right, bottom }, color, gap = 6) {
+  const [wide, high] = [right - left, bottom - top];
+  context.strokeStyle = color;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let sum = gap; sum < wide + high; sum += gap) {
+    const [from, to] = [Math.max(0, sum - high), Math.min(wide, sum)]; // of x, where x + y is the sum
+    context.moveTo(left + from, top + sum - from);
+    context.lineTo(left + to, top + sum - to);
+  }
+  context.stroke();
+}

@@ -2,7 +2,7 @@
 // `cellAt` can find what lies under the pointer.
 
 import { cssColor, prepare } from "../base/dom.mjs";
-import { hatch } from "../color/hatching.mjs";
+import { hatchBox } from "../color/hatching.mjs";
 import { inWindow, layoutOf } from "./layout.mjs";
 import { drawMargins } from "./margins.mjs";
 import { drawBorder, drawCrossed, drawEmpty, drawFocus, drawNames, drawNumbers } from "./marks.mjs";
@@ -89,8 +89,7 @@ function drawCells(context, { cell }, seen, /** @type {Matrix} */ { value, scale
   if (rowEnd <= row || columnEnd <= column) return;
   const { image, isWhole } = painted(seen, value, scale, hidden);
   const [left, top, right, bottom] = [seen.x(column), seen.y(row), seen.x(columnEnd), seen.y(rowEnd)];
-  const ground = (path) => path.rect(left, top, right - left, bottom - top);
-  if (!isWhole) hatch(context, { left, top, right, bottom }, ground, [1], cssColor("--hs-hatch"));
+  if (!isWhole) hatchBox(context, { left, top, right, bottom }, cssColor("--hs-hatch"));
   const small = new OffscreenCanvas(image.width, image.height);
   small.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;

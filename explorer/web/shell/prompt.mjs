@@ -18,7 +18,7 @@ export function mount(element, { props }) {
   function say(place, sentence) {
     place.hidden = sentence === "";
     place.textContent = sentence;
-    element.dataset.error = [note, lost].find(({ hidden }) => !hidden)?.textContent ?? "";
+    element.dataset.error = [lost, note].find(({ hidden }) => !hidden)?.textContent ?? "";
   }
 
   function open(index) {

@@ -13,7 +13,9 @@ from ..writing import VIEW, Writer
 def at(page: Page, name: str) -> None:
     """Wait until a page is open, and drawn."""
     page.wait_for_selector(f'body[data-page="{name}"]')
-    page.wait_for_selector(f'#page-{name} .hs-view[data-ready="true"]')
+    page.wait_for_selector(f'#page-{name} .hs-view[data-ready="true"]', state="attached")
+    if name == "explore":
+        page.wait_for_selector('[data-view="attention_view"][data-ready="true"]')
     page.wait_for_function("globalThis.headscope.address.timer === null")
 
 

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 import torch
-from explorer.engine.models import MODELS
 from playwright.sync_api import Page
 
+from explorer.engine.runner import MODELS
 from llm_core import Decoder, Encoder, EncoderDecoder, ModelConfig, load_model, record, save_model
 from llm_core.analysis.costs import flops
 from llm_core.model.checkpoints import num_parameters
