@@ -195,7 +195,7 @@ def _window(model: Encoder | Decoder | EncoderDecoder, stack: str) -> int:
 def _attention(model: nn.Module, stack: str, title: list[int], ids: list[int]) -> tuple[Tensor, Tensor]:
     """The patterns (L, H, M, M) on one sequence, and who sees whom, (M, M): M is T, and P+T with a prefix."""
     subject = _subject(model, stack)
-    row = lambda ids: torch.tensor([ids], device=subject.lm_head.weight.device)  # noqa: E731
+    row = lambda ids: torch.tensor([ids], device=subject.device)  # noqa: E731
     memory = {"memory": model.encoder.hidden(row(title))} if title else {}
     with record(subject, ["blocks.*.attn.pattern"]) as trace:
         subject.hidden(row(ids), **memory)

@@ -105,3 +105,10 @@ class RelativeBias(nn.Module):
         share = (distance.float() / exact).log() / math.log(self.furthest / exact)  # below 0 where distance < exact
         far = (exact + share * (count - exact)).clamp(0, count - 1).long()
         return first + torch.where(distance < exact, distance, far)
+
+
+def visible(config: ModelConfig, layer: int, T: int, is_causal: bool) -> Tensor:
+    """(T, T), True where a query of ``layer`` sees a key, in a text without padding."""
+    seen = causal_mask(T)[0, 0] if is_causal else torch.ones(T, T, dtype=torch.bool)
+    window = config.window_of(layer)
+    return seen if window is None else seen & window_mask(T, window)[0, 0]

@@ -12,7 +12,7 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tiktoken
 
@@ -20,12 +20,14 @@ from ..hub import fetch, hub_id
 from ..paths import ASSETS
 from .articles import read_articles
 from .byte_letters import byte_letters
-from .family_tokenizer import FamilyTokenizer, read_object
 from .surrogates import join_surrogates
+
+if TYPE_CHECKING:
+    from .family_tokenizer import FamilyTokenizer
 
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
 NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
-GPT2 = "gpt2"  # known to tiktoken
+GPT2 = "gpt2"  # what tiktoken calls it
 VOCAB_SIZE = 8192
 
 # GPT-2's split into words, numbers, punctuation and white space: no token reaches over two of them. White
@@ -97,7 +99,7 @@ class Tokenizer:
 
 
 @lru_cache
-def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer | FamilyTokenizer:
+def load_tokenizer(name: str | Path = RANK_FILE) -> "Tokenizer | FamilyTokenizer":
     """Our tokenizer (the default, also called "wikihow-8k"), "bytes" (each byte of the text is a token), the rank file
     at a path, one that tiktoken knows, such as "gpt2", or that of a model: its folder, or its Hub id.
 
@@ -125,8 +127,10 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer | FamilyTokenizer:
         ) from None
 
 
-def _of_folder(folder: Path) -> Tokenizer | FamilyTokenizer:
+def _of_folder(folder: Path) -> "Tokenizer | FamilyTokenizer":
     """A model of ours names its tokenizer; other people's lies beside the weights."""
+    from .family_tokenizer import FamilyTokenizer, read_object
+
     described = read_object(folder / "config.json")
     if "architecture" not in described:
         return FamilyTokenizer(folder)

@@ -187,7 +187,7 @@ def test_what_does_not_exist_is_named(decoder, ids, arguments, message):
 def test_what_was_not_recorded_is_named(decoder, ids):
     with record(decoder, ["*resid_post", "logits", "embedding.*"]) as trace:
         decoder(ids)
-    with pytest.raises(KeyError, match=r"'blocks\.0\.attn\.z' was not recorded"):
+    with pytest.raises(KeyError, match=r"'blocks\.2\.mlp\.out' was not recorded"):
         logit_attribution(decoder, trace, PLACE, TOKEN, ROW)
 
 

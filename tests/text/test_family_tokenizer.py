@@ -33,16 +33,12 @@ def byte_level(folder: Path, legacy: bool = False) -> Path:
     return folder
 
 
-def wordpiece(folder: Path, legacy: bool = False) -> Path:
+def wordpiece(folder: Path) -> Path:
     own = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     own.normalizer, own.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
     own.decoder = decoders.WordPiece()
     names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     own.train_from_iterator(TEXTS, trainers.WordPieceTrainer(vocab_size=120, special_tokens=names, show_progress=False))
-    if legacy:
-        tokens = sorted(own.get_vocab().items(), key=lambda item: item[1])
-        (folder / "vocab.txt").write_text("".join(f"{token}\n" for token, _ in tokens), encoding="utf-8")
-        return folder
     marks = [(name, own.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     own.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=marks)
     own.enable_truncation(5)
@@ -94,7 +90,10 @@ def test_gpt2s_two_files(tmp_path):
 
 def test_berts_file_lower_cases_unless_it_says_so(tmp_path):
     (tmp_path / "other").mkdir()
-    ours, whole = FamilyTokenizer(wordpiece(tmp_path, legacy=True)), FamilyTokenizer(wordpiece(tmp_path / "other"))
+    whole = FamilyTokenizer(wordpiece(tmp_path / "other"))
+    tokens = sorted(whole.own.get_vocab().items(), key=lambda item: item[1])
+    (tmp_path / "vocab.txt").write_text("".join(f"{token}\n" for token, _ in tokens), encoding="utf-8")
+    ours = FamilyTokenizer(tmp_path)
     assert ours.encode(TEXT) == whole.encode(TEXT) and (ours.prefix, ours.suffix) == (whole.prefix, whole.suffix)
     (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     assert FamilyTokenizer(tmp_path).encode("THE") == [ours.own.token_to_id("[UNK]")]

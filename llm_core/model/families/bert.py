@@ -12,7 +12,7 @@ IGNORED = (
     "embeddings.token_type_ids",
     "pooler.dense.{p}",
     "cls.seq_relationship.{p}",
-    "cls.predictions.decoder.{p}",  # the token table and the bias once more
+    "cls.predictions.decoder.weight",  # the token table once more
     "classifier.{p}",
     "qa_outputs.{p}",
 )
@@ -54,6 +54,7 @@ def table(config: ModelConfig) -> Table:
         "cls.predictions.transform.dense.{p}": "before_head.proj.{p}",
         **norm("cls.predictions.transform.LayerNorm", "before_head.norm"),
         "cls.predictions.bias": "lm_head.bias",
+        "cls.predictions.decoder.bias": "lm_head.bias",  # one of the two, or both
     }
     return {**body("embeddings.position_embeddings.weight"), **(head if config.head != "none" else {})}
 

@@ -12,7 +12,7 @@ IGNORED = (
     "embeddings.position_ids",
     "embeddings.token_type_ids",
     "pooler.dense.{p}",
-    "lm_head.decoder.{p}",  # the token table and the bias once more
+    "lm_head.decoder.weight",  # the token table once more
     "classifier.*",
     "qa_outputs.{p}",
 )
@@ -35,6 +35,7 @@ def table(config: ModelConfig) -> Table:
         "lm_head.dense.{p}": "before_head.proj.{p}",
         "lm_head.layer_norm.{p}": "before_head.norm.{p}",
         "lm_head.bias": "lm_head.bias",
+        "lm_head.decoder.bias": "lm_head.bias",  # one of the two, or both
     }
     table = {**body(POSITIONS), POSITIONS: from_row("embedding.position_table.weight", -config.block_size)}
     return table | (head if config.head != "none" else {})
