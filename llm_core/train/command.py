@@ -91,7 +91,7 @@ def check_same_run(folder: Path, settings: dict) -> None:
     How a ``wsd`` run ends may change until it begins to.
     """
     before = {**DEFAULTS, **read_settings(folder, "model", "data", "steps")}
-    free = ()
+    free: tuple[str, ...] = ()
     if before["schedule"] == settings.get("schedule") == "wsd":
         check_still_level(folder, before, settings)
         free = OF_THE_END
