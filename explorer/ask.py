@@ -7,7 +7,7 @@ question's fault, 503 when too many wait.
 
 import json
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import suppress
 from functools import partial
 
@@ -160,7 +160,7 @@ def _said(status: int, sentence: str) -> Response:
     return Response(sentence.encode("utf-8", "replace"), status, media_type="text/plain")
 
 
-async def _in_threads(steps: Iterator, lane: Lane) -> AsyncIterator:
+async def _in_threads(steps: Generator, lane: Lane) -> AsyncGenerator:
     """The same steps, each in a thread; they end with this generator."""
     try:
         while (step := await lane.work(lambda: next(steps, OVER))) is not OVER:
@@ -169,7 +169,7 @@ async def _in_threads(steps: Iterator, lane: Lane) -> AsyncIterator:
         steps.close()
 
 
-async def _streamed(steps: AsyncIterator, then: Callable[[], None]) -> Response:
+async def _streamed(steps: AsyncGenerator, then: Callable[[], None]) -> Response:
     """A response whose first step is done: what is wrong with the question is its status."""
     first = await anext(steps, OVER)
     return _Stream(steps, first, then)
@@ -178,7 +178,7 @@ async def _streamed(steps: AsyncIterator, then: Callable[[], None]) -> Response:
 class _Stream(StreamingResponse):
     """Lines or frames; ``then()`` is called at its end, however that comes."""
 
-    def __init__(self, steps: AsyncIterator, first: object, then: Callable[[], None]):
+    def __init__(self, steps: AsyncGenerator, first: object, then: Callable[[], None]):
         self.steps, self.then = steps, then
         media_type = FRAMES if isinstance(first, bytes) else LINES
         super().__init__(self._body(first), media_type=media_type, headers={"Cache-Control": "no-store"})
@@ -202,5 +202,5 @@ class _Stream(StreamingResponse):
             yield _written({"error": sentence(error)})
 
 
-def _written(step: bytes | dict) -> bytes:
+def _written(step: object) -> bytes:
     return struct.pack("<I", len(step)) + step if isinstance(step, bytes) else _json(step) + b"\n"

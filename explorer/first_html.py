@@ -7,6 +7,7 @@ alone: Gradio gives some names in it a meaning of its own (``/?page=x`` is an er
 
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -86,8 +87,9 @@ class FirstHtml:
 class _Buffered:
     """A response that is held back until it is whole, and changed then if it is a page."""
 
-    def __init__(self, send: Send, change):
-        self.send, self.change, self.start, self.body = send, change, {}, b""
+    def __init__(self, send: Send, change: Callable[[str], str]):
+        self.send, self.change, self.body = send, change, b""
+        self.start: Message = {}
 
     async def hear(self, message: Message) -> None:
         if message["type"] == "http.response.start":

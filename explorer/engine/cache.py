@@ -23,7 +23,8 @@ class PayloadCache:
     """Payloads by key, the least recently used dropped first once they exceed ``limit`` bytes together."""
 
     def __init__(self, limit: int = CACHE_BYTES):
-        self.limit, self._items, self._lock = limit, OrderedDict(), threading.Lock()
+        self.limit, self._lock = limit, threading.Lock()
+        self._items: OrderedDict[str, bytes] = OrderedDict()
         self._secret = secrets.token_bytes(32)  # of this process: who knows a text does not know its key
 
     def key(self, about: list) -> str:

@@ -8,7 +8,8 @@ class FairLock:
     """``with lock:`` as with ``threading.Lock``, which may go to the same thread again and again."""
 
     def __init__(self):
-        self._guard, self._waiting, self._taken = threading.Lock(), deque(), False
+        self._guard, self._taken = threading.Lock(), False
+        self._waiting: deque[threading.Lock] = deque()
 
     def __enter__(self) -> "FairLock":
         with self._guard:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm_core.paths import ASSETS
 
@@ -20,6 +21,9 @@ from .cache import PayloadCache, Stored
 from .fair_lock import FairLock
 from .once import once
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
+
+if TYPE_CHECKING:
+    from llm_core import Trace
 
 MODELS = ASSETS / "models"
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
@@ -35,7 +39,7 @@ class Recorded:
     ids: list[int]  # T of them
     tokens: list[dict]  # the same, described for the screen
     total: int  # tokens of the whole text
-    trace: object  # llm_core.Trace
+    trace: "Trace"
     text: str
     edits: tuple = ()  # of llm_core.analysis.surgery: what was changed in the model
 

@@ -5,6 +5,7 @@ What the view asks is in ``questions/live.py``; for programs there is one endpoi
 
 import secrets
 import time
+from typing import Any
 
 import gradio as gr
 
@@ -40,7 +41,7 @@ def trained(runs: LiveRuns, choices: dict) -> dict:
     """The curve of a run that is waited for. Raises ``ValueError`` with one sentence if it cannot be trained at all."""
     run = runs.start(f"api-{secrets.token_hex(8)}", choices)
     end, number = time.monotonic() + MOST_SECONDS, 0
-    curve = {"step": [], "loss": [], "measured": [], "events": []}
+    curve: dict[str, Any] = {"step": [], "loss": [], "measured": [], "events": []}
     try:
         while curve.get("state") not in ("done", "stopped", "failed"):
             for frame in run.after(number):

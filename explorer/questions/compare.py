@@ -31,7 +31,12 @@ class Input:
     decoder_ids: list[int] | None = None
     total: int = 0  # tokens of the whole text
     masked: int | None = None  # the hidden place of an encoder's ids
-    hidden_id: int | None = None  # what stood there
+    hidden_id: int = -1  # what stood there
+
+    @property
+    def own(self) -> list[int]:
+        """What the stack that makes the logits reads."""
+        return self.ids if self.decoder_ids is None else self.decoder_ids
 
     def tensors(self) -> list:
         import torch
@@ -141,7 +146,7 @@ def column(runner: Runner, text: str, masked: int = -1) -> Column:
         scores = trace[_tensor(part, "scores").format(layer=0)][0, 0]  # (T, S), -inf where the mask hides
         arrays[f"{part.name}.mask"] = ("uint8", scores.isfinite().numpy())
     prediction, more = _prediction(tokenizer, trace, given)
-    by_part = flops(model, len(given.decoder_ids or given.ids), len(given.ids) if given.decoder_ids else 0)
+    by_part = flops(model, len(given.own), len(given.ids) if given.decoder_ids else 0)
     header = {
         "name": str(runner.model_name),
         "title": runner.title,
@@ -167,8 +172,8 @@ def input_for(model, tokenizer, text: str, masked: int) -> Input:
     from llm_core import Encoder, EncoderDecoder
 
     if isinstance(model, EncoderDecoder):
-        title, _, rest = text.partition("\n")
-        title = tokenizer.encode(title) or [tokenizer.start]  # as in training
+        first, _, rest = text.partition("\n")
+        title = tokenizer.encode(first) or [tokenizer.start]  # as in training
         body = [tokenizer.start, *tokenizer.encode(rest)]
         room = _room(model.decoder) if model.conditioning == "prefix" else MAX_CELLS  # what title and text share
         ids = title[: min(_limit(model.encoder), room - 1)]
@@ -232,7 +237,8 @@ def _time(model, given: Input) -> dict:
     """The fastest of some forwards that nobody watches: what else the machine does only makes one slower."""
     import torch
 
-    tensors, seconds = given.tensors(), []
+    tensors = given.tensors()
+    seconds: list[float] = []
     while len(seconds) < RUNS and sum(seconds) < ENOUGH:
         start = time.perf_counter()
         model(*tensors)
@@ -248,7 +254,7 @@ def _continuation(model, tokenizer, given: Input) -> dict | None:
     if given.masked is not None:
         return None
     pair = given.decoder_ids is not None
-    own, window = (given.decoder_ids, model.decoder.config) if pair else (given.ids, model.config)
+    own, window = given.own, (model.decoder if pair else model).config
     room = min(WRITTEN, window.block_size - len(own))  # a full window would slide, and be read anew for every token
     settings = {"temperature": 0, "stop": tokenizer.end, **({"decoder_ids": [own]} if pair else {})}
     new = generate(model, [given.ids], room, **settings)[0] if room else []
@@ -261,8 +267,7 @@ def _prediction(tokenizer, trace, given: Input) -> tuple[dict, dict]:
     """Header and arrays of what the model expects at the hidden place, or behind each of the tokens it reads."""
     logits = trace["decoder.logits" if given.decoder_ids else "logits"][0]  # (T, V)
     if given.masked is None:
-        own = given.decoder_ids or given.ids
-        actual, kind = own[1:], "next"
+        actual, kind = given.own[1:], "next"
     else:
         logits, actual, kind = logits[given.masked][None], [given.hidden_id], "masked"
     probs = logits.softmax(-1)  # (N, V)

@@ -5,6 +5,7 @@ D = ``head_width``, V = ``vocab_size``; T never exceeds ``block_size`` where pos
 """
 
 from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
 
 NORMS = ("layer", "rms")
 POSITIONS = ("learned", "rotary", "relative", "none")
@@ -167,7 +168,8 @@ class ModelConfig:
             raise ValueError(f"unknown config field {unknown[0]!r}; known are {', '.join(sorted(known))}")
         if missing := [f.name for f in fields(cls) if f.default is MISSING and f.name not in values]:
             raise ValueError(f"incomplete config: {', '.join(map(repr, missing))} must be given")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        given: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+        return cls(**given)
 
 
 def _check_size(name: str, value: object) -> None:

@@ -4,10 +4,8 @@ from torch import nn
 
 from .config import ModelConfig
 
-Norm = nn.LayerNorm | nn.RMSNorm
 
-
-def norm_of(config: ModelConfig) -> Norm:
+def norm_of(config: ModelConfig) -> nn.LayerNorm | nn.RMSNorm:
     """A norm over the width C, as the config asks for it."""
     if config.norm == "rms":
         return nn.RMSNorm(config.n_embd, eps=config.norm_eps)

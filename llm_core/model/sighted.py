@@ -80,7 +80,7 @@ class SightedAttention(MultiHeadAttention):
         q = self.q(self.q_norm(split_heads(self.q_proj(x), self.n_head)))  # (B, H, T, D)
         if sight.turn is not None:
             q = self.rot_q(turned(q, sight.turn))  # (B, H, T, D)
-        k, v = self._keys_and_values(x, memory, cache, sight)  # (B, K, S, D)
+        k, v = self._keys_and_values_with(x, memory, cache, sight)  # (B, K, S, D)
         z = self.z(self._attend_with(q, k, v, sight))  # (B, H, T, D)
         return self.out(self.resid_dropout(self.out_proj(merge_heads(z))))  # (B, T, C)
 
@@ -90,7 +90,7 @@ class SightedAttention(MultiHeadAttention):
         T = x.shape[1]
         return sight_of(self.config, T, T, x.device, attention_mask, is_causal)
 
-    def _keys_and_values(
+    def _keys_and_values_with(
         self, x: Tensor, memory: Tensor | None, cache: KVCache | None, sight: Sight
     ) -> tuple[Tensor, Tensor]:
         if memory is not None and cache is not None and cache.length:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from .surrogates import join_surrogates
 
@@ -142,7 +142,7 @@ def _files(path: Path) -> list[Path]:
     return [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))
 
 
-def _checked(rows: Iterable, source: str, columns: Columns) -> tuple[Iterator[object], set[str]]:
+def _checked(rows: Iterable, source: str, columns: Columns) -> tuple[Iterator[Any], set[str]]:
     """The rows and their columns, as far as rows at the start have them; the text must be among them."""
     rows = _until_damage(rows, source)
     head = list(islice(rows, LOOK_AHEAD))
@@ -297,7 +297,7 @@ READERS = {
 PACKED = (".gz", ".xz", ".bz2")
 
 
-def _open(path: Path, mode: str, **options: str) -> AbstractContextManager[IO]:
+def _open(path: Path, mode: str, **options: str | None) -> AbstractContextManager[IO]:
     from fsspec import open as unpack
 
     return unpack(str(path), mode, compression="infer", **options)

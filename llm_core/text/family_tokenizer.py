@@ -6,7 +6,7 @@ The `tokenizers` library does the splitting. What a piece looks like as text is 
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -20,11 +20,9 @@ ENDS = ("<|endoftext|>", "</s>")
 
 
 class FamilyTokenizer:
-    """The interface of our own ``Tokenizer``, for the tokenizer in ``folder``.
+    """The ``Tokenizer`` in ``folder``; its ``start`` is the first of the ids that the family sets before every text.
 
-    ``prefix`` and ``suffix`` are the ids that the family sets around every text, ``start`` the first of the prefix;
-    ``decoder_start`` is the id that an encoder-decoder's decoder starts from. Special tokens never come out of user
-    text. Raises ``CheckpointError`` with one sentence for a folder that has no tokenizer, or a damaged one.
+    Raises ``CheckpointError`` with one sentence for a folder that has no tokenizer, or a damaged one.
     """
 
     def __init__(self, folder: Path):
@@ -57,7 +55,7 @@ class FamilyTokenizer:
         texts = [join_surrogates(text) for text in texts]
         return [one.ids for one in self.own.encode_batch(texts, add_special_tokens=False)]
 
-    def decode(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Iterable[int]) -> str:
         """Text of ``ids``; bytes that are no UTF-8 (half a character at the cut) become U+FFFD."""
         return self.own.decode([int(id) for id in ids], skip_special_tokens=False)
 

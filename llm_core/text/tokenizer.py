@@ -9,10 +9,10 @@ encoding, because the 256 bytes are tokens.
 
 import argparse
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import tiktoken
 
@@ -36,19 +36,49 @@ SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s{1,1000}
 SPECIAL_TOKENS = ("<|endoftext|>", "<|padding|>", "<|mask|>", "<|startofarticle|>")
 
 
-class Tokenizer:
-    """A ``tiktoken.Encoding`` with names for its special tokens.
+class Tokenizer(Protocol):
+    """Text to ids and back, whoever made the vocabulary.
 
-    ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token. Special
-    tokens never come out of user text: "<|mask|>" typed by a user is eight ordinary characters.
+    ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token; ``prefix`` and
+    ``suffix`` stand around every text, and ``decoder_start`` is what an encoder-decoder's decoder starts from, None
+    for ``start``. Special tokens never come out of user text.
     """
 
-    end: Any  # these four are int or None, and who needs one knows that the vocabulary has it
-    pad: Any
-    mask: Any
-    start: Any
+    @property
+    def name(self) -> str: ...
+    @property
+    def end(self) -> Any: ...  # these four are int or None, and who needs one knows that the vocabulary has it
+    @property
+    def pad(self) -> Any: ...
+    @property
+    def mask(self) -> Any: ...
+    @property
+    def start(self) -> Any: ...
+    @property
+    def prefix(self) -> tuple[int, ...]: ...
+    @property
+    def suffix(self) -> tuple[int, ...]: ...
+    @property
+    def decoder_start(self) -> int | None: ...
+    @property
+    def n_vocab(self) -> int: ...
+
+    def encode(self, text: str) -> list[int]: ...
+    def encode_batch(self, texts: list[str], num_threads: int = 2) -> list[list[int]]: ...
+    def decode(self, ids: Iterable[int]) -> str: ...
+    def token_bytes(self, id: int) -> bytes: ...
+    def is_special(self, id: int) -> bool: ...
+    def piece(self, id: int) -> str: ...
+
+
+class BytePairTokenizer:
+    """A ``tiktoken.Encoding`` with names for its special tokens.
+
+    "<|mask|>" typed by a user is eight ordinary characters.
+    """
+
     suffix: tuple[int, ...] = ()  # what stands behind every text: nothing
-    decoder_start: int | None = None  # an encoder-decoder's decoder starts from ``start``
+    decoder_start: int | None = None
 
     def __init__(self, encoding: tiktoken.Encoding):
         self.encoding = encoding
@@ -77,7 +107,7 @@ class Tokenizer:
     def encode_batch(self, texts: list[str], num_threads: int = 2) -> list[list[int]]:
         return self.encoding.encode_ordinary_batch([join_surrogates(text) for text in texts], num_threads=num_threads)
 
-    def decode(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Iterable[int]) -> str:
         """Text of ``ids``; bytes that are no UTF-8 (half a character at the cut) become U+FFFD."""
         return self.encoding.decode(list(map(int, ids)), errors="replace")
 
@@ -99,7 +129,7 @@ class Tokenizer:
 
 
 @lru_cache
-def load_tokenizer(name: str | Path = RANK_FILE) -> "Tokenizer | FamilyTokenizer":
+def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
     """Our tokenizer (the default, also called "wikihow-8k"), "bytes" (each byte of the text is a token), the rank file
     at a path, one that tiktoken knows, such as "gpt2", or that of a model: its folder, or its Hub id.
 
@@ -108,9 +138,9 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> "Tokenizer | FamilyTokenizer
     if name == OURS:
         return load_tokenizer()
     if name == BYTES:
-        return Tokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
+        return BytePairTokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
     if str(name).endswith(".tiktoken"):
-        return Tokenizer(_encoding_from_file(Path(name)))
+        return BytePairTokenizer(_encoding_from_file(Path(name)))
     if Path(name).expanduser().is_dir():
         return _of_folder(Path(name).expanduser())
     if name not in tiktoken.list_encoding_names() and (id := hub_id(str(name))):
@@ -119,7 +149,7 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> "Tokenizer | FamilyTokenizer
         known = ", ".join([*NAMES, *tiktoken.list_encoding_names()])
         raise ValueError(f"no tokenizer {str(name)!r}: give a .tiktoken rank file, a model's folder, or one of {known}")
     try:
-        return Tokenizer(tiktoken.get_encoding(str(name)))
+        return BytePairTokenizer(tiktoken.get_encoding(str(name)))
     except Exception as error:  # requests', urllib3's and the file system's own kinds
         raise ValueError(
             f"tiktoken could not get the ranks of {name!r} ({type(error).__name__}); they are downloaded once: "
@@ -127,7 +157,7 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> "Tokenizer | FamilyTokenizer
         ) from None
 
 
-def _of_folder(folder: Path) -> "Tokenizer | FamilyTokenizer":
+def _of_folder(folder: Path) -> Tokenizer:
     """A model of ours names its tokenizer; other people's lies beside the weights."""
     from .family_tokenizer import FamilyTokenizer, read_object
 

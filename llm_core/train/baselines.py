@@ -70,7 +70,7 @@ def text_chunks(tokens: np.ndarray, tokenizer: Tokenizer) -> Iterator[bytes]:
     marks = [tokenizer.start, tokenizer.end]
     for begin in range(0, len(tokens), CHUNK):
         ids = tokens[begin : begin + CHUNK]
-        yield tokenizer.encoding.decode_bytes(ids[~np.isin(ids, marks)].tolist())
+        yield b"".join(map(tokenizer.token_bytes, ids[~np.isin(ids, marks)].tolist()))
 
 
 def ending(tokens: np.ndarray, tokenizer: Tokenizer, most: int) -> tuple[bytes, int]:

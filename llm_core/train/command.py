@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from ..model.architectures import EncoderDecoder
 from ..model.checkpoints import load_model, save_model
 from ..model.config import ModelConfig
 from ..text.tokenizer import SPECIAL_TOKENS, Tokenizer, load_tokenizer
@@ -48,7 +49,7 @@ def model_config(args: argparse.Namespace, tokenizer: Tokenizer) -> ModelConfig:
         like = read_settings(args.out)  # the model may be gone by now
     elif args.init_from:
         model = load_model(args.init_from)
-        like = getattr(model, "decoder", model).config.to_dict()
+        like = (model.decoder if isinstance(model, EncoderDecoder) else model).config.to_dict()
     return ModelConfig(
         **{field.name: like[field.name] for field in fields(ModelConfig) if field.name in like}
         | {"vocab_size": tokenizer.n_vocab}
@@ -91,7 +92,7 @@ def check_same_run(folder: Path, settings: dict) -> None:
     How a ``wsd`` run ends may change until it begins to.
     """
     before = {**DEFAULTS, **read_settings(folder, "model", "data", "steps")}
-    free = ()
+    free: tuple[str, ...] = ()
     if before["schedule"] == settings.get("schedule") == "wsd":
         check_still_level(folder, before, settings)
         free = OF_THE_END

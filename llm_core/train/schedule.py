@@ -16,13 +16,20 @@ SCHEDULES = ("cosine", "wsd")
 class Recipe(Protocol):
     """What the rate depends on; a ``TrainConfig`` has it."""
 
-    steps: int
-    schedule: str
-    cycles: int
-    decay_steps: int
-    warmup_steps: int
-    learning_rate: float
-    final_lr_fraction: float
+    @property
+    def steps(self) -> int: ...
+    @property
+    def schedule(self) -> str: ...
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def decay_steps(self) -> int: ...
+    @property
+    def warmup_steps(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def final_lr_fraction(self) -> float: ...
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

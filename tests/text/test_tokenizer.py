@@ -17,7 +17,7 @@ from llm_core.text.tokenizer import (
     SPECIAL_TOKENS,
     SPLIT,
     VOCAB_SIZE,
-    Tokenizer,
+    BytePairTokenizer,
     join_surrogates,
     load_tokenizer,
     save_ranks,
@@ -333,7 +333,7 @@ def test_gpt2_with_ranks_works(monkeypatch, fresh_cache):
     small = tiktoken.Encoding("gpt2", pat_str=SPLIT, mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 257})
     monkeypatch.setattr(tiktoken, "get_encoding", {"gpt2": small}.get)
     gpt2 = load_tokenizer("gpt2")
-    assert isinstance(gpt2, Tokenizer) and gpt2.n_vocab == 258
+    assert isinstance(gpt2, BytePairTokenizer) and gpt2.n_vocab == 258
     assert gpt2.encode("Hello") == [256, 108, 108, 111] and gpt2.decode([256, 108]) == "Hel"
     assert (gpt2.end, gpt2.pad, gpt2.mask, gpt2.start) == (257, None, None, None)
     assert load_tokenizer("gpt2") is gpt2

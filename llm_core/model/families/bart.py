@@ -1,5 +1,7 @@
 """BART (Lewis et al. 2020): encoder and decoder with norms behind the sums, and sizes of their own."""
 
+from typing import Any
+
 from ..architectures import EncoderDecoder
 from ..config import ModelConfig
 from .settings import Settings
@@ -20,7 +22,7 @@ UNUSED = 2  # rows of the position table before that of the first token
 
 def build(read: Settings, names: set[str]) -> EncoderDecoder:
     width = read.whole("d_model")
-    shared = dict(
+    shared: dict[str, Any] = dict(
         vocab_size=read.whole("vocab_size"),
         block_size=read.whole("max_position_embeddings", 1024),
         n_embd=width,

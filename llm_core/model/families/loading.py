@@ -76,7 +76,7 @@ def _build(family: ModuleType, description: Mapping, shapes: Mapping) -> Model:
 def _compare(model: Model, steps: list[Step], shapes: Mapping) -> None:
     """Raise ``CheckpointError`` unless the steps make exactly the parameters of the model."""
     wanted = {name: tuple(p.shape) for name, p in model.named_parameters()}
-    found = {}
+    found: dict[str, tuple[tuple[int, ...], str]] = {}  # name -> shape, and what it comes from
     for step in steps:
         parts = step.cut(torch.empty(shapes[step.theirs], device="meta"))
         found |= {name: (tuple(part.shape), step.theirs) for name, part in zip(step.ours, parts)}

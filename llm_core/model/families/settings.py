@@ -1,6 +1,7 @@
 """What families read from a config.json that transformers wrote, in its old and its new words."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from ...hub import CheckpointError
 
@@ -22,7 +23,7 @@ class Settings:
     def __init__(self, values: Mapping):
         self.values = values
 
-    def get(self, name: str, default: object = NEEDED) -> object:
+    def get(self, name: str, default: Any = NEEDED) -> Any:
         """The value, or the default where it is absent or null."""
         value = self.values.get(name)
         if value is not None:
@@ -31,7 +32,7 @@ class Settings:
             raise CheckpointError(f"config.json lacks {name}")
         return default
 
-    def whole(self, name: str, default: object = NEEDED) -> int | None:
+    def whole(self, name: str, default: Any = NEEDED) -> int | None:
         value = self.get(name, default)
         if value is not default and (isinstance(value, bool) or not isinstance(value, int)):
             raise CheckpointError(f"config.json: {name}={value!r} must be a whole number")
@@ -53,14 +54,15 @@ class Settings:
         if value is not None and value not in allowed:
             raise CheckpointError(f"config.json: {name}={value!r} is not supported")
 
-    def rope(self, theta: float = 10000.0, old_theta: str = "rope_theta") -> dict:
+    def rope(self, theta: float = 10000.0, old_theta: str = "rope_theta") -> dict[str, Any]:
         """Rotary positions as fields of ``ModelConfig``, from ``rope_parameters`` or from the older fields."""
         new = self.get("rope_parameters", {})
         scaling = new or self.get("rope_scaling", {})
         kind = scaling.get("rope_type", scaling.get("type", "default"))
         if kind not in ("default", "llama3"):
             raise CheckpointError(f"config.json: rope_type {kind!r} is not supported, only default and llama3")
-        found = {"positions": "rotary", "rope_theta": float(new.get("rope_theta", self.get(old_theta, theta)))}
+        theta = float(new.get("rope_theta", self.get(old_theta, theta)))
+        found: dict[str, Any] = {"positions": "rotary", "rope_theta": theta}
         if kind == "llama3":
             names = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
             if missing := [name for name in names if name not in scaling]:

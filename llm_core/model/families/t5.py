@@ -1,5 +1,7 @@
 """T5 (Raffel et al. 2020): relative positions, RMS norms, no biases, scores that are not scaled."""
 
+from typing import Any
+
 from ..architectures import EncoderDecoder
 from ..config import ModelConfig
 from .settings import Settings
@@ -22,7 +24,7 @@ def build(read: Settings, names: set[str]) -> EncoderDecoder:
     scaled = read.flag("scale_decoder_outputs", read.flag("tie_word_embeddings", True))
     own = "lm_head.weight" in names  # whatever the config says of tying
     width = read.whole("d_model")
-    shared = dict(
+    shared: dict[str, Any] = dict(
         vocab_size=read.whole("vocab_size"),
         block_size=read.whole("n_positions", WINDOW),
         n_head=read.whole("num_heads"),

@@ -62,7 +62,7 @@ def plan(names: Iterable[str], table: Table, ignored: Iterable[str], prefixes: I
     """
     rules = [(_matcher(pattern), rule if isinstance(rule, Cut) else same(rule)) for pattern, rule in table.items()]
     useless = [_matcher(pattern) for pattern in ignored]
-    steps = {}
+    steps: dict[tuple[str, ...], Step] = {}
     for name in sorted(names):
         bare = _without(name, prefixes)
         found = next(_found(bare, rules), None)
