@@ -32,7 +32,7 @@ FLOORS = {
         ("lessons", "live", "export"),
         ("questions",),
         ("pages", "ask", "static_files"),
-        ("first_html",),
+        ("first_html", "gallery"),
         ("server",),
     ],
 }
