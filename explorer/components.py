@@ -4,6 +4,8 @@ A view's template never changes, so what its module draws stays. Views get their
 what all of them are about lies in one client store.
 """
 
+from typing import ClassVar
+
 import gradio as gr
 
 SAVER = "save/save.mjs"  # the module that adds "Save" below a view
@@ -17,6 +19,7 @@ class View(gr.HTML):
 
     view, module = "", ""
     shown_on = ""  # its page; "" for what several have
+    seen_with: ClassVar[dict[str, str]] = {}  # what else the address says when it is seen
     saves = True
 
     def __init__(self, value: str | None = None, **options):
@@ -126,6 +129,7 @@ class SurgeryBanner(View):
 
     view, module = "surgery_banner", "surgery/banner.mjs"
     shown_on = "explore"
+    seen_with = {"edits": "zero.h.3.2", "changed": "everywhere"}
     saves = False
 
 
@@ -157,6 +161,7 @@ class Timeline(View):
 
     view, module = "timeline_view", "train/timeline/view.mjs"
     shown_on = "train"
+    seen_with = {"train": "timeline"}
 
 
 class Live(View):

@@ -15,6 +15,7 @@ from .engine.shelf import Shelf
 from .engine.timelines import timeline_routes
 from .examples import FOLDER
 from .first_html import middleware, root_path
+from .gallery import gallery_routes
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .pages.check import check_page
 from .pages.compare import compare_page
@@ -73,10 +74,11 @@ def routes(shelf: Shelf, web: Web | None = None, code_upload: bool = False) -> l
     ]
 
 
-def launch_options(shelf: Shelf, web: Web, code_upload: bool = False) -> dict:
-    """What ``Blocks.launch`` needs beside host and port."""
+def launch_options(demo: gr.Blocks, shelf: Shelf, web: Web, code_upload: bool = False) -> dict:
+    """What ``demo.launch`` needs beside host and port."""
+    ours = [*routes(shelf, web, code_upload), *gallery_routes(demo, web)]
     return {
-        "app_kwargs": {"routes": routes(shelf, web, code_upload), "middleware": middleware(web)},
+        "app_kwargs": {"routes": ours, "middleware": middleware(web)},
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
         "footer_links": [],
         "run_history": False,
@@ -120,7 +122,7 @@ def serve(
         "prevent_thread_lock": True,
     }
     try:
-        _, url, shared = demo.launch(**options, **launch_options(shelf, Web(dev), code_upload))
+        _, url, shared = demo.launch(**options, **launch_options(demo, shelf, Web(dev), code_upload))
     except (OSError, OverflowError):
         raise OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port") from None
     print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)

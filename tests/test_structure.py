@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from . import bars
+
 ROOT = Path(__file__).resolve().parents[1]
 WEB = ROOT / "explorer" / "web"
-MOST_FILES = 20
 
 # Each room imports from those in front of it alone, and what stands beside those in one tuple never meets.
 FLOORS = {
@@ -32,7 +33,7 @@ FLOORS = {
         ("lessons", "live", "export"),
         ("questions",),
         ("pages", "ask", "static_files"),
-        ("first_html",),
+        ("first_html", "gallery"),
         ("server",),
     ],
 }
@@ -143,15 +144,20 @@ def test_every_import_of_a_browser_module_is_a_file():
     assert not missing
 
 
-@pytest.mark.parametrize("kind", ["*.py", "*.mjs"])
+@pytest.mark.parametrize("kind", ["*.py", "*.mjs", "*.css"])
 def test_a_folder_can_be_taken_in_at_a_glance(kind):
-    folders = {path.parent for name in ("llm_core", "explorer", "tests") for path in (ROOT / name).rglob(kind)}
-    crowded = {
-        str(folder.relative_to(ROOT)): count
-        for folder in folders
-        if (count := sum(path.name != "__init__.py" for path in folder.glob(kind))) > MOST_FILES
-    }
-    assert not crowded
+    assert not bars.crowded(kind)
+
+
+@pytest.mark.parametrize("what", bars.ONCE)
+def test_there_is_one_way_to_do_it(what):
+    found = bars.places(*bars.ONCE[what])
+    assert len(found) == 1, found
+
+
+@pytest.mark.parametrize("what", bars.NEVER)
+def test_nobody_does_it(what):
+    assert not bars.places(*bars.NEVER[what])
 
 
 @pytest.mark.parametrize("package", FLOORS)
