@@ -24,8 +24,9 @@ export function drawWeights(canvas, width, payload, focus, query, dark) {
     width,
     rows: { ...names, name: "queries" },
     columns: { ...names, name: "keys" },
-    value: (row, key) => block[row * T + key] / 65535,
-    scale: sequential(dark),
+    value: (row, key) => block[row * T + key],
+    row: (row) => block.subarray(row * T, row * T + shown.last(row) + 1),
+    scale: sequential(dark, { limit: 65535 }),
     hidden: (row, key) => key > shown.last(row),
     numbers: {
       write: (row, key) => (shown.state(row, key) === "seen" ? shown.at(row, key).toFixed(2).replace(/^0/, "") : ""),

@@ -19,29 +19,14 @@ const SHADES = 255; // of a scale from its ground to its end
 
 /** Numbers from 0 to `limit`: by their square root, so that small shares show, or evenly. */
 export function sequential(dark, { limit = 1, root = true } = {}) {
-  const shades = shares(dark);
   const end = limit > 0 ? limit : 1;
-  return root
-    ? between(
-        shades,
-        (value) => Math.sqrt(value / end),
-        (at) => end * at ** 2,
-      )
-    : between(
-        shades,
-        (value) => value / end,
-        (at) => end * at,
-      );
+  return { ...between(shares(dark), end, { root }), value: (at) => end * at ** (root ? 2 : 1) };
 }
 
 /** Signed numbers around 0; beyond -`limit` and `limit` the colour stays. */
 export function diverging(limit, dark) {
   const end = limit > 0 ? limit : Infinity; // without a limit all is as good as 0
-  return between(
-    signs(dark),
-    (value) => (value / end + 1) / 2,
-    (at) => (2 * at - 1) * limit,
-  );
+  return { ...between(signs(dark), end, { signed: true }), value: (at) => (2 * at - 1) * limit };
 }
 
 /** A colour for each whole number from 0: roles of palette.mjs by name. */
@@ -78,14 +63,21 @@ function byTheme(shades) {
   };
 }
 
-/** A scale that looks up `shades` by where a value stands. */
-function between(shades, at, value) {
+/**
+ * A scale that looks up `shades` by where a value stands between 0, or -`end`, and `end`. One function for all scales
+ * of numbers: a matrix paints tens of thousands of cells, and a call that always leads to the same place is fast.
+ */
+function between(shades, end, { signed = false, root = false }) {
   const last = shades.length - 1;
+  const at = (number) => {
+    const share = signed ? (number / end + 1) / 2 : number / end;
+    return root ? Math.sqrt(share) : share;
+  };
   const pixel = (number) => {
     const place = at(number) * last;
     return Number.isNaN(place) ? 0 : shades[place <= 0 ? 0 : place >= last ? last : (place + 0.5) | 0];
   };
-  return { ...of(pixel), at, value };
+  return { ...of(pixel), at };
 }
 
 function of(pixel) {

@@ -180,7 +180,7 @@ function legend(roles, L, H) {
 
 function drawAll(table, payload) {
   const [, , T] = payload.arrays.pattern.shape;
-  const scale = sequential(isDark());
+  const scale = sequential(isDark(), { limit: 65535 });
   const last = payload.tokens.map((_, query) => lastSeen(payload, query));
   for (const button of table.querySelectorAll("button")) {
     const { layer, head } = button.dataset;
@@ -188,9 +188,8 @@ function drawAll(table, payload) {
     drawThumbnail(button.querySelector("canvas"), {
       rows: T,
       columns: T,
-      value: (query, key) => block[query * T + key] / 65535,
+      row: (query) => block.subarray(query * T, query * T + last[query] + 1),
       scale,
-      hidden: (query, key) => key > last[query],
     });
   }
 }
