@@ -42,7 +42,7 @@ import { drawBorder, drawCrossed, drawEmpty, drawFocus, drawNames, drawNumbers }
  * @property {number} rows
  * @property {number} columns
  * @property {(row: number, column: number) => number} [value]
- * @property {Pick<import("../color/scale.mjs").Scale, "pixel">} scale
+ * @property {Pick<import("../color/scale.mjs").Colors, "pixel"|"table">} scale
  * @property {IsCell} [hidden]
  * @property {Row} [row]  instead of `value` and `hidden`
  */
@@ -103,19 +103,33 @@ function drawCells(context, { cell }, seen, /** @type {Matrix} */ matrix) {
   context.strokeRect(left, top, right - left, bottom - top);
 }
 
-/** An image of a pixel for each cell; clear where there is no colour. */
+/** An image of a pixel for each cell, good until the next one; clear where there is no colour. */
 function painted({ row, rowEnd, column, columnEnd }, matrix) {
-  const image = new ImageData(columnEnd - column, rowEnd - row);
+  const image = clearImage(columnEnd - column, rowEnd - row);
   const pixels = new Uint32Array(image.data.buffer);
   const numbers = matrix.row ?? numbersOf(matrix, column, columnEnd);
-  const { pixel } = matrix.scale;
+  const { pixel, table } = matrix.scale;
   for (let r = row; r < rowEnd; r++) {
     const line = numbers(r);
     const end = Math.min(columnEnd, line.length);
-    let i = (r - row) * image.width;
-    for (let c = column; c < end; c++) pixels[i++] = pixel(line[c]);
+    const start = (r - row) * image.width - column;
+    if (table) lookUp(pixels, start, line, column, end, table);
+    else for (let c = column; c < end; c++) pixels[start + c] = pixel(line[c]);
   }
   return image;
+}
+
+/** Apart, so that it stays fast: it only ever sees whole numbers. */
+function lookUp(pixels, start, line, column, end, table) {
+  for (let c = column; c < end; c++) pixels[start + c] = table[line[c]];
+}
+
+let used = new ImageData(1, 1); // the last image: a grid of heads paints dozens of one size
+
+function clearImage(width, height) {
+  if (used.width !== width || used.height !== height) used = new ImageData(width, height);
+  used.data.fill(0);
+  return used;
 }
 
 /** The values of a row at once, for a matrix that has them cell by cell: NaN for what is hidden. */
