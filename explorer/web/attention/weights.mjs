@@ -1,7 +1,7 @@
 // Attention as a matrix: what the head, or several as one, give, with bars of what each token receives and gives.
 
 import { labels } from "../base/text.mjs";
-import { sequential } from "../color/scale.mjs";
+import { sequential, UNITS } from "../color/scale.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { given, received } from "../patterns/marginals.mjs";
@@ -24,8 +24,9 @@ export function drawWeights(canvas, width, payload, focus, query, dark) {
     width,
     rows: { ...names, name: "queries" },
     columns: { ...names, name: "keys" },
-    value: (row, key) => block[row * T + key] / 65535,
-    scale: sequential(dark),
+    value: (row, key) => block[row * T + key],
+    row: (row) => block.subarray(row * T, row * T + shown.last(row) + 1),
+    scale: sequential(dark, { limit: UNITS }),
     hidden: (row, key) => key > shown.last(row),
     numbers: {
       write: (row, key) => (shown.state(row, key) === "seen" ? shown.at(row, key).toFixed(2).replace(/^0/, "") : ""),

@@ -7,6 +7,7 @@ import { CATEGORIES, DIVERGING, ROLES, SEQUENTIAL } from "./palette.mjs";
  *
  * @typedef {object} Colors
  * @property {(value: number) => number} pixel  the colour, as a little-endian RGBA number; 0, clear, for no number
+ * @property {Uint32Array} [table]              that of each whole number from 0, if all are
  * @property {(value: number) => string} css    the colour as CSS; that of what is bad for what is no number
  * @property {(value: number) => string} ink    black or white, whichever reads better on that colour
  *
@@ -15,33 +16,19 @@ import { CATEGORIES, DIVERGING, ROLES, SEQUENTIAL } from "./palette.mjs";
  */
 
 export const TICKS = [0, 0.05, 0.25, 0.5, 1]; // of a scale of shares
+export const UNITS = 65535;
 const SHADES = 255; // of a scale from its ground to its end
 
 /** Numbers from 0 to `limit`: by their square root, so that small shares show, or evenly. */
 export function sequential(dark, { limit = 1, root = true } = {}) {
-  const shades = shares(dark);
   const end = limit > 0 ? limit : 1;
-  return root
-    ? between(
-        shades,
-        (value) => Math.sqrt(value / end),
-        (at) => end * at ** 2,
-      )
-    : between(
-        shades,
-        (value) => value / end,
-        (at) => end * at,
-      );
+  return { ...between(shares(dark), end, { root }), value: (at) => end * at ** (root ? 2 : 1) };
 }
 
 /** Signed numbers around 0; beyond -`limit` and `limit` the colour stays. */
 export function diverging(limit, dark) {
   const end = limit > 0 ? limit : Infinity; // without a limit all is as good as 0
-  return between(
-    signs(dark),
-    (value) => (value / end + 1) / 2,
-    (at) => (2 * at - 1) * limit,
-  );
+  return { ...between(signs(dark), end, { signed: true }), value: (at) => (2 * at - 1) * limit };
 }
 
 /** A colour for each whole number from 0: roles of palette.mjs by name. */
@@ -49,6 +36,12 @@ export function named(names, dark) {
   const colors = names.map((name) => packed(channels(ROLES[name][dark ? 1 : 0])));
   return of((value) => colors[value] ?? 0);
 }
+
+/** Shares as they travel, whole numbers of 1/UNITS: the colours of `sequential`, each found once. */
+export const shareUnits = byTheme((theme) => {
+  const scale = sequential(theme === "dark", { limit: UNITS });
+  return { ...scale, table: Uint32Array.from({ length: UNITS + 1 }, (_, unit) => scale.pixel(unit)) };
+});
 
 /** The token `token` by hue, and the place `share` (0..1) within it by lightness: what is scrambled looks scrambled. */
 export function tokenColor(token, share, dark) {
@@ -78,14 +71,21 @@ function byTheme(shades) {
   };
 }
 
-/** A scale that looks up `shades` by where a value stands. */
-function between(shades, at, value) {
+/**
+ * A scale that looks up `shades` by where a value stands between 0, or -`end`, and `end`. One function for all of them:
+ * a matrix paints tens of thousands of cells, and a call that always leads to the same place is fast.
+ */
+function between(shades, end, { signed = false, root = false }) {
   const last = shades.length - 1;
+  const at = (number) => {
+    const share = signed ? (number / end + 1) / 2 : number / end;
+    return root ? Math.sqrt(share) : share;
+  };
   const pixel = (number) => {
     const place = at(number) * last;
     return Number.isNaN(place) ? 0 : shades[place <= 0 ? 0 : place >= last ? last : (place + 0.5) | 0];
   };
-  return { ...of(pixel), at, value };
+  return { ...of(pixel), at };
 }
 
 function of(pixel) {

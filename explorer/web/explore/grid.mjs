@@ -2,7 +2,7 @@
 
 import { make } from "../base/dom.mjs";
 import { headBlock, lastSeen } from "../base/payload.mjs";
-import { sequential } from "../color/scale.mjs";
+import { shareUnits } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
 import { headsOf } from "../patterns/aggregate.mjs";
 import { CHOICES, move } from "../state/focus.mjs";
@@ -180,7 +180,7 @@ function legend(roles, L, H) {
 
 function drawAll(table, payload) {
   const [, , T] = payload.arrays.pattern.shape;
-  const scale = sequential(isDark());
+  const scale = shareUnits(isDark());
   const last = payload.tokens.map((_, query) => lastSeen(payload, query));
   for (const button of table.querySelectorAll("button")) {
     const { layer, head } = button.dataset;
@@ -188,9 +188,8 @@ function drawAll(table, payload) {
     drawThumbnail(button.querySelector("canvas"), {
       rows: T,
       columns: T,
-      value: (query, key) => block[query * T + key] / 65535,
+      row: (query) => block.subarray(query * T, query * T + last[query] + 1),
       scale,
-      hidden: (query, key) => key > last[query],
     });
   }
 }

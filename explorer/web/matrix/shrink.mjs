@@ -9,7 +9,7 @@ const shrunk = new WeakMap();
 /** A small picture of a tensor, one pixel for each cell that is left. */
 export function drawSmall(canvas, tensor, scale) {
   const { rows, columns, values } = shrink(tensor);
-  drawThumbnail(canvas, { rows, columns, value: (row, column) => values[row * columns + column], scale });
+  drawThumbnail(canvas, { rows, columns, row: (row) => values.subarray(row * columns, (row + 1) * columns), scale });
 }
 
 /** A tensor of at most MOST cells: of those that fall together the strongest, largest away from 0, is kept. */
