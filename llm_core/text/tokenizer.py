@@ -22,9 +22,6 @@ from .articles import read_articles
 from .byte_letters import byte_letters
 from .surrogates import join_surrogates
 
-if TYPE_CHECKING:
-    from .family_tokenizer import FamilyTokenizer
-
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
 NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
 GPT2 = "gpt2"  # what tiktoken calls it

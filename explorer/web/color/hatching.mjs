@@ -33,7 +33,8 @@ export function hatchCells(context, { left, top, right, bottom }, cell, bare, co
   for (let sum = gap; sum < wide + high; sum += gap) {
     const { from, to } = alongBare(sum, cell, bare);
     if (from === to) continue;
-    const [start, end] = [Math.max(from - 1, sum - wide, 0), Math.min(to + 1, sum, high)]; // of y, where x + y is the sum
+    // of y, where x + y is the sum
+    const [start, end] = [Math.max(from - 1, sum - wide, 0), Math.min(to + 1, sum, high)];
     context.moveTo(left + sum - end, top + end);
     context.lineTo(left + sum - start, top + start);
   }
