@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 from . import pipeline
-from .diagnose import Diagnosis, diagnose, error_line, locate
-from .faults import NAMED, Fault
+from .diagnosis.diagnose import Diagnosis, diagnose, error_line, locate
+from .diagnosis.faults import NAMED, Fault
+from .diagnosis.patterns import patterns
+from .diagnosis.probes import PROBES, TESTED, NoTensor, with_our_other_blocks
+from .diagnosis.shown import difference
 from .loading import is_written, load, on_the_cpu, source_line
-from .patterns import patterns
-from .probes import PROBES, TESTED, NoTensor, with_our_other_blocks
-from .shown import difference
 
 TITLES = {
     "embedding": "Embedding.forward",

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..paths import ASSETS
-from .probes import numbers
-from .solution import PADDING, solution
+from .diagnosis.probes import numbers
+from .diagnosis.solution import PADDING, solution
 
 LETTERS = 256  # bytes; the decoder has one more: the end of the text
 TITLE, TEXT = 20, 40  # bytes at most

@@ -9,7 +9,7 @@ import app
 from explorer.lessons.teach import catalog
 from explorer.questions.asker import Asker, asker_of, is_from_elsewhere
 from explorer.questions.check import LARGEST, checked, may_take_code
-from llm_core.homework.faults import NAMED
+from llm_core.homework.diagnosis.faults import NAMED
 from llm_core.homework.report import BLOCKS, from_json, to_json
 
 from ..homework.example import PLACE

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from explorer.lessons import LESSONS
-from llm_core.homework import pipeline, probes, solution
+from llm_core.homework import pipeline
 from llm_core.homework.checks import POINTS, check
-from llm_core.homework.diagnose import known, suspicions
-from llm_core.homework.faults import FAULTS, NAMED, faults_of
+from llm_core.homework.diagnosis import probes, solution
+from llm_core.homework.diagnosis.diagnose import known, suspicions
+from llm_core.homework.diagnosis.faults import FAULTS, NAMED, faults_of
+from llm_core.homework.diagnosis.probes import PROBES
 from llm_core.homework.loading import load, on_the_cpu
-from llm_core.homework.probes import PROBES
 from llm_core.mistakes.known import MISTAKES
 
 from .files import CORRECT, FUSED, PAIRS, RIGHT, SDPA, WRONG, edited

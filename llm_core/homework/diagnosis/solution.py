@@ -5,7 +5,7 @@
     solution({"no-scale", "one-head"})
 
 So a student's file and a suspicion are of one kind: something that has the nine names. ``faults.py`` says what each
-fault means. Needs the course's package on the path (see ``course.py``).
+fault means. Needs the course's package on the path (see ``homework/course.py``).
 """
 
 import math
@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..model.attention import merge_heads, split_heads
-from ..model.masks import causal_mask, is_token
-from .course import course
+from ...model.attention import merge_heads, split_heads
+from ...model.masks import causal_mask, is_token
+from ..course import course
 
 PADDING = -1
 

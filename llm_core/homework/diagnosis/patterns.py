@@ -6,9 +6,9 @@ from types import ModuleType, SimpleNamespace
 import torch
 from torch import Tensor, nn
 
-from ..model.checkpoints import MODELS, load_model
-from ..model.recording import record
-from ..text.tokenizer import load_tokenizer
+from ...model.checkpoints import MODELS, load_model
+from ...model.recording import record
+from ...text.tokenizer import load_tokenizer
 from .shown import plain
 from .watching import Steps
 
