@@ -41,7 +41,7 @@ class Snapshot:
 
 def _functions(owner: object) -> dict[str, tuple[object, object]]:
     """By name, with their code, which can be replaced too."""
-    found = {}
+    found: dict[str, tuple[object, object]] = {}
     for name, value in list(vars(owner).items()):
         function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
         if callable(function):

@@ -6,10 +6,11 @@ import inspect
 import linecache
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -86,11 +87,12 @@ def is_written(part: object, method: str | None) -> bool:
     return bool(own) and (init is None or _computes(init)) and inspect.isfunction(written) and _computes(written)
 
 
-def _computes(function: object) -> bool:
+def _computes(function: Callable) -> bool:
     function = inspect.unwrap(function)
     with suppress(OSError, TypeError, SyntaxError):
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
         raised = {id(part) for raised in ast.walk(tree) if isinstance(raised, ast.Raise) for part in ast.walk(raised)}
-        body = [part for statement in tree.body[0].body for part in ast.walk(statement)]
+        definition: Any = tree.body[0]
+        body = [part for statement in definition.body for part in ast.walk(statement)]
         return any(isinstance(part, (ast.Call, ast.BinOp, ast.Subscript)) and id(part) not in raised for part in body)
     return True

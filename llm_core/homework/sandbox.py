@@ -31,9 +31,10 @@ import tokenize
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from json import dumps, loads
 from pathlib import Path
+from typing import cast
 
 from .limits import Limits
 from .report import BLOCKS, FAILED, BlockResult, Line, Report, in_order, read_block
@@ -250,9 +251,9 @@ class _Process:
 
     def _drain(self) -> None:
         """What it prints: counted, and thrown away but for the end."""
-        count = 0
+        count, printed = 0, cast(BufferedReader, self._process.stderr)
         with suppress(OSError, ValueError):
-            while piece := self._process.stderr.read1(1 << 16):
+            while piece := printed.read1(1 << 16):
                 count += len(piece)
                 self._tail = (self._tail + piece)[-4000:]
                 if count > self._most_output:

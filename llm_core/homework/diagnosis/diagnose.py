@@ -31,11 +31,11 @@ class Diagnosis:
     @property
     def tensor(self) -> str | None:
         """The observation that differs first."""
-        return self.found and self.found.first_difference(self.expected)
+        return self.found.first_difference(self.expected) if self.found else None
 
     @property
     def error(self) -> Exception | None:
-        return self.found and self.found.error
+        return self.found.error if self.found else None
 
 
 def diagnose(block: str, student: ModuleType) -> Diagnosis:

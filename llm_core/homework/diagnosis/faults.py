@@ -6,6 +6,7 @@ from 0.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 MASKS = ("encoder mask", "decoder mask")
 SAMPLERS = ("generate", "prefix generate")
@@ -27,10 +28,13 @@ class Fault:
 
 def _of(*blocks: str, **faults: tuple) -> list[Fault]:
     """Entries of one kind of block: name = (title, sentence, effect, idea, shown[, lesson, step])."""
-    return [
-        Fault(name.replace("_", "-"), blocks, *texts[:5], lesson=tuple(texts[5:]) or None)
-        for name, texts in faults.items()
-    ]
+    return [_fault(name.replace("_", "-"), blocks, *texts) for name, texts in faults.items()]
+
+
+def _fault(
+    name: str, blocks: tuple[str, ...], title: str, sentence: str, effect: str, idea: str, shown: str, *lesson: Any
+) -> Fault:
+    return Fault(name, blocks, title, sentence, effect, idea, shown, tuple(lesson) or None)
 
 
 _PLACES = "Row t of position_embeddings is added to token t of every sequence; t runs from 0 to T-1."

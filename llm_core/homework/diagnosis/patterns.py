@@ -46,7 +46,7 @@ def patterns(student: ModuleType) -> dict | None:
 
 def _pattern(student: ModuleType, layer: nn.Module, x: Tensor) -> Tensor | None:
     """(1, H, T, T): the last tensor of that kind that the student's attention makes."""
-    H, T, C = layer.n_head, *x.shape[1:]
+    H, (T, C) = layer.n_head, x.shape[1:]
     sizes = SimpleNamespace(n_embd=C, n_head=H, attn_pdrop=0.0, resid_pdrop=0.0, embd_pdrop=0.0, block_size=T)
     sizes.vocab_size, sizes.n_layer = 1, 1
     attention = student.GenericSelfAttention(sizes).eval()

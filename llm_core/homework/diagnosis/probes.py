@@ -16,7 +16,7 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
-from .solution import PADDING, solution
+from .solution import PADDING, Names, solution
 from .watching import Products
 
 B, T, P, H, C = 4, 7, 5, 3, 24  # D = 8
@@ -72,7 +72,7 @@ class Observations:
 
 
 def _said(error: Exception | None) -> tuple[str, str] | None:
-    return error and (type(error).__name__, str(error))
+    return None if error is None else (type(error).__name__, str(error))
 
 
 def config(**changes) -> SimpleNamespace:
@@ -119,7 +119,7 @@ def mask() -> Tensor:
 # --- the probes ------------------------------------------------------------------------------------------------
 
 
-def embedding(names: SimpleNamespace, found: Observations) -> None:
+def embedding(names: Names, found: Observations) -> None:
     layer = randomised(names.Embedding(config()))
     tokens = ids(B, T, 31)
     tokens[1, :] = tokens[1, 0]  # one token at every place
@@ -128,7 +128,7 @@ def embedding(names: SimpleNamespace, found: Observations) -> None:
     found.add("embedding of one token", layer.eval()(tokens[:1, :1]))
 
 
-def attention(names: SimpleNamespace, found: Observations) -> None:
+def attention(names: Names, found: Observations) -> None:
     layer, x = randomised(names.GenericSelfAttention(config())).eval(), numbers(B, T, C)
     found.add("output", layer(x.clone(), mask()))
     found.add("output with a bool mask", layer(x.clone(), mask().bool()))
@@ -136,7 +136,7 @@ def attention(names: SimpleNamespace, found: Observations) -> None:
     found.add("output with everything visible", layer(x.clone(), torch.ones(B, 1, T, T)))
 
 
-def matrix_products(names: SimpleNamespace, found: Observations) -> None:
+def matrix_products(names: Names, found: Observations) -> None:
     """Whether there are more of them with more heads."""
     counts, x, visible = [], numbers(B, T, C), mask()
     for n_head in (1, 8):
@@ -147,7 +147,7 @@ def matrix_products(names: SimpleNamespace, found: Observations) -> None:
     found.add("matrix products that come with more heads", torch.tensor(float(counts[1] > counts[0])))
 
 
-def dropout(names: SimpleNamespace, found: Observations) -> None:
+def dropout(names: Names, found: Observations) -> None:
     """How the output scatters over many copies of one text: every place of dropout leaves its own trace."""
     layer = randomised(names.GenericSelfAttention(config())).train()
     x, visible = numbers(B, T, C)[:1].expand(COPIES, -1, -1), torch.ones(T, T).tril().expand(COPIES, 1, T, T)
@@ -165,11 +165,11 @@ def dropout(names: SimpleNamespace, found: Observations) -> None:
     found.add("1 + correlation of neighbouring tokens in train mode", 1 + neighbours, chance=0.03)
 
 
-def block(names: SimpleNamespace, found: Observations) -> None:
+def block(names: Names, found: Observations) -> None:
     found.add("output", randomised(names.TransformerBlock(config())).eval()(numbers(B, T, C), mask()))
 
 
-def whole(names: SimpleNamespace, masked_like: str = "Decoder") -> nn.Module:
+def whole(names: Names, masked_like: str = "Decoder") -> nn.Module:
     """The student's transformer with a mask of ours."""
 
     class Whole(names.GenericTransformer):
@@ -178,7 +178,7 @@ def whole(names: SimpleNamespace, masked_like: str = "Decoder") -> nn.Module:
     return randomised(Whole(config())).eval()
 
 
-def transformer(names: SimpleNamespace, found: Observations) -> None:
+def transformer(names: Names, found: Observations) -> None:
     model = whole(names)
     tokens, targets, cache = padded(ids(B, T, 31)), padded(ids(B, T, 31, seed=2)), numbers(B, P, C)
     found.add("hidden states", real_places(model(tokens.clone(), return_hidden=True)))
@@ -192,11 +192,11 @@ def transformer(names: SimpleNamespace, found: Observations) -> None:
     found.add("hidden states of an encoder", real_places(whole(names, "Encoder")(tokens, return_hidden=True)))
 
 
-def encoder_mask(names: SimpleNamespace, found: Observations) -> None:
+def encoder_mask(names: Names, found: Observations) -> None:
     _masks(names.Encoder, found)
 
 
-def decoder_mask(names: SimpleNamespace, found: Observations) -> None:
+def decoder_mask(names: Names, found: Observations) -> None:
     _masks(names.Decoder, found)
 
 
@@ -230,7 +230,8 @@ class Fixed(nn.Module):
         super().__init__()
         self.table = nn.Parameter(1.5 * numbers(V, V, seed=3))
         self.config, self.block_size, self.vocab_size = config(vocab_size=V), 19, V
-        self.shift, self.fed = shift, []
+        self.shift = shift
+        self.fed: list[Tensor] = []
 
     def forward(self, idx, targets=None, hidden_cache=None, return_hidden=False):
         self.fed.append(idx.detach().long())
@@ -259,7 +260,7 @@ class FixedPair(nn.Module):
 PROMPT, PREFIX = torch.tensor([[1, 4, 0]]), torch.tensor([[7, 2, 3, 1]])
 
 
-def generation(names: SimpleNamespace, found: Observations) -> None:
+def generation(names: Names, found: Observations) -> None:
     for temperature in (0.5, 2.0):
         model = Fixed(5).eval()
         torch.manual_seed(1)
@@ -276,7 +277,7 @@ def frequencies(pairs: Tensor, V: int = 6) -> Tensor:
     return torch.bincount(pairs[:, 0] * V + pairs[:, 1], minlength=V * V).view(V, V) / len(pairs)
 
 
-def pair(names: SimpleNamespace) -> nn.Module:
+def pair(names: Names) -> nn.Module:
     return randomised(names.EncoderDecoder(config(), config(vocab_size=29, n_head=4))).eval()
 
 
@@ -284,7 +285,7 @@ def title_and_text() -> tuple[Tensor, Tensor]:
     return padded(ids(B, P, 31), LENGTHS.clamp(max=P)), padded(ids(B, T, 29, seed=2))
 
 
-def encoder_decoder(names: SimpleNamespace, found: Observations) -> None:
+def encoder_decoder(names: Names, found: Observations) -> None:
     model, (prefix, targets) = pair(names), title_and_text()
     logits, loss = model(prefix.clone(), targets.clone())
     found.add("size of the decoder's vocabulary", torch.tensor(logits.shape[-1]))
@@ -296,7 +297,7 @@ def encoder_decoder(names: SimpleNamespace, found: Observations) -> None:
     found.add("slope of the loss in the encoder's weights", sum(slopes, torch.tensor(0.0)))
 
 
-def prefix_generation(names: SimpleNamespace, found: Observations) -> None:
+def prefix_generation(names: Names, found: Observations) -> None:
     for temperature in (0.5, 2.0):
         model = FixedPair().eval()
         torch.manual_seed(1)
@@ -306,7 +307,7 @@ def prefix_generation(names: SimpleNamespace, found: Observations) -> None:
         found.add(f"pairs of new tokens at temperature {temperature}", frequencies(written[:, -2:]), chance=0.05)
 
 
-Probe = Callable[[SimpleNamespace, Observations], None]
+Probe = Callable[[Names, Observations], None]
 
 PROBES: dict[str, Sequence[Probe]] = {
     "embedding": [embedding],
@@ -321,7 +322,7 @@ PROBES: dict[str, Sequence[Probe]] = {
 }
 
 
-def observe(probe: Probe, names: SimpleNamespace) -> Observations:
+def observe(probe: Probe, names: Names) -> Observations:
     """What the probe sees, up to the error that ended it."""
     found = Observations()
     try:

@@ -11,6 +11,7 @@ fault means. Needs the course's package on the path (see ``homework/course.py``)
 import math
 from collections.abc import Collection
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from ..course import course
 
 PADDING = -1
 
+Names = Any  # a student's module, or a namespace of ours: its classes are built while it runs
+
 
 def solution(faults: Collection[str] = ()) -> SimpleNamespace:
     """The nine names, as a module of a student would have them."""
@@ -31,8 +34,10 @@ def solution(faults: Collection[str] = ()) -> SimpleNamespace:
     return names
 
 
-def embedding(names: SimpleNamespace, faults: frozenset[str]) -> None:
-    class Embedding(course().DummyEmbedding):
+def embedding(names: Names, faults: frozenset[str]) -> None:
+    given: Any = course()
+
+    class Embedding(given.DummyEmbedding):
         def forward(self, idx: Tensor) -> Tensor:
             B, T = idx.shape
             places = torch.arange(T)  # (T,)
@@ -48,8 +53,10 @@ def embedding(names: SimpleNamespace, faults: frozenset[str]) -> None:
     names.Embedding = Embedding
 
 
-def attention(names: SimpleNamespace, faults: frozenset[str]) -> None:
-    class GenericSelfAttention(course().DummyMultiHeadedSelfAttention):
+def attention(names: Names, faults: frozenset[str]) -> None:
+    given: Any = course()
+
+    class GenericSelfAttention(given.DummyMultiHeadedSelfAttention):
         def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
             H = 1 if "one-head" in faults else self.n_head
             q, k, v = (split(layer(x), H, faults) for layer in self._layers())  # (B, H, T, D)
@@ -115,8 +122,8 @@ def weights(scores: Tensor, visible: Tensor, faults: frozenset[str], dropout: nn
         scores = dropout(scores)
     if "no-softmax" in faults:
         return scores.masked_fill(~visible, 0.0)
-    axis = {"softmax-over-queries": -2, "softmax-over-heads": 1}
-    axis = next((axis[fault] for fault in axis if fault in faults), -1)
+    axes = {"softmax-over-queries": -2, "softmax-over-heads": 1}
+    axis = next((axes[fault] for fault in axes if fault in faults), -1)
     if "mask-after-softmax" in faults:
         return F.softmax(scores, dim=axis) * visible
     if "mask-added" in faults:
@@ -124,8 +131,10 @@ def weights(scores: Tensor, visible: Tensor, faults: frozenset[str], dropout: nn
     return F.softmax(scores.masked_fill(~visible, -math.inf), dim=axis)
 
 
-def block(names: SimpleNamespace, faults: frozenset[str]) -> None:
-    class TransformerBlock(course().DummyBlock):
+def block(names: Names, faults: frozenset[str]) -> None:
+    given: Any = course()
+
+    class TransformerBlock(given.DummyBlock):
         def __init__(self, config):
             super().__init__(config, names.GenericSelfAttention)
 
@@ -148,8 +157,10 @@ def block(names: SimpleNamespace, faults: frozenset[str]) -> None:
     names.TransformerBlock = TransformerBlock
 
 
-def transformer(names: SimpleNamespace, faults: frozenset[str]) -> None:
-    class GenericTransformer(course().DummyTransformer):
+def transformer(names: Names, faults: frozenset[str]) -> None:
+    given: Any = course()
+
+    class GenericTransformer(given.DummyTransformer):
         def __init__(self, config):
             super().__init__(config, names.TransformerBlock, names.Embedding)
 
@@ -194,7 +205,7 @@ def transformer(names: SimpleNamespace, faults: frozenset[str]) -> None:
     names.GenericTransformer = GenericTransformer
 
 
-def masks(names: SimpleNamespace, faults: frozenset[str]) -> None:
+def masks(names: Names, faults: frozenset[str]) -> None:
     class Encoder(names.GenericTransformer):
         def get_attention_mask(self, num_tokens: Tensor) -> Tensor:
             T = int(num_tokens.max())
@@ -241,7 +252,7 @@ def finished(mask: Tensor, num_tokens: Tensor, faults: frozenset[str]) -> Tensor
     return mask.long()
 
 
-def sampling(names: SimpleNamespace, faults: frozenset[str]) -> None:
+def sampling(names: Names, faults: frozenset[str]) -> None:
     @torch.no_grad()
     def generate(model, idx, max_new_tokens, temperature=1.0):
         prompt = idx
@@ -277,7 +288,7 @@ def drawn(logits: Tensor, temperature: float, faults: frozenset[str]) -> Tensor:
     return torch.multinomial(F.softmax(last, dim=-1), 1)
 
 
-def encoder_decoder(names: SimpleNamespace, faults: frozenset[str]) -> None:
+def encoder_decoder(names: Names, faults: frozenset[str]) -> None:
     class EncoderDecoder(nn.Module):
         def __init__(self, encoder_config, decoder_config):
             super().__init__()

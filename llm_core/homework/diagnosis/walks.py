@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
 from . import probes
 from .probes import LENGTHS, C, P, T
-from .solution import solution
+from .solution import Names, solution
 from .watching import Step, Steps
 
 
@@ -50,7 +49,7 @@ class Place:
     line: int | None
 
 
-def walk(block: str, names: SimpleNamespace, file: str | None = None) -> Walk:
+def walk(block: str, names: Names, file: str | None = None) -> Walk:
     """Dropout is on, and visible as a factor (see ``Steps``). An error ends the walk early."""
     seen: dict[str, Tensor] = {}
     run, steps = _RUNS[block](names, seen), Steps(file)
@@ -124,39 +123,39 @@ def _walked(block: str, faults: frozenset[str]) -> Walk:
 Run = Iterator[tuple[str, Tensor] | None]
 
 
-def _embedding(names: SimpleNamespace, _seen: dict) -> Run:
+def _embedding(names: Names, _seen: dict) -> Run:
     layer, tokens = probes.randomised(names.Embedding(probes.config())).train(), probes.ids(probes.B, T, 31)
-    yield
+    yield None
     yield "embedding (B, T, C)", layer(tokens)
 
 
-def _attention(names: SimpleNamespace, seen: dict) -> Run:
+def _attention(names: Names, seen: dict) -> Run:
     layer = probes.randomised(names.GenericSelfAttention(probes.config())).train()
     _listen(layer, {"q": "queries (B, T, C)", "k": "keys (B, T, C)", "v": "values (B, T, C)"}, seen)
     layer.c_proj.register_forward_pre_hook(
         lambda _, given: seen.setdefault("heads merged (B, T, C)", given[0].detach().clone())
     )
     x, mask = probes.numbers(probes.B, T, C), probes.mask()
-    yield
+    yield None
     yield "output (B, T, C)", layer(x, mask)
 
 
-def _block(names: SimpleNamespace, seen: dict) -> Run:
+def _block(names: Names, seen: dict) -> Run:
     layer = probes.randomised(names.TransformerBlock(probes.config())).train()
     _listen(layer, {"ln_1": "ln_1 (B, T, C)", "attn": "attention (B, T, C)", "ln_2": "ln_2 (B, T, C)"}, seen)
     x, mask = probes.numbers(probes.B, T, C), probes.mask()
-    yield
+    yield None
     yield "output (B, T, C)", layer(x, mask)
 
 
-def _transformer(names: SimpleNamespace, seen: dict) -> Run:
+def _transformer(names: Names, seen: dict) -> Run:
     model = probes.whole(names)
     _listen(model.transformer, {"embedding": "embedding (B, T, C)"}, seen)
     for i, layer in enumerate(model.transformer["h"]):
         _listen(nn.ModuleDict({"layer": layer}), {"layer": f"after block {i} (B, T, C)"}, seen)
     tokens, targets = probes.padded(probes.ids(probes.B, T, 31)), probes.padded(probes.ids(probes.B, T, 31, seed=2))
     cache = probes.numbers(probes.B, P, C)
-    yield
+    yield None
     yield "hidden states (B, T, C)", model(tokens.clone(), return_hidden=True)
     logits, loss = model(tokens.clone(), targets.clone())
     yield "logits (B, T, V)", logits
@@ -166,33 +165,33 @@ def _transformer(names: SimpleNamespace, seen: dict) -> Run:
     yield "loss behind a cache", loss
 
 
-def _mask_of(name: str) -> Callable[[SimpleNamespace, dict], Run]:
-    def run(names: SimpleNamespace, _seen: dict) -> Run:
+def _mask_of(name: str) -> Callable[[Names, dict], Run]:
+    def run(names: Names, _seen: dict) -> Run:
         model = probes.with_a_mask(getattr(names, name))
-        yield
+        yield None
         yield "mask (B, 1, T, T)", model.get_attention_mask(LENGTHS.clone())
 
     return run
 
 
-def _generation(names: SimpleNamespace, _seen: dict) -> Run:
+def _generation(names: Names, _seen: dict) -> Run:
     model, prompt = probes.Fixed(5).eval(), probes.PROMPT.repeat(9, 1)
-    yield
+    yield None
     yield "tokens written", names.generate(model, prompt, 2, 0.5)
 
 
-def _encoder_decoder(names: SimpleNamespace, seen: dict) -> Run:
+def _encoder_decoder(names: Names, seen: dict) -> Run:
     model, (prefix, targets) = probes.pair(names), probes.title_and_text()
     _listen(model, {"encoder": "encoder's hidden states (B, P, C)"}, seen)
-    yield
+    yield None
     logits, loss = model(prefix.clone(), targets.clone())
     yield "logits (B, P+T, V+1)", logits
     yield "loss", loss
 
 
-def _prefix_generation(names: SimpleNamespace, _seen: dict) -> Run:
+def _prefix_generation(names: Names, _seen: dict) -> Run:
     model, prefix = probes.FixedPair().eval(), probes.PREFIX.repeat(9, 1)
-    yield
+    yield None
     yield "tokens written", names.prefix_generate(model, prefix, 3, 0.5)
 
 
@@ -221,7 +220,7 @@ def _with_pattern(steps: list[Step], seen: dict[str, Tensor]) -> dict[str, Tenso
     )
 
 
-_RUNS: dict[str, Callable[[SimpleNamespace, dict], Run]] = {
+_RUNS: dict[str, Callable[[Names, dict], Run]] = {
     "embedding": _embedding,
     "attention": _attention,
     "block": _block,
