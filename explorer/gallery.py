@@ -34,7 +34,11 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
-FRAMES = ".frames { display: flex; gap: 24px; overflow-x: auto; } iframe { flex: none; height: 640px; }"
+FRAMES = """
+section { margin-top: 24px; }
+.frames { display: flex; gap: 24px; overflow-x: auto; }
+iframe { flex: none; height: 640px; }
+"""
 
 
 def gallery_routes(demo: gr.Blocks, web: Web) -> list[Route]:
