@@ -76,7 +76,7 @@ export const FIELDS = {
     steps: oneOf(["log", "even"]),
     set: settings(),
   },
-  check: { report: pushing(oneOf(["none", "example"])), block: word() },
+  check: { report: pushing(oneOf(["none", "example"])), block: text(null, 40) },
 };
 const OURS = new Set(["show", "view", ...Object.values(FIELDS).flatMap(Object.keys)]);
 
