@@ -165,18 +165,18 @@ def test_line_at_finds_queries_above_and_keys_below(js):
 
 
 def test_heads_threshold_and_sides_stand_in_the_address(js):
-    search = "?layer=4&head=1&dim=17&least=50&also=3_6&sides=top-bottom"
-    focus = js("state/address", "({readAddress}, search) => readAddress(search).focus", search)
-    assert {name: focus[name] for name in ("also", "least", "dim", "sides")} == {
-        "also": "2_5", "least": 50, "dim": 17, "sides": "top-bottom",
+    read = "({readAddress}, search) => readAddress(search).values"
+    values = js("state/fields", read, "?view=explore&layer=4&head=1&dim=17&least=50&also=3_6&sides=top-bottom")
+    assert {name: values[name] for name in ("layer", "head", "also", "least", "dim", "sides")} == {
+        "layer": 3, "head": 0, "also": "2_5", "least": 50, "dim": 17, "sides": "top-bottom",
     }  # fmt: skip
-    again = js("state/address", "({writeAddress}, ...given) => writeAddress(...given)", "", focus, None)
-    assert set(again.removeprefix("?").split("&")) == set(
-        search.removeprefix("?head=1").replace("head=1&", "")[1:].split("&")
-    )
-    for wrong in ("?also=0_2", "?also=a", "?also=", "?least=x", "?also=1_"):
-        focus = js("state/address", "({readAddress}, search) => readAddress(search).focus", wrong)
-        assert (focus["also"], focus["least"]) == ("", 20)
+    again = js("state/fields", "({writeAddress}, ...given) => writeAddress(...given)", "", "explore", values)
+    assert set(again.removeprefix("?").split("&")) == {
+        "show=explore", "layer=3", "also=2_5", "least=50", "dim=17", "sides=top-bottom",
+    }  # fmt: skip
+    for wrong in ("also=a", "also=", "least=x", "also=1_"):
+        values = js("state/fields", read, f"?show=explore&{wrong}")
+        assert (values["also"], values["least"]) == ("", 20)
 
 
 def test_heads_and_threshold_are_fitted_into_a_model(js):

@@ -290,7 +290,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
 
     told = columns.page.evaluate(CALL, [TEXT, ["decoder", saved.folders["cross"]], -1, None])
     url = json.loads(told.split("data: ", 1)[1].splitlines()[0])[0]
-    assert re.fullmatch(r"payload/[0-9a-f]{24}", url)
+    assert re.fullmatch(r"payload/[0-9a-f]{32}", url)
 
 
 # the modules alone
