@@ -1,10 +1,9 @@
 // The picture of a step: one figure for each tensor, and one canvas over all of them, on which cells move from
 // where they were to where they go. Bars, facts and messages stand beside them as plain elements.
 
-import { cssColor, make, prepare } from "../base/dom.mjs";
+import { cssColor, make, prepare, turned } from "../base/dom.mjs";
 import { hatch } from "../color/hatching.mjs";
 import { cssOf, inkOn } from "../color/scale.mjs";
-import { turned } from "../matrix/marks.mjs";
 import { isDark } from "../state/store.mjs";
 import { otherShown } from "./beside.mjs";
 import { colorsOf, limitOf } from "./colors.mjs";

@@ -1,9 +1,8 @@
 // Bars along the edges of a matrix: below each column what it receives, right of each row what it gives.
 
-import { cssColor } from "../base/dom.mjs";
+import { cssColor, turned } from "../base/dom.mjs";
 import { hatch } from "../color/hatching.mjs";
 import { MARGIN } from "./layout.mjs";
-import { turned } from "./marks.mjs";
 
 const FONT = "10px system-ui, sans-serif";
 

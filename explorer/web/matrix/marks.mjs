@@ -1,6 +1,6 @@
 // What is written on and around the cells of a matrix: numbers, names, borders and the focus.
 
-import { cssColor } from "../base/dom.mjs";
+import { cssColor, turned } from "../base/dom.mjs";
 import { hatch } from "../color/hatching.mjs";
 import { FONT } from "./layout.mjs";
 
@@ -124,14 +124,4 @@ function drawHeads(context, { left, top, cell }, seen, { columns, focus }) {
     context.fillStyle = column === focus?.cell?.column ? marked : plain;
     if (x > left + 6 && x < seen.width - 6) context.fillText(columns.head(column), x, top - 10);
   }
-}
-
-/** Text that runs downwards (1) or upwards (-1). */
-export function turned(context, x, y, quarters, text, ...widest) {
-  context.save();
-  context.translate(x, y);
-  context.rotate((quarters * Math.PI) / 2);
-  context.textAlign = "left";
-  context.fillText(text, 0, 0, ...widest);
-  context.restore();
 }

@@ -37,7 +37,7 @@ OF_PAGE = {
         "inside_view",
     }
     | {"pipeline_view", "model_choice", "examples", "ask"},
-    "generate": {"generate_view", "generate_run", "model_choice", "ask"},
+    "generate": {"generate_view", "model_choice", "ask"},
     "check": {"check_view"},
 }
 
@@ -64,7 +64,7 @@ def test_nothing_is_seen_but_the_header_until_the_page_is_right(page: Page, app:
     assert all(current == name and is_dark for _, _, current, is_dark in with_header[1:])
     only_header = [frame for frame in with_header if frame[1] == ["header_view"]]
     assert only_header, "the header comes before all else"
-    shown = [set(seen) - {"header_view", "payload_link"} for _, seen, _, _ in frames]
+    shown = [set(seen) - {"header_view", "prompt_view"} for _, seen, _, _ in frames]
     for seen in [seen for before, seen in pairwise(shown) if before]:  # the frame of the change itself apart
         assert "gradio-app" in seen and seen - {"gradio-app"} <= OF_PAGE[name]
         assert seen & {"learn_view", "attention_view", "generate_view", "check_view"}, "all at once"
@@ -135,7 +135,7 @@ def test_another_page_is_loaded_when_it_is_opened(page: Page, app: App):
 
 def test_while_a_text_is_computed_the_old_pictures_say_what_they_are_of(screen: Screen, page: Page):
     waiting = []
-    page.route("**/queue/join*", lambda route: waiting.append(route))
+    page.route("**/ask/run", lambda route: waiting.append(route))
     screen.prompt.fill("one two three")
     screen.prompt.press("Enter")
     old = page.locator('[data-view="attention_view"][data-stale]')
@@ -147,7 +147,7 @@ def test_while_a_text_is_computed_the_old_pictures_say_what_they_are_of(screen: 
         float(old.locator("canvas").first.evaluate("e => getComputedStyle(e.closest('[data-stale] > *')).opacity"))
         < 0.5
     )
-    page.unroute("**/queue/join*")
+    page.unroute("**/ask/run")
     for route in waiting:
         route.continue_()
     page.wait_for_selector("[data-view=attention_view]:not([data-stale])")
