@@ -76,6 +76,7 @@ class Generate {
 
   /** Draw the next token, or as many as the settings say. */
   write = async (count = this.controls.values.count) => {
+    this.textMayHaveChanged();
     const { tree } = this;
     const settings = forModel(this.controls.values);
     const body = { count, seed: this.controls.seed.value.trim(), ...settings };
@@ -87,6 +88,7 @@ class Generate {
 
   compare = async () => {
     if (work.isOn) return;
+    this.textMayHaveChanged();
     this.found = new Map();
     const { tree, controls } = this;
     const from = tree.at;
@@ -102,7 +104,6 @@ class Generate {
   /** One piece of work of the server, line by line. */
   async work(kind, body, onLine) {
     if (work.isOn) return;
-    this.textMayHaveChanged();
     this.say("");
     try {
       const done = work.start(kind, { ...this.tree.question(), ...body }, onLine);
