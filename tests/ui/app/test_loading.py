@@ -147,7 +147,6 @@ def test_while_a_text_is_computed_the_old_pictures_say_what_they_are_of(screen: 
         float(old.locator("canvas").first.evaluate("e => getComputedStyle(e.closest('[data-stale] > *')).opacity"))
         < 0.5
     )
-    page.unroute("**/ask/run")
     for route in waiting:
         route.continue_()
     page.wait_for_selector("[data-view=attention_view]:not([data-stale])")
