@@ -123,6 +123,7 @@ def head(address: str) -> str:
 <meta property="og:title" content="{TITLE}">
 <meta property="og:type" content="website">
 <meta property="og:description" content="{ABOUT}">
+<link rel="icon" href="./favicon.ico">
 <style>{critical()}</style>
 <script type="importmap">{imports}</script>
 <script type="module" src="./{address}/main.mjs"></script>
