@@ -35,7 +35,8 @@ def proxy_of(app: App, prefix: str, strips: bool) -> Starlette:
 
     def frame(_request: Request) -> Response:
         return HTMLResponse(
-            f'<!doctype html><title>x</title><iframe src="{prefix}/" width="1200" height="800"></iframe>'
+            '<!doctype html><title>x</title><link rel="icon" href="data:,">'
+            f'<iframe src="{prefix}/" width="1200" height="800"></iframe>'
         )
 
     return Starlette(

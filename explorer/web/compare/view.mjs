@@ -74,6 +74,7 @@ class Compare {
     );
     this.askRights();
     document.addEventListener("hs-models", () => this.listed(models()));
+    if (models().length) this.listed(models());
     store.subscribe(element, (payload, focus) => this.draw(payload, focus), null, false);
   }
 

@@ -29,7 +29,7 @@ export function mount(element, { props }) {
     element.dataset.model = shown;
   }
 
-  store.subscribe(element, draw);
+  store.subscribe(element, draw, null, false);
   document.addEventListener("hs-models", draw);
   onPage(draw);
   draw();

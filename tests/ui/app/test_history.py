@@ -181,9 +181,12 @@ def test_train_and_check_come_back_as_they_were(page: Page, app: App):
     at(page, "check")
     page.get_by_role("button", name="example").first.click()
     page.wait_for_selector('[data-view="check_view"][data-shows="report"]')
-    page.locator(".hs-check-tile").nth(4).click()
-    page.wait_for_function("location.search.includes('block=')")
-    block = page.locator('[data-view="check_view"]').get_attribute("data-block")
+    tile = page.locator(".hs-check-tile").nth(4)
+    tile.click()
+    block = tile.get_attribute("data-block")
+    page.wait_for_function(
+        "(block) => new URLSearchParams(location.search).get('block') === block", arg=block, polling=50
+    )
     page.reload()
     page.wait_for_selector(f'[data-view="check_view"][data-shows="report"][data-block="{block}"]')
     page.go_back()

@@ -131,7 +131,7 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
     menu(screen.page, "tokens_view").get_by_role("button", name="Link").click()
     screen.page.locator(".hs-save-note", has_text="The link is copied.").wait_for()
     link = screen.page.evaluate("navigator.clipboard.readText()")
-    assert "layer=3" in link and "head=6" in link and link == screen.page.url
+    assert "layer=2" in link and "head=5" in link and link == screen.page.url
 
     _, content = saved(screen.page, "tokens_view", "HTML page")
     (tmp_path / "view.html").write_bytes(content)

@@ -71,7 +71,7 @@ def test_what_is_written_is_read_again(js, page, values):
         "?show=learn&set=[1]", "?show=learn&set={%22a%22:{}}", "?show=learn&set=null", "?show=learn&set={",
         "?show=generate&temperature=9&top_k=-1&top_p=0&count=1e9&written=1..2&choice=x",
         "?show=generate&temperature=NaN&top_p=2&written=%3Cb%3E", "?show=explore&stage=constructor&draw=__proto__",
-        "?show=train&unit=1&set=7", "?show=check&report=mine&block=%3Cb%3E",
+        "?show=train&unit=1&set=7", "?show=check&report=mine",
     ],
 )  # fmt: skip
 def test_what_is_not_understood_is_as_at_the_start(js, search):

@@ -318,7 +318,7 @@ def test_the_server_gone_is_said_and_the_picture_stays(learn: LessonScreen, prob
     learn.open("attention", 8)
     before = learn.table("pattern")
     problems.expect("net::ERR")
-    learn.page.route("**/gradio_api/**", lambda route: route.abort())
+    learn.page.route("**/ask/**", lambda route: route.abort())
     learn.page.route("**/web/**", lambda route: route.abort())
     learn.page.locator('[data-control="layer"] button >> nth=0').click()
     lost = learn.page.locator(".hs-lost")

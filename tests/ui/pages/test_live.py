@@ -305,7 +305,7 @@ def drawn_losses(page: Page) -> list[float]:
         const number = (tick) => [Number(tick.textContent), Number(tick.getAttribute("y"))];
         const [a, b] = [ticks[0], ticks.at(-1)].map(number);
         const value = (y) => a[0] + ((y - a[1]) / (b[1] - a[1])) * (b[0] - a[0]);
-        const path = svg.querySelector(".hs-live-thin").getAttribute("d");
+        const path = svg.querySelector(".hs-curve-thin").getAttribute("d");
         return path.split(/[ML]/).slice(1).map((point) => value(Number(point.split(" ")[1])));
     }""")
 
@@ -338,7 +338,7 @@ def test_pause_resume_the_queue_and_the_end_of_a_tab(page, profile: BrowserConte
     second.page.goto("about:blank")  # its run ends, and the third one's turn has come
     third.page.wait_for_selector('.hs-live-events [data-what="diverging"]')
     assert "a learning rate below 100 takes smaller steps" in third.trouble()
-    assert third.page.wait_for_selector(".hs-live-off").text_content().startswith("▲ up to ")
+    assert third.page.wait_for_selector(".hs-curve-off").text_content().startswith("▲ up to ")
     third.page.close()
     second.page.close()
 
