@@ -72,13 +72,18 @@ function added({ pair, row }) {
 function scaled(at) {
   const { pair, row, query, key } = at;
   const parts = [
-    text(
-      `Divide by √${row.D} = ${Math.sqrt(row.D).toFixed(3)}, or sums would grow with the number of ` +
-        "dimensions: score = ",
-    ),
+    text(scalingText(row)),
     number(pair.score),
   ];
   return pair.masked ? parts : [...parts, text(" "), code(tensor(at, "scores", query, key))];
+}
+
+/** Most families divide by √D; some leave it to training, or divide by the layer's number too. */
+export function scalingText({ D, scale }) {
+  const root = Math.sqrt(D);
+  if (Math.abs(scale * root - 1) < 1e-6)
+    return `Divide by √${D} = ${root.toFixed(3)}, or sums would grow with the number of dimensions: score = `;
+  return scale === 1 ? "This model does not scale its scores: score = " : `Multiply by ${scale.toFixed(4)}: score = `;
 }
 
 function masked(at) {
