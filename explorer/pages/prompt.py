@@ -4,7 +4,7 @@ import json
 
 import gradio as gr
 
-from ..components import ModelChoice, Prompt
+from ..components import Examples, ModelChoice, Prompt, SaveMenu
 from ..engine.problems import PROBLEMS, sentence
 from ..engine.shelf import Shelf
 from ..examples import EXAMPLES
@@ -20,14 +20,17 @@ def prompt_row(asker: Asker) -> None:
         gr.Textbox(
             next(iter(EXAMPLES.values())),
             label="Your text",
-            info="Type anything and press Enter: below is what a real model computes for it, number by number.",
+            placeholder="Type anything and press Enter",
+            show_label=False,
             lines=1,
-            max_lines=4,
+            max_lines=2,
             scale=8,
             interactive=True,
             elem_id="prompt",
         )
-        gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
+        gr.Button("Run", variant="primary", scale=0, min_width=80, elem_id="run")
+        Examples(elem_id="examples", given=json.dumps(list(EXAMPLES)))
+        SaveMenu(elem_id="save")
     Prompt(elem_id="problem", given=json.dumps(given_examples(asker.shelf)))
 
     def run(text: str, model: str = "") -> str:

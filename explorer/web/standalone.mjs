@@ -29,14 +29,16 @@ export function open(payload, focus) {
 
 /** Views of numbers that were not recorded are left out. */
 function layout({ arrays, roles: measured }) {
-  const heads = make(
-    "div",
-    { id: "heads" },
-    view("grid_view", grid),
+  const beside = [
+    ...(arrays.next_ids ? [view("next_view", next)] : []),
     ...(measured.length ? [view("roles_view", roles)] : []),
+  ];
+  const look = make("div", { id: "look" });
+  look.append(make("div", { id: "heads" }, view("grid_view", grid)));
+  look.append(
+    make("div", { id: "stage" }, view("attention_view", attention)),
+    make("div", { id: "beside" }, ...beside),
   );
-  const look = make("div", { id: "look" }, heads, make("div", { id: "attention" }, view("attention_view", attention)));
-  if (arrays.next_ids) look.append(make("div", { id: "next" }, view("next_view", next)));
   return [make("div", { id: "tokens" }, view("tokens_view", tokens)), look];
 }
 
@@ -44,7 +46,7 @@ function view(name, { mount }) {
   const element = make("div", { className: "hs-view", "data-view": name });
   const holder = make("div", {}, element);
   mount(element);
-  attach(element, { wholeText: false });
+  attach(element);
   return holder;
 }
 

@@ -11,7 +11,7 @@ import { reading } from "../patterns/reading.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
-import { attentionControls } from "./controls.mjs";
+import { attentionSettings } from "./controls.mjs";
 import { drawFlow, flowAt } from "./flow.mjs";
 import { fitLegend, legend } from "./legend.mjs";
 import { drawLines, lineAt } from "./lines.mjs";
@@ -40,13 +40,18 @@ export function mount(element) {
       computeAhead(payload, () => state.payload === payload);
     }
     const shown = drawn(payload, focus);
-    const width = Math.max(280, parts.picture.clientWidth);
     state.view = focus.draw;
-    state.layout = DRAW[state.view](parts.canvas, width, payload, focus, store.query(focus), isDark());
+    state.layout = DRAW[state.view](parts.canvas, roomIn(parts.picture), payload, focus, store.query(focus), isDark());
     element.dataset.drawing = state.view;
     element.dataset.by = focus.by;
     say(parts, payload, focus, shown);
   });
+}
+
+/** The px there are for a picture; Infinity where a column goes on as far as what is in it. */
+function roomIn(picture) {
+  const isBound = getComputedStyle(picture).flexGrow === "1";
+  return { width: Math.max(280, picture.clientWidth), height: isBound ? picture.clientHeight : Infinity };
 }
 
 /** The elements, from top to bottom. */
@@ -67,8 +72,8 @@ function build(element) {
     marginals: foldedTable("What every token receives and gives, as a table", redraw, "hs-margin-table"),
   };
   const { title, sink, picture, cell, row, margins, scale, about, table, marginals } = parts;
-  element.append(make("div", { className: "hs-view-head" }, title, choice("draw", VIEWS, "How to draw it")));
-  element.append(attentionControls(), linesControls(), sink, neuronView());
+  const how = make("div", { className: "hs-how" }, choice("draw", VIEWS, "How to draw it"), ...attentionSettings());
+  element.append(make("div", { className: "hs-view-head" }, title, how), linesControls(), sink, neuronView());
   element.append(picture, cell, row, margins, scale, about, linesText(), table, marginals);
   return parts;
 }
@@ -100,7 +105,7 @@ function say({ title, canvas, about, scale, cell, row, sink, margins, table, mar
   row.textContent = readingText(payload, shown, read);
   sink.hidden = !shown.hidden;
   sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
-  margins.hidden = marginals.hidden = focus.draw !== "matrix";
+  margins.hidden = marginals.hidden = focus.draw !== "matrix" || focus.margins === "off";
   if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
   const spoken = `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`;
   canvas.setAttribute("aria-label", spoken);

@@ -18,9 +18,7 @@ export function mount(element) {
     make("div", { className: "hs-view-head" }, make("h2", { text: "All heads" }), order),
     make("p", {
       className: "hs-hint",
-      text:
-        "Each picture is one head: a row for each token, dark where that token looks. Point to preview, " +
-        "click to keep.",
+      text: "One picture per head: a row for each token, dark where it looks. Hover to look, click to pin.",
     }),
     table,
     marks,
@@ -56,7 +54,7 @@ function sorting() {
     "aria-label": "Order of the heads",
     onchange: () => store.toggle({ sort: select.value }),
   });
-  return make("label", { className: "hs-sort" }, make("span", { text: "sorted by" }), select);
+  return make("label", { className: "hs-sort", title: "Order of the heads" }, select);
 }
 
 function offer(order, roles) {

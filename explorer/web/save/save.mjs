@@ -1,4 +1,4 @@
-// "Save" below a view: its picture, its numbers, and below the tokens what belongs to the whole text.
+// What can be saved of a view, its picture and its numbers, and of a text; and "Save" below a view.
 
 import { make } from "../base/dom.mjs";
 import { grouped } from "../base/text.mjs";
@@ -10,7 +10,8 @@ import { svgOf } from "./svg_page.mjs";
 const SHARPNESS = 2; // pixels of a PNG for each of the page
 const KEEP_MS = 60_000; // a browser may still be reading what a link offers
 
-const OF_VIEW = {
+/** By name: what a button says more, and what it does with a view. */
+export const OF_VIEW = {
   PNG: {
     title: "This view as a picture, twice as fine as on the screen",
     save: (view) => saveFile(pngOf(svgNow(view)), nameOf(view, "png")),
@@ -21,7 +22,7 @@ const OF_VIEW = {
   },
   CSV: { title: "The numbers that this view shows, for a spreadsheet", save: saveNumbers },
 };
-const OF_TEXT = {
+export const OF_TEXT = {
   Link: { title: "Copy an address that opens what you see now", save: copyLink },
   NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveTensors("npz") },
   safetensors: {
@@ -34,25 +35,22 @@ const OF_TEXT = {
   },
 };
 
-/** Put "Save" below a view; `wholeText`: below the tokens of a text, offer what belongs to all of it, too. */
-export function attach(view, { wholeText = view.dataset.view === "tokens_view" } = {}) {
-  const note = make("span", { className: "hs-save-note", role: "status" });
-  const menu = make(
-    "details",
-    { className: "hs-save" },
-    make("summary", { text: "Save" }),
-    ...buttons("this view", OF_VIEW, view, note),
-    ...(wholeText ? buttons("this text", OF_TEXT, view, note) : []),
-    note,
+/** Put "Save" below a view. */
+export function attach(view) {
+  const note = saveNote();
+  view.after(
+    make("details", { className: "hs-save" }, make("summary", { text: "Save" }), ...buttons(OF_VIEW, note, view), note),
   );
-  view.after(menu);
 }
 
-function buttons(label, actions, view, note) {
-  const made = Object.entries(actions).map(([name, { title, save }]) =>
+/** Says how saving went. */
+export const saveNote = () => make("span", { className: "hs-save-note", role: "status" });
+
+/** A button for each of OF_VIEW or OF_TEXT. */
+export function buttons(actions, note, view = null) {
+  return Object.entries(actions).map(([name, { title, save }]) =>
     make("button", { type: "button", text: name, title, onclick: () => say(note, save, view) }),
   );
-  return [make("span", { className: "hs-save-label", text: `${label}:` }), ...made];
 }
 
 async function say(note, save, view) {

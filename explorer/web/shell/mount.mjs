@@ -8,16 +8,16 @@ const PATIENCE_MS = 10_000; // then what is there is shown, whatever is missing
 const LOST = "A part of this page could not be loaded. Is the app still running? Load the page again.";
 
 /**
- * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and what saves it
+ * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and where it is saved
  * @param {{props: object}} gradio what Gradio gives a component
  */
 export async function mount(holder, gradio) {
   const element = /** @type {HTMLElement} */ (holder.querySelector(".hs-view"));
-  const { module, on, saver } = element.dataset;
+  const { module, on, saves } = element.dataset;
   if (on) await opened(on);
   try {
     (await import(`../${module}`)).mount(element, gradio);
-    if (saver) (await import(`../${saver}`)).attach(element);
+    if (saves === "below") (await import("../save/save.mjs")).attach(element);
   } catch (problem) {
     element.dataset.error = LOST;
     throw problem;

@@ -55,10 +55,8 @@ function listen(open) {
     event.preventDefault();
     run();
   });
-  document.addEventListener("click", ({ target }) => {
-    if (!(target instanceof Element)) return;
-    if (target.closest("#run")) run();
-    const chip = target.closest("#examples .chip");
-    if (chip) open([...document.querySelectorAll("#examples .chip")].indexOf(chip));
+  document.addEventListener("click", ({ target }) => target instanceof Element && target.closest("#run") && run());
+  document.addEventListener("change", ({ target }) => {
+    if (target instanceof HTMLSelectElement && target.closest("#examples")) open(Number(target.value));
   });
 }

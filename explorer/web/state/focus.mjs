@@ -21,7 +21,8 @@ export const CHOICES = {
   sink: ["shown", "hidden"], // the first token: see sink.mjs
   // the grid, by a role
   sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"],
-  panel: ["pipeline", "lens", "residual", "surgery"],
+  panel: ["attention", "pipeline", "lens", "residual", "surgery"],
+  margins: ["off", "on"], // what tokens receive and give, beside the matrix
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
   cells: ["map", "numbers"],
   lens: ["probability", "entropy", "kl"], // what the logit lens colours by
@@ -48,7 +49,8 @@ export const START = {
   read: "row",
   sink: "shown",
   sort: "place",
-  panel: "pipeline",
+  panel: "attention",
+  margins: "off",
   lens: "probability",
   depth: "layer",
   target: "1",
