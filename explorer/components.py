@@ -141,10 +141,28 @@ class Residual(View):
 
 
 class Surgery(View):
-    """Heads, layers and MLPs switched off or changed."""
+    """Heads, layers and MLPs switched off or changed; ``given`` are the experiments, as JSON."""
 
     view, module = "surgery_view", "surgery/view.mjs"
     shown_on = "explore"
+    saves = "menu"
+
+
+class SurgeryBoard(View):
+    """The head grid as what is changed."""
+
+    view, module = "surgery_board", "surgery/board.mjs"
+    shown_on = "explore"
+    seen_with = {"panel": "surgery"}
+    saves = "menu"
+
+
+class SurgeryNext(View):
+    """The next token before and after a change."""
+
+    view, module = "surgery_next", "surgery/next.mjs"
+    shown_on = "explore"
+    seen_with = {"panel": "surgery"}
     saves = "menu"
 
 

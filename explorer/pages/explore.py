@@ -10,6 +10,8 @@ from ..components import (
     NextToken,
     Pipeline,
     SurgeryBanner,
+    SurgeryBoard,
+    SurgeryNext,
     Tabs,
     TokenStrip,
 )
@@ -23,7 +25,9 @@ def explore_page(asker: Asker) -> None:
     SurgeryBanner(elem_id="changed")
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
-        HeadGrid(elem_id="heads")
+        with gr.Column(elem_id="heads", min_width=0):
+            HeadGrid(elem_id="grid")
+            SurgeryBoard(elem_id="board")
         with gr.Column(elem_id="stage", min_width=0):
             Tabs(elem_id="tabs")
             AttentionHead(elem_id="attention")
@@ -33,4 +37,5 @@ def explore_page(asker: Asker) -> None:
             surgery_panel(asker)
         with gr.Column(elem_id="beside", min_width=0):
             NextToken(elem_id="next")
+            SurgeryNext(elem_id="next-changed")
             HeadRoles(elem_id="roles")

@@ -7,7 +7,7 @@ import gradio as gr
 from ..components import Examples, ModelChoice, Prompt, SaveMenu
 from ..engine.problems import PROBLEMS, sentence
 from ..engine.shelf import Shelf
-from ..examples import EXAMPLES
+from ..examples import EXAMPLES, EXPLORED, FIRST
 from ..questions.asker import Asker
 from ..questions.explore import run as run_text
 from .work import MODEL_WORK
@@ -18,7 +18,7 @@ def prompt_row(asker: Asker) -> None:
     with gr.Row(elem_id="ask"):
         ModelChoice(str(asker.shelf.first.model_name), elem_id="model")
         gr.Textbox(
-            next(iter(EXAMPLES.values())),
+            FIRST,
             label="Your text",
             placeholder="Type anything and press Enter",
             show_label=False,
@@ -48,4 +48,5 @@ def given_examples(shelf: Shelf) -> dict:
     """The examples, and where they lie if they were computed ahead with the model that the app was started with."""
     first = shelf.first
     ahead = "examples" if first.is_shipped else None
-    return {"examples": list(EXAMPLES.values()), "ahead": ahead, "model": str(first.model_name)}
+    texts = {"explore": EXAMPLES[EXPLORED], "other": FIRST}
+    return {"examples": list(EXAMPLES.values()), "first": texts, "ahead": ahead, "model": str(first.model_name)}

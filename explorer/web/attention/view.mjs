@@ -34,6 +34,7 @@ export function mount(element) {
   const state = { view: "matrix", layout: null, payload: null };
   const parts = build(element);
   listenTo(parts.canvas, state);
+  new ResizeObserver(() => store.changed()).observe(parts.picture);
   store.subscribe(element, (payload, focus) => {
     if (state.payload !== payload) {
       state.payload = payload;

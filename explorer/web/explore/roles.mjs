@@ -2,28 +2,46 @@
 // what uniform attention would score.
 
 import { make } from "../base/dom.mjs";
+import { leadingHead, nextTokens } from "../base/payload.mjs";
+import { pieceName, quoted } from "../base/text.mjs";
 import { store } from "../state/store.mjs";
 import { worn } from "../ui/badges.mjs";
 import { fillRoles, roleMeaning, roleTable } from "../ui/role_table.mjs";
 
 export function mount(element) {
   const title = make("h2");
+  const leads = make("button", { type: "button", className: "hs-link hs-leads" });
   const badge = make("p", { className: "hs-badge-line" });
   const table = roleTable();
   const more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
-  element.append(title, badge, table, more);
+  element.append(title, leads, badge, table, more);
   let drawn = null;
 
   store.subscribe(element, (payload, focus) => {
     const { roles } = payload;
     const { layer, head } = focus;
     title.textContent = `What layer ${layer + 1}, head ${head + 1} does`;
+    sayWhoLeads(leads, payload, store.query(focus), focus);
     badge.textContent = sentence(roles, layer, head);
     fillRoles(table, roles, layer, head);
     if (drawn === roles) return;
     drawn = roles;
     more.replaceChildren(more.firstElementChild, make("dl", {}, ...roles.flatMap((role) => roleMeaning(role))));
   });
+}
+
+/** Which head adds most to the likeliest next token, and the way to it. */
+function sayWhoLeads(button, payload, query, focus) {
+  const lead = leadingHead(payload, query);
+  button.hidden = lead === null;
+  if (lead === null) return;
+  const { layer, head, logits } = lead;
+  const isHere = layer === focus.layer && head === focus.head;
+  const token = quoted(pieceName(nextTokens(payload, query, 1).best[0].text));
+  const who = isHere ? "This head" : `Layer ${layer}, head ${head}`;
+  button.textContent = `${who} adds most to the logit of ${token}: ${logits < 0 ? "−" : "+"}${Math.abs(logits).toFixed(2)}`;
+  button.disabled = isHere;
+  button.onclick = () => store.toggle({ layer, head });
 }
 
 function sentence(roles, layer, head) {
