@@ -163,7 +163,7 @@ def rows_of_numbers(head: Head) -> Step:
 
     return Step(
         title="What comes in: a row of numbers for each token",
-        text=f"`x` is what layer {head.layer + 1} gets to work with, after its first norm: {head.C} numbers for each of the "
+        text=f"`x` is what layer {head.layer} gets to work with, after its first norm: {head.C} numbers for each of the "
         f"{head.T} tokens of your text. Point at a cell to read it. So far no row knows anything of this layer's "
         "neighbours; attention is what lets rows look at each other.",
         show=[x_panel(head)],
@@ -188,7 +188,7 @@ def three_vectors(head: Head) -> Step:
     return Step(
         title="Three vectors for every token",
         text=f"Each row of `x` is turned into a query `q` (what am I looking for?), a key `k` (what can I be found by?) and "
-        f"a value `v` (what do I pass on?). Head {head.head + 1} has {head.D} numbers of each. Click a cell: it is a row "
+        f"a value `v` (what do I pass on?). Head {head.head} has {head.D} numbers of each. Click a cell: it is a row "
         "of `x` times a row of learned weights.",
         show=[head.vectors("q"), head.vectors("k"), head.vectors("v")],
         code=[
@@ -508,7 +508,7 @@ def merged(head: Head) -> Step:
                 name="merged",
                 values=merge_heads(head.recorded("attn.z")[None])[0],
                 letters="TC",
-                title=f"head {head.head + 1} is in columns {first} to {last}",
+                title=f"head {head.head} is in columns {first} to {last}",
                 rows=head.labels,
                 family="z",
                 origin=merge_heads(z_origins(head)[None])[0],

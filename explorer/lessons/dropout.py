@@ -153,7 +153,7 @@ def build(scene: Scene) -> list[Step]:
 def nothing_random(head: Dropped) -> Step:
     return Step(
         title="Eval mode: nothing is random",
-        text=f"The `pattern` of head {head.head + 1} in layer {head.layer + 1}, as the model computed it. The marked line calls "
+        text=f"The `pattern` of head {head.head} in layer {head.layer}, as the model computed it. The marked line calls "
         "`attn_dropout` every time, but in eval mode that gives back what it got. Every row sums to 1. Press Next to switch "
         "to training.",
         show=[

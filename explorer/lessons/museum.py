@@ -115,9 +115,9 @@ def step_of(shown: Exhibit) -> Step:
 
 
 def compared(shown: Exhibit) -> list[Shown]:
-    place = f"layer {shown.layer + 1}, head {shown.head + 1}"
+    place = f"layer {shown.layer}, head {shown.head}"
     alone = shown.wrong.pattern.shape[1] < shown.right.pattern.shape[1]
-    wrong = f"layer {shown.layer + 1}, its only head" if alone else "the same head"
+    wrong = f"layer {shown.layer}, its only head" if alone else "the same head"
     return [
         model_losses(shown),
         shown.panel(f"{place}, right"),
@@ -152,7 +152,7 @@ def small(name: str, title: str, pattern, hidden, where: str) -> Panel:
         title=title,
         where=where,
         color="probability",
-        blocks=[f"L{i + 1} H{h + 1}" for h in range(H) for i in range(L)],
+        blocks=[f"L{i} H{h}" for h in range(H) for i in range(L)],
         hidden=hidden.expand(pattern.shape),
         cell=max(LEAST, min(MOST, ROOM // T)),
     )
@@ -229,7 +229,7 @@ def dropped_out(shown: Exhibit) -> list[Shown]:
     lost, limit = (wrong_z == 0) & (z != 0), float(max(z.abs().max(), wrong_z.abs().max()))
     return [
         eval_facts(shown),
-        result("z", f"layer {layer + 1}, head {head + 1}, train mode", z, shown.labels, limit=limit),
+        result("z", f"layer {layer}, head {head}, train mode", z, shown.labels, limit=limit),
         result(
             "wrong_z",
             "with the third dropout",

@@ -12,7 +12,7 @@ LEAST = 0.0005  # what a sum of three decimals can tell from 1
 
 def ask(shown: Exhibit, prompt: str, *options: Option) -> Question:
     """A question in front of the right picture."""
-    before = [shown.panel(f"layer {shown.layer + 1}, head {shown.head + 1}, right")]
+    before = [shown.panel(f"layer {shown.layer}, head {shown.head}, right")]
     return Question(prompt=prompt, options=distinct(*options), before=before)
 
 
@@ -52,8 +52,8 @@ def where_it_begins(shown: Exhibit) -> Question:
         1: "It would be the first to read what a wrong merge left, but here that is no other than a right one.",
         None: "What is merged goes into the residual stream, and the layers behind read it there.",
     }
-    texts = {0: "in layer 1", 1: "in layer 2", None: "in none: patterns are computed before merging"}
-    texts.setdefault(first, f"in layer {first + 1}" if first is not None else "")
+    texts = {0: "in layer 0", 1: "in layer 1", None: "in none: patterns are computed before merging"}
+    texts.setdefault(first, f"in layer {first}" if first is not None else "")
     return ask(
         shown,
         "Heads are merged wrongly in every layer, after each has its pattern. In which layer is a pattern wrong first?",
@@ -80,7 +80,7 @@ def which_shape(shown: Exhibit) -> Question:
 
 
 def which_map_is_scaled(shown: Exhibit) -> Question | None:
-    """In layer 1 both get the same input, so there the larger scores always make the sharper pattern."""
+    """In layer 0 both get the same input, so there the larger scores always make the sharper pattern."""
     shown = shown.at(0)
     D, C = shown.right.z.shape[-1], shown.runner.facts.n_embd
     sharpness = [float(as_array(panel.values).max(-1).mean()) for panel in (shown.panel(""), shown.wrong_panel(""))]
@@ -101,7 +101,7 @@ def which_map_is_scaled(shown: Exhibit) -> Question | None:
         )
         asked = f"In one of them the scores were divided by √{C}, the width of the model, instead of √{D}."
     whys = {True: f"{right} {told.format(*sharpness)}", False: f"{wrong} {told.format(*sharpness[::-1])}"}
-    return which_map(shown, f"One head of layer 1, twice. {asked} Which is the right one?", whys, right_first=undivided)
+    return which_map(shown, f"One head of layer 0, twice. {asked} Which is the right one?", whys, right_first=undivided)
 
 
 def which_map_hides_the_future(shown: Exhibit) -> Question | None:

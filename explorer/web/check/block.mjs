@@ -216,7 +216,7 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
   };
   return drawing(
     {
-      title: `Attention in the trained model, layer ${layer + 1}, head ${head + 1}`,
+      title: `Attention in the trained model, layer ${layer}, head ${head}`,
       note:
         "Your attention was given the trained model's weights and a text; this is the head where it goes " +
         "most astray. Each row is a token that looks (a query), each column one that is looked at (a key).",

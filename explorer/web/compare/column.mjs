@@ -213,7 +213,7 @@ export class Column {
     const focus = { query: cell.query ?? part.T - 1, key: cell.key };
     const block = blockOf(part, layer, head);
     const clipped = layer !== place.layer || head !== place.head ? ` (all there is of ${L} × ${H})` : "";
-    this.caption.textContent = `${KINDS[part.name]} · layer ${layer + 1}, head ${head + 1}${clipped}`;
+    this.caption.textContent = `${KINDS[part.name]} · layer ${layer}, head ${head}${clipped}`;
     this.layout = drawMatrix(this.canvas, {
       ...pattern(part, block, dark),
       width: this.width(this.canvas),
@@ -392,7 +392,7 @@ function readout(part, block, layer, head, { query, key }) {
     make("strong", { className: "hs-number", text: (block[query * part.S + key] / 65535).toFixed(4) }),
     make("code", {
       text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
-      title: "the tensor and index that this number is; code counts from 0",
+      title: "the tensor and the index of this number",
     }),
   ];
 }

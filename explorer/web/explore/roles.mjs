@@ -17,7 +17,7 @@ export function mount(element) {
   store.subscribe(element, (payload, focus) => {
     const { roles } = payload;
     const { layer, head } = focus;
-    title.textContent = `What layer ${layer + 1}, head ${head + 1} does`;
+    title.textContent = `What layer ${layer}, head ${head} does`;
     badge.textContent = sentence(roles, layer, head);
     fillRoles(table, roles, layer, head);
     if (drawn === roles) return;

@@ -24,7 +24,7 @@ export function readout(told) {
           make("code", {
             className: "hs-where",
             text: told.where,
-            title: "the recorded tensor and index that this number is; code counts from 0",
+            title: "the recorded tensor and the index of this number",
           }),
         ]
       : []),

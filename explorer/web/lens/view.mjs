@@ -127,7 +127,7 @@ function cellsOf(payload, part) {
 
 /** "layer 3"; on a phone "L3". */
 function rowName(row, L) {
-  const [long, short] = row === 0 ? ["embedding", "emb"] : [`layer ${row}`, `L${row}`];
+  const [long, short] = row === 0 ? ["embedding", "emb"] : [`layer ${row - 1}`, `L${row - 1}`];
   const content = [
     make("span", { className: "hs-long", text: long }),
     make("span", { className: "hs-short", text: short, "aria-hidden": "true" }),
@@ -209,10 +209,10 @@ function cell(payload, part, row, place) {
   const top = topOf(best[0].p);
   const where =
     row === L
-      ? `After layer ${L}: the model's own prediction`
+      ? `After layer ${L - 1}: the model's own prediction`
       : row === 0
         ? "At the embedding, before any layer"
-        : `After layer ${row}`;
+        : `After layer ${row - 1}`;
   return [
     make("h3", { text: where }),
     make("p", { className: "hs-hint", text: `What would come after ${quoted(label(payload.tokens[place], 24))}` }),
@@ -255,7 +255,7 @@ function development(payload, part, row, place) {
     kind: "text",
   }));
   const rows = ways[0].map((_, at) => ({
-    cells: [at ? `layer ${at}` : "embedding", ...ways.map((way) => wayCell(way[at]))],
+    cells: [at ? `layer ${at - 1}` : "embedding", ...ways.map((way) => wayCell(way[at]))],
     className: at === row ? "hs-lens-open" : "",
   }));
   return [

@@ -244,13 +244,13 @@ function buildHeads(table, L, H) {
   table.dataset.shape = `${L}x${H}`;
   const heads = Array.from({ length: H }, (_, head) => head);
   const row = (layer) => [
-    `L${layer + 1}`,
+    `L${layer}`,
     ...heads.map((head) => ({ "data-layer": layer, "data-head": head, id: `hs-share-${layer}-${head}` })),
     { title: "the bias of the output projection: it belongs to no head" },
     { title: "the whole MLP of this layer" },
   ];
   fillTable(table, {
-    columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head + 1}`), "bias", "MLP"],
+    columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head}`), "bias", "MLP"],
     rows: Array.from({ length: L }, (_, layer) => row(layer)),
   });
 }
@@ -283,12 +283,12 @@ function scaleLegend(limit) {
 function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
   const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
   return [
-    make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }),
+    make("span", { text: `Layer ${layer}, head ${head} adds ` }),
     make("strong", { className: "hs-number", text: signed(heads[layer * H + head], 4) }),
     make("span", { text: ` to ${of}.` }),
     make("code", {
       text: `blocks.${layer}.attn.z[0, ${head}, ${place}]`,
-      title: "the tensor that this head wrote with, through its columns of out_proj; code counts from 0",
+      title: "the tensor that this head wrote with, through its columns of out_proj",
     }),
   ];
 }

@@ -155,8 +155,7 @@ export function attentionCard() {
     const query = store.query(focus);
     const blocks = blocksOf(payload, layer, head);
     const limit = limitOf(blocks);
-    title.textContent =
-      `Attention of layer ${layer + 1}, head ` + `${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
+    title.textContent = `Attention of layer ${layer}, head ${head}${unchanged(blocks) ? ": the same as before" : ""}`;
     const width = Math.max(220, figures[0].clientWidth);
     const sides = sidesOf({
       T: payload.tokens.length,

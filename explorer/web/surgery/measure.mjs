@@ -181,11 +181,11 @@ function drawSweep(grid, ranking, sweep, payload, focus) {
   const limit = reasonable(sweep.list);
   const of = (layer, head) => sweep.list.find((one) => one.layer === layer && (one.head ?? H) === head);
   grid.style.setProperty("--heads", H + 1);
-  const names = [...Array.from({ length: H }, (_, head) => `H${head + 1}`), "MLP"].map((text) =>
+  const names = [...Array.from({ length: H }, (_, head) => `H${head}`), "MLP"].map((text) =>
     make("span", { className: "hs-axis", text }),
   );
   const rows = Array.from({ length: L }, (_, layer) => [
-    make("span", { className: "hs-axis", text: `L${layer + 1}` }),
+    make("span", { className: "hs-axis", text: `L${layer}` }),
     ...names.map((_, head) => sweepCell(of(layer, head), limit, focus, layer, head)),
   ]);
   grid.replaceChildren(make("span"), ...names, ...rows.flat());

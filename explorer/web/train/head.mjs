@@ -83,7 +83,7 @@ export class HeadAtStep {
       cells: CELLS,
     });
     this.block = block;
-    this.title.textContent = `Layer ${layer + 1}, head ${head + 1}, step ${step}`;
+    this.title.textContent = `Layer ${layer}, head ${head}, step ${step}`;
     this.legend.paint(dark);
     this.tell(focus);
     this.canvas.setAttribute(
@@ -120,7 +120,7 @@ function readout({ part, layer, head }, block, { query, key }) {
     make("strong", { className: "hs-number", text: probability(block[query * S + key] / 65535) }),
     make("code", {
       text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
-      title: "the tensor and index that this number is; code counts from 0",
+      title: "the tensor and the index of this number",
     }),
   ];
 }

@@ -64,16 +64,16 @@ export class HeadsAtStep {
         make("canvas"),
         make("span", { className: "hs-marks" }),
       );
-    const row = (layer) => [axis(`L${layer + 1}`), ...range(H).map((head) => button(layer, head))];
+    const row = (layer) => [axis(`L${layer}`), ...range(H).map((head) => button(layer, head))];
     this.table.style.setProperty("--heads", H);
     this.table.setAttribute("aria-label", `All heads of ${part.title}: one row for each layer`);
-    this.table.replaceChildren(make("span"), ...range(H).map((head) => axis(`H${head + 1}`)), ...range(L).flatMap(row));
+    this.table.replaceChildren(make("span"), ...range(H).map((head) => axis(`H${head}`)), ...range(L).flatMap(row));
   }
 
   dress(button, layer, head, roles) {
     const names = roles.map(({ name }) => name);
     const badges = names.map((name) => make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }));
-    const said = `Layer ${layer + 1}, head ${head + 1}${names.length ? `: ${names.join(", ")}` : ""}`;
+    const said = `Layer ${layer}, head ${head}${names.length ? `: ${names.join(", ")}` : ""}`;
     button.querySelector(".hs-marks").replaceChildren(...badges);
     button.setAttribute("aria-label", said);
     button.title = said;

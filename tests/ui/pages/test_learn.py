@@ -262,8 +262,8 @@ def test_broken_progress_in_the_browser_harms_nothing(learn: LessonScreen):
 
 def test_another_layer_and_head_show_their_own_numbers(learn: LessonScreen, runner):
     learn.open("attention", 8)
-    learn.choose("layer", "6")
-    learn.choose("head", "3")
+    learn.choose("layer", "5")
+    learn.choose("head", "2")
     pattern = as_array(steps_of(runner, "attention", BOAT, layer=5, head=2)[7].show[0].values)
     shown = learn.table("pattern")
     assert [float(row[0]) for row in shown] == pytest.approx(pattern[:, 0].tolist(), abs=6e-5)

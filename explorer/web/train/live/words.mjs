@@ -35,8 +35,8 @@ export const EXPERIMENTS = [
     title: "Watch an induction head form",
     choices: { task: "induction" },
     sentence:
-      "For some hundred steps the model only guesses. Then the loss falls steeply, and heads of layer 2 " +
-      "get the mark I: from each letter they look at the one that stood behind the same letter before.",
+      "For some hundred steps the model only guesses. Then the loss falls steeply, and heads of layer 1 " +
+      "get the mark I: from each letter they look at the letter that followed its previous occurrence.",
   },
   {
     title: "One layer cannot do induction",

@@ -27,10 +27,10 @@ export function lossText(loss, vocabulary, masked) {
 export const NO_EVENTS =
   "In this training no head took up the task of a previous-token or an induction head and kept it to the end.";
 
-/** "Nearest came L4 H6: previous token 0.362, by chance 0.035". */
+/** "The closest was L4 H6: previous token 0.362, by chance 0.035". */
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
   return (
-    `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ` +
+    `The closest was ${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head}: ${role} ` +
     `${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`
   );
 }
@@ -48,7 +48,7 @@ const BECOMES = { "previous token": "a previous-token head", induction: "an indu
 export function eventText({ layer, head, role, step }, stackTitle = "") {
   const name = BECOMES[role] ?? `a head of the role “${role}”`;
   return (
-    `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ` +
+    `${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head} ${step === 0 ? "is" : "becomes"} ` +
     `${name} at step ${grouped(step)}`
   );
 }
@@ -65,7 +65,7 @@ export function roleText(name, scores, steps, i, baseline) {
 /** The chart of those scores, for who cannot see it. */
 export function scoresText({ layer, head, series, steps, i }) {
   const each = series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline));
-  return `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${each.join("; ")}.`;
+  return `Scores of layer ${layer}, head ${head} over the steps. ${each.join("; ")}.`;
 }
 
 /** Which badges the head wears at this step. */
