@@ -16,7 +16,7 @@ EXAMPLES = {
     "A title": "How to Make a Paper Boat",
     "A first step": "How to Grow Tomatoes\n1. Choose a sunny spot.\n",
     "A repeated phrase": "Wash the red cup and dry the red cup. Wash the blue bowl and dry the blue",
-    "A list to go on": "How to Pack for a Trip\n1. Make a list.\n2. Fold your clothes.\n3.",
+    "A list to continue": "How to Pack for a Trip\n1. Make a list.\n2. Fold your clothes.\n3.",
     "Who is she?": "Ask your mother if she can help you. Tell her what",
     "Emoji and accents": "How to Say Café ☕ in naïve 日本",
 }

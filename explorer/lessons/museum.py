@@ -48,7 +48,7 @@ def entrance(scene: Scene) -> Step:
 
     return Step(
         title="Twelve mistakes that people made",
-        text="Each was found in somebody's code. Here each is switched on in a copy of the trained model: the weights stay "
+        text="Each was found in someone's code. Here each is switched on in a copy of the trained model: the weights stay "
         "as they are, and only the marked lines differ. Press Next: the wrong line stands beside the right one, and you "
         "see what it does to attention, to the next token and to the loss.",
         show=overview(scene.runner),
@@ -71,11 +71,14 @@ def overview(runner: Runner) -> list[Shown]:
         decimals=2,
     )
     words = (
-        f"Switched on: the model {runner.facts.name}, trained with the right code, on {HELD_OUT} texts that it has not seen. Who "
-        f"guesses blindly among all V tokens has ln V = {math.log(runner.facts.vocab_size):.2f}."
+        f"Switched on: the model {runner.facts.name}, trained with the right code, on {HELD_OUT} held-out texts. "
+        f"Uniform guessing among all V tokens gives ln V = {math.log(runner.facts.vocab_size):.2f}."
     )
     if not complete:
-        return [bars, Message(text="", words=f"{words} What training with each mistake does was not measured yet.")]
+        return [
+            bars,
+            Message(text="", words=f"{words} The effect of training with each mistake has not been measured yet."),
+        ]
     words += " Trained with it: tiny models that learned from scratch with the mistake, on other held-out texts."
     return [told_by_the_loss([trained.verdict for trained in found]), bars, Message(text="", words=words)]
 
@@ -184,7 +187,7 @@ def training_told(shown: Exhibit) -> list[Shown]:
     """Would the loss have shown it, to somebody who trained with the mistake?"""
     trained = trained_with(shown.name)
     if trained is None:
-        return [Message(text="", words="What training with this mistake does was not measured yet.")]
+        return [Message(text="", words="The effect of training with this mistake has not been measured yet.")]
     leaks = sees_later_tokens(shown.runner, shown.name)
     facts = [
         (f"trained right, {len(trained.rights)} seeds", ranging(trained.rights, 3), "right"),
@@ -201,7 +204,7 @@ def reasons(trained: Trained, leaks: bool) -> str:
     size = f"{model['n_layer']} layers, H={model['n_head']}, C={model['n_embd']}"
     spread = f"right runs lie {trained.spread:.3f} apart because of their seeds alone"
     said = {
-        "none": "A loss that is not a number is overlooked by nobody.",
+        "none": "Nobody overlooks a NaN loss.",
         "same": f"The {spread}, and the mistaken run is not further from them than that: the loss tells nothing.",
         "better": f"The {spread}; the mistaken run is further below them than that, which looks like a success.",
         "worse": f"The {spread}; the mistaken run is further above them than that. Without them, who would know?",
@@ -302,7 +305,7 @@ def controls(runner: Runner) -> list[Control]:
 
 
 def chooser(name: str, label: str, count: int, steps, info: str = "") -> Control:
-    options = [(MOST_CHANGED, "auto"), *((i, str(i + 1)) for i in range(count))]
+    options = [(MOST_CHANGED, "auto"), *((i, str(i)) for i in range(count))]
     return Control(
         name=name, label=label, kind="choice", value=MOST_CHANGED, options=options, info=info, steps=list(steps)
     )

@@ -29,7 +29,7 @@ def how_the_loss_changes(shown: Exhibit) -> Question | None:
     }
     whys = {
         "much": f"The weights hold on to more than that. {told}",
-        "little": f"The blocks behind it build on what the line gives them, and more breaks than that. {told}",
+        "little": f"The blocks after it build on what the line gives them, and more breaks than that. {told}",
         "falls": "These weights were trained with the right line. Another one is of no use to them.",
     }
     return ask(
@@ -50,7 +50,7 @@ def where_it_begins(shown: Exhibit) -> Question:
     whys = {
         0: "Its pattern is computed before anything is merged, from the same queries and keys.",
         1: "It would be the first to read what a wrong merge left, but here that is no other than a right one.",
-        None: "What is merged goes into the residual stream, and the layers behind read it there.",
+        None: "What is merged goes into the residual stream, and later layers read it there.",
     }
     texts = {0: "in layer 0", 1: "in layer 1", None: "in none: patterns are computed before merging"}
     texts.setdefault(first, f"in layer {first}" if first is not None else "")
@@ -75,7 +75,7 @@ def which_shape(shown: Exhibit) -> Question:
         Option(f"(1, {wrong_H}, {T}, {T})", True, "There is one head as wide as the model, so there is one pattern."),
         Option(f"(1, {H}, {T}, {T})", False, "The number of heads stands in the line that was changed, and is gone."),
         Option(f"(1, {H}, {T * H}, {T * H})", False, "Tokens stay tokens: only the width is cut, or left whole."),
-        Option("there is none: Python raises an error", False, "Nothing behind it asks how many heads there are."),
+        Option("there is none: Python raises an error", False, "Nothing after it asks how many heads there are."),
     )
 
 

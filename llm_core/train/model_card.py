@@ -197,7 +197,7 @@ def _recipe(facts: RunFacts) -> str:
 
 def _by_place(model: nn.Module, losses: HeldOut) -> str:
     if isinstance(model, Encoder):
-        meaning = "Masked tokens by their place in the window; the model sees all the others, before and behind."
+        meaning = "Masked tokens by their place in the window; the model sees all the others, before and after."
     elif isinstance(model, EncoderDecoder):
         meaning = "Place n is the article's n-th token, predicted from the title and the n - 1 tokens before it."
     else:
@@ -261,7 +261,7 @@ def _copying(repeats: OnRepeats) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Measure the model of a finished run again and write its card anew.")
+    parser = argparse.ArgumentParser(description="Measure the model of a finished run again and rewrite its card.")
     parser.add_argument("run", type=Path, help="the folder that training was given as --out")
     parser.add_argument("--trained-on", default="", help="the machine, in words; default: what the card says now")
     parser.add_argument("--device", default="cpu", help="to measure on (%(default)s)")

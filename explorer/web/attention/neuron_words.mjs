@@ -27,9 +27,9 @@ export function firstText(at) {
   const { focus, query, key, pair } = at;
   const [from, to] = [nameAt(at, query), nameAt(at, key)];
   const head = `layer ${focus.layer}, head ${focus.head}`;
-  if (pair.masked) return `Why does ${from} not look at ${to} in ${head}? Because it comes later: the mask hides it.`;
-  const why = focus.key === null ? ` It is where ${from} looks most; choose another key in the table below.` : "";
-  return `How much does ${from} look at ${to} in ${head}? Five steps lead to the weight.${why}`;
+  if (pair.masked) return `Why does ${from} not attend to ${to} in ${head}? Because it comes later: the mask hides it.`;
+  const why = focus.key === null ? ` It is where ${from} attends most; choose another key in the table.` : "";
+  return `How strongly does ${from} attend to ${to} in ${head}? Five steps lead to the weight.${why}`;
 }
 
 /** The nodes of the five steps. */
@@ -111,7 +111,7 @@ function shared(at) {
 /** The numbers of the dimension that is pointed at. */
 export function dimensionText(at) {
   const { dim, row, pair, query, key } = at;
-  if (dim === null) return [text("Point at a column to read its numbers; click keeps it.")];
+  if (dim === null) return [text("Hover over a column to read its numbers; click to pin it.")];
   return [
     text(`Dimension ${dim}: q `),
     number(row.q[dim]),

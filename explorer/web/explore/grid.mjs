@@ -20,8 +20,8 @@ export function mount(element) {
     make("p", {
       className: "hs-hint",
       text:
-        "Each picture is one head: a row for each token, dark where that token looks. Point to preview, " +
-        "click to keep.",
+        "Each picture is one head: a row for each token, darker where that token attends. Hover to preview, " +
+        "click to pin.",
     }),
     table,
     marks,

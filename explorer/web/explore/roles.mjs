@@ -32,7 +32,7 @@ function sentence(roles, layer, head) {
   if (names.length)
     return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
   return (
-    "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample " +
+    "No badge: in no role does it score far above uniform attention. Measured on sample " +
     "articles and on repeated random tokens, not on your text."
   );
 }

@@ -26,8 +26,8 @@ export function mount(element) {
     const shown = drawn(payload, focus);
     const read = reading(payload, focus, shown);
     hint.textContent =
-      `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to ` +
-      "choose it; click to keep it.";
+      `These pieces are the tokens. Color: ${told(focus, read)} (${shown.title}). Hover over a token to ` +
+      "choose it; click to pin it.";
     const dark = isDark();
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
@@ -58,8 +58,8 @@ function wear(button, look) {
 }
 
 function told({ draw }, { column }) {
-  if (column) return "how much each looks at the chosen one (outlined)";
-  return `how much the chosen one (outlined) ${draw === "flow" ? "draws on" : "looks at"} each`;
+  if (column) return "how strongly each token attends to the outlined one";
+  return `how strongly the outlined token ${draw === "flow" ? "draws on" : "attends to"} each`;
 }
 
 function chip(token, i) {

@@ -34,7 +34,7 @@ function sentence(tokens, shares) {
   const named = best.map(
     ({ share, i }) => `${quoted(label(tokens[i]))}${i === newest ? " (itself)" : ""} ${probability(share)}`,
   );
-  return `${quoted(label(tokens[newest], 24))} (outlined) looks most at ${named.join(", ")}.`;
+  return `${quoted(label(tokens[newest], 24))} (outlined) attends most to ${named.join(", ")}.`;
 }
 
 function chip(token, i, shares, scale) {

@@ -19,8 +19,8 @@ const ABOUT =
   "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
   "its last one, through the final norm and the output matrix. The norm was never trained for early " +
   "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
-  "2020). Point at a cell to open it, click to keep it.";
-const KEY = "Bold: already the token that the model ends with.  ✓ the token that your text goes on with.";
+  "2020). Hover over a cell to open it; click to pin it.";
+const KEY = "Bold: already the token the model ends with.  ✓ the token your text continues with.";
 
 export function mount(element) {
   const grid = table({
@@ -40,7 +40,7 @@ export function mount(element) {
       "div",
       { className: "hs-view-head" },
       make("h2", { text: "Logit lens" }),
-      choice("lens", COLORED_BY, "What cells are coloured by"),
+      choice("lens", COLORED_BY, "What the cells' color shows"),
     ),
     make("p", { className: "hs-hint", text: ABOUT }),
     make(

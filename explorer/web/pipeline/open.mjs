@@ -49,7 +49,7 @@ export class OpenStage {
     this.scroller = make("div", { className: "hs-map" }, this.sheet);
     this.tokens = make("ol", { className: "hs-token-list" });
     this.legend = make("p", { className: "hs-map-legend" });
-    this.switch = choice("cells", { map: "Colours", numbers: "Numbers" }, "How to show the tensor");
+    this.switch = choice("cells", { map: "Colors", numbers: "Numbers" }, "How to show the tensor");
     this.table = foldedTable("", () => store.changed());
     const words = make(
       "div",
@@ -261,7 +261,7 @@ export class OpenStage {
   drawCell(payload, focus, part) {
     const { row, column } = this.marks;
     if (column === null) {
-      this.cell.textContent = "Point at a cell to read its number, click to keep it.";
+      this.cell.textContent = "Hover over a cell to read its number; click to pin it.";
       this.how.textContent = "";
       return;
     }

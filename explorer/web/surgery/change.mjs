@@ -68,7 +68,7 @@ export function lossCard() {
     );
     hint.textContent =
       "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
-      "easier. Point at one for both numbers.";
+      "easier. Hover over one for both numbers.";
     leak.replaceChildren(...leakWords(payload, before, after));
   };
   return { element, draw };
@@ -217,7 +217,7 @@ function channelsOf(name, { before, after }, mask, limit) {
 }
 
 function cellWords(payload, { before, after }, query, key, layer, head) {
-  if (key === null) return ["Point at a cell to read its three numbers."];
+  if (key === null) return ["Hover over a cell to read its three numbers."];
   const [was, now] = [before, after].map((block) => block[query * payload.tokens.length + key] / 65535);
   const [from, to] = [query, key].map((i) => quoted(label(payload.tokens[i], 24)));
   return [
@@ -265,8 +265,8 @@ export function nextCard() {
     const top = Math.max(...rows.map(({ was, now }) => Math.max(was, now)));
     const next = payload.tokens[query + 1]?.text;
     bars.replaceChildren(...rows.map((row) => bar(row, top, row.text === next)));
-    const answer = next === undefined ? "" : ` Bold: the token that your text goes on with, ${quoted(visible(next))}.`;
-    scale.textContent = `Probability from 0 to ${probability(top)}: grey before, violet after.${answer}`;
+    const answer = next === undefined ? "" : ` Bold: the token your text continues with, ${quoted(visible(next))}.`;
+    scale.textContent = `Probability from 0 to ${probability(top)}: gray before, violet after.${answer}`;
   };
   return { element, draw };
 }

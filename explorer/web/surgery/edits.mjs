@@ -6,19 +6,19 @@ export const HOWS = {
     tool: "Switch off",
     says: "off",
     sign: "0",
-    about: "What comes out of it is replaced by zeros: as if it were not there.",
+    about: "Zero ablation: its output is replaced by zeros, as if it were not there.",
   },
   mean: {
     tool: "Mean",
     says: "its mean",
     sign: "μ",
     about:
-      "What comes out of it is replaced by its average over other articles: it goes on adding what it " +
-      "always adds, but no longer reacts to your text.",
+      "Mean ablation: its output is replaced by its average over other articles. It keeps adding what it always " +
+      "adds, but no longer reacts to your text.",
   },
   uniform: {
     tool: "Look everywhere",
-    says: "looks everywhere alike",
+    says: "attends to all tokens equally",
     sign: "≡",
     about: "Its pattern is frozen: every visible token gets the same weight.",
   },
@@ -37,7 +37,7 @@ export const HOWS = {
   mask: {
     tool: "Paint a mask",
     sign: "▦",
-    about: "You decide which tokens may be looked at. Normally a token sees itself and what stands before it.",
+    about: "You decide which tokens may be attended to. Normally a token sees itself and the tokens before it.",
   },
 };
 const MASKS = { open: "sees the future", first: "sees the first token only", painted: "painted mask" };

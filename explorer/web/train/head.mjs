@@ -30,8 +30,8 @@ export class HeadAtStep {
       make("p", {
         className: "hs-hint",
         text:
-          "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; " +
-          "press a row to keep that token.",
+          "A row for each query token, a column for each key token. Hover over a cell to read it; click a row to " +
+          "pin that token.",
       }),
       this.picture,
       this.readout,

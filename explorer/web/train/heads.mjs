@@ -8,7 +8,7 @@ import { sign, worn } from "../ui/badges.mjs";
 
 export class HeadsAtStep {
   /** `choose(layer, head)` is called when one is pressed; `advice` says what to do then. */
-  constructor(choose, advice = "then move through the steps and watch its pattern come out") {
+  constructor(choose, advice = "then move through the steps and watch its pattern emerge") {
     this.choose = choose;
     this.table = make("div", { className: "hs-grid", role: "group" });
     this.marks = make("p", { className: "hs-hint hs-badges" });
@@ -19,7 +19,7 @@ export class HeadsAtStep {
       make("p", {
         className: "hs-hint",
         text:
-          "Each picture is one head: a row for each token, dark where that token looks. Press one to see it " +
+          "Each picture is one head: a row for each token, darker where that token attends. Press one to see it " +
           `large; ${advice}.`,
       }),
       this.table,

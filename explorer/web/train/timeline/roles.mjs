@@ -40,8 +40,8 @@ export class RolesAtStep {
       make("p", {
         className: "hs-hint",
         text:
-          "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few " +
-          "steps is a head that has found its task.",
+          "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
+          "that has found its task.",
       }),
       this.chart,
       this.key,
