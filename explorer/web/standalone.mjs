@@ -11,8 +11,8 @@ import { attach } from "./save/save.mjs";
 import { store } from "./state/store.mjs";
 
 const ABOUT =
-  "A page saved from Headscope: it works without a network. Point at a head, a token or a cell to see its " +
-  "numbers; click to keep it.";
+  "A page saved from Headscope: it works without a network. Hover over a head, a token, or a cell to see its " +
+  "numbers; click to pin it.";
 
 const UNCHANGED = { edits: "", changed: "here" }; // the payload is of the model as it is
 const SERVED = '.hs-switch [data-name="neuron"]'; // drawings of tensors that only the app has

@@ -24,7 +24,7 @@ export function legend() {
       {},
       make("span", { text: "Bars below: what each token receives " }),
       swatch("--hs-faint"),
-      make("span", { text: ", the mean over the tokens that can see it; long is much, on the scale of the colours." }),
+      make("span", { text: ", the mean over the tokens that can see it; longer means more, on the color scale." }),
     ),
     make(
       "p",

@@ -110,7 +110,7 @@ function drawTitles(context, layout, series) {
   context.textAlign = "center";
   series.forEach(({ head, color }, index) => {
     context.fillStyle = cssColor(color);
-    context.fillText(String(head + 1), barsFrom(layout) + (index + 0.5) * wide, 20);
+    context.fillText(String(head), barsFrom(layout) + (index + 0.5) * wide, 20);
   });
 }
 

@@ -3,6 +3,7 @@
 
 import { make } from "../base/dom.mjs";
 import { lastSeen } from "../base/payload.mjs";
+import { COUNTED } from "../base/text.mjs";
 import { cellAt, edgeAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { computeAhead } from "../patterns/ahead.mjs";
@@ -60,7 +61,7 @@ function build(element) {
   const canvas = make("canvas", { tabindex: "0", role: "img" });
   const redraw = () => store.changed();
   const parts = {
-    title: make("h2"),
+    title: make("h2", { title: COUNTED }),
     canvas,
     picture: make("div", { className: "hs-picture" }, canvas),
     about: make("p", { className: "hs-hint hs-rollout", text: ROLLOUT }),
@@ -116,8 +117,8 @@ function say({ title, canvas, about, scale, cell, row, sink, margins, table, mar
   if (!marginals.hidden) marginals.fill(() => marginTable(payload, shown));
 }
 
-const OF_FLOW = "computed from all patterns as said above; code counts from 0";
-const OF_TENSOR = "the tensors and the index that this number comes from; code counts from 0";
+const OF_FLOW = "computed from all patterns, layer by layer";
+const OF_TENSOR = "the tensors and the index that this number comes from";
 
 /** The [query, key] that is spoken of. */
 function cellOf(focus, { column, token }) {

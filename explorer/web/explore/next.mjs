@@ -31,9 +31,9 @@ export function mount(element) {
     scale.replaceChildren(...belowBars(top));
     tail.textContent = `The other ${grouped(others)} tokens of the vocabulary share ${probability(rest)}.`;
     actual.textContent = next
-      ? `Your text goes on with ${quoted(visible(next.text))}: probability ${probability(next.p)}, place ` +
+      ? `Your text continues with ${quoted(visible(next.text))}: probability ${probability(next.p)}, place ` +
         `${grouped(next.rank)} of ${grouped(payload.model.vocab_size)}.`
-      : "This is the end of your text: the model would go on from here.";
+      : "This is the end of your text: the model would continue from here.";
     more.fill(() => listed(nextTokens(payload, query, LISTED).best));
   });
 }

@@ -20,7 +20,7 @@ export function mount(element) {
   store.subscribe(element, (payload, focus) => {
     const { roles } = payload;
     const { layer, head } = focus;
-    title.textContent = `What layer ${layer + 1}, head ${head + 1} does`;
+    title.textContent = `What layer ${layer}, head ${head} does`;
     sayWhoLeads(leads, payload, store.query(focus), focus);
     badge.textContent = sentence(roles, layer, head);
     fillRoles(table, roles, layer, head);
@@ -50,7 +50,7 @@ function sentence(roles, layer, head) {
   if (names.length)
     return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
   return (
-    "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample " +
+    "No badge: in no role does it score far above uniform attention. Measured on sample " +
     "articles and on repeated random tokens, not on your text."
   );
 }

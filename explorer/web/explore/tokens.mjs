@@ -27,7 +27,7 @@ export function mount(element) {
     }
     const shown = drawn(payload, focus);
     const read = reading(payload, focus, shown);
-    hint.textContent = `Color: ${told(focus, read)} (${shown.title}). Hover to look, click to pin.`;
+    hint.textContent = `Color: ${told(focus, read)} (${shown.title}). Hover to preview, click to pin.`;
     const dark = isDark();
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
@@ -69,8 +69,8 @@ function wear(button, look) {
 }
 
 function told({ draw }, { column }) {
-  if (column) return "how much each looks at the chosen one (outlined)";
-  return `how much the chosen one (outlined) ${draw === "flow" ? "draws on" : "looks at"} each`;
+  if (column) return "how strongly each token attends to the outlined one";
+  return `how strongly the outlined token ${draw === "flow" ? "draws on" : "attends to"} each`;
 }
 
 function chip(token, i) {

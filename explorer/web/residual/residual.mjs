@@ -40,8 +40,8 @@ export function waterfall(shares) {
     { name: "position", kind: "position", value: shares.position },
   ];
   for (let layer = 0; layer < shares.L; layer++) {
-    steps.push({ name: `L${layer + 1} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
-    steps.push({ name: `L${layer + 1} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
+    steps.push({ name: `L${layer} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
+    steps.push({ name: `L${layer} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
   }
   steps.push({ name: "norm bias", kind: "norm", value: shares.normBias });
   let sum = 0;
@@ -62,10 +62,10 @@ export function partsOf(shares) {
   ];
   for (let layer = 0; layer < L; layer++) {
     for (let head = 0; head < H; head++)
-      parts.push({ name: `layer ${layer + 1} head ${head + 1}`, value: heads[layer * H + head] });
+      parts.push({ name: `layer ${layer} head ${head}`, value: heads[layer * H + head] });
     parts.push(
-      { name: `layer ${layer + 1} attention bias`, value: biases[layer] },
-      { name: `layer ${layer + 1} MLP`, value: mlps[layer] },
+      { name: `layer ${layer} attention bias`, value: biases[layer] },
+      { name: `layer ${layer} MLP`, value: mlps[layer] },
     );
   }
   return parts;
@@ -118,11 +118,11 @@ export function lengths({ arrays }, place) {
   ];
   for (let layer = 0; layer < arrays.norm_mlp.shape[0]; layer++) {
     rows.push({
-      name: `L${layer + 1} attention`,
+      name: `L${layer} attention`,
       added: at("norm_attention", layer),
       stream: at("norm_stream", 2 * layer + 1),
     });
-    rows.push({ name: `L${layer + 1} MLP`, added: at("norm_mlp", layer), stream: at("norm_stream", 2 * layer + 2) });
+    rows.push({ name: `L${layer} MLP`, added: at("norm_mlp", layer), stream: at("norm_stream", 2 * layer + 2) });
   }
   return rows;
 }

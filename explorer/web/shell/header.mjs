@@ -5,12 +5,12 @@ import { onPage, page, showPage } from "../state/pages.mjs";
 import { table } from "../ui/table.mjs";
 
 const KEYS = [
-  ["Tab", "go from view to view"],
-  ["← →", "in a lesson: the step before, the next one"],
+  ["Tab", "move from view to view"],
+  ["← →", "in a lesson: previous and next step"],
   ["← → ↑ ↓", "in the grid: choose head and layer; in a matrix or tensor: move from cell to cell"],
-  ["R", "in a lesson: play the movement again"],
-  ["L", "in a lesson: large type for a lecture, and back"],
-  ["Enter", "in the text: run; in a view: lock what is shown, again to let go"],
+  ["R", "in a lesson: replay the animation"],
+  ["L", "in a lesson: large type for a lecture, on and off"],
+  ["Enter", "in the text: run; in a view: pin what is shown, again to unpin"],
   ["H", "show or hide this list"],
 ];
 

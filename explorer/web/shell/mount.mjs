@@ -5,7 +5,7 @@ import { onPage, page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
 
 const PATIENCE_MS = 10_000; // then what is there is shown, whatever is missing
-const LOST = "A part of this page could not be loaded. Is the app still running? Load the page again.";
+const LOST = "A part of this page could not be loaded. Is the app still running? Reload the page.";
 
 /**
  * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and where it is saved

@@ -81,7 +81,7 @@ function build(grid, L, H) {
   grid.dataset.shape = `${L}x${H}`;
   grid.style.setProperty("--heads", H);
   const heads = Array.from({ length: H }, (_, head) => head);
-  const names = [...heads.map((head) => `H${head + 1}`), "All", "MLP"];
+  const names = [...heads.map((head) => `H${head}`), "All", "MLP"];
   grid.replaceChildren(make("span"), ...names.map((text) => make("span", { className: "hs-axis", text })));
   for (let layer = 0; layer < L; layer++) {
     const places = [
@@ -90,7 +90,7 @@ function build(grid, L, H) {
       { what: "mlp", layer },
     ];
     grid.append(
-      make("span", { className: "hs-axis", text: `L${layer + 1}` }),
+      make("span", { className: "hs-axis", text: `L${layer}` }),
       ...places.map((place, column) => cell(place, layer, column)),
     );
   }

@@ -67,7 +67,7 @@ export function lossCard() {
     );
     hint.textContent =
       "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
-      "easier. Point at one for both numbers.";
+      "easier. Hover over one for both numbers.";
     leak.replaceChildren(...leakWords(payload, before, after));
   };
   return { element, draw };
@@ -155,8 +155,7 @@ export function attentionCard() {
     const query = store.query(focus);
     const blocks = blocksOf(payload, layer, head);
     const limit = limitOf(blocks);
-    title.textContent =
-      `Attention of layer ${layer + 1}, head ` + `${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
+    title.textContent = `Attention of layer ${layer}, head ${head}${unchanged(blocks) ? ": the same as before" : ""}`;
     why.textContent = unchanged(blocks) ? whySame(layer) : "";
     const width = Math.max(220, figures[0].clientWidth);
     const sides = sidesOf({
@@ -228,7 +227,7 @@ function channelsOf(name, { before, after }, mask, limit) {
 }
 
 function cellWords(payload, { before, after }, query, key, layer, head) {
-  if (key === null) return ["Point at a cell to read its three numbers."];
+  if (key === null) return ["Hover over a cell to read its three numbers."];
   const [was, now] = [before, after].map((block) => block[query * payload.tokens.length + key] / 65535);
   const [from, to] = [query, key].map((i) => quoted(label(payload.tokens[i], 24)));
   return [

@@ -21,7 +21,7 @@ export function mount(element) {
     const top = Math.max(...rows.map(({ was, now }) => Math.max(was, now)));
     const next = payload.tokens[query + 1]?.text;
     bars.replaceChildren(...rows.map((row) => bar(row, top, row.text === next)));
-    const answer = next === undefined ? "" : ` Bold: the token that your text goes on with, ${quoted(visible(next))}.`;
+    const answer = next === undefined ? "" : ` Bold: the token your text continues with, ${quoted(visible(next))}.`;
     const sides = operation.result ? "gray before, violet after, highest after first" : "nothing is changed yet";
     scale.textContent = `Probability from 0 to ${probability(top)}: ${sides}.${answer}`;
   });
