@@ -2,10 +2,12 @@
 
 import { notice, wireHeader } from "./shell/header.mjs";
 import { showWhenDrawn } from "./shell/mount.mjs";
+import { wireStart } from "./start/start.mjs";
 import { address } from "./state/history.mjs";
 import { page } from "./state/pages.mjs";
 
 wireHeader(document.getElementById("header"));
+wireStart(document.getElementById("start"));
 showWhenDrawn();
 
 const { text, cut } = address.of(page());
