@@ -21,7 +21,7 @@ WORDS = {
     "on": "{head} finds the earlier “{last}”, attends to the token after it, and copies that: “{answer}”, {percent}.",
     "off": "“{answer}” falls from {percent} to {percent_off}. A head that copies needs a head that remembers the "
     "previous token: {off} had noted at “{answer}” that “{before}” came before it.",
-    "heads": "{count} heads, three lit",
+    "heads": ("{count} heads, three lit: ", "one copies", ", ", "two remember the previous token"),
     "ask": "Or try your own text",
     "go": "Look inside",
     "steps": {
@@ -135,14 +135,14 @@ def _stage(asset: dict, said: dict[str, str]) -> str:
     return f"""<div class="hs-start-stage">
       <figure class="hs-start-sentence">
         <svg aria-hidden="true"></svg>
-        <p class="hs-start-name" aria-hidden="true">{said["head"].lower()} · <b>{said["weight"]}</b></p>
+        <p class="hs-start-name" aria-hidden="true">{said["head"].lower()} · weight <b>{said["weight"]}</b></p>
         <p class="hs-start-tokens">{words}</p>
         <figcaption>{escape(about)}</figcaption>
       </figure>
       <ol class="hs-start-next" aria-label="What comes next">{_bars(asset)}</ol>
       <div class="hs-start-matrix" aria-hidden="true"></div>
       <div class="hs-start-heads">
-        <p>{WORDS["heads"].format(**said)}</p>
+        <p>{_lit(said)}</p>
         <div aria-hidden="true">{_heads(asset)}</div>
       </div>
     </div>"""
@@ -157,7 +157,7 @@ def _token(place: int, token: dict, asset: dict) -> str:
 
 def _bars(asset: dict) -> str:
     return "".join(
-        f'<li style="--part:{one["probability"]}"><b>{escape(shown(one))}</b><i></i>'
+        f'<li style="--part:{one["probability"]}"><b>{escape(shown(one))}</b><i><i></i></i>'
         f"<span>{percent(one['probability'])}</span></li>"
         for one in asset["before"]["next"]
     )
@@ -166,6 +166,12 @@ def _bars(asset: dict) -> str:
 def percent(part: float) -> str:
     """As ``press.js`` writes it."""
     return f"{part:.0%}" if part >= 0.01 else "&lt;1%"
+
+
+def _lit(said: dict[str, str]) -> str:
+    """What the three heads that are lit do, each in its color."""
+    count, copies, comma, remember = WORDS["heads"]
+    return f"{count.format(**said)}<b>{copies}</b>{comma}<b>{remember}</b>"
 
 
 def _heads(asset: dict) -> str:

@@ -31,11 +31,17 @@
     return { left, top, bottom: top + height, middle: left + width / 2 };
   };
 
+  /** How high an arc rises: on the first line there is room for it, on others only the space below the line before. */
+  function heightOf(from, to) {
+    const isFirst = from.top === boxOf(0).top;
+    return isFirst ? Math.min(92, 28 + 0.2 * (from.middle - to.middle)) : 14;
+  }
+
   /** From the last token to another: over the line, or up through the space between two lines. */
   function pathTo(place) {
     const [from, to] = [boxOf(last), boxOf(place)];
     if (from.top === to.top) {
-      const high = to.top - Math.min(92, 28 + 0.2 * (from.middle - to.middle)) * (4 / 3);
+      const high = to.top - heightOf(from, to) * (4 / 3);
       return `M${from.middle} ${from.top}C${from.middle} ${high} ${to.middle} ${high} ${to.middle} ${to.top}`;
     }
     const half = (from.top + to.bottom) / 2;
@@ -48,11 +54,10 @@
     svg.setAttribute("viewBox", `0 0 ${sentence.clientWidth} ${sentence.clientHeight}`);
     for (const [i, arc] of arcs.entries()) if (i !== last) arc.setAttribute("d", pathTo(i));
     const isOneLine = from.top === to.top;
-    const high = Math.min(92, 28 + 0.2 * (from.middle - to.middle));
     const half = name.offsetWidth / 2;
     const middle = isOneLine ? (from.middle + to.middle) / 2 : to.middle;
     name.style.left = `${Math.min(Math.max(middle - half, 0), sentence.clientWidth - 2 * half)}px`;
-    name.style.top = `${to.top - (isOneLine ? high + 14 : 6) - name.offsetHeight}px`;
+    name.style.top = `${to.top - (isOneLine ? heightOf(from, to) + 14 : 6) - name.offsetHeight}px`;
   }
 
   // what is shown
@@ -104,7 +109,7 @@
   }
 
   function scrolled() {
-    const line = innerHeight * 0.72;
+    const line = (stage.offsetHeight + innerHeight) / 2; // of what is seen below the picture, the middle
     const passed = sections.filter((section) => section.getBoundingClientRect().top < line);
     const step = root.offsetParent && scrollY > 0 && passed.length ? passed.at(-1).dataset.step : "first";
     if (step === state.step) return;

@@ -15,7 +15,8 @@ export function wireStart(root) {
   });
   root.addEventListener("submit", (event) => {
     if (!isUp()) return;
-    follow(event, writeAddress("", "explore", { text: root.querySelector("input[name=text]").value }));
+    const field = /** @type {HTMLInputElement} */ (root.querySelector("#start-text"));
+    follow(event, writeAddress("", "explore", { text: field.value }));
   });
 }
 
