@@ -62,11 +62,15 @@ async function say(note, save, view) {
   }
 }
 
-function svgNow(view) {
-  const { model, text } = subject(view);
-  const caption = model ? `Headscope · ${model.name}${text ? ` · “${beginning(text, 70)}”` : ""}` : "Headscope";
+/** What is seen of an element as SVG. */
+export function svgNow(view, caption = captionOf(view)) {
   const ground = getComputedStyle(document.body).getPropertyValue("--hs-ground").trim() || (isDark() ? "#000" : "#fff");
   return svgOf(view, { redraw: () => (view.redraw ? view.redraw() : store.redraw(view)), caption, ground });
+}
+
+function captionOf(view) {
+  const { model, text } = subject(view);
+  return model ? `Headscope · ${model.name}${text ? ` · “${beginning(text, 70)}”` : ""}` : "Headscope";
 }
 
 /** {model, text} that a view is of: a view of something else than the text that all share says so itself. */
@@ -74,14 +78,20 @@ function subject(view) {
   return view?.about?.() ?? store.payload ?? {};
 }
 
-async function pngOf(svg) {
+/** An SVG, ready to be drawn on a canvas. */
+export async function imageOfSvg(svg) {
   const image = new Image();
   const url = URL.createObjectURL(blob(svg, "image/svg+xml"));
   image.src = url;
   await image.decode();
+  URL.revokeObjectURL(url);
+  return image;
+}
+
+async function pngOf(svg) {
+  const image = await imageOfSvg(svg);
   const canvas = make("canvas", { width: image.width * SHARPNESS, height: image.height * SHARPNESS });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  URL.revokeObjectURL(url);
   const found = await new Promise((done) => canvas.toBlob(done, "image/png"));
   if (!found) throw new Error("This view is too large for a PNG: save it as SVG.");
   return found;
@@ -103,7 +113,8 @@ function saveNumbers(view) {
   return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv"));
 }
 
-async function copyLink() {
+/** Copy the address of what is seen; what to say of it. */
+export async function copyLink() {
   store.address.write();
   const { href, searchParams } = new URL(location.href);
   const but = searchParams.has("cut")
@@ -127,7 +138,7 @@ async function saveFrom(name, more, ending) {
 
 const saveTensors = (kind) => saveFrom("numbers", { kind }, kind);
 
-async function saveFile(promised, name) {
+export async function saveFile(promised, name) {
   const file = await promised;
   const href = URL.createObjectURL(file);
   make("a", { href, download: name }).click();
@@ -152,7 +163,7 @@ function nameOf(view, ending) {
   return `${parts.filter(Boolean).map(plain).filter(Boolean).join("-")}.${ending}`;
 }
 
-function beginning(text, length) {
+export function beginning(text, length) {
   const letters = [...text.replace(/\s+/g, " ")];
   return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : letters.join("");
 }

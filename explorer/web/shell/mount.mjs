@@ -1,6 +1,7 @@
 // Puts views on the elements that Gradio has made for them. The code of a page is loaded when it is first opened, and
 // nothing of a page is seen before it is right: see loading.css.
 
+import { FIRST } from "../state/fields.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
 
@@ -44,7 +45,8 @@ export function showWhenDrawn() {
     attributeFilter: ["data-ready", "data-error", "data-waiting", "data-seq"],
   });
   const views = document.getElementsByClassName("hs-view");
-  const wait = () => (views.length > 1 ? setTimeout(shown, PATIENCE_MS) : setTimeout(wait, PATIENCE_MS));
+  const isLoading = () => views.length > 1 && page() !== FIRST; // the first screen stands already
+  const wait = () => setTimeout(isLoading() ? shown : wait, PATIENCE_MS);
   wait(); // Gradio itself may take its time
 }
 

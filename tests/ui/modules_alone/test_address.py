@@ -25,11 +25,15 @@ OLD_AND_NEW = [
     ("?view=train&train=x&of=../x&prompt=-1&at=1e9&unit=0.0&token=x&stack=<b>", "?show=train"),
     ("?view=check", "?show=check"),
     ("?lesson=heads&step=3", "?lesson=heads&step=3"),
+    ("?show=learn&lesson=heads&step=3", "?lesson=heads&step=3"),
     ("?view=explore&lesson=heads", "?lesson=heads"),
     ("?view=learn", "?show=learn"),
-    ("", "?show=learn"),
-    ("?view=toString", "?show=learn"),
-    ("?view=__proto__", "?show=learn"),
+    ("", ""),
+    ("?view=start", ""),
+    ("?show=start&x=1", "?x=1"),
+    ("?__theme=dark", "?__theme=dark"),
+    ("?view=toString", ""),
+    ("?view=__proto__", ""),
     ("?show=explore&view=api", "?show=explore"),
     ("?__theme=dark&view=train&x=1", "?show=train&__theme=dark&x=1"),
 ]  # fmt: skip
@@ -97,7 +101,8 @@ def test_half_of_a_surrogate_pair_is_no_error(js):
 def test_the_header_of_the_first_html_names_every_page(js):
     header = (SHELL / "header.html").read_text()
     pages = js("state/pages", "({PAGES}) => PAGES")
-    assert [f'href="?show={page}" data-page="{page}"' in header for page in pages] == [True] * len(pages)
+    links = {page: "./" if page == "start" else f"?show={page}" for page in pages}
+    assert [f'href="{link}" data-page="{page}"' in header for page, link in links.items()] == [True] * len(pages)
     assert header.count("data-page=") == len(pages)
 
 
