@@ -108,6 +108,14 @@ class NextToken(View):
     saves = "menu"
 
 
+class Phone(View):
+    """What a phone has in place of columns: a button for the text, and a bar that leads from head to head."""
+
+    view, module = "phone_view", "explore/phone.mjs"
+    shown_on = "explore"
+    saves = ""
+
+
 class Tabs(View):
     """Which picture of the model stands in the middle."""
 

@@ -8,6 +8,7 @@ from ..components import (
     HeadRoles,
     LogitLens,
     NextToken,
+    Phone,
     Pipeline,
     SurgeryBanner,
     SurgeryBoard,
@@ -23,6 +24,7 @@ from .surgery import surgery_panel
 def explore_page(asker: Asker) -> None:
     """Lay out the page inside the current Blocks."""
     SurgeryBanner(elem_id="changed")
+    Phone(elem_id="phone")
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
         with gr.Column(elem_id="heads", min_width=0):

@@ -65,7 +65,12 @@ def first_screen(asset: dict) -> str:
     """The same of any asset of ``first_sight.measured``."""
     said = facts(asset)
     sentences = {state: WORDS[state].format(**said) for state in ("on", "off")}
-    data = {**asset, "buttons": WORDS["buttons"], "sentences": sentences, "lessons": [{key: one[key] for key in LESSON} for one in catalog()]}
+    data = {
+        **asset,
+        "buttons": WORDS["buttons"],
+        "sentences": sentences,
+        "lessons": [{key: one[key] for key in LESSON} for one in catalog()],
+    }
     return f"""
 <main id="start">
   <div class="hs-start-first">

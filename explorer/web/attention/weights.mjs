@@ -10,6 +10,7 @@ import { reading } from "../patterns/reading.mjs";
 const LARGEST = 44; // px, the side of a cell
 const NUMBERS_FROM = 34;
 const NARROW = 420; // px
+const [TOUCHED, FEW] = [22, 40]; // px of a cell for fingers, and of how many tokens: more have too little room
 
 /** The parts of what a token gives, from left to right, and their colours. */
 export const PARTS = { first: "--hs-line", others: "--hs-faint", itself: "--hs-muted" };
@@ -33,7 +34,7 @@ export function drawWeights(canvas, { width, height = Infinity }, payload, focus
       from: NUMBERS_FROM,
     },
     focus: column ? { row: focus.query, column: token } : { row: token, column: focus.key },
-    cells: { largest: LARGEST, within: height },
+    cells: { largest: LARGEST, within: height, least: width < NARROW && T <= FEW ? TOUCHED : 0 },
     ...(focus.margins === "on" && { margins: marginsOf(shown, width < NARROW ? 26 : 40) }),
     ...(shown.hidden && { crossed: 1, empty: (row) => shown.state(row, row) === "faint" }),
   });

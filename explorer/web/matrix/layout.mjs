@@ -30,6 +30,7 @@ const MARGIN = { gap: 5, end: 2 };
  * @typedef {object} Cells
  * @property {{width: number, height: number}} [size]
  * @property {number} [largest]
+ * @property {number} [least]  even where the matrix is then wider than its room
  * @property {number} [tallest]
  * @property {number} [within]  px that the whole matrix may be high, its names and bars included
  * @property {number} [room]
@@ -43,9 +44,9 @@ export function layoutOf({ width, rows, columns, names = null, cells = {}, margi
   const [long, high] =
     names === "heads" ? [widest(rows.labels), 0] : [rows, columns].map(({ labels }) => widest(labels));
   const { within = Infinity } = cells;
-  const named = Math.min(
-    (width - long - NAME_GAP - edge) / columns.count,
-    (within - high - NAME_GAP - foot) / rows.count,
+  const named = Math.max(
+    cells.least ?? 0,
+    Math.min((width - long - NAME_GAP - edge) / columns.count, (within - high - NAME_GAP - foot) / rows.count),
   );
   const kind = names ?? (named >= NAMES_FROM ? "tokens" : "axes");
   const [left, top] = {
@@ -74,11 +75,11 @@ export function layoutOf({ width, rows, columns, names = null, cells = {}, margi
 }
 
 function sizeOf(room, rows, columns, /** @type {Cells} */ cells) {
-  const { size, largest = 40, tallest = Infinity, room: fills, isSquare = true } = cells;
+  const { size, least = 0, largest = 40, tallest = Infinity, room: fills, isSquare = true } = cells;
   if (size) return size;
   const [wide, high] = [room.width / columns, room.height / rows];
   const between = (low, value, high) => Math.min(high, Math.max(low, value));
-  if (!fills) return square(Math.min(largest, wide, high, Math.max(tallest / rows, 14)));
+  if (!fills) return square(Math.max(least, Math.min(largest, wide, high, Math.max(tallest / rows, 14))));
   if (isSquare) return square(between(12, Math.min(wide, high), 40));
   return { width: between(3, wide, 32), height: between(12, high, 32) };
 }
