@@ -211,7 +211,18 @@ class Runner:
         """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
         read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
         run, piece = self.recorded(read), self.tokenizer.piece
-        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut)
+        more = ({}, self._leading(run.trace))
+        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut, more)
+
+    def _leading(self, trace: "Trace") -> dict:
+        """Of every place the head that adds most to the likeliest next token: leading (T, 2) and leading_logits (T,);
+        nothing of a model whose parts do not add up, such as one with NaN in its weights."""
+        from llm_core.analysis.attribution import leading_heads
+
+        with suppress(ValueError):
+            heads, logits = leading_heads(self.model, trace)
+            return {"leading": ("uint16", heads.numpy()), "leading_logits": ("float32", logits.numpy())}
+        return {}
 
     @once
     def means(self) -> dict:

@@ -13,7 +13,7 @@ export class Checker {
   async start(file, onBlock) {
     if (file.size > LARGEST_CODE)
       throw new Error(
-        `This file is too large for a homework: it has ${Math.ceil(file.size / 1000)} kB, and at most ` +
+        `This file is too large to be a homework: it is ${Math.ceil(file.size / 1000)} kB, and at most ` +
           `${LARGEST_CODE / 1000} kB are read.`,
       );
     const code = await file.text();

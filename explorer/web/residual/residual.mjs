@@ -37,8 +37,8 @@ export const attentionOf = ({ H, heads, biases }, layer) =>
 export function waterfall(shares) {
   const steps = single(shares, { ...BEFORE, token: "embedding" });
   for (let layer = 0; layer < shares.L; layer++) {
-    steps.push({ name: `L${layer + 1} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
-    steps.push({ name: `L${layer + 1} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
+    steps.push({ name: `L${layer} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
+    steps.push({ name: `L${layer} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
   }
   steps.push(...single(shares, AFTER));
   let sum = 0;
@@ -55,10 +55,10 @@ export function partsOf(shares) {
   const parts = single(shares, { ...BEFORE, ...AFTER });
   for (let layer = 0; layer < L; layer++) {
     for (let head = 0; head < H; head++)
-      parts.push({ name: `layer ${layer + 1} head ${head + 1}`, value: heads[layer * H + head] });
+      parts.push({ name: `layer ${layer} head ${head}`, value: heads[layer * H + head] });
     parts.push(
-      { name: `layer ${layer + 1} attention bias`, value: biases[layer] },
-      { name: `layer ${layer + 1} MLP`, value: mlps[layer] },
+      { name: `layer ${layer} attention bias`, value: biases[layer] },
+      { name: `layer ${layer} MLP`, value: mlps[layer] },
     );
   }
   return parts;
@@ -113,8 +113,8 @@ export function lengths({ arrays }, place) {
   const streamAt = (half) => at("norm_stream", between ? half : half / 2);
   for (let layer = 0; layer < L; layer++) {
     const stream = between ? streamAt(2 * layer + 1) : null;
-    rows.push({ name: `L${layer + 1} attention`, added: at("norm_attention", layer), stream });
-    rows.push({ name: `L${layer + 1} MLP`, added: at("norm_mlp", layer), stream: streamAt(2 * layer + 2) });
+    rows.push({ name: `L${layer} attention`, added: at("norm_attention", layer), stream });
+    rows.push({ name: `L${layer} MLP`, added: at("norm_mlp", layer), stream: streamAt(2 * layer + 2) });
   }
   return rows;
 }

@@ -20,7 +20,7 @@ const FIXED =
   "The final norm divides by the length of the whole stream; that is held at the value it had. What a part " +
   "did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
   "2021).";
-const HEADS = "Point at a head to look at its attention above; click to keep it.";
+const HEADS = "Hover over a head to see its attention; click to pin it.";
 const LENGTHS =
   "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your " +
   "token.";
@@ -48,7 +48,7 @@ function build(element, typed) {
     heads: table({ ...grid, tabindex: "0", ...empty }),
     legend: make("div"),
     readout: make("p", { className: "hs-cell", "aria-live": "polite" }),
-    norms: table({ label: "How long the vectors are", className: "hs-lengths", ...empty }),
+    norms: table({ label: "Vector norms", className: "hs-lengths", ...empty }),
     isOther: compared(),
   };
   const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
@@ -58,7 +58,7 @@ function build(element, typed) {
   const left = make("section", {}, title("The sum, from the embedding to the end"), sum, hint(FIXED));
   const scroll = make("div", { className: "hs-shares-scroll" }, heads);
   const right = make("section", {}, title("Head by head"), hint(HEADS), scroll, legend, readout);
-  right.append(title("How long the vectors are"), hint(LENGTHS), norms);
+  right.append(title("Vector norms"), hint(LENGTHS), norms);
   element.append(
     make("h2", { text: "Residual stream" }),
     hint(ABOUT),
@@ -70,7 +70,13 @@ function build(element, typed) {
   return parts;
 }
 
-function draw({ target, against, field, summary, sum, heads, legend, readout, norms, isOther }, typed, payload, focus, part) {
+function draw(
+  { target, against, field, summary, sum, heads, legend, readout, norms, isOther },
+  typed,
+  payload,
+  focus,
+  part,
+) {
   const place = store.query(focus);
   const options = choices(payload, part, place, typedShares(typed, focus));
   const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
@@ -126,7 +132,7 @@ function fill(select, options, chosen, first) {
 }
 
 function optionText(choice, text, p) {
-  const how = { next: "your text goes on with", typed: "typed:" }[choice] ?? `${choice}.`;
+  const how = { next: "your text continues with", typed: "typed:" }[choice] ?? `${choice}.`;
   return `${how} ${quoted(pieceName(text))}${p === null ? "" : `  ${probability(p)}`}`;
 }
 
@@ -254,13 +260,13 @@ function buildHeads(table, L, H) {
   table.dataset.shape = `${L}x${H}`;
   const heads = Array.from({ length: H }, (_, head) => head);
   const row = (layer) => [
-    `L${layer + 1}`,
+    `L${layer}`,
     ...heads.map((head) => ({ "data-layer": layer, "data-head": head, id: `hs-share-${layer}-${head}` })),
     { title: "the bias of the output projection: it belongs to no head" },
     { title: "the whole MLP of this layer" },
   ];
   fillTable(table, {
-    columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head + 1}`), "bias", "MLP"],
+    columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head}`), "bias", "MLP"],
     rows: Array.from({ length: L }, (_, layer) => row(layer)),
   });
 }
@@ -293,12 +299,12 @@ function scaleLegend(limit) {
 function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
   const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
   return [
-    make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }),
+    make("span", { text: `Layer ${layer}, head ${head} adds ` }),
     make("strong", { className: "hs-number", text: signed(heads[layer * H + head], 4) }),
     make("span", { text: ` to ${of}.` }),
     make("code", {
       text: `blocks.${layer}.attn.z[0, ${head}, ${place}]`,
-      title: "the tensor that this head wrote with, through its columns of out_proj; code counts from 0",
+      title: "the tensor that this head wrote with, through its columns of out_proj",
     }),
   ];
 }

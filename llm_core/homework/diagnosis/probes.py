@@ -186,8 +186,8 @@ def transformer(names: Names, found: Observations) -> None:
     found.add("logits", real_places(logits))
     found.add("loss", model(tokens.clone(), targets.clone())[1])
     logits, loss = model(tokens.clone(), targets.clone(), hidden_cache=cache.clone())
-    found.add("logits behind a cache", real_places(logits, P))
-    found.add("loss behind a cache", loss)
+    found.add("logits with a cache", real_places(logits, P))
+    found.add("loss with a cache", loss)
     found.add("logits of a cache alone", model(tokens[:, :0], hidden_cache=cache)[0])
     found.add("hidden states of an encoder", real_places(whole(names, "Encoder")(tokens, return_hidden=True)))
 
