@@ -1,9 +1,9 @@
 """What stands in the first HTML, before Gradio has loaded: header, theme, which page is open, and the first screen.
 
 Gradio's page is one element and a megabyte of script. A middleware puts the header and the first screen in front of
-it, a few rules that keep everything else out of sight until it is right, and the addresses of the browser half. Gradio's
-own style sheet comes after them, so that they are painted without it. The query is the browser's alone: Gradio gives
-some names in it a meaning of its own (``/?page=x`` is an error 500), so it does not see it.
+it, a few rules that keep everything else out of sight until it is right, and the addresses of the browser half.
+Gradio's own style sheet comes after them, so that they are painted without it. The query is the browser's alone:
+Gradio gives some names in it a meaning of its own (``/?page=x`` is an error 500), so it does not see it.
 """
 
 import json

@@ -19,6 +19,7 @@ from llm_core.paths import ASSETS
 from .architectures import ARCHITECTURES, architecture_of
 from .cache import PayloadCache, Stored
 from .fair_lock import FairLock
+from .family import family_facts
 from .once import once
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
 
@@ -107,7 +108,8 @@ class Runner:
             )
         names = ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
         sizes = {name: getattr(model.config, name) for name in names}
-        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
+        family = family_facts(model.config)
+        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), family=family, **sizes)
 
     @once
     def tokenizer_name(self) -> str:

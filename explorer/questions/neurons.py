@@ -5,6 +5,7 @@ Where positions are rotary, these are the turned ones; a key head that several q
 
 import numpy as np
 
+from ..engine.family import scales
 from ..engine.payload import pack
 
 
@@ -21,8 +22,3 @@ def neurons(runner, run) -> bytes:
     arrays = {"q": ("float32", stacked(points["q"], 1)), "k": ("float32", stacked(points["k"], shared))}
     names = {name: f"blocks.{{layer}}.{point}" for name, point in points.items()}
     return pack({"names": names, "shared": shared, "scale": scales(config)}, arrays)
-
-
-def scales(config) -> list[float]:
-    base = config.head_width**-0.5 if config.attn_scale is None else config.attn_scale
-    return [base / (layer + 1 if config.scale_by_layer else 1) for layer in range(config.n_layer)]
