@@ -3,7 +3,7 @@
 // {rows, columns, values: Float32Array (rows × columns, NaN where the mask hides), name(row, column)},
 // and where a cell is one of the vocabulary: text(row, column)
 
-import { cellName, headBlock, sightOf } from "../base/payload.mjs";
+import { cellName, headBlock, windowOf } from "../base/payload.mjs";
 import { pieceName } from "../base/text.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
 import { stagesOf } from "./stages.mjs";
@@ -83,7 +83,7 @@ function patternOf(payload, layer, head) {
   const T = payload.tokens.length;
   const block = headBlock(payload, layer, head);
   const values = new Float32Array(T * T).fill(NaN);
-  const { window } = sightOf(payload, layer);
+  const window = windowOf(payload, layer);
   for (let q = 0; q < T; q++)
     for (let k = Math.max(0, q - window + 1); k <= q; k++) values[q * T + k] = block[q * T + k] / 65535;
   return { rows: T, columns: T, values, name: (q, k) => cellName(payload, layer, head, q, k) };

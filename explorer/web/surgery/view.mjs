@@ -71,5 +71,9 @@ function buttons(experiments) {
       make("strong", { text: name }),
       make("span", { text: says }),
     );
-  return make("div", { className: "hs-experiments", role: "group", "aria-label": "Experiments" }, ...experiments.map(one));
+  return make(
+    "div",
+    { className: "hs-experiments", role: "group", "aria-label": "Experiments" },
+    ...experiments.map(one),
+  );
 }
