@@ -33,6 +33,12 @@ class ModelFacts:
     family: dict = field(default_factory=dict)  # what is otherwise than in GPT-2, see family.py
 
     @property
+    def shown(self) -> dict:
+        """All of it, what is otherwise than in GPT-2 beside the rest."""
+        own = {name: value for name, value in vars(self).items() if name != "family"}
+        return {**own, **self.family, "token_limit": self.token_limit}
+
+    @property
     def token_limit(self) -> int:
         """Tokens that are shown: bounded by the model's window, and by what a browser redraws at once."""
         return min(self.block_size, MAX_TOKENS, int((MAX_CELLS / (self.n_layer * self.n_head)) ** 0.5))
@@ -95,7 +101,7 @@ def trace_payload(
     probs = trace["logits"][0].softmax(-1)  # (T, V)
     found = next_arrays(probs, [token["id"] for token in tokens])
     header = {
-        "model": {**vars(facts), **facts.family, "token_limit": facts.token_limit},
+        "model": facts.shown,
         "text": text,
         "tokens": tokens,
         "total": total,

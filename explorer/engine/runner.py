@@ -291,9 +291,13 @@ def describe(tokenizer, ids: list[int]) -> list[dict]:
 
 def _check_parts(name: str, model, tokenizer) -> None:
     """Raise ``ValueError`` for a model that its tokens mean nothing to, or that lacks its encoder."""
+    from llm_core.text.tokenizer import BytePairTokenizer
+
     parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
+    is_ours = isinstance(tokenizer, BytePairTokenizer)  # other families may have more rows than tokens
     for part in parts:
-        if part.config.vocab_size < tokenizer.n_vocab:  # more rows than tokens are only room
+        V = part.config.vocab_size
+        if V < tokenizer.n_vocab or (is_ours and V > tokenizer.n_vocab):
             raise ValueError(
                 f"{name} has a vocabulary of {part.config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
                 f"{tokenizer.n_vocab}"
