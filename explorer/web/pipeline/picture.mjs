@@ -236,7 +236,6 @@ export class Picture {
       name.replaceChildren(
         ...breakable(STAGES[id].part === "block" ? tensor.replace(`blocks.${focus.layer}.`, "") : tensor),
       );
-      button.setAttribute("aria-label", `${STAGES[id].title}: ${tensor}, shape (${STAGES[id].letters.join(", ")})`);
       button.setAttribute("aria-pressed", String(id === focus.stage));
       button.tabIndex = id === focus.stage ? 0 : -1;
       for (const [head, canvas] of thumb.querySelectorAll("[data-head]").entries()) {
