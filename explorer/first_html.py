@@ -120,7 +120,8 @@ def with_our_part(html: str, address: str, base: str) -> str:
     later = "".join(GRADIOS_SHEET.findall(html))
     html = GRADIOS_SHEET.sub("", html)
     html = BASE.sub(lambda found: found[0] + head(address) + card(address, base), html, count=1)
-    return BODY.sub(lambda found: found[0] + body(address) + later, html, count=1)
+    sheets = f'{later}<link rel="stylesheet" href="./{address}/{SHEET}">\n'  # ours wins against Gradio's
+    return BODY.sub(lambda found: found[0] + body() + sheets, html, count=1)
 
 
 def card(address: str, base: str) -> str:
@@ -154,13 +155,12 @@ def critical() -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in CRITICAL)
 
 
-@lru_cache(maxsize=2)
-def body(address: str) -> str:
+@lru_cache(maxsize=1)
+def body() -> str:
     """Header and first screen are drawn before the style sheets after them have come."""
     return f"""
 {_read("header.html")}<script>{_read("first_paint.js")}</script>
 {start_html()}
-<link rel="stylesheet" href="./{address}/{SHEET}">
 """
 
 

@@ -119,7 +119,7 @@ function chip(head) {
       type: "button",
       className: "hs-chip",
       "data-head": head,
-      "aria-label": `Head ${head}`,
+      title: `Head ${head}`,
       onmouseenter: () => store.preview({ head, also: "" }),
       onmouseleave: () => store.preview({}),
       onclick: () => choose(withToggled(store.focus.locked, head, heads())),

@@ -212,7 +212,7 @@ export class OpenStage {
     this.canvas.setAttribute(
       "aria-label",
       `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys ` +
-        "go from number to number; the chosen row stands below as a table.",
+        "go from number to number; the chosen row also stands as a table.",
     );
     this.drawLegend(kind, limit);
     this.row.textContent = rowText(stage, payload, part, focus, row);

@@ -248,8 +248,6 @@ export class Picture {
       name.replaceChildren(
         ...breakable(STAGES[id].part === "block" ? tensor.replace(`blocks.${focus.layer}.`, "") : tensor),
       );
-      const { title, letters } = this.stages[id];
-      button.setAttribute("aria-label", `${title}: ${tensor}, shape (${letters.join(", ")})`);
       button.setAttribute("aria-pressed", String(id === focus.stage));
       button.tabIndex = id === focus.stage ? 0 : -1;
       for (const [head, canvas] of thumb.querySelectorAll("[data-head]").entries()) {

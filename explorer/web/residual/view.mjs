@@ -188,7 +188,7 @@ function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
     behind,
     what,
     computed,
-    `; the ${parts.length} parts below add up to `,
+    `; its ${parts.length} parts add up to `,
     total,
     `. Most for it: ${list(up) || "nothing"}. Against it: ${list(down) || "nothing"}.`,
     ratio,

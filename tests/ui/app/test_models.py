@@ -134,7 +134,7 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     for drawing in ("lines", "flow", "neuron", "matrix"):
         strip.choose_drawing(drawing)
     for panel, view in PANELS.items():
-        strip.page.click(f'[data-view="inside_view"] [data-name="{panel}"]')
+        strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
         strip.page.wait_for_selector(f'[data-view="{view}"][data-ready="true"][data-waiting="false"][data-error=""]')
 
     # the same address, the same model; it is the one that writes, too
