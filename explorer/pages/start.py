@@ -28,7 +28,7 @@ WORDS = {
         "text": ("It starts as text", "A language model has one task: given a text, predict what comes next."),
         "tokens": (
             "The text becomes {count} tokens",
-            "Each token is an entry of the vocabulary, and the model sees only its number. “start” marks the beginning.",
+            "Each token is an entry of the vocabulary; the model sees only its number. “start” marks the beginning.",
         ),
         "head": (
             "One head looks back",
@@ -65,7 +65,12 @@ def first_screen(asset: dict) -> str:
     """The same of any asset of ``first_sight.measured``."""
     said = facts(asset)
     sentences = {state: WORDS[state].format(**said) for state in ("on", "off")}
-    data = {**asset, "buttons": WORDS["buttons"], "sentences": sentences, "lessons": [{key: one[key] for key in LESSON} for one in catalog()]}
+    data = {
+        **asset,
+        "buttons": WORDS["buttons"],
+        "sentences": sentences,
+        "lessons": [{key: one[key] for key in LESSON} for one in catalog()],
+    }
     return f"""
 <main id="start">
   <div class="hs-start-first">
