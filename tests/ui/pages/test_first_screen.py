@@ -40,7 +40,7 @@ def first(page: Page, app: App) -> Page:
     """The first screen, with no script and no style sheet but what stands in its HTML."""
     page.set_default_timeout(PATIENCE)
     held: list[Route] = []
-    page.route(lambda url: "/web/" in url or "/assets/" in url, held.append)
+    page.route(lambda url: "/web/" in url or "/assets/" in url, lambda route: held.append(route))
     page.goto(app.url, wait_until="commit")
     page.wait_for_selector("#start[data-ready]")
     return page
@@ -139,7 +139,7 @@ def test_the_steps_walk_the_same_tokens_and_unfold_the_matrix(up: Page):
         assert up.locator(".hs-start-stage").bounding_box()["y"] == 0
         assert up.locator(".hs-start-matrix").is_visible() == (name == "matrix")
         if i + 1 < len(names):
-            up.locator(f'[data-step="{name}"] .hs-start-on').click()
+            up.locator(f'section[data-step="{name}"] .hs-start-on').click()
     assert tokens.is_visible()
     cells = up.locator(".hs-start-matrix > i").evaluate_all(
         "all => all.map((e) => +e.style.getPropertyValue('--part'))"
