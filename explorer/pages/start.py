@@ -38,8 +38,8 @@ WORDS = {
         ),
         "matrix": (
             "Every token looks back",
-            "The arc is one cell of a matrix: row “{last}”, column “{answer}”. Each row shows how one token spreads its "
-            "attention over itself and the tokens before it, and sums to 1.",
+            "The arc is one cell of a matrix: row “{last}”, column “{answer}”. Each row shows how one token spreads "
+            "its attention over itself and the tokens before it, and sums to 1.",
         ),
         "heads": (
             "All {count} heads look at once",
