@@ -13,6 +13,7 @@ import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 import { table } from "../ui/table.mjs";
+import { withTerms } from "../ui/terms.mjs";
 import { placePicker } from "./choice.mjs";
 import { Column } from "./column.mjs";
 import { Difference } from "./difference.mjs";
@@ -317,7 +318,7 @@ class Compare {
         "div",
         { className: "hs-compare-stage" },
         make("h3", { text: name }),
-        ...(about ? [make("p", { className: "hs-hint", text: about })] : []),
+        ...(about ? [make("p", { className: "hs-hint" }, ...withTerms(about))] : []),
         ...(i === ATTENTION ? [this.legend] : []),
       ),
       ...columns.map((column) => this.cellOf(column, i)),

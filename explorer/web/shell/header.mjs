@@ -3,6 +3,7 @@
 import { make } from "../base/dom.mjs";
 import { onPage, page, showPage } from "../state/pages.mjs";
 import { table } from "../ui/table.mjs";
+import { glossaryList, wireTerms } from "../ui/terms.mjs";
 
 const KEYS = [
   ["Tab", "move from view to view"],
@@ -21,6 +22,7 @@ export function wireHeader(element) {
   element.querySelector("#help").addEventListener("click", () => keys.showModal());
   wireLinks(element);
   element.append(keys);
+  wireTerms();
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
       return;
@@ -70,10 +72,12 @@ function switchTheme() {
 }
 
 function keysDialog() {
-  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
+  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys and glossary" });
   dialog.append(
     make("h2", { text: "Keys" }),
     table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
+    make("h2", { text: "Glossary" }),
+    glossaryList(),
     make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
   );
   return dialog;
