@@ -74,11 +74,11 @@ function switchTheme() {
 function keysDialog() {
   const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys and glossary" });
   dialog.append(
+    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
     make("h2", { text: "Keys" }),
     table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
     make("h2", { text: "Glossary" }),
     glossaryList(),
-    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
   );
   return dialog;
 }
