@@ -222,9 +222,12 @@ class Timeline {
     this.set({ stack, layer, head });
   }
 
+  /** While it plays, the large picture goes to the head that an event tells of. */
   show(i) {
     this.i = i;
-    this.changed();
+    const event = this.player.playing && this.model.events.find(({ step }) => step === this.step);
+    if (event) this.set({ stack: event.stack, layer: event.layer, head: event.head });
+    else this.changed();
   }
 
   get step() {
