@@ -297,7 +297,7 @@ def _check_parts(name: str, model, tokenizer) -> None:
     is_ours = isinstance(tokenizer, BytePairTokenizer)  # other families may have more rows than tokens
     for part in parts:
         V = part.config.vocab_size
-        if V < tokenizer.n_vocab or (is_ours and V > tokenizer.n_vocab):
+        if tokenizer.n_vocab > V or (is_ours and tokenizer.n_vocab < V):
             raise ValueError(
                 f"{name} has a vocabulary of {part.config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
                 f"{tokenizer.n_vocab}"
