@@ -11,10 +11,11 @@ VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
 MOUNTED = ("header_view", "prompt_view", *VIEWS)
 PATIENCE = 60_000  # ms
 # Views that are out of sight, such as the heads on a phone, are drawn when they are opened.
-READY = (
-    "(name) => { const e = document.querySelector(`[data-view=${name}]`); return e && (e.dataset.ready === 'true' || \
-(name !== 'prompt_view' && e.dataset.on === 'explore' && globalThis.headscope?.seq > 0 && !e.offsetParent)); }"
-)
+READY = """(name) => {
+    const view = document.querySelector(`[data-view=${name}]`);
+    const isAway = () => view.dataset.on === "explore" && globalThis.headscope?.seq > 0 && !view.offsetParent;
+    return view && (view.dataset.ready === "true" || isAway());
+}"""
 DRAWN_ANEW = """([name, seq]) => {
     const view = document.querySelector(`[data-view=${name}]`);
     return headscope.seq > seq && (!view.offsetParent || Number(view.dataset.seq) > seq);
