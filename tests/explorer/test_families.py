@@ -2,45 +2,31 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tokenizers import ByteLevelBPETokenizer
 
+from explorer.engine.architectures import KINDS, architecture_of
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
+from explorer.engine.shelf import Shelf
+from explorer.live.runs import LIVE
 from explorer.questions import explore, writing
+from explorer.questions.asker import Asker
+from llm_core.model.families.loading import FAMILIES
 
 from ..model.families import theirs
 
-TEXT = "Pour the vinegar into the purple bucket. Then clean the purple"
+TEXT = theirs.SENTENCE
 NAMES = ("gpt2", "gpt2 scaled by layer", "llama", "mistral", "qwen3", "gpt_neox", "gpt_neo")
-V = 281  # of the tokenizer; the models have more rows than tokens
-MORE = 7
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory) -> Path:
-    own = ByteLevelBPETokenizer()
-    own.train_from_iterator([TEXT] * 3, vocab_size=V, special_tokens=["<|endoftext|>"])
-    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    own.save(str(path))
-    return path
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def family(request, tokenizer, tmp_path_factory):
+def family(request, tmp_path_factory):
     """transformers' model, our runner, and the ids of TEXT."""
-    case = theirs.CASES[request.param]
-    window = {name: 64 for name in ("max_position_embeddings", "n_positions") if name in case.config}
-    sizes = {**case.config, **window, "vocab_size": V + MORE}
-    theirs.CASES["of the page"] = replace(case, config=sizes)
-    model = theirs.make.__wrapped__("of the page")
     folder = tmp_path_factory.mktemp(request.param.replace(" ", "-"))
-    model.save_pretrained(folder)
-    (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    model = theirs.with_tokenizer(request.param, folder)
     runner = Runner("mine", folder)
     return model, runner, runner.encode(TEXT)
 
@@ -137,10 +123,33 @@ def test_generate_writes_what_they_write(family):
     assert written == new[: len(written)] and written
     header, arrays = unpack(writing.look(runner, "Pour the vinegar", written).payload)
     assert header["cache_bytes"] == writing.cache_bytes(runner.model) > 0
-    assert arrays["ids"].shape == (V + MORE,)
+    assert arrays["ids"].shape == (model.config.vocab_size,)
 
 
 def test_a_text_of_nothing_is_a_sentence_where_no_token_stands_before_it(family):
     _, runner, _ = family
     with pytest.raises(ValueError, match="mine has no token that stands before a text: type at least one character"):
         runner.encode("")
+
+
+def test_the_owner_opens_a_folder_which_is_a_choice_from_then_on(tmp_path):
+    theirs.with_tokenizer("gpt2", tmp_path / "mine")
+    name, shelf = str(tmp_path / "mine"), Shelf(Runner(), runs=tmp_path / "none")
+    owner = replace(Asker(shelf, LIVE), is_owner=True)
+    with pytest.raises(ValueError, match="Only the person who started this app"):
+        explore.open_model(Asker(shelf, LIVE), name)
+    with pytest.raises(ValueError, match="no model"):
+        shelf.decoder(name)
+    assert explore.open_model(owner, f" {name} ") == {"name": name, "architecture": "decoder"}
+    assert {"name": name, "title": name, "architecture": "decoder"} in shelf.choices()
+    assert shelf.decoder(name).facts.n_head == 5
+    for wrong, said in {"": "Type the folder", "no/where/at/all": "no folder no/where/at/all"}.items():
+        with pytest.raises(ValueError, match=said):
+            explore.open_model(owner, wrong)
+
+
+def test_the_list_knows_of_each_family_what_it_is_before_it_is_loaded():
+    assert set(KINDS) == set(FAMILIES) - {"nanogpt"}  # which has no config.json
+    for name, case in theirs.CASES.items():
+        kind = theirs.make(name).config.model_type
+        assert architecture_of(theirs.pair(name)[1]) == KINDS[kind], case
