@@ -131,16 +131,16 @@ export class Picture {
   }
 
   draw(payload, focus, part) {
-    const [L, H, T] = payload.arrays.pattern.shape;
+    const [L, H] = payload.arrays.pattern.shape;
     const query = store.query(focus);
     if (this.blocks.childElementCount !== L) this.buildBlocks(L);
-    const look = `${store.seq}/${isDark()}`;
+    const look = `${store.seq}/${isDark()}/${query}`;
     if (this.drawn.all !== look) this.drawOnce(payload, focus, part, L);
     if (this.drawn.block !== `${look}/${focus.layer}`) this.drawStages("block", payload, focus, part);
     this.drawn = { all: look, block: `${look}/${focus.layer}` };
     this.drawTokens(payload, query);
     this.drawNext(payload, query);
-    this.mark(focus, query, H, T, L);
+    this.mark(focus, H, L);
   }
 
   buildBlocks(L) {
@@ -163,13 +163,14 @@ export class Picture {
     );
   }
 
-  /** What no choice of a layer, head or token changes. */
+  /** What no choice of a layer or head changes. */
   drawOnce(payload, focus, part, L) {
     for (const place of ["before", "after"]) this.drawStages(place, payload, focus, part);
     for (let layer = 0; layer < L; layer++) {
       const at = { layer, head: 0 };
       const scale = scaleOf("resid_post", payload, part, at, isDark());
-      drawSmall(this.blocks.children[layer].querySelector("canvas"), tensorOf("resid_post", payload, part, at), scale);
+      const { columns, values } = stripOf(tensorOf("resid_post", payload, part, at), store.query(focus));
+      drawSmall(this.blocks.children[layer].querySelector("canvas"), { rows: columns, columns: 1, values }, scale);
     }
   }
 
@@ -179,7 +180,8 @@ export class Picture {
     }
   }
 
-  drawStage(id, payload, { layer }, part) {
+  drawStage(id, payload, focus, part) {
+    const { layer } = focus;
     const { thumb, scale } = this.cards.get(id);
     const { kind, columns, letters, tensor } = this.stages[id];
     const H = payload.model.n_head;
@@ -187,7 +189,12 @@ export class Picture {
     const tensors =
       columns === "key"
         ? Array.from({ length: H }, (_, head) => tensorOf(id, payload, part, { layer, head }))
-        : [letters.length === 3 ? sideBySide(tensor, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
+        : [
+            stripOf(
+              letters.length === 3 ? sideBySide(tensor, part, layer) : tensorOf(id, payload, part, { layer, head: 0 }),
+              store.query(focus),
+            ),
+          ];
     if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
       fillThumb(thumb, tensors.length, letters.length === 3);
     for (const [i, canvas] of thumb.querySelectorAll("canvas").entries()) drawSmall(canvas, tensors[i], colors);
@@ -233,10 +240,8 @@ export class Picture {
     this.cards.get("softmax").scale.textContent = `bars: 0 … ${top}`;
   }
 
-  mark(focus, query, H, T, L) {
+  mark(focus, H, L) {
     const { style } = this.element;
-    style.setProperty("--row", query / T);
-    style.setProperty("--row-height", 1 / T);
     style.setProperty("--head", focus.head / H);
     style.setProperty("--head-width", 1 / H);
     const K = this.model.n_kv_head ?? H;
@@ -262,6 +267,11 @@ export class Picture {
     style.setProperty("--zoom-left", `${chosen.offsetLeft}px`);
     style.setProperty("--zoom-right", `${chosen.offsetLeft + chosen.offsetWidth}px`);
   }
+}
+
+/** One token's numbers of a stage: the row that is carried along. */
+function stripOf({ columns, values }, row) {
+  return { rows: 1, columns, values: values.subarray(row * columns, (row + 1) * columns) };
 }
 
 /** A name that may be broken behind each of its dots. */

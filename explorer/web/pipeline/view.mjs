@@ -30,9 +30,8 @@ function build(element, model) {
   const [picture, open] = [new Picture(model), new OpenStage()];
   const lead = make("p", {
     text:
-      "Text goes in on the left, the next token comes out on the right. Every small picture is a tensor that " +
-      "the model has just computed: a row for each token, the chosen one marked. Click one to open it, or " +
-      "walk with Next ▸.",
+      "Text goes in, the next token comes out. Each strip is what the model has just computed for the chosen token, " +
+      "carried along the stream; scores and attention are whole. Click one to open it, or walk with Next ▸.",
   });
   const note = make("p", { className: "hs-hint" });
   element.numbers = () => wholeTensor(store.payload, store.focus.locked, store.part("tensors").value);
@@ -47,7 +46,7 @@ function noteOf({ tokens, model }) {
     `${C / model.n_head} · V = ${grouped(model.vocab_size)} tokens of vocabulary.`;
   const isSmaller = tokens.length > MOST.rows || 4 * C > MOST.columns;
   return isSmaller
-    ? `${legend} A small picture has at most ${MOST.rows} × ${MOST.columns} cells: of the numbers that share ` +
+    ? `${legend} A strip has at most ${MOST.columns} cells: of the numbers that share ` +
         "one, the strongest is shown. The open stage shows all."
     : legend;
 }
