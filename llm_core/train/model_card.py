@@ -229,7 +229,7 @@ def _on_repeats(model: nn.Module, repeats: OnRepeats) -> str:
     chance = [f"{repeats.chance[name]:.3f}" for name in ("induction", "duplicate token")]
     return f"""## What its heads do with repeats
 
-Random tokens written twice, so that nothing is predictable except the repetition. Induction is the mean attention from a
+Random tokens written twice, so that only the repetition is predictable. Induction is the mean attention from a
 repeated token to the one that came next the first time (Olsson et al. 2022): a head that does it can copy. Duplicate
 is the attention to the same token's first occurrence. Layers and heads count from 0.{_who_reads(model)}
 

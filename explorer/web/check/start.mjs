@@ -67,7 +67,7 @@ export function startPage(actions, known, mayUpload) {
 
 /** What a report can name. */
 function knownFaults(known) {
-  const count = known.reduce((total, { faults }) => total + faults.length, 0);
+  const count = new Set(known.flatMap(({ faults }) => faults)).size; // some can be made in two blocks
   const of = ({ block, faults }) => [
     make("dt", {}, make("code", { text: block })),
     ...faults.map((text) => make("dd", { text })),

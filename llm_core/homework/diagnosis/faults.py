@@ -124,7 +124,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             no_scale=(
                 "Scores are not scaled",
                 "Your scores are not divided by sqrt(n_embd / n_head).",
-                "Large scores make the softmax all or nothing, and its gradients vanish: learning is slow at the start.",
+                "Large scores make the softmax all or nothing, and its gradients vanish: learning starts slowly.",
                 _SCALE,
                 "scores (B, H, T, T)",
                 "attention",

@@ -264,7 +264,7 @@ def test_the_page_says_what_each_costs(columns: Columns, reference):
     assert "Take a text of two lines" in columns.text("")
 
     # the two of one size are subtracted at once, others are told why not
-    columns.click(".hs-compare-difference summary")
+    columns.click(".hs-compare-difference .hs-table summary")
     rows = columns.page.locator(".hs-compare-difference tr").evaluate_all(
         "all => all.slice(1).map(r => [...r.children].map(c => c.textContent))"
     )
