@@ -12,8 +12,9 @@ from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
 from explorer.engine.shelf import Shelf
 from explorer.live.runs import LIVE
-from explorer.questions import explore, writing
+from explorer.questions import compare, explore, writing
 from explorer.questions.asker import Asker
+from llm_core import load_tokenizer
 from llm_core.model.families.loading import FAMILIES
 
 from ..model.families import theirs
@@ -130,6 +131,36 @@ def test_a_text_of_nothing_is_a_sentence_where_no_token_stands_before_it(family)
     _, runner, _ = family
     with pytest.raises(ValueError, match="mine has no token that stands before a text: type at least one character"):
         runner.encode("")
+
+
+TWO_LINES = "Pour the vinegar\ninto the purple bucket. Then clean it"
+
+
+@pytest.mark.parametrize("name", ["bert", "t5", "bart"])
+def test_compare_shows_their_attention(name, tmp_path):
+    model = theirs.with_tokenizer(name, tmp_path / name)
+    shelf = Shelf(Runner(), runs=tmp_path / "none")
+    found = compare.compare(shelf, TWO_LINES, [str(tmp_path / name)], 3, any_folder=True)
+    header, arrays = unpack(found.payload)
+    (column,) = header["columns"]
+    assert column["error"] is None
+    ids = {part["name"]: torch.tensor([[t["id"] for t in part["queries"]]]) for part in column["parts"]}
+    if name == "bert":
+        ids["encoder"][0, 3] = load_tokenizer(tmp_path / name).mask
+        assert ids["encoder"][0, [0, -1]].tolist() == [1, 2]  # [CLS] and [SEP]
+        output = model(ids["encoder"], output_attentions=True)
+        expected = {"encoder": output.attentions}
+        best = output.logits[0, 3].softmax(-1).max()
+        assert np.isclose(arrays["0.probs"].max(), best.item(), atol=1e-5)
+    else:
+        assert ids["decoder"][0, 0] == {"t5": 0, "bart": 2}[name]
+        output = model(ids["encoder"], decoder_input_ids=ids["decoder"], output_attentions=True)
+        own = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
+        expected = {part: getattr(output, attribute) for part, attribute in own.items()}
+    assert set(expected) == set(ids)
+    for part, attentions in expected.items():
+        pattern = torch.stack(attentions)[:, 0].detach().numpy()
+        assert np.abs(arrays[f"0.{part}.pattern"] - pattern).max() <= 1 / 65535 + 1e-5, part
 
 
 def test_the_owner_opens_a_folder_which_is_a_choice_from_then_on(tmp_path):
