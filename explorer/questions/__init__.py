@@ -20,6 +20,7 @@ QUESTIONS = {
     "surgery_sweep": Question(surgery.surgery_sweep, "long"),
     "compare": Question(compare.comparison),
     "lesson": Question(learn.lesson),
+    "find_in_lessons": Question(learn.find_in_lessons),
     "look": Question(generate.look),
     "vocabulary": Question(generate.vocabulary),
     "written": Question(generate.written),

@@ -123,7 +123,7 @@ def verdict(names: ModuleType) -> str | None:
     if found.distance(right) > CLOSE:
         step = next((i for i in range(STEPS) if not abs(found.losses[i] - right.losses[i]) <= CLOSE), STEPS - 1)
         return (
-            f"From the same start on the same batches, your losses part from the reference's at step {step}: "
+            f"From the same start on the same batches, your losses diverge from the reference's at step {step}: "
             f"{found.losses[step]:.4f} instead of {right.losses[step]:.4f} nats per letter."
         )
     written = names.prefix_generate(found.model, articles()[0][:2, :NEW].clone(), NEW)

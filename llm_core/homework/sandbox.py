@@ -85,7 +85,7 @@ def read_source(path: Path) -> bytes | str:
         is_text = "\0" not in source.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError):
         is_text = False
-    return source if is_text else "Your file is not Python: it has bytes that no text has."
+    return source if is_text else "Your file is not Python: it contains bytes that are not text."
 
 
 def nothing_checked() -> list[BlockResult]:
@@ -279,7 +279,7 @@ class _Process:
         if code == -getattr(signal, "SIGXCPU", 24):
             return too_slow(limits.block_seconds)
         if code == -getattr(signal, "SIGKILL", 9):
-            return "The system ended your code: probably it took too much memory."
+            return "The system killed your code: it probably used too much memory."
         if code < 0:
             return f"Your code crashes Python itself ({signal.Signals(-code).name})."
         return f"Your code ends Python at once, with exit code {code}, instead of returning."
