@@ -206,7 +206,7 @@ function tableOf(payload, series, readings) {
   });
 }
 
-const UNSEEN = { out: "left out", faint: "too little left", later: "hidden by the mask" };
+const UNSEEN = { out: "left out", faint: "too little left", later: "hidden by the mask", far: "outside the window" };
 
 function numberOf({ p, state, digits }) {
   return UNSEEN[state] ?? p.toFixed(digits);

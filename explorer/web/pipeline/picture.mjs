@@ -8,27 +8,34 @@ import { drawSmall } from "../matrix/shrink.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { topOf } from "../ui/token_bars.mjs";
 import { dimensions } from "./shape.mjs";
-import { inPart, nameOf, STAGES } from "./stages.mjs";
+import { placesOf } from "./places.mjs";
+import { inPart, nameOf, STAGES, stagesOf } from "./stages.mjs";
 import { limitOf, scaleOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 
 const ROWS = 5; // of the lists of tokens
-// the stream, and where it is read and added to
-const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"];
-const AFTER = { tokens: "→", token: "+", position: "=", embedding: "→", ln_f: "→", logits: "→" };
+const AFTER = { tokens: "→", token: "→", position: "=", embedding: "→", ln_f: "→", logits: "→" };
 
 export class Picture {
-  constructor() {
+  /** `model` is what the payload says of it: another family has other stages. */
+  constructor(model) {
+    this.model = model;
+    this.stages = stagesOf(model);
+    const places = placesOf(Object.keys(this.stages).filter((id) => this.stages[id].part === "block"));
+    const placed = (element, name) => {
+      element.style.setProperty("--place", places[name]);
+      return element;
+    };
+    const wire = (name) =>
+      make("span", { className: "hs-wire", "data-wire": name.split("-").at(-1), "aria-hidden": "true" });
     this.cards = new Map(); // by stage: {button, thumb, about}
     this.blocks = make("div", { className: "hs-pipe-blocks", role: "group", "aria-label": "The blocks: one is open" });
     this.zoom = make("div", { className: "hs-pipe-zoom", "aria-hidden": "true" });
     this.title = make("h3");
+    const branch = (name, text) =>
+      placed(make("p", { className: "hs-pipe-branch", "data-branch": name, text }), `branch-${name}`);
     const branches = [
-      make("p", {
-        className: "hs-pipe-branch",
-        "data-branch": "attention",
-        text: "Attention: tokens look at each other",
-      }),
-      make("p", { className: "hs-pipe-branch", "data-branch": "mlp", text: "MLP: each token for itself" }),
+      branch("attention", "Attention: tokens look at each other"),
+      branch("mlp", "MLP: each token for itself"),
     ];
     const open = make(
       "section",
@@ -37,8 +44,8 @@ export class Picture {
       make(
         "div",
         { className: "hs-pipe-parts" },
-        ...WIRES.map((name) => make("span", { className: "hs-wire", "data-wire": name, "aria-hidden": "true" })),
-        ...inPart("block").map((id) => this.card(id)),
+        ...Object.keys(places).flatMap((name) => (name.startsWith("wire-") ? [placed(wire(name), name)] : [])),
+        ...inPart("block", model).map((id) => placed(this.card(id), id)),
         ...branches,
       ),
     );
@@ -63,16 +70,18 @@ export class Picture {
       sign("→"),
       ...this.row("after"),
     );
+    this.element.style.setProperty("--parts", places.columns);
     this.element.addEventListener("keydown", (event) => this.key(event));
     this.drawn = {};
   }
 
   row(part) {
-    return inPart(part).flatMap((id) => [this.card(id), ...(AFTER[id] ? [sign(AFTER[id])] : [])]);
+    const after = { ...AFTER, ...(this.stages.position && { token: "+" }) };
+    return inPart(part, this.model).flatMap((id) => [this.card(id), ...(after[id] ? [sign(after[id])] : [])]);
   }
 
   card(id) {
-    const { title, letters, isStream } = STAGES[id];
+    const { title, letters, isStream } = this.stages[id];
     const thumb = make("span", { className: "hs-thumb" });
     const scale = make("span", { className: "hs-stage-scale" });
     const name = make("code");
@@ -87,7 +96,7 @@ export class Picture {
       "button",
       {
         type: "button",
-        className: `hs-stage${isStream ? " hs-stream" : ""}`,
+        className: `hs-stage${isStream ? " hs-stream" : ""}${letters[0] === "K" ? " hs-of-key-heads" : ""}`,
         "data-stage": id,
         onclick: (event) => this.open(id, event),
       },
@@ -166,7 +175,7 @@ export class Picture {
   }
 
   drawStages(place, payload, focus, part) {
-    for (const id of inPart(place)) {
+    for (const id of inPart(place, this.model)) {
       if (id !== "tokens" && id !== "softmax") this.drawStage(id, payload, focus, part);
     }
   }
@@ -174,7 +183,7 @@ export class Picture {
   drawStage(id, payload, focus, part) {
     const { layer } = focus;
     const { thumb, scale } = this.cards.get(id);
-    const { kind, columns, letters } = STAGES[id];
+    const { kind, columns, letters, tensor } = this.stages[id];
     const H = payload.model.n_head;
     const colors = scaleOf(id, payload, part, { layer, head: 0 }, isDark());
     const tensors =
@@ -182,12 +191,12 @@ export class Picture {
         ? Array.from({ length: H }, (_, head) => tensorOf(id, payload, part, { layer, head }))
         : [
             stripOf(
-              letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 }),
+              letters.length === 3 ? sideBySide(tensor, part, layer) : tensorOf(id, payload, part, { layer, head: 0 }),
               store.query(focus),
             ),
           ];
     if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
-      fillThumb(thumb, tensors.length, letters[0] === "H");
+      fillThumb(thumb, tensors.length, letters.length === 3);
     for (const [i, canvas] of thumb.querySelectorAll("canvas").entries()) drawSmall(canvas, tensors[i], colors);
     scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limitOf(id, payload, part, { layer, head: 0 }))}`;
   }
@@ -235,6 +244,9 @@ export class Picture {
     const { style } = this.element;
     style.setProperty("--head", focus.head / H);
     style.setProperty("--head-width", 1 / H);
+    const K = this.model.n_kv_head ?? H;
+    style.setProperty("--key-head", Math.floor((focus.head * K) / H) / K);
+    style.setProperty("--key-head-width", 1 / K);
     this.title.textContent = `Block ${focus.layer} of 0–${L - 1}, opened`;
     for (const [id, { button, thumb, name }] of this.cards) {
       const tensor = nameOf(id, focus.layer);

@@ -6,7 +6,7 @@
 // columns  what a column is: a dimension, a key, or a place in the order of likely tokens
 // part     of the picture: before the blocks, in each block, after them
 
-import { STAGE_IDS } from "../state/focus.mjs";
+import { variations } from "./family.mjs";
 
 const signed = { kind: "signed", columns: "dim", letters: ["T", "C"] };
 const stream = { ...signed, isStream: true };
@@ -92,6 +92,24 @@ export const STAGES = {
     says: "What each token passes on to the tokens that attend to it: the same row, times a third matrix.",
     formula: "split_heads(ln_1 · Wv + bv)",
   },
+  rot_q: {
+    ...heads,
+    part: "block",
+    title: "Rotated queries",
+    tensor: "attn.rot_q",
+    says:
+      "Pairs of a query's numbers are rotated by an angle that grows with its place, each pair at its own speed. A " +
+      "dot product of two rotated vectors then depends on how far apart their places are.",
+    formula: "(a, b) → (a · cos θ - b · sin θ, a · sin θ + b · cos θ)",
+  },
+  rot_k: {
+    ...heads,
+    part: "block",
+    title: "Rotated keys",
+    tensor: "attn.rot_k",
+    says: "Keys are rotated by their own places in the same way.",
+    formula: "(a, b) → (a · cos θ - b · sin θ, a · sin θ + b · cos θ)",
+  },
   scores: {
     part: "block",
     title: "Scores",
@@ -162,6 +180,16 @@ export const STAGES = {
       "is called a neuron.",
     formula: "ln_2 · W_up + b_up",
   },
+  gate: { ...signed, part: "block", title: "Gate", tensor: "mlp.gate", letters: ["T", "4C"] },
+  up: {
+    ...signed,
+    part: "block",
+    title: "MLP: up",
+    tensor: "mlp.up",
+    letters: ["T", "4C"],
+    says: "The same row times a second matrix: what the gate lets through, or not.",
+    formula: "ln_2 · W_up",
+  },
   post: {
     ...signed,
     part: "block",
@@ -222,6 +250,20 @@ export const STAGES = {
   },
 };
 
+const families = new Map(); // what was made once
+
+/** The stages of a model, by id, in the order in which they are computed; `model` is what the payload says of it. */
+export function stagesOf(model) {
+  const { name: _name, num_parameters: _count, ...facts } = model;
+  const family = JSON.stringify(facts);
+  if (!families.has(family)) {
+    const changes = variations(model);
+    const has = Object.entries(STAGES).filter(([id]) => changes[id] !== null);
+    families.set(family, Object.fromEntries(has.map(([id, stage]) => [id, { ...stage, ...changes[id] }])));
+  }
+  return families.get(family);
+}
+
 /** What a stage's tensor is called in a trace. */
 export function nameOf(stage, layer) {
   const { part, tensor } = STAGES[stage];
@@ -231,17 +273,22 @@ export function nameOf(stage, layer) {
   return part === "block" ? `blocks.${layer}.${tensor}` : tensor;
 }
 
-export const inPart = (part) => STAGE_IDS.filter((id) => STAGES[id].part === part);
+/** Ids of a model's stages before the blocks, in each block, or after them. */
+export function inPart(part, model) {
+  const stages = stagesOf(model);
+  return Object.keys(stages).filter((id) => stages[id].part === part);
+}
 
 /**
- * The stage computed after this one (`step` 1) or before it (-1), {stage, layer}: through all L blocks; null at an
- * end.
+ * The stage computed after this one (`step` 1) or before it (-1), {stage, layer}: through all blocks of `model`; null
+ * at an end.
  */
-export function neighbour({ stage, layer }, step, L) {
-  const [before, block, after] = ["before", "block", "after"].map(inPart);
+export function neighbour({ stage, layer }, step, model) {
+  const [before, block, after] = ["before", "block", "after"].map((part) => inPart(part, model));
+  const L = model.n_layer;
   const way = [...before, ...Array.from({ length: L }).flatMap(() => block), ...after];
   const offset = { before: 0, block: layer * block.length, after: (L - 1) * block.length }[STAGES[stage].part];
-  const place = STAGE_IDS.indexOf(stage) + offset + step;
+  const place = [...before, ...block, ...after].indexOf(stage) + offset + step;
   if (place < 0 || place >= way.length) return null;
   const layerAt = Math.floor((place - before.length) / block.length);
   return { stage: way[place], layer: STAGES[way[place]].part === "block" ? layerAt : layer };

@@ -6,6 +6,7 @@ import { MOST } from "../matrix/shrink.mjs";
 import { store } from "../state/store.mjs";
 import { OpenStage } from "./open.mjs";
 import { Picture } from "./picture.mjs";
+import { stagesOf } from "./stages.mjs";
 import { wholeTensor } from "./words.mjs";
 
 export function mount(element) {
@@ -13,7 +14,9 @@ export function mount(element) {
   store.subscribe(
     element,
     (payload, focus, part) => {
-      built ??= build(element);
+      if (built?.family !== stagesOf(payload.model)) built = build(element, payload.model);
+      const stage = built.family[focus.stage] ? focus.stage : "tokens"; // an address may name another family's
+      focus = { ...focus, stage };
       built.note.textContent = noteOf(payload);
       built.picture.draw(payload, focus, part);
       built.open.draw(payload, focus, part);
@@ -23,8 +26,8 @@ export function mount(element) {
   );
 }
 
-function build(element) {
-  const [picture, open] = [new Picture(), new OpenStage()];
+function build(element, model) {
+  const [picture, open] = [new Picture(model), new OpenStage()];
   const lead = make("p", {
     text:
       "Text goes in, the next token comes out. Each strip is what the model has just computed for the chosen token, " +
@@ -32,8 +35,8 @@ function build(element) {
   });
   const note = make("p", { className: "hs-hint" });
   element.numbers = () => wholeTensor(store.payload, store.focus.locked, store.part("tensors").value);
-  element.append(lead, picture.element, note, open.element);
-  return { picture, open, note };
+  element.replaceChildren(lead, picture.element, note, open.element);
+  return { picture, open, note, family: stagesOf(model) };
 }
 
 function noteOf({ tokens, model }) {

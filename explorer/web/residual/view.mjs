@@ -1,6 +1,7 @@
 // The residual stream at the chosen place: the logit of a token as a sum of what every part of the model adds, by layer
 // and by head, and how long the vectors are.
 
+import { compared } from "../base/compared.mjs";
 import { make } from "../base/dom.mjs";
 import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
@@ -48,6 +49,7 @@ function build(element, typed) {
     legend: make("div"),
     readout: make("p", { className: "hs-cell", "aria-live": "polite" }),
     norms: table({ label: "Vector norms", className: "hs-lengths", ...empty }),
+    isOther: compared(),
   };
   const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
   const hint = (text) => make("p", { className: "hs-hint", text });
@@ -68,7 +70,13 @@ function build(element, typed) {
   return parts;
 }
 
-function draw({ target, against, field, summary, sum, heads, legend, readout, norms }, typed, payload, focus, part) {
+function draw(
+  { target, against, field, summary, sum, heads, legend, readout, norms, isOther },
+  typed,
+  payload,
+  focus,
+  part,
+) {
   const place = store.query(focus);
   const options = choices(payload, part, place, typedShares(typed, focus));
   const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
@@ -78,11 +86,14 @@ function draw({ target, against, field, summary, sum, heads, legend, readout, no
   field.say();
   const shares = of(place, explained, other);
   const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
-  summary.replaceChildren(...sumUp(payload, place, shares, names));
-  fillTable(sum, waterfallOf(shares, names));
-  legend.replaceChildren(scaleLegend(drawHeads(heads, shares, focus)));
+  if (isOther(place, isDark(), explained.source, explained.k, other?.source, other?.k)) {
+    summary.replaceChildren(...sumUp(payload, place, shares, names));
+    fillTable(sum, waterfallOf(shares, names));
+    legend.replaceChildren(scaleLegend(drawHeads(heads, shares)));
+    fillTable(norms, lengthsOf(part, place));
+  }
+  markHead(heads, focus);
   readout.replaceChildren(...headWords(shares, focus, place, names));
-  fillTable(norms, lengthsOf(part, place));
 }
 
 /** The shares of the token that was typed, if it is spoken of, or is known at least. */
@@ -223,7 +234,7 @@ function floating(left, right, zero, value) {
 }
 
 /** Cells stay as long as their number does: one that is replaced under the pointer would be pointed at anew. */
-function drawHeads(table, shares, { layer, head }) {
+function drawHeads(table, shares) {
   const { L, H, heads, biases, mlps } = shares;
   if (table.dataset.shape !== `${L}x${H}`) buildHeads(table, L, H);
   const limit = largest(shares);
@@ -234,10 +245,15 @@ function drawHeads(table, shares, { layer, head }) {
     cell.textContent = signed(value, 2);
     cell.dataset.value = value;
     paintCell(cell, scale, value);
-    cell.classList.toggle("hs-share-open", row === layer && column === head);
   });
-  table.setAttribute("aria-activedescendant", `hs-share-${layer}-${head}`);
   return limit;
+}
+
+function markHead(table, { layer, head }) {
+  const id = `hs-share-${layer}-${head}`;
+  table.querySelector(".hs-share-open")?.classList.remove("hs-share-open");
+  table.querySelector(`#${id}`).classList.add("hs-share-open");
+  table.setAttribute("aria-activedescendant", id);
 }
 
 function buildHeads(table, L, H) {
