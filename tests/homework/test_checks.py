@@ -195,7 +195,7 @@ def test_the_pipeline_fails_where_training_differs(fault, file):
     report = block_of(check(file(edited(*edits)), only=["pipeline"]), "pipeline")
     assert (report["points"] == 2) == (fault in TRAINS_THE_SAME)
     if fault == "no-scale":
-        assert report["sentence"].startswith("From the same start on the same batches, your losses part")
+        assert report["sentence"].startswith("From the same start on the same batches, your losses diverge")
     if fault == "padding-embedded":
         assert (
             report["sentence"].startswith("It stops with IndexError") and report["line"]["number"] == 17
