@@ -77,8 +77,14 @@ def _changed(old: str, new: str, at: int) -> tuple[int, int]:
     return at + front, max(at + front, at + len(new) - behind)
 
 
+SAMPLING = ("generate", "prefix generate")  # training uses neither
+
+
 def _style(style: str, *rows) -> list[Fault]:
-    return [Fault(style, *row[:4], tuple(row[4]), *row[5:]) for row in rows]
+    return [
+        Fault(style, name, block, truth, words, tuple(edits), trains[0] if trains else block in SAMPLING)
+        for name, block, truth, words, edits, *trains in rows
+    ]
 
 
 SINGLES: list[Fault] = [
@@ -581,6 +587,7 @@ SINGLES: list[Fault] = [
                     "torch.zeros((prefix.shape[0], 1), dtype=torch.long)",
                 )
             ],
+            False,  # the pipeline asks for the shape
         ),
     ),
     *_style(
