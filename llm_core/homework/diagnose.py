@@ -76,9 +76,10 @@ def explain(block: str, student, found: Diagnosis) -> Reason:
     walked = Walk(student.run(block, masks=masks_for(block)))
     singles, pairs = suspicions(block)
     names = _first(block, singles, found)
-    ways = () if names else explanation(block, found.seen, walked, most=1)
+    is_told = not found.error or found.error.is_misshapen or block == "embedding"  # other errors have many reasons
+    ways = () if names or not is_told else explanation(block, found.seen, walked, most=1)
     names = names or (() if ways else _first(block, pairs, found))
-    ways = ways or (() if names else explanation(block, found.seen, walked, most=3))
+    ways = () if names or not is_told else ways or explanation(block, found.seen, walked, most=2)
     reason = _in_ways(block, ways, found, walked) if ways else _in_names(block, student, list(names), found, walked)
     if block == "attention" and not found.error:
         reason.patterns = patterns(student)

@@ -285,6 +285,8 @@ def _unit(x: Tensor, how: str | None) -> Tensor:
 def _weighed(scores: Tensor, mask: Tensor, pick: dict[str, str]) -> Tensor:
     how, axis = pick.get("mask"), pick.get("softmax")
     visible = _visible(mask, how).expand(scores.shape)
+    if how == "one head":
+        visible = torch.cat([visible[:, :1], torch.ones_like(visible[:, 1:])], dim=1)
     if how == "added":
         return _soft(scores + mask, axis)
     if how == "multiplied":
@@ -310,7 +312,6 @@ def _visible(mask: Tensor, how: str | None) -> Tensor:
         "own": lambda: seen & ~torch.eye(T, dtype=torch.bool),
         "causal": lambda: past.expand_as(seen),
         "causal too": lambda: seen & past,
-        "one head": lambda: torch.cat([seen, torch.ones_like(seen), torch.ones_like(seen)], dim=1),
     }
     return made[how]() if how in made else seen
 

@@ -98,7 +98,7 @@ def _places(idx: Tensor, size: int, how: str | None) -> Tensor:
         "pairs": lambda: t // 2,
         "doubled": lambda: 2 * t % size,
         "token": lambda: idx % size,
-        "batch": lambda: torch.arange(B)[: max(T, 1)] if B >= T else torch.arange(B).repeat(T)[:T],
+        "batch": lambda: torch.arange(B),
         "row": lambda: torch.arange(B)[:, None].expand(B, T),
         "over batch": lambda: torch.arange(B * T).view(B, T) % size,
         "last token": lambda: t * 0 + T - 1,

@@ -1,7 +1,7 @@
 """Which deviations explain a student's block: those with which our block does the same in everything that is probed.
 
 First each alone. Then, because a block with two mistakes does what no single one does, those whose wrong tensors the
-student's run has too, each with every other; then with two others. What is fitted is what is seen, not what is
+student's run has too, each with every other. What is fitted is what is seen, not what is
 written: harmless rewriting cannot be blamed.
 """
 
@@ -15,7 +15,7 @@ from ..inside.runs import run
 from ..places import Walk
 from .ways import Way, ways_of, with_picks
 
-FIRSTS, SECONDS = 8, 3  # how many suspicions are followed further
+FIRSTS = 4  # how many suspicions are followed further
 
 
 def explanation(block: str, seen: dict[Probe, Observations], student: Walk, most: int) -> tuple[Way, ...]:
@@ -28,17 +28,11 @@ def explanation(block: str, seen: dict[Probe, Observations], student: Walk, most
 
 
 def _several(block: str, ways: tuple[Way, ...], seen: dict[Probe, Observations], student: Walk) -> tuple[Way, ...]:
-    likely = sorted(ways, key=lambda way: -_traces(block, (way,), student))[:FIRSTS]
-    likely = [way for way in likely if _traces(block, (way,), student)] or likely[:SECONDS]
+    traces = {way: _traces(block, (way,), student) for way in ways}
+    likely = sorted(ways, key=lambda way: -traces[way])[:FIRSTS]
     for pair in _extended(likely, ways):
         if fits(block, pair, seen):
             return pair
-    pairs = sorted(_extended(likely[:SECONDS], ways), key=lambda pair: -_traces(block, pair, student))[:SECONDS]
-    for pair in pairs:
-        for way in ways:
-            three = (*pair, way)
-            if len({one.stage for one in three}) == 3 and fits(block, three, seen):
-                return three
     return ()
 
 
