@@ -319,8 +319,6 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
             "normed": "The hidden cache goes through ln_f once more before it is put in front.",
             "detached": "The hidden cache is detached: no gradient reaches who made it.",
             "reversed": "The hidden cache is put in front in reversed order.",
-            "last": "Only the last place of the hidden cache is used.",
-            "mean": "The hidden cache is averaged.",
         },
     ),
     "layers": (
@@ -454,8 +452,6 @@ def _kept(model, cache: Tensor | None, how: str | None) -> Tensor | None:
         "normed": lambda: model.transformer["ln_f"](cache),
         "detached": cache.detach,
         "reversed": lambda: cache.flip(1),
-        "last": lambda: cache[:, -1:],
-        "mean": lambda: cache.mean(1, keepdim=True),
     }
     return made[how]() if how in made else cache
 

@@ -159,7 +159,7 @@ def whole(names: SimpleNamespace) -> nn.Module:
 
 def transformer(names: SimpleNamespace, found: Observations) -> None:
     model = whole(names)
-    tokens, targets, cache = padded(ids(B, T, V)), padded(ids(B, T, V, seed=2)), numbers(B, P, C)
+    tokens, targets, cache = padded(ids(B, T, V)), padded(ids(B, T, V, seed=2)), numbers(B, P, C).requires_grad_()
     hidden = model(tokens.clone(), return_hidden=True)
     found.add("hidden states", real_places("the hidden states", hidden, C))
     logits, _ = pair_of("what it returns without targets", model(tokens.clone()))
@@ -175,6 +175,7 @@ def transformer(names: SimpleNamespace, found: Observations) -> None:
     behind = model(tokens, hidden_cache=cache, return_hidden=True)
     found.add("hidden states behind a cache", real_places("the hidden states behind a cache", behind, C, P))
     slopes(found, loss, model)
+    found.add("gradient of the cache", torch.zeros_like(cache) if cache.grad is None else 100 * cache.grad)
     trained = model.train()(tokens.clone(), return_hidden=True)
     found.add("hidden states in train mode", real_places("the hidden states", trained, C))
 
@@ -330,6 +331,8 @@ def encoder_decoder(names: SimpleNamespace, found: Observations) -> None:
     found.add("vocabularies of encoder and decoder", torch.tensor(sizes))
     logits, loss = pair_of("what it returns", model(prefix.clone(), targets.clone()))
     found.add("tokens that the decoder is given", model.decoder.fed[-1])
+    cached = model.decoder.cached
+    found.add("hidden states that the decoder is given", torch.zeros(0) if cached is None else cached)
     found.add("logits", shaped("the logits", logits, B, P + T, sizes[1]))
     found.add("loss", shaped("the loss", loss))
     slopes(found, loss, model)

@@ -53,7 +53,7 @@ def _block() -> type:
 class Model(nn.Module):
     """In place of a transformer: token and place, mixed over the tokens that come before (or over all).
 
-    ``fed`` keeps what it was given.
+    ``fed`` keeps the tokens that it was given, ``cached`` the last hidden states.
     """
 
     causal = True
@@ -65,12 +65,14 @@ class Model(nn.Module):
         self.tokens = nn.Embedding(config.vocab_size, config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         self.fed: list[Tensor] = []
+        self.cached: Tensor | None = None
 
     def configure_optimizers(self, train_config) -> list[dict]:
         return [{"params": list(self.parameters()), "weight_decay": train_config.weight_decay}]
 
     def forward(self, idx, targets=None, hidden_cache=None, return_hidden=False):
         self.fed.append(idx.detach().clone())
+        self.cached = hidden_cache
         real = (idx != -1)[..., None]  # (B, T, 1)
         x = self.tokens(idx.long().clamp(min=0)) * real  # (B, T, C)
         if hidden_cache is not None:
