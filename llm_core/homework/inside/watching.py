@@ -46,6 +46,8 @@ class Steps(TorchFunctionMode):
             result = self._fused(*args, **kwargs)
         else:
             result = function(*args, **kwargs)
+        if function is Tensor.__setitem__:
+            self._note("__setitem__", args[0], args)
         if type(result) in (tuple, list):
             return type(result)(self._noted(function.__name__, part, args) for part in result)
         for part in result if isinstance(result, tuple) else [result]:  # named tuples are left as they are
