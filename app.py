@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from explorer.engine.runner import SHIPPED, Runner
-from explorer.engine.runners import Runners
+from explorer.engine.shelf import Shelf
 from explorer.live.runs import AT_ONCE, LIVE
-from explorer.pages.check import may_take_code
+from explorer.questions.check import may_take_code
 from explorer.server import build, serve
 
 
@@ -28,25 +28,35 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help=f"tiny models that train at a time, of all pages together (default: {AT_ONCE})",
     )
+    parser.add_argument(
+        "--root-path",
+        metavar="PATH",
+        help="the path under which a proxy shows the app, such as /headscope, or its whole URL "
+        "(default: the variable GRADIO_ROOT_PATH, or none)",
+    )
+    parser.add_argument(
+        "--dev", action="store_true", help="for who changes the browser half: browsers keep nothing of it"
+    )
     return parser.parse_args(arguments)
 
 
-runners = Runners(Runner())
-demo = build(runners)
+shelf = Shelf(Runner())
+demo = build(shelf)
 
 
 def main() -> None:
     args = parse_arguments()
-    chosen = runners if args.model == SHIPPED else Runners(Runner(args.model))
+    chosen = shelf if args.model == SHIPPED else Shelf(Runner(args.model))
     LIVE.at_once = args.train_at_once
     try:
         if LIVE.at_once < 1:
             raise ValueError("--train-at-once is at least 1")
         if args.allow_code_upload:
             may_take_code(args.host, args.share)
-        is_as_built = chosen is runners and not args.allow_code_upload
+        is_as_built = chosen is shelf and not args.allow_code_upload
         app = demo if is_as_built else build(chosen, args.allow_code_upload)
-        serve(app, chosen, args.host, args.port, args.share)
+        options = {"prefix": args.root_path, "code_upload": args.allow_code_upload, "dev": args.dev}
+        serve(app, chosen, args.host, args.port, args.share, **options)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
 

@@ -1,112 +1,85 @@
 """The Blocks object and how it is served: static modules, examples, payloads, and nothing from another host."""
 
-import json
 import mimetypes
 
-import anyio
 import gradio as gr
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from .components import STATIC, VERSION, Header
-from .engine.runners import Runners
+from llm_core.paths import ASSETS
+
+from .ask import ask_route
+from .engine.shelf import Shelf
 from .engine.timelines import timeline_routes
 from .examples import FOLDER
-from .export.downloads import download_routes
-from .export.standalone import style_sheets
+from .first_html import middleware, root_path
+from .gallery import gallery_routes
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
-from .live.routes import live_routes
-from .pages.ask import PROBLEMS, ask_row, sentence
-from .pages.check import EXAMPLE, check_page
-from .pages.compare import compare_page, is_loopback
+from .pages.check import check_page
+from .pages.compare import compare_page
 from .pages.explore import explore_page
 from .pages.generate import generate_page
 from .pages.learn import learn_page
+from .pages.prompt import prompt_row
 from .pages.train import train_page
-from .questions.parts import PARTS
-from .questions.surgery import read_edits
+from .questions.asker import Asker, is_loopback
+from .static_files import Web
 
+HOMEWORK = ASSETS / "homework"  # an example report, made as README.md there says
 mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
 
 SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
-def build(runners: Runners, code_upload: bool = False) -> gr.Blocks:
+def build(shelf: Shelf, code_upload: bool = False) -> gr.Blocks:
     """The app, not yet served; with ``code_upload`` it runs homework files that its owner sends."""
+    asker = Asker(shelf)  # a program that calls an endpoint
     with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
-        Header(elem_id="header")
-        prompt, model, link = ask_row(runners)
+        prompt_row(asker)
         with gr.Column(elem_id="page-learn"):
-            learn_page(runners.first)
+            learn_page(asker)
         with gr.Column(elem_id="page-explore"):
-            explore_page(runners, prompt, model, link)
+            explore_page(asker)
         with gr.Column(elem_id="page-compare"):
-            compare_page(runners)
+            compare_page(shelf)
         with gr.Column(elem_id="page-generate"):
-            generate_page(runners, prompt, link)
+            generate_page(asker)
         with gr.Column(elem_id="page-train"):
             train_page()
         with gr.Column(elem_id="page-check"):
-            check_page(runners.first, code_upload)
+            check_page(shelf, code_upload)
     return demo.queue(max_size=64)
 
 
-def routes(runners: Runners) -> list:
-    """What the page fetches beside Gradio's own: modules, example payloads, and payloads of the user's texts."""
-
-    turns = anyio.Semaphore(8)  # as many as Gradio's queue lets work at once
+def routes(shelf: Shelf, web: Web | None = None, code_upload: bool = False) -> list:
+    """What the page fetches beside Gradio's own: modules, files that were made ahead, and what it asks."""
 
     async def payload(request: Request) -> Response:
-        found = runners.first.payloads.get(request.path_params["key"])
+        found = shelf.first.payloads.get(request.path_params["key"])
         if found is None:
             return Response("This result is no longer kept: press Run again.", status_code=404)
         return Response(found, media_type="application/octet-stream")
 
-    async def part(request: Request) -> Response:
-        """One of PARTS; the text comes as a JSON string, or as {text, model, edits}."""
-        try:
-            asked = json.loads(await request.body())
-        except ValueError:
-            asked = None
-        asked = {"text": asked} if isinstance(asked, str) else asked if isinstance(asked, dict) else {}
-        text, model, edits = asked.get("text"), asked.get("model", ""), asked.get("edits", [])
-        name = request.path_params["name"]
-        if name not in PARTS or not isinstance(text, str) or not isinstance(model, str) or not isinstance(edits, list):
-            return Response("No such part: the page and the app are of two versions, load the page again.", 404)
-        try:
-            async with turns:
-                found = await run_in_threadpool(lambda: runners.get(model).part(name, text, read_edits(edits)))
-        except PROBLEMS as error:
-            return Response(sentence(error), 422)
-        return Response(found, media_type="application/octet-stream")
-
-    def models(_request: Request) -> Response:
-        return JSONResponse(runners.models.choices())
-
     return [
-        Mount(f"/static/{VERSION}", StaticFiles(directory=STATIC)),
+        Mount("/web", (web or Web()).files()),
         Mount("/examples", StaticFiles(directory=FOLDER)),
-        Mount("/homework", StaticFiles(directory=EXAMPLE)),
+        Mount("/homework", StaticFiles(directory=HOMEWORK)),
         Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
-        Route("/payload/{key}", payload),
-        Route("/part/{name}", part, methods=["POST"]),
-        Route("/models", models),
-        *download_routes(runners, turns),
+        ask_route(shelf, code_upload),
+        Route("/payload/{key}", payload),  # for programs: an endpoint gives the key
         *timeline_routes(),
-        *live_routes(),
     ]
 
 
-def launch_options(runners: Runners) -> dict:
-    """What ``Blocks.launch`` needs beside host and port."""
+def launch_options(demo: gr.Blocks, shelf: Shelf, web: Web, code_upload: bool = False) -> dict:
+    """What ``demo.launch`` needs beside host and port."""
+    ours = [*routes(shelf, web, code_upload), *gallery_routes(demo, web)]
     return {
-        "app_kwargs": {"routes": routes(runners)},
-        "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="violet", neutral_hue="zinc"),
-        "css_paths": style_sheets(),
+        "app_kwargs": {"routes": ours, "middleware": middleware(web)},
+        "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
@@ -118,19 +91,38 @@ def launch_options(runners: Runners) -> dict:
     }
 
 
-def serve(demo: gr.Blocks, runners: Runners, host: str, port: int, share: bool) -> None:
+def serve(
+    demo: gr.Blocks,
+    shelf: Shelf,
+    host: str,
+    port: int,
+    share: bool,
+    *,
+    prefix: str | None = None,
+    code_upload: bool = False,
+    dev: bool = False,
+) -> None:
     """Listen until Ctrl-C. The shipped model loads while the page is up already; another one is checked first.
 
-    Raises ``ValueError`` for a model that cannot be loaded, ``OSError`` for a port that is taken.
+    ``prefix``: under which path a proxy shows the app; ``dev``: the browser half is read anew at each page load.
+    Raises ``ValueError`` for a prefix that is none or a model that cannot be loaded, ``OSError`` for a taken port.
     """
-    first = runners.first
+    first = shelf.first
     if not first.is_shipped:
         first.run("")
-    first.is_private = is_loopback(host) and not share
+    shelf.is_private = is_loopback(host) and not share
     first.warm_up()
-    options = {"server_name": host, "server_port": port, "share": share, "prevent_thread_lock": True}
+    if prefix is not None:
+        prefix = root_path(prefix)
+    options = {
+        "root_path": prefix,
+        "server_name": host,
+        "server_port": port,
+        "share": share,
+        "prevent_thread_lock": True,
+    }
     try:
-        _, url, shared = demo.launch(**options, **launch_options(runners))
+        _, url, shared = demo.launch(**options, **launch_options(demo, shelf, Web(dev), code_upload))
     except (OSError, OverflowError):
         raise OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port") from None
     print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)

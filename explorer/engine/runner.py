@@ -4,44 +4,32 @@ torch is imported when the first model is needed, not before: the page with its 
 earlier. Results are cached and bounded; a lock keeps a recording from hearing another user's forward pass.
 """
 
-import hashlib
 import json
+import re
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm_core.paths import ASSETS
 
+from .architectures import ARCHITECTURES, architecture_of
+from .cache import PayloadCache, Stored
+from .fair_lock import FairLock
+from .once import once
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
-from .turns import Turns
 
+if TYPE_CHECKING:
+    from llm_core import Trace
+
+MODELS = ASSETS / "models"
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
-CACHE_BYTES = 128 * 2**20
+MAX_RECORDED = 6  # recordings that are remembered
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
 ROLES_AHEAD = ASSETS / "roles.json"  # its roles; made with the examples
-
-
-class PayloadCache:
-    """Payloads by key, the least recently used dropped first once they exceed ``limit`` bytes together."""
-
-    def __init__(self, limit: int = CACHE_BYTES):
-        self.limit, self._items, self._lock = limit, OrderedDict(), threading.Lock()
-
-    def get(self, key: str) -> bytes | None:
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-            return self._items.get(key)
-
-    def put(self, key: str, payload: bytes) -> None:
-        with self._lock:
-            self._items[key] = payload
-            while sum(map(len, self._items.values())) > self.limit and len(self._items) > 1:
-                self._items.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +39,34 @@ class Recorded:
     ids: list[int]  # T of them
     tokens: list[dict]  # the same, described for the screen
     total: int  # tokens of the whole text
-    trace: object  # llm_core.Trace
+    trace: "Trace"
     text: str
     edits: tuple = ()  # of llm_core.analysis.surgery: what was changed in the model
 
 
-class Kept:
-    """What is kept of texts that were run, by all models together: payloads, and the last recordings."""
+class Results:
+    """What is remembered of texts that were run, by all models together: payloads, and the last recordings."""
 
     def __init__(self):
         self.payloads = PayloadCache()
-        self.recorded = lru_cache(maxsize=6)(Runner._recorded)
+        self.recorded = lru_cache(maxsize=MAX_RECORDED)(Runner._recorded)
 
 
 class Runner:
-    """One model and its tokenizer, ready to run texts.
+    """One model and its tokenizer, ready to run texts; it is loaded when it is first needed.
 
     ``folder`` is where the model lies if its name does not say so already, ``version`` tells two files of one name
-    apart, and ``kept`` is shared with other runners.
+    apart, and ``results`` are shared with other models.
     """
 
     def __init__(
-        self, model_name: str = SHIPPED, folder: Path | None = None, version: int = 0, kept: Kept | None = None
+        self, model_name: str = SHIPPED, folder: Path | None = None, version: int = 0, results: Results | None = None
     ):
         self.model_name, self.folder = model_name, folder
         self.id = f"{model_name}@{version}"  # part of every key: no result of another model is taken for this one's
-        self.is_private = False  # whether only this machine can ask; said when the app is served
-        self.kept = kept or Kept()
-        self.payloads, self.recorded = self.kept.payloads, partial(self.kept.recorded, self)
-        self._running, self._loading = Turns(), threading.Lock()
+        self.results = results or Results()
+        self.payloads, self.recorded = self.results.payloads, partial(self.results.recorded, self)
+        self._running = FairLock()
 
     def warm_up(self) -> threading.Thread:
         """Load torch and the model in the background, and run once, so that the first text is as fast as the next."""
@@ -98,23 +85,38 @@ class Runner:
         return self.model_name == SHIPPED
 
     @property
-    def model(self):
-        with self._loading:
-            return self._loaded[0]
+    def architecture(self) -> str:
+        """One of ARCHITECTURES."""
+        return architecture_of(self.model)
 
     @property
-    def facts(self) -> ModelFacts:
-        with self._loading:
-            return self._loaded[1]
+    def title(self) -> str:
+        return ARCHITECTURES[self.model_name].title if self.model_name in ARCHITECTURES else str(self.model_name)
 
-    @cached_property
+    @once
+    def facts(self) -> ModelFacts:
+        """What the page says about a decoder; ``ValueError`` for any other model."""
+        from llm_core import Decoder
+        from llm_core.model.checkpoints import num_parameters
+
+        model = self.model
+        if not isinstance(model, Decoder):
+            raise ValueError(
+                f"{self.model_name} is no decoder that stands alone: this page shows models that predict the next "
+                "token, the page Compare shows all"
+            )
+        names = ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
+        sizes = {name: getattr(model.config, name) for name in names}
+        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
+
+    @once
     def tokenizer_name(self) -> str:
         from llm_core.model.checkpoints import tokenizer_name
 
         with self._by_name():
             return tokenizer_name(self.folder or self.model_name)
 
-    @cached_property
+    @once
     def tokenizer(self):
         from llm_core import load_tokenizer
 
@@ -128,25 +130,39 @@ class Runner:
         except ValueError as error:
             raise ValueError(str(error).replace(str(self.folder or self.model_name), str(self.model_name))) from None
 
-    @cached_property
-    def _loaded(self) -> tuple:
-        from llm_core import Decoder, load_model
-        from llm_core.model.checkpoints import num_parameters
+    @once
+    def model(self):
+        """llm_core's Encoder, Decoder or EncoderDecoder."""
+        from llm_core import load_model
 
         with self._by_name():
+            self._check_files()
             model = load_model(self.folder or self.model_name)
-        if not isinstance(model, Decoder) or model.conditioning:
-            raise ValueError(
-                f"{self.model_name} is no decoder that stands alone: this page shows models that predict the next "
-                "token, the page Compare shows all"
-            )
-        check_vocabulary(self.model_name, model.config, self.tokenizer)
-        sizes = {
-            name: getattr(model.config, name) for name in ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
-        }
-        return model, ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
+        _check_parts(self.model_name, model, self.tokenizer)
+        return model
 
-    @cached_property
+    @property
+    def _place(self) -> Path:
+        """The folder that the model comes from; one that does not exist if it came from the Hub."""
+        return self.folder or (MODELS / SHIPPED if self.is_shipped else Path(self.model_name).expanduser())
+
+    def _check_files(self) -> None:
+        """A pipe in the place of a file would be waited for as long as nobody writes into it."""
+        for path in (self._place / "config.json", self._place / "model.safetensors"):
+            if path.exists() and not path.is_file():
+                raise ValueError(f"{self.model_name}/{path.name} is no ordinary file")
+
+    @once
+    def card_loss(self) -> dict | None:
+        """{"loss", "unit"} that the model's card states, measured on articles it never learned from."""
+        card = self._place / "README.md"
+        if not card.is_file():
+            return None
+        text = card.read_text(encoding="utf-8", errors="replace")
+        match = re.search(r"\| Held-out loss \| ([\d.]+) (nats per (?:masked )?token)", text)
+        return {"loss": float(match[1]), "unit": match[2]} if match else None
+
+    @once
     def roles(self) -> list[dict]:
         """What every head does on standard tests, and what uniform attention would score; once for a model."""
         if self.is_shipped:
@@ -175,33 +191,18 @@ class Runner:
         """Ids of ``text`` behind the token that every article began with in training."""
         return [self.tokenizer.start, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
 
-    def run(self, text: str) -> str:
-        """Run ``text`` with everything recorded; returns the key under which its payload lies."""
-        return self._kept(text, "text", self.payload)[0]
+    def run(self, text: str) -> Stored:
+        """Run ``text`` with everything recorded; its payload, and the key under which that lies."""
+        return self.stored("text", text, self.payload)
 
-    def part(self, name: str, text: str, edits: tuple = ()) -> bytes:
-        """One of ``parts.PARTS`` of the same run, or of the model with ``edits``: what some views need beside the
-        payload."""
-        from ..questions.parts import PARTS
-
-        def make(text: str) -> bytes:
-            return PARTS[name](self, self.operated(text[:MAX_CHARACTERS], edits))
-
-        return self._kept(text, name, make, edits)[1]
+    def stored(self, kind: str, text: str, make: Callable[[str], bytes], more: str = "") -> Stored:
+        """What ``make(text)`` gives, which is made once and kept while there is room; ``more`` is part of its key."""
+        text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
+        return self.payloads.stored([self.id, kind, text, more], lambda: make(text))
 
     def operated(self, text: str, edits: tuple) -> Recorded:
         """``recorded``, with ``edits`` of llm_core.analysis.surgery in the model; without any it is that one."""
         return self.recorded(text, edits=edits) if edits else self.recorded(text)
-
-    def _kept(self, text: str, kind: str, make, edits: tuple = ()) -> tuple[str, bytes]:
-        """What ``make(text)`` gives, which is made once and kept while there is room, and its key."""
-        text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
-        key = hashlib.sha256(json.dumps([self.id, kind, text, repr(edits)]).encode()).hexdigest()[:24]
-        found = self.payloads.get(key)
-        if found is None:
-            found = make(text)
-            self.payloads.put(key, found)
-        return key, found
 
     def payload(self, text: str) -> bytes:
         """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
@@ -209,7 +210,7 @@ class Runner:
         run, piece = self.recorded(read), self.tokenizer.piece
         return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut)
 
-    @cached_property
+    @once
     def means(self) -> dict:
         """What comes out of heads and MLPs on average, for mean ablation."""
         from llm_core.analysis.effects import mean_activations
@@ -217,7 +218,7 @@ class Runner:
         with self.alone():
             return mean_activations(self.model, self.tokenizer)
 
-    @cached_property
+    @once
     def held_out(self) -> list:
         """The held-out sentences, ready to measure edits on; others have their turn between two batches."""
         from llm_core.analysis.effects import held_out_batches
@@ -272,13 +273,17 @@ def describe(tokenizer, ids: list[int]) -> list[dict]:
     ]
 
 
-def check_vocabulary(name: str, config, tokenizer) -> None:
-    """Raise ``ValueError`` for a model that the tokens mean nothing to."""
-    if config.vocab_size != tokenizer.n_vocab:
-        raise ValueError(
-            f"{name} has a vocabulary of {config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
-            f"{tokenizer.n_vocab}"
-        )
+def _check_parts(name: str, model, tokenizer) -> None:
+    """Raise ``ValueError`` for a model that its tokens mean nothing to, or that lacks its encoder."""
+    parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
+    for part in parts:
+        if part.config.vocab_size != tokenizer.n_vocab:
+            raise ValueError(
+                f"{name} has a vocabulary of {part.config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
+                f"{tokenizer.n_vocab}"
+            )
+    if len(parts) == 1 and getattr(model, "conditioning", None):
+        raise ValueError(f"{name} is only the decoder of an encoder-decoder: give the folder of the whole model")
 
 
 def _is_partial(tokenizer, id: int) -> bool:

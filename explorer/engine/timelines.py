@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from llm_core.paths import ASSETS
 
-from .models import ARCHITECTURES
+from .architectures import ARCHITECTURES
 
 FOLDER = ASSETS / "timeline"
 FACTS = "timeline.json"

@@ -143,7 +143,8 @@ def _ids(trace, model, stack: str, T: int) -> list[int] | None:
     if trace is None or name not in trace or trace[name].shape[-1] != T:
         return None
     sizes = [trace["logits"].shape[-1]] if "logits" in trace else []
-    sizes += [config.vocab_size] if hasattr(config := getattr(model, "config", None), "vocab_size") else []
+    config = getattr(model, "config", None)
+    sizes += [config.vocab_size] if config is not None and hasattr(config, "vocab_size") else []
     is_ours = sizes and all(size == Runner().tokenizer.n_vocab for size in sizes)
     return trace[name][0].tolist() if is_ours else None
 

@@ -75,14 +75,14 @@ def checked_focus(focus: dict) -> dict:
 
 
 def style_sheets() -> list[Path]:
-    """The styles of the browser half, what all views share first."""
-    return sorted(STATIC.rglob("*.css"), key=lambda path: (path.parent.name != "base", path))
+    """The styles of the browser half; the sheet that puts their layers in order comes first."""
+    return sorted(STATIC.rglob("*.css"), key=lambda path: (path.name != "tokens.css", path.parent.name != "base", path))
 
 
 @lru_cache(maxsize=1)
 def packed_app() -> str:
     """Modules and styles, packed: they are the same in every page."""
-    sheets = [PAGE_CSS, *style_sheets()]
+    sheets = [*style_sheets(), PAGE_CSS]
     styles = "\n".join(path.read_text(encoding="utf-8") for path in sheets)
     return packed(json.dumps({"modules": modules(ENTRY), "styles": styles, "entry": ENTRY}).encode())
 

@@ -38,7 +38,7 @@ def right_and_wrong(name: str) -> list[Code]:
 
     mistake = NAMED[name]
     right, wrong = ([text for _, text in lines(mistake)] for lines in (right_lines, wrong_lines))
-    title = f"llm_core/{mistake.module}.py · {mistake.function}, with the mistake"
+    title = f"llm_core/model/{mistake.module}.py · {mistake.function}, with the mistake"
     return [
         code_of(attrgetter(mistake.function)(MODULES[mistake.module]), *right, tone="right"),
         code_from(wrong_source(mistake), title, *wrong, tone="wrong"),

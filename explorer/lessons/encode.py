@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Store:
         self.codes: list[Code] = []
         self._keys: dict[tuple, str] = {}
 
-    def array(self, values: object) -> str | None:
+    def array(self, values: Any) -> str | None:
         """The key under which an array lies; the same numbers have one key."""
         if values is None:
             return None
@@ -75,7 +76,7 @@ class Store:
 
     def question(self, question: Question) -> dict:
         options = sorted(map(asdict, question.options), key=lambda option: _order(question.prompt, option["text"]))
-        before = question.before and [self.shown(item) for item in question.before]
+        before = None if question.before is None else [self.shown(item) for item in question.before]
         return {"prompt": question.prompt, "options": options, "before": before}
 
     def shown(self, item: Shown) -> dict:

@@ -5,11 +5,17 @@ Runs are kept for a few texts, so that choosing another layer or head runs nothi
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ..engine.runner import Runner
 from .effects import broken_model, loss_with
 from .lesson import Formula, Operand, Panel, Scene
 from .verdict import SEEDS, noisy_model, seeded
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from llm_core.mistakes.known import Mistake
 
 MOST_CHANGED = -1  # what the controls for layer and head are at first
 RECORDED = ["blocks.*.attn.scores", "blocks.*.attn.pattern", "blocks.*.attn.z", "logits"]
@@ -27,10 +33,10 @@ NOTES = {  # under the wrong pattern, behind what its rows sum to
 class Run:
     """What one model did with the learner's text."""
 
-    scores: object  # (L, H, T, S)
-    pattern: object  # (L, H, T, S)
-    z: object  # (L, H, T, D)
-    logits: object  # (T, V)
+    scores: "Tensor"  # (L, H, T, S)
+    pattern: "Tensor"  # (L, H, T, S)
+    z: "Tensor"  # (L, H, T, D)
+    logits: "Tensor"  # (T, V)
 
     @property
     def next(self):
@@ -85,7 +91,7 @@ class Exhibit:
     """A mistake, the runs without and with it, and the head that is shown large."""
 
     runner: Runner
-    mistake: object  # llm_core.mistakes.known.Mistake
+    mistake: "Mistake"
     ids: tuple[int, ...]
     labels: list[str]  # tokens
     right: Run

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ..engine.runner import Runner
 from .effects import HELD_OUT, broken_model, loss_with, next_token_bars, right_and_wrong
@@ -16,6 +17,9 @@ from .questions import distinct
 from .reshape import refusal
 from .settings import layer_control
 from .source import code_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STEPS = 11
 SPLIT_STEPS, WORDS_STEP, REFUSED_STEP = (2, 3, 4, 5), 7, 8
@@ -35,11 +39,11 @@ class Split:
     layer: int
     n_head: int
     labels: list[str]  # tokens
-    x: object  # (B, T, C)
-    pieces: object  # (B, T, H, D)
-    q: object  # (B, H, T, D), right
-    wrong: object  # (B, H, T, D), wrong
-    origin: object  # (B, T, C), the cells counted
+    x: "Tensor"  # (B, T, C)
+    pieces: "Tensor"  # (B, T, H, D)
+    q: "Tensor"  # (B, H, T, D), right
+    wrong: "Tensor"  # (B, H, T, D), wrong
+    origin: "Tensor"  # (B, T, C), the cells counted
     own: bool  # whether n_head is the model's
 
     @property
@@ -264,7 +268,7 @@ def own_rows(split: Split) -> str:
     return f"{right} of {token.numel()} rows hold numbers of the token that they are taken for."
 
 
-def row_question(split: Split) -> Question:
+def row_question(split: Split) -> Question | None:
     D = split.D
     first = int(wrong_split(split.origin, split.n_head)[0, 0, 1, 0])
     return ask(
@@ -309,7 +313,7 @@ def side_by_side(split: Split) -> Step:
     )
 
 
-def picture_question(split: Split) -> Question:
+def picture_question(split: Split) -> Question | None:
     return ask(
         "Blocks are heads, and row 0, 1, 2 … of a block shall be token 0, 1, 2 … Which picture is right?",
         Option("A", True, "In every block each row has a colour of its own, in the order of the tokens."),
@@ -346,7 +350,7 @@ class Run:
 
     scores: list  # of (H, T, S)
     pattern: list  # of (H, T, S)
-    next: object  # (V,) probabilities
+    next: "Tensor"  # (V,) probabilities
 
 
 @lru_cache(maxsize=8)
@@ -470,7 +474,7 @@ def loss_facts(runner: Runner, losses: tuple[float, float], what: str) -> Facts:
     )
 
 
-def loss_question(losses: tuple[float, float]) -> Question:
+def loss_question(losses: tuple[float, float]) -> Question | None:
     right, wrong = losses
     happens = "same" if abs(wrong - right) < SAME else "falls" if wrong < right else "rises"
     told = f"It is {right:.3f} with the right split and {wrong:.3f} with the wrong one."
@@ -549,11 +553,11 @@ class Merge:
 
     layer: int
     labels: list[str]
-    z: object  # (B, H, T, D)
-    x: object  # (B, T, H, D)
-    merged: object  # (B, T, C)
-    wrong: object  # (B, T, C), merged without the transpose
-    origin: object  # (B, T, C), the cells counted as they lie in ``merged``
+    z: "Tensor"  # (B, H, T, D)
+    x: "Tensor"  # (B, T, H, D)
+    merged: "Tensor"  # (B, T, C)
+    wrong: "Tensor"  # (B, T, C), merged without the transpose
+    origin: "Tensor"  # (B, T, C), the cells counted as they lie in ``merged``
 
     @property
     def sizes(self) -> tuple[int, int, int, int]:
@@ -711,7 +715,7 @@ def merged_wrongly(scene: Scene, merge: Merge) -> Step:
     )
 
 
-def last_piece_question(merge: Merge) -> Question:
+def last_piece_question(merge: Merge) -> Question | None:
     H, T, D, C = merge.sizes
     first = int(merge.origins[2][0, 0, -D])
     token, head = first // C, first % C // D

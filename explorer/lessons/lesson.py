@@ -8,13 +8,19 @@
 Nothing here draws: the browser does, from the payload that ``encode`` makes of the steps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..engine.runner import MAX_CHARACTERS, Runner
 from .source import Code
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Array: TypeAlias = Tensor | np.ndarray
 
 Text = str  # words between backticks are names: they light up the tensor of that name
 
@@ -24,7 +30,7 @@ class Operand:
     """A tensor inside a formula. ``letters`` name its dimensions, so that the browser finds the right cell."""
 
     name: str
-    values: object  # a tensor or array
+    values: "Array"
     letters: str  # "TD"
 
 
@@ -51,8 +57,8 @@ class Formula:
 class Tape:
     """The memory behind a tensor: a flat storage, read with strides from an offset."""
 
-    storage: object  # (N,) values
-    origin: object  # (N,) which cell each place was first
+    storage: "Array"  # (N,) values
+    origin: "Array"  # (N,) which cell each place was first
     strides: tuple[int, ...]
     offset: int
     block: int = 0  # tapes of one block of memory have one number: a copy gets another
@@ -63,19 +69,19 @@ class Panel:
     """One tensor as cells: the last two dimensions are rows and columns, those before them are blocks of it."""
 
     name: str  # the variable in the code
-    values: object  # a tensor or array of 1 to 4 dimensions
+    values: "Array"  # of 1 to 4 dimensions
     letters: Sequence[str]  # one for each dimension: "B", "T", "C" ...; "" where a size has no name
     title: str = ""  # what it is, in a few words
     where: str = ""  # the recorded tensor: "blocks.2.attn.q[0, 3, {T}, {D}]"
     color: str = "diverging"  # "origin" (by token and dimension), "diverging" (around 0), "probability" (0..1)
     limit: float | None = None  # diverging: the value at the end of the scale; None takes the largest
-    origin: object | None = None  # the same shape: which cell it was first; None counts them
+    origin: "Array | None" = None  # the same shape: which cell it was first; None counts them
     width: int = 1  # with color "origin": how many of those first cells belong to one token
     family: str = ""  # cells of one family and origin are the same ones, and move from step to step
     rows: Sequence[str] = ()  # labels
     columns: Sequence[str] = ()
     blocks: Sequence[str] = ()
-    hidden: object | None = None  # the same shape, True = hatched
+    hidden: "Array | None" = None  # the same shape, True = hatched
     marks: Sequence[Sequence[int]] = ()  # indices of outlined cells
     decimals: int = 2
     cell: int | None = None  # the largest side of a cell in px; None makes them as large as fits
@@ -90,7 +96,7 @@ class Bars:
 
     title: str
     names: Sequence[str]
-    series: dict[str, Sequence[float]]
+    series: Mapping[str, Sequence[float]]
     decimals: int = 3
     unit: str = ""
 
@@ -151,14 +157,14 @@ class Control:
     name: str
     label: str
     kind: str
-    value: object  # at first
-    options: Sequence[tuple[object, str]] = ()  # choice: (value, label)
+    value: Any  # at first
+    options: Sequence[tuple[Any, str]] = ()  # choice: (value, label)
     least: int = 0  # slider
     most: int = 0
     info: str = ""
     steps: Sequence[int] = ()  # where it is shown, the first step is 1; () = everywhere
 
-    def read(self, given: object) -> object:
+    def read(self, given: Any) -> Any:
         """What the page sent, checked. Raises ``ValueError`` in a sentence."""
         if self.kind == "choice" and given not in [value for value, _ in self.options]:
             raise ValueError(f"{self.label}: {given!r} is none of {', '.join(label for _, label in self.options)}")
@@ -178,7 +184,7 @@ class Scene:
     runner: Runner
     text: str
     controls: Sequence[Control]
-    inputs: dict[str, object]
+    inputs: dict[str, Any]
 
     @property
     def model(self):
@@ -227,7 +233,7 @@ class Lesson:
         return Scene(runner, text, controls, inputs)
 
 
-def as_array(values: object) -> np.ndarray:
+def as_array(values: "Array") -> np.ndarray:
     """A tensor or array -> float32, int64 as int32, or bool."""
     array = values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
     return {"f": np.float32, "i": np.int32, "b": np.bool_}[array.dtype.kind](array)

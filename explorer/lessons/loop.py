@@ -122,7 +122,7 @@ class Layer:
         """Microseconds for each of ``counts``, medians of rounds in which both take turns; and how many rounds."""
         import torch
 
-        taken = {"loop": [[] for _ in self.counts], "batch": [[] for _ in self.counts]}
+        taken: dict[str, list[list[float]]] = {"loop": [[] for _ in self.counts], "batch": [[] for _ in self.counts]}
         visible, attns, rounds = self.visible, [self.with_heads(H) for H in self.counts], 0
         with self.scene.runner.alone(), torch.no_grad():
             for attn in attns:  # once for nothing: the first call of anything is slow

@@ -196,7 +196,7 @@ def training_told(shown: Exhibit) -> list[Shown]:
 
 
 def reasons(trained: Trained, leaks: bool) -> str:
-    found = measurements()
+    found = measurements() or {}
     model, tokens = found["model"], f"{found['num_tokens'] / 1e6:.1f} million tokens"
     size = f"{model['n_layer']} layers, H={model['n_head']}, C={model['n_embd']}"
     spread = f"right runs lie {trained.spread:.3f} apart because of their seeds alone"

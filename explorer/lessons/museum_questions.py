@@ -3,7 +3,7 @@
 import math
 
 from .exhibit import Exhibit
-from .lesson import Option, Question
+from .lesson import Option, Question, as_array
 from .questions import distinct
 
 MUCH = 1.0  # nats
@@ -83,7 +83,7 @@ def which_map_is_scaled(shown: Exhibit) -> Question | None:
     """In layer 1 both get the same input, so there the larger scores always make the sharper pattern."""
     shown = shown.at(0)
     D, C = shown.right.z.shape[-1], shown.runner.facts.n_embd
-    sharpness = [float(panel.values.amax(-1).mean()) for panel in (shown.panel(""), shown.wrong_panel(""))]
+    sharpness = [float(as_array(panel.values).max(-1).mean()) for panel in (shown.panel(""), shown.wrong_panel(""))]
     undivided = shown.name == "no-scale"
     if abs(sharpness[0] - sharpness[1]) < 0.01 or (sharpness[1] > sharpness[0]) != undivided:
         return None

@@ -225,7 +225,7 @@ def unnamed(moved: Moved, name: str) -> Panel:
 
 
 def view_fails(swapped: Moved) -> Step:
-    message = refusal(lambda: flatten_without_copying(swapped.x))
+    message = refusal(lambda: flatten_without_copying(swapped.x)) or ""
     return Step(
         title="view refuses",
         text="`.view()` promises never to copy. Flattening `swapped` would need places 0, 4, 8, 1, 5 … of the tape: no "
@@ -347,12 +347,15 @@ def read_chain(text: str) -> list[tuple[str, tuple]]:
         f"Chain: {text!r} must be calls such as transpose(1, 2).reshape(1, 4, 3), of {', '.join(METHODS)}"
     )
     try:
-        node, calls = ast.parse(f"a.{text}", mode="eval").body, []
+        node: ast.expr = ast.parse(f"a.{text}", mode="eval").body
+        calls: list[tuple[str, tuple]] = []
         while not isinstance(node, ast.Name):
-            if node.keywords or node.func.attr not in METHODS:
-                raise wrong
-            calls.append((node.func.attr, tuple(map(ast.literal_eval, node.args))))
-            node = node.func.value
+            match node:
+                case ast.Call(func=ast.Attribute(value=owner, attr=name), args=args, keywords=[]) if name in METHODS:
+                    calls.append((name, tuple(map(ast.literal_eval, args))))
+                    node = owner
+                case _:
+                    raise wrong
     except (SyntaxError, ValueError, AttributeError, RecursionError, MemoryError):
         raise wrong from None
     if len(calls) > MOST_OPERATIONS:

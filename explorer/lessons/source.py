@@ -16,7 +16,7 @@ from dataclasses import dataclass
 class Code:
     """Source lines as coloured pieces, and which of them are marked."""
 
-    title: str  # "llm_core/attention.py · split_heads"
+    title: str  # "llm_core/model/attention.py · split_heads"
     first: int  # number of the first line in its file
     lines: tuple[tuple[tuple[str, str], ...], ...]  # (kind, text) pieces of each line
     marked: tuple[int, ...]  # indices into ``lines``

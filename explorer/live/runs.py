@@ -18,12 +18,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from llm_core.paths import ROOT
+from llm_core.paths import ROOT, RUNS
 
-from ..engine.models import RUNS
 from ..engine.payload import pack, unpack
-from .kept import publish
+from .publish import publish
 
 COMMAND = [sys.executable, "-m", "llm_core.live"]
 AT_ONCE = 2  # models that train; each takes about one core
@@ -44,22 +44,34 @@ class LiveRun:
         self.seen = self.since = time.monotonic()  # when the page last asked, and when the state began
         self.place = 0  # in the queue, while it waits
         self._command, self._on_end = command, on_end
-        self._process, self._folder = None, None
-        self._frames, self._first = [], 1  # the first of _frames has this number
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._frames: list[bytes] = []
+        self._first = 1  # the number of the first of them
+        self._measured = 0  # the number of the newest frame with attention
         self._lock, self._closed = threading.Lock(), False
         self._saves: deque[Callable[[dict], None]] = deque()  # who waits for the answers to "keep", in turn
-        self._last = None  # the Save that a run ends with
+        self._last: Save | None = None  # the one that a run ends with
 
     # for the page
 
     def after(self, number: int) -> list[bytes]:
         """The frames behind the one with that number; the page has what came before, so that is dropped."""
+        self.forget(number)
+        return self.frames(number)
+
+    def forget(self, number: int) -> None:
+        """The page has all frames up to that one."""
         with self._lock:
-            self.seen = time.monotonic()
             had = min(max(number + 1 - self._first, 0), len(self._frames))
             del self._frames[:had]
             self._first += had
-            return list(self._frames)
+
+    def frames(self, number: int) -> list[bytes]:
+        """The frames behind the one with that number, for a page that watches now."""
+        with self._lock:
+            self.seen = time.monotonic()
+            return self._frames[max(number + 1 - self._first, 0) :]
 
     @property
     def is_over(self) -> bool:
@@ -86,8 +98,6 @@ class LiveRun:
 
     def saved(self) -> tuple[Path, dict]:
         """A folder with the model as it is now, and the engine's words about it; ``ValueError`` if it cannot be."""
-        if self._process is None:
-            raise ValueError("There is nothing to keep: the training has not begun.")
         if self.state == "failed":
             raise ValueError("There is nothing to keep: the numbers of this model broke while it trained.")
         save = self._last or self._save()
@@ -101,11 +111,12 @@ class LiveRun:
     def begin(self) -> None:
         """Its turn: start the process."""
         self._folder = tempfile.TemporaryDirectory(prefix="headscope-live-", ignore_cleanup_errors=True)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(self._command, cwd=ROOT, **pipes)
+        self._process = subprocess.Popen(
+            self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         self._move_to("starting")
         self._tell(self.choices)
-        threading.Thread(target=self._listen, name=f"live {self.id}", daemon=True).start()
+        threading.Thread(target=self._listen, args=[self._process], name=f"live {self.id}", daemon=True).start()
 
     def wait_at(self, place: int, training: int) -> None:
         """Tell the page its place in the queue, if that has changed."""
@@ -138,16 +149,16 @@ class LiveRun:
     # the process
 
     def _tell(self, command: dict) -> None:
-        if self._process is None:
+        if self._process is None or self._process.stdin is None:
             raise ValueError("This run still waits for its turn.")
         with suppress(OSError, ValueError):  # it has ended
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
             self._process.stdin.flush()
 
-    def _listen(self) -> None:
-        while (frame := _read_frame(self._process.stdout)) is not None:
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        while (frame := _read_frame(process.stdout)) is not None:
             self._hear(frame, unpack(frame)[0])
-        status = self._process.wait()
+        status = process.wait()
         if not self.is_over:
             self._move_to("failed")
             if not self._closed:
@@ -156,7 +167,7 @@ class LiveRun:
         while self._saves:
             self._saves.popleft()({"kind": "refused", "sentence": "The training ended before the model was saved."})
         if self._closed:
-            self._folder.cleanup()
+            self.clean()
         self._on_end()
 
     def _hear(self, frame: bytes, header: dict) -> None:
@@ -179,8 +190,16 @@ class LiveRun:
         """Only the newest attention is kept: nobody sees an older one that was not fetched in time."""
         with self._lock:
             if is_measured:
-                self._frames = [_without_arrays(frame) for frame in self._frames]
+                self._strip()
+                self._measured = self._first + len(self._frames)
             self._frames.append(frame)
+
+    def _strip(self) -> None:
+        """Leave the newest measured frame its numbers, and take its attention."""
+        at = self._measured - self._first
+        if 0 <= at < len(self._frames):
+            header, _ = unpack(self._frames[at])
+            self._frames[at] = pack(header, {})
 
     def _move_to(self, state: str) -> None:
         self.state, self.since = state, time.monotonic()
@@ -191,6 +210,8 @@ class LiveRun:
             self._last = self._save(then=lambda: self._tell({"do": "stop"}))
 
     def _save(self, then: Callable[[], None] = lambda: None) -> "Save":
+        if self._process is None or self._folder is None:
+            raise ValueError("There is nothing to keep: the training has not begun.")
         save = Save(Path(self._folder.name, secrets.token_hex(4)), then)
         self._saves.append(save.hear)
         self._tell({"do": "keep", "folder": str(save.folder)})
@@ -201,7 +222,8 @@ class Save:
     """One question to the engine to save the model into ``folder``, and its answer."""
 
     def __init__(self, folder: Path, then: Callable[[], None]):
-        self.folder, self.answer, self.answered, self._then = folder, {}, threading.Event(), then
+        self.folder, self.answered, self._then = folder, threading.Event(), then
+        self.answer: dict[str, Any] = {}
 
     def hear(self, answer: dict) -> None:
         self.answer = answer
@@ -314,13 +336,3 @@ def _read_frame(stream) -> bytes | None:
         return None
     frame = stream.read(struct.unpack("<I", length)[0])
     return frame if len(frame) == struct.unpack("<I", length)[0] else None
-
-
-def joined(frames: list[bytes]) -> bytes:
-    """Frames as they travel: each behind its length, uint32."""
-    return b"".join(struct.pack("<I", len(frame)) + frame for frame in frames)
-
-
-def _without_arrays(frame: bytes) -> bytes:
-    header, arrays = unpack(frame)
-    return pack(header, {}) if arrays else frame

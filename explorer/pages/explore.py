@@ -8,24 +8,23 @@ from ..components import (
     HeadRoles,
     Inside,
     LogitLens,
-    ModelChoice,
     NextToken,
-    PayloadLink,
     Pipeline,
+    SurgeryBanner,
     TokenStrip,
 )
-from ..engine.runners import Runners
 from ..examples import EXAMPLES
-from .ask import ASK, BUSY, IDLE, QUIET, open_example
+from ..questions.asker import Asker
 from .residual import residual_panel
-from .surgery import surgery_banner, surgery_panel
+from .surgery import surgery_panel
 
 
-def explore_page(runners: Runners, prompt: gr.Textbox, model: ModelChoice, link: PayloadLink) -> None:
+def explore_page(asker: Asker) -> None:
     """Lay out the page inside the current Blocks."""
     with gr.Row(elem_id="examples"):
-        chips = [gr.Button(name, size="sm", min_width=0, elem_classes="chip") for name in EXAMPLES]
-    surgery_banner()
+        for name in EXAMPLES:
+            gr.Button(name, size="sm", min_width=0, elem_classes="chip")
+    SurgeryBanner(elem_id="changed")
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
         with gr.Column(elem_id="heads", min_width=0):
@@ -36,13 +35,5 @@ def explore_page(runners: Runners, prompt: gr.Textbox, model: ModelChoice, link:
     Inside(elem_id="inside")
     Pipeline(elem_id="pipeline")
     LogitLens(elem_id="lens")
-    residual_panel(runners)
-    surgery_panel(runners)
-
-    for index, (chip, text) in enumerate(zip(chips, EXAMPLES.values())):
-        chip.click(lambda text=text: text, None, prompt, js=BUSY, api_visibility="private", **QUIET)
-
-        def open_this(_text: str, model: str, index: int = index) -> str:
-            return open_example(runners, index, model)
-
-        chip.click(open_this, [prompt, model], link, js=ASK, api_visibility="private", **QUIET).then(**IDLE)
+    residual_panel(asker)
+    surgery_panel(asker)

@@ -1,33 +1,25 @@
-"""The Learn page: one view, which asks for a lesson and gets the address of its payload."""
+"""The Learn page: one view."""
 
 import json
 
 import gradio as gr
 
 from ..components import Lessons
-from ..engine.runner import Runner
 from ..examples import EXAMPLES
-from ..lessons.teach import catalog, teach
-from .ask import MODEL_WORK, PROBLEMS, QUIET, sentence
+from ..lessons.teach import catalog
+from ..questions import learn
+from ..questions.asker import Asker
+from .work import MODEL_WORK
 
 
-def learn_page(runner: Runner) -> None:
+def learn_page(asker: Asker) -> None:
     """Lay out the page inside the current Blocks."""
-    defaults = {"text": next(iter(EXAMPLES.values())), "ahead": "lessons" if runner.is_shipped else None}
-    lessons = Lessons(elem_id="lessons", catalog=json.dumps(catalog()), defaults=json.dumps(defaults))
-
-    def answer(evt: gr.EventData) -> str:
-        """The page's question -> JSON with its number, and the payload's address or what is wrong in a sentence."""
-        asked = evt._data
-        try:
-            url = lesson(asked["lesson"], asked["text"], asked["inputs"])
-            return json.dumps({"seq": asked["seq"], "url": url})
-        except PROBLEMS as error:
-            return json.dumps({"seq": asked["seq"], "error": sentence(error)})
+    ahead = "lessons" if asker.shelf.first.is_shipped else None
+    defaults = {"text": next(iter(EXAMPLES.values())), "ahead": ahead}
+    Lessons(elem_id="lessons", catalog=json.dumps(catalog()), defaults=json.dumps(defaults))
 
     def lesson(name: str, text: str, settings: dict) -> str:
         """Build a lesson for a text and settings; returns the address of its binary payload, relative to the app."""
-        return f"payload/{teach(runner, name, text, settings)}"
+        return f"payload/{learn.lesson(asker, name, text, settings).key}"
 
-    lessons.ask(answer, None, lessons, api_visibility="private", trigger_mode="multiple", **QUIET, **MODEL_WORK)
     gr.api(lesson, api_name="lesson", **MODEL_WORK)

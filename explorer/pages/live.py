@@ -1,10 +1,11 @@
 """Train a tiny model now: a small model that learns a task while one watches.
 
-The view talks to ``explorer.live.routes`` by itself; for programs there is one endpoint, which trains to the end.
+What the view asks is in ``questions/live.py``; for programs there is one endpoint, which trains to the end.
 """
 
 import secrets
 import time
+from typing import Any
 
 import gradio as gr
 
@@ -40,32 +41,32 @@ def trained(runs: LiveRuns, choices: dict) -> dict:
     """The curve of a run that is waited for. Raises ``ValueError`` with one sentence if it cannot be trained at all."""
     run = runs.start(f"api-{secrets.token_hex(8)}", choices)
     end, number = time.monotonic() + MOST_SECONDS, 0
-    told = {"step": [], "loss": [], "measured": [], "events": []}
+    curve: dict[str, Any] = {"step": [], "loss": [], "measured": [], "events": []}
     try:
-        while told.get("state") not in ("done", "stopped", "failed"):
+        while curve.get("state") not in ("done", "stopped", "failed"):
             for frame in run.after(number):
-                _hear(told, unpack(frame)[0])
+                _hear(curve, unpack(frame)[0])
                 number += 1
             if time.monotonic() > end:
                 raise ValueError(f"It was not done after {MOST_SECONDS} s: ask for fewer steps, or a smaller model.")
             time.sleep(LOOK_SECONDS)
     finally:
         runs.close(run.id)
-    return told
+    return curve
 
 
-def _hear(told: dict, frame: dict) -> None:
+def _hear(curve: dict, frame: dict) -> None:
     """Take what a frame says into the answer."""
     kind = frame["kind"]
     if kind == "ready":
-        told |= {name: frame[name] for name in ("choices", "num_parameters", "uniform_loss")}
+        curve |= {name: frame[name] for name in ("choices", "num_parameters", "uniform_loss")}
     elif kind == "measured":
-        told["step"] += frame["points"]["step"]
-        told["loss"] += frame["points"]["loss"]
+        curve["step"] += frame["points"]["step"]
+        curve["loss"] += frame["points"]["loss"]
         fresh = frame["fresh"]
-        if fresh and fresh not in told["measured"]:
-            told["measured"].append(fresh)
+        if fresh and fresh not in curve["measured"]:
+            curve["measured"].append(fresh)
     elif kind == "event":
-        told["events"].append({name: frame[name] for name in ("step", "what", "title", "sentence")})
+        curve["events"].append({name: frame[name] for name in ("step", "what", "title", "sentence")})
     elif kind == "state":
-        told |= {"state": frame["state"], "sentence": frame["sentence"]}
+        curve |= {"state": frame["state"], "sentence": frame["sentence"]}

@@ -22,7 +22,8 @@ def cache_times(runner: Runner, text: str, written: Sequence[int], count: int = 
     ids = ids_of(runner, text, written)
     model, block_size = runner.model, runner.facts.block_size
     context = Context(model, torch.tensor([ids]), None, room=count)
-    plain, times = list(ids), {"with": [], "without": []}
+    plain = list(ids)
+    times: dict[str, list[float]] = {"with": [], "without": []}
 
     def with_cache() -> None:
         logits = context.next_logits()  # (1, V)

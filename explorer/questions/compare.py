@@ -5,16 +5,17 @@ hidden behind the mask token; an encoder-decoder reads the first line, the title
 the start token, in its decoder. All four as they were trained.
 """
 
-import hashlib
-import json
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..engine.models import ARCHITECTURES, Loaded, Models
+from ..engine.architectures import ARCHITECTURES
+from ..engine.cache import Stored
 from ..engine.payload import MAX_CELLS, MAX_TOKENS, pack
 from ..engine.runner import MAX_CHARACTERS, Runner, describe
+from ..engine.shelf import Shelf
+from .asker import Asker
 
 MOST = 4  # columns
 SHOWN = 10  # tokens of a prediction
@@ -30,7 +31,12 @@ class Input:
     decoder_ids: list[int] | None = None
     total: int = 0  # tokens of the whole text
     masked: int | None = None  # the hidden place of an encoder's ids
-    hidden_id: int | None = None  # what stood there
+    hidden_id: int = -1  # what stood there
+
+    @property
+    def own(self) -> list[int]:
+        """What the stack that makes the logits reads."""
+        return self.ids if self.decoder_ids is None else self.decoder_ids
 
     def tensors(self) -> list:
         import torch
@@ -58,43 +64,49 @@ class Column:
     arrays: dict[str, tuple[str, np.ndarray]] = field(default_factory=dict)
 
 
+def comparison(asker: Asker, text: str, models: list[str], masked: int = -1, second: str | None = None) -> Stored:
+    """What the page shows of ``compare``."""
+    return compare(asker.shelf, text, models, masked, second, asker.is_owner)
+
+
 def compare(
-    runner: Runner,
-    models: Models,
+    shelf: Shelf,
     text: str,
     names: list[str],
     masked: int = -1,
     second_text: str | None = None,
     any_folder: bool = False,
-) -> str:
-    """The key under which the comparison's payload lies.
+) -> Stored:
+    """The comparison's payload.
 
     ``masked`` is the place of the token that encoders are asked for, -1 the middle. With ``second_text`` one model
     gets both texts. A model that cannot be shown leaves its column with a sentence. Raises ``ValueError`` if there is
     nothing to compare.
     """
-    asked = [(name, text) for name in names]
+    texts = [text] * len(names)
     if second_text is not None:
         if len(names) != 1:
             raise ValueError(f"two texts go through one model, not {len(names)}: choose one")
-        asked.append((names[0], second_text))
-    if not 1 <= len(asked) <= MOST:
-        raise ValueError(f"{len(asked)} columns: choose from 1 to {MOST}")
-    found = [(_found(models, name, any_folder), text[:MAX_CHARACTERS]) for name, text in asked]
-    about = [[it if isinstance(it, str) else [it.name, it.version], text] for it, text in found]
-    key = hashlib.sha256(json.dumps(["compare", about, names, masked]).encode()).hexdigest()[:24]
-    if runner.payloads.get(key) is None:
-        columns = [
-            column(runner, it, text, masked) if isinstance(it, Loaded) else Column({"name": name, "error": it})
-            for (it, text), name in zip(found, [name for name, _ in asked])
+        names, texts = names * 2, [text, second_text]
+    if not 1 <= len(names) <= MOST:
+        raise ValueError(f"{len(names)} columns: choose from 1 to {MOST}")
+    columns = [(_loaded(shelf, name, any_folder), text[:MAX_CHARACTERS]) for name, text in zip(names, texts)]
+    about = [[it if isinstance(it, str) else it.id, text] for it, text in columns]
+
+    def make() -> bytes:
+        drawn = [
+            column(it, text, masked) if isinstance(it, Runner) else Column({"name": name, "error": it})
+            for (it, text), name in zip(columns, names)
         ]
-        runner.payloads.put(key, _packed(columns, text, second_text))
-    return key
+        return _packed(drawn, text, second_text)
+
+    return shelf.first.payloads.stored(["compare", about, names, masked], make)
 
 
-def _found(models: Models, name: str, any_folder: bool) -> Loaded | str:
+def _loaded(shelf: Shelf, name: str, any_folder: bool) -> Runner | str:
+    """The model, or what is wrong with it in one sentence."""
     try:
-        return models.get(name, any_folder)
+        return shelf.loaded(name, any_folder)
     except (ValueError, OSError) as error:
         return str(error)
 
@@ -105,7 +117,7 @@ def _packed(columns: list[Column], text: str, second_text: str | None) -> bytes:
     return pack(header, arrays)
 
 
-def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Column:
+def column(runner: Runner, text: str, masked: int = -1) -> Column:
     """Run ``text`` through one model with attention recorded, then again for the time, and write on greedily.
 
     Arrays for each part: NAME.pattern (L, H, T, S) and NAME.mask (T, S), 1 where a query sees a key. Of the
@@ -117,7 +129,7 @@ def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Colum
     from llm_core import record
     from llm_core.analysis.costs import flops, parameters
 
-    model, tokenizer = loaded.model, loaded.tokenizer
+    model, tokenizer, architecture = runner.model, runner.tokenizer, runner.architecture
     given = input_for(model, tokenizer, text, masked)
     watched = ["*attn.pattern", "*blocks.0.*attn.scores", "*logits"]
     with runner.alone(), torch.inference_mode(), record(model, watched) as trace:
@@ -134,13 +146,13 @@ def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Colum
         scores = trace[_tensor(part, "scores").format(layer=0)][0, 0]  # (T, S), -inf where the mask hides
         arrays[f"{part.name}.mask"] = ("uint8", scores.isfinite().numpy())
     prediction, more = _prediction(tokenizer, trace, given)
-    by_part = flops(model, len(given.decoder_ids or given.ids), len(given.ids) if given.decoder_ids else 0)
+    by_part = flops(model, len(given.own), len(given.ids) if given.decoder_ids else 0)
     header = {
-        "name": loaded.name,
-        "title": loaded.title,
-        "architecture": loaded.architecture,
-        "architecture_title": ARCHITECTURES[loaded.architecture].title,
-        "sentence": ARCHITECTURES[loaded.architecture].sentence,
+        "name": str(runner.model_name),
+        "title": runner.title,
+        "architecture": architecture,
+        "architecture_title": ARCHITECTURES[architecture].title,
+        "sentence": ARCHITECTURES[architecture].sentence,
         "error": None,
         "total": given.total,
         "used": len(given.ids) + len(given.decoder_ids or []) - bool(given.decoder_ids),
@@ -150,7 +162,7 @@ def column(runner: Runner, loaded: Loaded, text: str, masked: int = -1) -> Colum
         "parameters": parameters(model),
         "flops": by_part,
         "time": timed,
-        "held_out": loaded.held_out,
+        "held_out": runner.card_loss,
     }
     return Column(header, arrays | more)
 
@@ -160,8 +172,8 @@ def input_for(model, tokenizer, text: str, masked: int) -> Input:
     from llm_core import Encoder, EncoderDecoder
 
     if isinstance(model, EncoderDecoder):
-        title, _, rest = text.partition("\n")
-        title = tokenizer.encode(title) or [tokenizer.start]  # as in training
+        first, _, rest = text.partition("\n")
+        title = tokenizer.encode(first) or [tokenizer.start]  # as in training
         body = [tokenizer.start, *tokenizer.encode(rest)]
         room = _room(model.decoder) if model.conditioning == "prefix" else MAX_CELLS  # what title and text share
         ids = title[: min(_limit(model.encoder), room - 1)]
@@ -225,7 +237,8 @@ def _time(model, given: Input) -> dict:
     """The fastest of some forwards that nobody watches: what else the machine does only makes one slower."""
     import torch
 
-    tensors, seconds = given.tensors(), []
+    tensors = given.tensors()
+    seconds: list[float] = []
     while len(seconds) < RUNS and sum(seconds) < ENOUGH:
         start = time.perf_counter()
         model(*tensors)
@@ -241,7 +254,7 @@ def _continuation(model, tokenizer, given: Input) -> dict | None:
     if given.masked is not None:
         return None
     pair = given.decoder_ids is not None
-    own, window = (given.decoder_ids, model.decoder.config) if pair else (given.ids, model.config)
+    own, window = given.own, (model.decoder if pair else model).config
     room = min(WRITTEN, window.block_size - len(own))  # a full window would slide, and be read anew for every token
     settings = {"temperature": 0, "stop": tokenizer.end, **({"decoder_ids": [own]} if pair else {})}
     new = generate(model, [given.ids], room, **settings)[0] if room else []
@@ -254,8 +267,7 @@ def _prediction(tokenizer, trace, given: Input) -> tuple[dict, dict]:
     """Header and arrays of what the model expects at the hidden place, or behind each of the tokens it reads."""
     logits = trace["decoder.logits" if given.decoder_ids else "logits"][0]  # (T, V)
     if given.masked is None:
-        own = given.decoder_ids or given.ids
-        actual, kind = own[1:], "next"
+        actual, kind = given.own[1:], "next"
     else:
         logits, actual, kind = logits[given.masked][None], [given.hidden_id], "masked"
     probs = logits.softmax(-1)  # (N, V)

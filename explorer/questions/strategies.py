@@ -84,7 +84,8 @@ def _beam(runner: Runner, ids: list[int], count: int, _seed: int, _strategy: Str
 
 def _in_turns(runner: Runner, steps: Iterator) -> tuple[list, float]:
     """All steps, and how long the model took for them."""
-    found, seconds = [], 0.0
+    found: list = []
+    seconds = 0.0
     while True:
         with runner.alone():
             start = time.perf_counter()

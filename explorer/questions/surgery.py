@@ -4,10 +4,21 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from ..engine.runner import MAX_CHARACTERS, Runner
+from .asker import Asker
 from .surgery_part import described, losses, reached
 
 MAX_EDITS = 300
-TOLD = 10  # next tokens that an answer in JSON names
+LIKELIEST = 10  # next tokens that an answer in JSON names
+
+
+def surgery_effect(asker: Asker, edits: list, model: str = "") -> Iterator[dict]:
+    """What the page shows of ``effect``."""
+    yield from effect(asker.shelf.decoder(model), read_edits(edits))
+
+
+def surgery_sweep(asker: Asker, how: str, model: str = "") -> Iterator[dict]:
+    """What the page shows of ``sweep``."""
+    yield from sweep(asker.shelf.decoder(model), how)
 
 
 def read_edits(items: list[dict]) -> tuple:
@@ -19,7 +30,7 @@ def read_edits(items: list[dict]) -> tuple:
     return edits_from(items)
 
 
-def told(runner: Runner, text: str, edits: tuple) -> dict:
+def before_and_after(runner: Runner, text: str, edits: tuple) -> dict:
     """A text in the changed model and in the one as it is, in numbers."""
     text = text[:MAX_CHARACTERS]
     before, after = runner.recorded(text), runner.operated(text, edits)
@@ -41,7 +52,7 @@ def told(runner: Runner, text: str, edits: tuple) -> dict:
 
 def next_tokens(runner: Runner, run) -> list[dict]:
     """The likeliest tokens behind the last one."""
-    best = run.trace["logits"][0, -1].softmax(-1).topk(TOLD)
+    best = run.trace["logits"][0, -1].softmax(-1).topk(LIKELIEST)
     return [
         {"id": id, "text": runner.tokenizer.piece(id), "probability": p}
         for id, p in zip(best.indices.tolist(), best.values.tolist())

@@ -3,17 +3,16 @@
 A text is what the user typed, and ``written``, the ids of the tokens that follow it so far.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..engine.cache import Stored
 from ..engine.payload import pack
 from ..engine.runner import MAX_CHARACTERS, Runner
 
 MAX_NEW_TOKENS = 256
-SHOWN = 50  # likeliest tokens that are told one by one
+SHOWN = 50  # likeliest tokens that are listed one by one
 STAGES = ("probability", "after_temperature", "after_top_k", "after_top_p")
 
 
@@ -56,8 +55,8 @@ def write(runner: Runner, text: str, written: Sequence[int], count: int, seed: o
             step = next(steps, None)
         if step is None:
             return
-        told = {"logprob": step.logprob, "rank": step.rank, "u": step.u, "slid": step.slid}
-        yield {**runner.describe([step.id])[0], **told}
+        drawn = {"logprob": step.logprob, "rank": step.rank, "u": step.u, "slid": step.slid}
+        yield {**runner.describe([step.id])[0], **drawn}
 
 
 def random_numbers(seed: object) -> list[float]:
@@ -68,19 +67,32 @@ def random_numbers(seed: object) -> list[float]:
     return [torch.rand(1, 1, generator=generator).item() for _ in range(MAX_NEW_TOKENS)]
 
 
-def look(runner: Runner, text: str, written: Sequence[int]) -> str:
-    """The key of the payload about the newest token: what it looks at, and what is expected behind it.
+def look(runner: Runner, text: str, written: Sequence[int]) -> Stored:
+    """The payload about the newest token: what it looks at, and what is expected behind it.
 
     Arrays: ids and logits of the whole vocabulary, likeliest first (V,); pattern, the newest token's row of
     attention in every head (L, H, T). T tokens are in the window, and described in the header.
     """
     ids = ids_of(runner, text, written)
     window = ids[-runner.facts.block_size :]
-    asked = json.dumps([runner.id, "look", window, len(ids)])
-    key = hashlib.sha256(asked.encode()).hexdigest()[:24]
-    if runner.payloads.get(key) is None:
-        runner.payloads.put(key, _looked(runner, window, len(ids)))
-    return key
+    return runner.payloads.stored([runner.id, "look", window, len(ids)], lambda: _looked(runner, window, len(ids)))
+
+
+def vocabulary(runner: Runner) -> Stored:
+    """The text of every token, by id, and which are special or part of a character."""
+
+    def make() -> bytes:
+        tokens = runner.describe(list(range(runner.facts.vocab_size)))
+        header = {kind: [token["id"] for token in tokens if token[kind]] for kind in ("special", "partial")}
+        return pack({"pieces": [token["text"] for token in tokens], **header}, {})
+
+    return runner.payloads.stored(["vocabulary", runner.tokenizer_name], make)
+
+
+def whole_text(runner: Runner, text: str, written: Sequence[int]) -> str:
+    """The text with what was written; special tokens are no text."""
+    tokenizer = runner.tokenizer
+    return tokenizer.decode([*tokenizer.encode(text), *(id for id in written if not tokenizer.is_special(id))])
 
 
 def _looked(runner: Runner, window: list[int], total: int) -> bytes:
@@ -121,10 +133,10 @@ def next_token(runner: Runner, text: str, temperature: float, top_k: int | None,
     stages = torch.stack([warped.before, warped.after_temperature, warped.after_top_k, warped.after_top_p])  # (4, V)
     best = logits[0].topk(min(SHOWN, logits.shape[-1])).indices
     rest = stages.double().sum(1) - stages[:, best].double().sum(1)  # (4,)
-    told = [
+    likeliest = [
         {"id": id, "text": runner.tokenizer.piece(id), **dict(zip(STAGES, stages[:, id].tolist()))}
         for id in best.tolist()
     ]
-    others = {"count": stages.shape[1] - len(told), **dict(zip(STAGES, rest.clamp(min=0).tolist()))}
+    others = {"count": stages.shape[1] - len(likeliest), **dict(zip(STAGES, rest.clamp(min=0).tolist()))}
     left = dict(zip(STAGES, (stages > 0).sum(1).tolist()))
-    return {"tokens": told, "others": others, "tokens_left": left, "slid": len(ids) > runner.facts.block_size}
+    return {"tokens": likeliest, "others": others, "tokens_left": left, "slid": len(ids) > runner.facts.block_size}

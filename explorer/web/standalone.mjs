@@ -2,16 +2,17 @@
 
 import * as attention from "./attention/view.mjs";
 import { make } from "./base/dom.mjs";
+import { parsePayload } from "./base/payload.mjs";
 import * as grid from "./explore/grid.mjs";
 import * as next from "./explore/next.mjs";
-import { parsePayload } from "./base/payload.mjs";
 import * as roles from "./explore/roles.mjs";
+import * as tokens from "./explore/tokens.mjs";
 import { attach } from "./save/save.mjs";
 import { store } from "./state/store.mjs";
-import * as tokens from "./explore/tokens.mjs";
 
 const ABOUT =
-  "A page saved from Headscope: it works without a network. Point at a head, a token or a cell to see its numbers; click to keep it.";
+  "A page saved from Headscope: it works without a network. Point at a head, a token or a cell to see its " +
+  "numbers; click to keep it.";
 
 const UNCHANGED = { edits: "", changed: "here" }; // the payload is of the model as it is
 const SERVED = '.hs-switch [data-name="neuron"]'; // drawings of tensors that only the app has

@@ -1,10 +1,12 @@
 """Direct logit attribution: a logit as a sum over everything that wrote to the residual stream.
 
 The stream is a sum, and the final LayerNorm, once its scale is held at the value it had, is linear. So each part
-that was added has its own share of the logit; what a part did by changing *later* parts is in their shares.
+that was added has its own share of the logit; what a part did by changing *later* parts is in their shares. Where
+norms stand on the stream itself (BERT), a part is read through every norm behind it, so early ones seem small.
 Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -13,7 +15,8 @@ from torch import Tensor
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.attention import MultiHeadAttention
 from ..model.recording import Trace
-from .lens import decoder_of, residual_stream
+from .lens import decoder_of, decoder_with_head, residual_stream
+from .reading import Reader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +29,15 @@ class Attribution:
     """
 
     token: Tensor  # (*) of the token embedding
-    position: Tensor  # (*) of the position embedding
+    position: Tensor | None  # (*) of the position embedding; None where positions are not in the stream
+    segment: Tensor | None  # (*) of the segment embedding, BERT's
     heads: Tensor  # (L, H, *)
     attention_bias: Tensor  # (L, *)
     cross_heads: Tensor | None  # (L, H, *)
     cross_bias: Tensor | None  # (L, *)
     mlps: Tensor  # (L, *), their bias included
-    norm_bias: Tensor  # (*) of the final LayerNorm's bias
+    norm_bias: Tensor  # (*) of the biases of the norms between the stream and the logit
+    head_bias: Tensor | None  # (*) of the biases of the head, where it has some
     logit: Tensor  # (*), float32: the one the model computed
 
     @property
@@ -45,15 +50,15 @@ class Attribution:
         """(L, *): the same for cross-attention."""
         return None if self.cross_heads is None else self.cross_heads.sum(1) + self.cross_bias
 
-    def parts(self) -> Tensor:
+    def contributions(self) -> Tensor:
         """(N, *): every contribution once."""
-        tensors = (self.token, self.position, self.heads, self.attention_bias, self.cross_heads, self.cross_bias)
-        tensors += (self.mlps, self.norm_bias)
+        attention = (self.heads, self.attention_bias, self.cross_heads, self.cross_bias)
+        tensors = (self.token, self.position, self.segment, *attention, self.mlps, self.norm_bias, self.head_bias)
         return torch.cat([tensor.reshape(-1, *self.logit.shape) for tensor in tensors if tensor is not None])
 
     def total(self) -> Tensor:
         """(*), float64."""
-        return self.parts().sum(0)
+        return self.contributions().sum(0)
 
     def one(self, place: int, column: int = 0) -> "Attribution":
         """Of (T, K) logits, that in ``column`` 0..K-1 at ``place``."""
@@ -85,46 +90,68 @@ def logit_attributions(
     recorded logits: after dropout, or after an intervention on what is added (one on q, k, v, scores, pattern, z
     or inside the MLP keeps the sum). ``KeyError`` for what was not recorded.
     """
-    stack, prefix = decoder_of(model)
+    stack, prefix = decoder_with_head(model)
     logits = trace[f"{prefix}logits"]  # (B, T, V)
     _check_asked(token_ids, row, logits)
     T = logits.shape[1]
-    rows = stack.lm_head.weight[token_ids].double()  # (T, K, C)
-    reader = _reading_directions(stack, residual_stream(model, trace, stack.config.n_layer)[row], rows)  # (T, K, C)
-
-    def shares(written: Tensor) -> Tensor:
-        """(..., T, C) -> (..., T, K)"""
-        return torch.einsum("...tc,tkc->...tk", written.double(), reader)
 
     def recorded(name: str) -> Tensor:
         """(T, C), or (H, T, D): a prefix stands before the own tokens, so places count from the end."""
         tensor = trace[f"{prefix}{name}"]  # positions may have no batch
         return (tensor if tensor.ndim == 2 else tensor[row])[..., -T:, :]
 
-    def attention_shares(name: str) -> tuple[Tensor, Tensor]:
-        """(L, H, T, K) of the heads, (L, T, K) of the projections' biases."""
-        layers = enumerate(stack.blocks)
-        written = [_written(block.get_submodule(name), recorded(f"blocks.{i}.{name}.z")) for i, block in layers]
-        found = shares(torch.stack(written))  # (L, H+1, T, K)
-        return found[:, :-1], found[:, -1]
-
-    crosses = stack.blocks[0].cross_attn is not None
-    heads, attention_bias = attention_shares("attn")
-    cross_heads, cross_bias = attention_shares("cross_attn") if crosses else (None, None)
-    bias = stack.ln_f.bias
+    reader = Reader(stack.lm_head.weight[token_ids])  # (T, K, C)
+    if stack.lm_head.bias is not None:
+        reader.head_bias += stack.lm_head.bias[token_ids].double()  # (T, K)
+    reader.through_head(stack.before_head, recorded)
+    reader.through_norm(stack.ln_f, residual_stream(model, trace, stack.config.n_layer)[row])
+    shares = _shares(stack, reader, recorded)  # before the biases are read: the way down adds to them
+    has_head_bias = stack.config.head_bias or stack.config.head_mlp is not None
     result = Attribution(
-        token=shares(recorded("embedding.token")),
-        position=shares(recorded("embedding.position")),
-        heads=heads,
-        attention_bias=attention_bias,
-        cross_heads=cross_heads,
-        cross_bias=cross_bias,
-        mlps=shares(torch.stack([recorded(f"blocks.{i}.mlp.out") for i in range(stack.config.n_layer)])),
-        norm_bias=rows.new_zeros(token_ids.shape) if bias is None else rows @ bias.double(),
+        **shares,
+        norm_bias=reader.norm_bias,
+        head_bias=reader.head_bias if has_head_bias else None,
         logit=logits[row].gather(1, token_ids),
     )
     _check_sum(result)
     return result
+
+
+def _shares(stack: Encoder | Decoder, reader: Reader, recorded: Callable[[str], Tensor]) -> dict[str, Tensor | None]:
+    """What each part added to the stream, read where it was added: down from the end, past the norms on the way."""
+    config = stack.config
+    heads, crossed, mlps = [], [], []
+
+    def past(norm: str, stream: str) -> None:
+        if config.post_norm:
+            reader.through_norm(block.get_submodule(norm), recorded(f"blocks.{layer}.{stream}"))
+
+    def attention(name: str) -> Tensor:
+        """(H+1, T, K): of the heads and, last, of the projection's bias."""
+        return reader.shares(_written(block.get_submodule(name), recorded(f"blocks.{layer}.{name}.z")))
+
+    for layer, block in reversed(list(enumerate(stack.blocks))):
+        past("ln_2", "resid_post")
+        mlps.append(reader.shares(recorded(f"blocks.{layer}.mlp.out")))
+        if block.cross_attn is not None:
+            past("ln_cross", "resid_cross")
+            crossed.append(attention("cross_attn"))
+        past("ln_1", "resid_mid")
+        heads.append(attention("attn"))
+    if config.embedding_norm:
+        reader.through_norm(stack.embedding.norm, recorded("embedding.sum"))
+    own = torch.stack(heads[::-1])  # (L, H+1, T, K)
+    cross = torch.stack(crossed[::-1]) if crossed else None
+    return {
+        "token": reader.shares(recorded("embedding.token")),
+        "position": reader.shares(recorded("embedding.position")) if config.positions == "learned" else None,
+        "segment": reader.shares(recorded("embedding.segment")) if config.n_segment else None,
+        "heads": own[:, :-1],
+        "attention_bias": own[:, -1],
+        "cross_heads": None if cross is None else cross[:, :-1],
+        "cross_bias": None if cross is None else cross[:, -1],
+        "mlps": torch.stack(mlps[::-1]),
+    }
 
 
 def _check_asked(token_ids: Tensor, row: int, logits: Tensor) -> None:
@@ -137,18 +164,6 @@ def _check_asked(token_ids: Tensor, row: int, logits: Tensor) -> None:
         raise ValueError(f"token_id={wrong}: must be between 0 and {V - 1}")
 
 
-def _reading_directions(stack: Encoder | Decoder, end: Tensor, rows: Tensor) -> Tensor:
-    """(T, K, C), float64: the dot product of one with a part of the stream ``end`` (T, C) is the part's share.
-
-    It is the token's row of ``lm_head`` (of ``rows``, (T, K, C)) seen through the final LayerNorm: times its weight,
-    the mean taken off (as the norm does to the stream), over the stream's standard deviation.
-    """
-    norm = stack.ln_f
-    scale = (end.double().var(-1, unbiased=False) + norm.eps).sqrt()[:, None, None]  # (T, 1, 1)
-    directions = norm.weight.double() * rows
-    return (directions - directions.mean(-1, keepdim=True)) / scale
-
-
 def _written(attention: MultiHeadAttention, z: Tensor) -> Tensor:
     """z (H, T, D) -> what each head and, last, the projection's bias added to the stream, (H+1, T, C)."""
     projection = attention.out_proj
@@ -159,7 +174,7 @@ def _written(attention: MultiHeadAttention, z: Tensor) -> Tensor:
 
 
 def _check_sum(result: Attribution) -> None:
-    total, size = result.total(), result.parts().abs().sum(0)
+    total, size = result.total(), result.contributions().abs().sum(0)
     wrong = (total - result.logit).abs() > 1e-4 * (1 + size)  # far above what float32 rounds
     if wrong.any() or not total.isfinite().all():
         i = wrong.flatten().int().argmax()

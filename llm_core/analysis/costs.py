@@ -9,30 +9,34 @@ from collections import Counter
 
 from ..model.architectures import EncoderDecoder
 from ..model.checkpoints import Model
-from ..model.config import ModelConfig
+from ..model.config import GATED, ModelConfig
+
+PARTS = ("embedding", "positions", "attention", "cross-attention", "MLP", "norms")
 
 
 def parameters(model: Model) -> dict[str, int]:
-    """Numbers in the weights by part: embedding (shared with the output), positions, attention, cross-attention, MLP,
-    norms."""
-    if isinstance(model, EncoderDecoder):
-        both = Counter(parameters(model.encoder))
-        both.update(parameters(model.decoder))
-        if model.encoder.embedding.token_table is model.decoder.embedding.token_table:
-            both["embedding"] //= 2
-        return dict(both)
-    config, crosses = model.config, getattr(model, "conditioning", None) == "cross"
-    C, L, bias = config.n_embd, config.n_layer, int(config.bias)
-    attention = L * 4 * (C * C + bias * C)
-    norm = C + bias * C
-    return {
-        "embedding": config.vocab_size * C,
-        "positions": config.block_size * C,
-        "attention": attention,
-        "cross-attention": attention if crosses else 0,
-        "MLP": L * (8 * C * C + bias * 5 * C),
-        "norms": norm * (L * (3 if crosses else 2) + 1),
-    }
+    """Numbers in the weights by part: embedding (shared with the output, if that is tied), positions, attention,
+    cross-attention, MLP, norms; and the head, where it has weights of its own."""
+    counts = Counter(dict.fromkeys(PARTS, 0))
+    for name, parameter in model.named_parameters():
+        counts[_part(name)] += parameter.numel()
+    return dict(counts)
+
+
+def _part(name: str) -> str:
+    """Of a parameter, by its name in our models."""
+    words = name.split(".")
+    if "cross_attn" in words:
+        return "cross-attention"
+    if "attn" in words:
+        return "attention"
+    if "mlp" in words:
+        return "MLP"
+    if "position_table" in words or "relative" in words:
+        return "positions"
+    if "before_head" in words or ("lm_head" in words and "token_table" not in words):
+        return "head"
+    return "embedding" if {"token_table", "segment_table"} & set(words) else "norms"
 
 
 def flops(model: Model, T: int, S: int = 0) -> dict[str, int]:
@@ -51,19 +55,32 @@ def flops(model: Model, T: int, S: int = 0) -> dict[str, int]:
 
 def _stack(config: ModelConfig, T: int) -> dict[str, int]:
     """All blocks, for a sequence of T tokens that look at each other."""
-    C, L = config.n_embd, config.n_layer
+    C, L, heads = config.n_embd, config.n_layer, config.n_head * config.head_width
+    matrices = 3 if config.mlp in GATED else 2
     return {
-        "projections": L * 4 * 2 * T * C * C,
-        "attention": L * 2 * 2 * T * T * C,  # each of H heads: (T, D) x (D, T), then (T, T) x (T, D); H D = C
-        "MLP": L * 2 * 2 * T * C * 4 * C,
+        "projections": L * (_queries_and_out(config, T) + _keys_and_values(config, T)),
+        "attention": L * 2 * 2 * T * T * heads,  # each of H heads: (T, D) x (D, T), then (T, T) x (T, D)
+        "MLP": L * matrices * 2 * T * C * config.hidden_width,
     }
 
 
 def _cross(config: ModelConfig, T: int, S: int) -> dict[str, int]:
     """T tokens look at S states: q and output are of the T, k and v of the S."""
-    C, L = config.n_embd, config.n_layer
-    return {"projections": L * 2 * 2 * (T + S) * C * C, "attention": L * 2 * 2 * T * S * C}
+    L, heads = config.n_layer, config.n_head * config.head_width
+    projections = _queries_and_out(config, T) + _keys_and_values(config, S)
+    return {"projections": L * projections, "attention": L * 2 * 2 * T * S * heads}
+
+
+def _queries_and_out(config: ModelConfig, T: int) -> int:
+    return 2 * 2 * T * config.n_embd * config.n_head * config.head_width
+
+
+def _keys_and_values(config: ModelConfig, S: int) -> int:
+    return 2 * 2 * S * config.n_embd * config.kv_heads * config.head_width
 
 
 def _vocabulary(config: ModelConfig, T: int) -> int:
-    return 2 * T * config.n_embd * config.vocab_size
+    if config.head == "none":
+        return 0
+    before = 0 if config.head_mlp is None else 2 * T * config.n_embd**2
+    return before + 2 * T * config.n_embd * config.vocab_size

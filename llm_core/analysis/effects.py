@@ -71,10 +71,11 @@ def mean_activations(model: Decoder, tokenizer: Tokenizer) -> dict[str, Tensor]:
     """What comes out on the average token of the first half of the sample articles, cut to ``MEAN_TOKENS`` each:
     ``blocks.{i}.attn.z`` (H, D) and ``blocks.{i}.mlp.out`` (C,)."""
     _check(model)
-    T, device = min(MEAN_TOKENS, model.config.block_size), model.lm_head.weight.device
-    sums, count = {}, 0
+    T, device = min(MEAN_TOKENS, model.config.block_size), model.device
+    sums: dict[str, Tensor] = {}
+    count = 0
     for article in _articles()[0]:
-        ids = [tokenizer.start, *tokenizer.encode(f"{article.title}\n{article.text}")][:T]
+        ids = [*tokenizer.prefix, *tokenizer.encode(f"{article.title}\n{article.text}")][:T]
         with record(model, ["blocks.*.attn.z", "blocks.*.mlp.out"]) as trace:
             model.hidden(torch.tensor([ids], device=device))
         for name, x in trace.items():
@@ -144,7 +145,7 @@ def single_edits(model: Decoder, how: str) -> list[Edit]:
 
 @torch.no_grad()
 def _batch(model: Decoder, rows: list[list[tuple[int, int]]]) -> Batch:
-    device, counted = model.lm_head.weight.device, 0
+    device, counted = model.device, 0
     ids, sentences = [], []
     for row in rows:
         ids.append(torch.tensor([id for id, _ in row]))
@@ -168,7 +169,7 @@ def _losses(model: Decoder, x: Tensor, first: int, ids: Tensor, sentence: Tensor
         x = block(x, is_causal=True)
     of = sentence[:, 1:]  # (B, T-1): the sentence of the token that is to be predicted
     counts = of >= 0
-    logits = model.lm_head(model.ln_f(x[:, :-1][counts]))  # (tokens, V)
+    logits = model.lm_head(model.before_head(model.ln_f(x[:, :-1][counts])))  # (tokens, V)
     losses = F.cross_entropy(logits, ids[:, 1:][counts], reduction="none")
     lengths = of[counts].bincount()  # (n,)
     return torch.zeros(len(lengths), device=x.device).index_add(0, of[counts], losses) / lengths
@@ -186,7 +187,7 @@ def _beginning(article: Article, count: int) -> list[tuple[str, bool]]:
     """The article up to its ``count``-th sentence that has enough words: pieces, and whether each is one of those."""
     pieces = [(f"{article.title}\n", False)]
     for line in article.text.splitlines(keepends=True):
-        mark = re.match(r"((\d+\.|-)(?= ))?", line).group()  # the number or the dash of a list
+        mark = re.findall(r"^(?:(?:\d+\.|-)(?= ))?", line)[0]  # the number or the dash of a list
         pieces.append((mark, False))
         for sentence in re.split(r"(?<=[.!?])(?=\s)", line.removeprefix(mark)):
             pieces.append((sentence, len(sentence.split()) >= SHORTEST))
@@ -198,7 +199,7 @@ def _beginning(article: Article, count: int) -> list[tuple[str, bool]]:
 
 def _encoded(tokenizer: Tokenizer, text: list[tuple[str, bool]]) -> list[tuple[int, int]]:
     """Tokens, the first of which stands before every text, each with the number of its sentence or -1."""
-    row, number = [(tokenizer.start, -1)], 0
+    row, number = [(id, -1) for id in tokenizer.prefix], 0
     for piece, is_sentence in text:
         row += [(id, number if is_sentence else -1) for id in tokenizer.encode(piece)]
         number += is_sentence

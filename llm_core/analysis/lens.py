@@ -9,7 +9,6 @@ from itertools import chain
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.recording import Trace
@@ -36,12 +35,12 @@ def logit_lens(
 ) -> Lens:
     """Read the recorded residual stream, layer by layer, as the model reads its end.
 
-    ``trace`` needs ``embedding.sum``, every ``resid_post`` and ``logits``; of an encoder-decoder the decoder is read,
+    ``trace`` needs what ``stream_names`` lists, and ``logits``; of an encoder-decoder the decoder is read,
     at its own tokens. ``top`` is K, at most V. ``follow`` (B, T, J) are ids whose way through the rows is wanted, J of
     them at every place; without it, the likeliest at the end. Raises ``ValueError`` for another ``top``, ``KeyError``
     for what was not recorded.
     """
-    V = decoder_of(model)[0].config.vocab_size
+    V = decoder_with_head(model)[0].config.vocab_size
     if not 1 <= top <= V:
         raise ValueError(f"top={top}: must be between 1 and the vocabulary's {V}")
     names = stream_names(model)
@@ -60,9 +59,10 @@ def logit_lens(
 def lens_logits(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
     """The whole of one row of the lens, (B, T, V): row 0 is the embedding's, row L equals the model's logits."""
     stack, _ = decoder_of(model)
-    x = residual_stream(model, trace, row)  # (B, T, C)
-    norm = stack.ln_f
-    return F.linear(F.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps), stack.lm_head.weight)
+    hidden = stack.ln_f.forward(
+        residual_stream(model, trace, row)
+    )  # (B, T, C); forward alone, so that no hook hears it
+    return stack.lm_head.forward(stack.before_head.forward(hidden))
 
 
 def residual_stream(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
@@ -73,14 +73,25 @@ def residual_stream(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row
 
 
 def stream_names(model: Encoder | Decoder | EncoderDecoder) -> tuple[str, ...]:
-    """The L+1 hook points where the stream is read, from the embedding to the last layer."""
+    """The L+1 hook points where the stream is read, from the embedding to the last layer: behind a norm that stands on
+    the stream itself."""
     stack, prefix = decoder_of(model)
-    return (f"{prefix}embedding.sum", *(f"{prefix}blocks.{i}.resid_post" for i in range(stack.config.n_layer)))
+    first = "embedding.norm" if stack.config.embedding_norm else "embedding.sum"
+    end = "ln_2" if stack.config.post_norm else "resid_post"
+    return (f"{prefix}{first}", *(f"{prefix}blocks.{i}.{end}" for i in range(stack.config.n_layer)))
 
 
 def decoder_of(model: Encoder | Decoder | EncoderDecoder) -> tuple[Encoder | Decoder, str]:
     """The stack that makes the logits, and what its names in a trace begin with."""
     return (model.decoder, "decoder.") if isinstance(model, EncoderDecoder) else (model, "")
+
+
+def decoder_with_head(model: Encoder | Decoder | EncoderDecoder) -> tuple[Encoder | Decoder, str]:
+    """The same. Raises ``ValueError`` for a model that makes no logits."""
+    stack, prefix = decoder_of(model)
+    if stack.config.head == "none":
+        raise ValueError("this model was saved without a language-model head: it predicts no token")
+    return stack, prefix
 
 
 def _read(log_p: Tensor, final: Tensor, final_p: Tensor, top: int) -> tuple[Tensor, ...]:

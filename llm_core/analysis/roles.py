@@ -136,10 +136,10 @@ def head_roles(
         _note(measured, repeat_scores(pattern[own]), repeat_scores(uniform(visible)[own]))
     if not any(0 < base < 1 for _, base in measured["delimiter"]):  # none in sight, or nothing else
         del measured["delimiter"]
-    found = [(role.name, *zip(*measured[role.name])) for role in ROLES if role.name in measured]
+    by_role = {role.name: list(zip(*measured[role.name])) for role in ROLES if role.name in measured}
     return Roles(
-        scores={name: torch.stack(scores).mean(0) for name, scores, _ in found},
-        baselines={name: sum(chances) / len(chances) for name, _, chances in found},
+        scores={name: torch.stack(scores).mean(0) for name, (scores, _) in by_role.items()},
+        baselines={name: sum(chances) / len(chances) for name, (_, chances) in by_role.items()},
     )
 
 
@@ -195,7 +195,7 @@ def _window(model: Encoder | Decoder | EncoderDecoder, stack: str) -> int:
 def _attention(model: nn.Module, stack: str, title: list[int], ids: list[int]) -> tuple[Tensor, Tensor]:
     """The patterns (L, H, M, M) on one sequence, and who sees whom, (M, M): M is T, and P+T with a prefix."""
     subject = _subject(model, stack)
-    row = lambda ids: torch.tensor([ids], device=subject.lm_head.weight.device)  # noqa: E731
+    row = lambda ids: torch.tensor([ids], device=subject.device)  # noqa: E731
     memory = {"memory": model.encoder.hidden(row(title))} if title else {}
     with record(subject, ["blocks.*.attn.pattern"]) as trace:
         subject.hidden(row(ids), **memory)
@@ -207,9 +207,9 @@ def _attention(model: nn.Module, stack: str, title: list[int], ids: list[int]) -
 
 def _note(measured: dict[str, list], scores: dict[str, Tensor], chances: dict[str, Tensor]) -> None:
     """Add to ``measured``, by role, the scores (L, H) of one sequence and what uniform attention gets there."""
-    for name, found in scores.items():
+    for name, score in scores.items():
         chance = 0.0 if name == "broad" else chances[name].item()  # broad is what uniform attention is
-        measured.setdefault(name, []).append((found.clamp(0, 1), chance))  # rounding may pass 1
+        measured.setdefault(name, []).append((score.clamp(0, 1), chance))  # rounding may pass 1
 
 
 def _texts(

@@ -14,12 +14,17 @@ Zero and mean ablation: Michel et al. 2019, "Are Sixteen Heads Really Better tha
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..model.architectures import Decoder, Encoder
+from ..model.attention import MultiHeadAttention
+from ..model.config import ModelConfig
 from ..model.masks import causal_mask
+from ..model.sight import visible
+from ..model.sighted import SightedAttention
 from .patterns import uniform
 
 WHATS = ("head", "attention", "everywhere", "mlp")  # one head, all of a layer, all of the model; a layer's MLP
@@ -71,8 +76,8 @@ class Edit:
             return ((key <= query) & (key > query - self.n)).expand_as(before)
         if self.how == "first":
             return (key == 0).expand(T, T).expand_as(before)
-        painted = torch.tensor([[letter == "1" for letter in row] for row in self.rows], device=before.device)
-        n, after = min(T, len(self.rows)), before.clone()
+        painted = torch.tensor([[letter == "1" for letter in row] for row in self.rows or ()], device=before.device)
+        n, after = min(T, len(painted)), before.clone()
         after[..., :n, :n] = painted[:n, :n]
         return after
 
@@ -117,20 +122,25 @@ def interventions(
         _check_place(model, edit)
         if edit.how == "mean" and means is None:
             raise ValueError('how="mean" needs the means: give what mean_activations(model, ...) returns')
-    functions = {}
+    functions: dict[str, Callable[[Tensor], Tensor]] = {}
     for layer in range(model.config.n_layer):
         at = f"blocks.{layer}"
         own = [edit for edit in edits if edit.layer in (layer, None) and edit.what != "mlp"]
-        surgery = _AttentionSurgery(own, model.config.n_head, (means or {}).get(f"{at}.attn.z"), is_token)
+        mean_z, attention = (means or {}).get(f"{at}.attn.z"), model.blocks[layer].attn
+        surgery = _AttentionSurgery(own, model.config.n_head, mean_z, is_token, attention)
         functions |= {f"{at}.attn.{name}": function for name, function in surgery.functions().items()}
         for edit in edits:
             if edit.what == "mlp" and edit.layer == layer:
-                functions[f"{at}.mlp.out"] = _constant(0 if edit.how == "zero" else means[f"{at}.mlp.out"])
+                functions[f"{at}.mlp.out"] = _constant(0 if edit.how == "zero" else (means or {})[f"{at}.mlp.out"])
     return functions
 
 
-def reach(edits: Iterable[Edit], n_layer: int, n_head: int, T: int) -> tuple[Tensor, Tensor]:
+def reach(
+    edits: Iterable[Edit], n_layer: int, n_head: int, T: int, config: ModelConfig | None = None
+) -> tuple[Tensor, Tensor]:
     """Which query could know of which token, in a causal model with these edits: two (T, T), ``[query, key]``, bool.
+
+    Layers see as ``config`` says, without it everything before them.
 
     The first: whom it sees in some head. The second: whose token can come to it over all layers, also through
     others. Heads that are switched off see nobody. "Could": whether the model makes use of it is another matter.
@@ -140,37 +150,48 @@ def reach(edits: Iterable[Edit], n_layer: int, n_head: int, T: int) -> tuple[Ten
     direct, known = itself.clone(), itself.float()
     for layer in range(n_layer):
         own = [edit for edit in edits if edit.layer in (layer, None) and edit.what != "mlp"]
-        seen = itself | _seen(_AttentionSurgery(own, n_head), T)
+        before = causal_mask(T)[0, 0] if config is None else visible(config, layer, T, is_causal=True)
+        seen = itself | _seen(_AttentionSurgery(own, n_head), before)
         direct |= seen
         known = (seen.float() @ known).clamp(max=1)
     return direct, known.bool()
 
 
-def _seen(surgery: "_AttentionSurgery", T: int) -> Tensor:
-    """(T, T), True where some head of a causal layer looks, or may look."""
-    causal, seen = causal_mask(T)[0, 0], torch.zeros(T, T, dtype=torch.bool)
+def _seen(surgery: "_AttentionSurgery", before: Tensor) -> Tensor:
+    """(T, T), True where some head of a layer looks, or may look; ``before`` (T, T) is what its mask lets it see."""
+    seen = torch.zeros_like(before)
     on = set(range(surgery.n_head)) - set(surgery.off)
     for mask, frozen in {(surgery.masks.get(head), surgery.frozen.get(head)) for head in on}:
-        visible = mask.visible(causal) if mask else causal
-        seen |= frozen.pattern(visible) > 0 if frozen else visible
+        after = mask.visible(before) if mask else before
+        seen |= frozen.pattern(after) > 0 if frozen else after
     return seen
 
 
 class _AttentionSurgery:
     """The edits of one layer's attention, as functions of its hook points; what q, k and scores were is remembered."""
 
-    def __init__(self, edits: list[Edit], n_head: int, mean_z: Tensor | None = None, is_token: Tensor | None = None):
-        self.n_head, self.mean_z, self.is_token = n_head, mean_z, is_token
-        self.off, self.frozen, self.masks = {}, {}, {}  # head -> the edit that counts
+    def __init__(
+        self,
+        edits: list[Edit],
+        n_head: int,
+        mean_z: Any = None,
+        is_token: Tensor | None = None,
+        attention: MultiHeadAttention | None = None,
+    ):
+        self.n_head, self.mean_z, self.is_token, self.attention = n_head, mean_z, is_token, attention
+        self.off: dict[int, Edit] = {}  # head -> the edit that counts
+        self.frozen: dict[int, Edit] = {}
+        self.masks: dict[int, Edit] = {}
         for edit in edits:
             stage = self.off if edit.how in OFF else self.frozen if edit.how in FROZEN else self.masks
-            stage.update({head: edit for head in ([edit.head] if edit.what == "head" else range(n_head))})
-        self.passed = {}
+            stage.update({head: edit for head in range(n_head) if edit.what != "head" or edit.head == head})
+        self.passed: dict[str, Tensor] = {}
 
     def functions(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        chosen = {}
+        chosen: dict[str, Callable[[Tensor], Tensor]] = {}
         if self.masks:
-            chosen |= {"q": self._remember("q"), "k": self._remember("k")}
+            turned = "rot_" if hasattr(self.attention, "rot_q") else ""  # queries and keys as they meet
+            chosen |= {f"{turned}{name}": self._remember(name) for name in ("q", "k")}
         if self.masks or self.frozen:
             chosen["scores"] = self.scores
         if self.frozen:
@@ -197,11 +218,17 @@ class _AttentionSurgery:
             if self.is_token is not None:
                 after = after & self.is_token[:, None, :]
             if (after & ~before).any():
-                q, k = self.passed["q"][:, head], self.passed["k"][:, head]  # (B, T, D)
-                new[:, head] = scores[:, head].where(before, q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]))
+                new[:, head] = scores[:, head].where(before, self._raw_scores()[:, head])
             new[:, head] = new[:, head].where(after, -math.inf)
         self.passed["visible"] = new.isfinite()
         return new
+
+    def _raw_scores(self) -> Tensor:
+        """(B, H, T, T), what no mask has hidden yet."""
+        q, k = self.passed["q"], self.passed["k"]  # (B, H, T, D) and (B, K, T, D)
+        if isinstance(self.attention, SightedAttention):
+            return self.attention.raw_scores(q, k)
+        return q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
 
     def pattern(self, pattern: Tensor) -> Tensor:
         """(B, H, T, T)"""
@@ -226,6 +253,8 @@ def _constant(value: Tensor | int) -> Callable[[Tensor], Tensor]:
 
 
 def _check_place(model: Encoder | Decoder, edit: Edit) -> None:
+    if model.config.positions == "relative" and edit.how in MASKS:
+        raise ValueError(f"how={edit.how!r}: the scores of relative positions are not worked out anew")
     for name, value, count in zip(
         ("layer", "head"), (edit.layer, edit.head), (model.config.n_layer, model.config.n_head)
     ):

@@ -42,10 +42,10 @@ def beam_search(
     All beams are one batch with one KV cache, whose rows follow the beams. Raises ``ValueError`` as ``generate``
     does, for a ``num_beams`` that is no whole number of at least 1, and for a ``length_penalty`` that is no number.
     """
-    found = []
-    for found in beam_steps(model, ids, max_new_tokens, num_beams, length_penalty, stop, decoder_ids):  # noqa: B007
+    beams: list[Beam] = []
+    for beams in beam_steps(model, ids, max_new_tokens, num_beams, length_penalty, stop, decoder_ids):  # noqa: B007
         pass
-    return found
+    return beams
 
 
 def beam_steps(
@@ -114,9 +114,9 @@ class Search:
         self.finished = sorted(self.finished, key=lambda beam: -beam.score)[: self.num_beams]
         self.running = [(total, ids) for total, ids, _ in going]
         _follow(context, [row for *_, row in going], [ids[-1] for _, ids, _ in going])
-        return self.found()
+        return self.best()
 
-    def found(self) -> list[Beam]:
+    def best(self) -> list[Beam]:
         beams = self.finished + [self._beam(*beam) for beam in self.running]
         return sorted(beams, key=lambda beam: -beam.score)[: self.num_beams]
 

@@ -4,8 +4,8 @@
     stream        the same tokens, one ``Step`` at a time, with what there is to know about each
     fill_masks    the encoder's way: a distribution for every masked place
 
-Positions are learned, so a full window slides: once there are more than block_size tokens, each further one
-is predicted from the last block_size of them, read anew.
+Where positions are learned a full window slides: once there are more than block_size tokens, each further one
+is predicted from the last block_size of them, read anew. Elsewhere every token is seen, however many there are.
 """
 
 import codecs
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,11 @@ from torch.nn import functional as F
 
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.packed import PackedDecoder, can_pack, hooks_of, packed
+from ..model.padding import pad
 from ..text.tokenizer import Tokenizer
-from ..train.data import pad
 from .warping import Warped, Warping, draw, is_whole, warp_logits
 
-Ids = Tensor | Sequence[int] | Sequence[Sequence[int]]
+Ids: TypeAlias = Tensor | Sequence[int] | Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,14 @@ def fill_masks(model: Encoder, ids: Ids, mask_id: int, attention_mask: Tensor | 
     ids, mask = _as_batch("ids", ids, model, side="right")
     if attention_mask is not None:
         mask = torch.atleast_2d(attention_mask).to(ids.device).bool()  # (B, T)
-    masked = ids == mask_id if mask is None else (ids == mask_id) & mask  # (B, T)
+    masked: Tensor = (ids == mask_id) if mask is None else (ids == mask_id) & mask  # (B, T)
     if not masked.any():
         raise ValueError(f"ids have no mask (id {mask_id}): put one where a token is to be filled in")
     with evaluating(model), torch.no_grad():
         probabilities = F.softmax(model(ids, mask)[masked], dim=-1)  # (places, V)
     best_ids = probabilities.argsort(dim=-1, descending=True)  # (places, V)
-    return [Filled(*place, p, best) for place, p, best in zip(masked.nonzero().tolist(), probabilities, best_ids)]
+    places = masked.nonzero().tolist()
+    return [Filled(row, place, p, best) for (row, place), p, best in zip(places, probabilities, best_ids)]
 
 
 class Request:
@@ -219,7 +221,7 @@ class Choice:
 class Context:
     """Rows of tokens that grow to the right, and what the decoder keeps of them to predict the next."""
 
-    def __init__(self, decoder: Decoder, ids: Tensor, mask: Tensor | None, room: int, **memory: Tensor | None):
+    def __init__(self, decoder: Decoder, ids: Tensor, mask: Tensor | None, room: int, **memory: Any):
         B, self.length = ids.shape
         self.decoder, self.memory = decoder, memory
         self.ids = F.pad(ids, (0, room))  # (B, T + room)
@@ -233,7 +235,8 @@ class Context:
 
     @property
     def slides(self) -> bool:
-        return self.length > self.decoder.config.block_size
+        config = self.decoder.config
+        return config.is_bounded and self.length > config.block_size
 
     def next_logits(self) -> Tensor:
         """What comes after the last token, (B, V)."""
@@ -258,8 +261,8 @@ class Context:
         """Row i becomes what row ``rows[i]`` was. All rows must have the same padding and memory."""
         self.ids = self.ids[rows]
         for own, _ in self.cache.layers:
-            for kept in (own.k, own.v):  # (B, H, S, D)
-                kept[:, :, : own.length] = kept[rows, :, : own.length]
+            for cached in (own.k, own.v):  # (B, H, S, D)
+                cached[:, :, : own.length] = cached[rows, :, : own.length]
 
     def append(self, ids: Tensor) -> None:
         self.ids[:, self.length] = ids[:, 0]
@@ -329,7 +332,7 @@ def _decoder_of(model: nn.Module, decoder_ids: Ids | None) -> Decoder:
 
 def _as_batch(name: str, ids: Ids, stack: Decoder | Encoder, side: str) -> tuple[Tensor, Tensor | None]:
     """Ids of any allowed kind -> (B, T) on the model's device, and the mask of their padding if there is any."""
-    V, device = stack.config.vocab_size, stack.lm_head.weight.device
+    V, device = stack.config.vocab_size, stack.device
     batch, mask = _whole_tensor(name, ids) if isinstance(ids, Tensor) else _padded(name, ids, side)
     if batch.numel() == 0:
         raise ValueError(f"{name} is empty: every row needs at least one token to start from")
@@ -352,7 +355,7 @@ def _padded(name: str, ids: Sequence, side: str) -> tuple[Tensor, Tensor | None]
     return pad(rows, 0, side) if rows and all(rows) else (torch.empty(0, dtype=torch.long), None)
 
 
-def _rows(ids: Sequence[int] | Sequence[Sequence[int]]) -> list[list[int]]:
+def _rows(ids: Sequence) -> list[list[int]]:
     """A flat prompt is a batch of one."""
     is_nested = not isinstance(ids, str) and any(isinstance(row, Sequence) for row in ids)
     return [list(row) for row in ids] if is_nested else [list(ids)]
@@ -365,7 +368,7 @@ def _one_per_row(ids: Tensor, mask: Tensor | None, B: int) -> tuple[Tensor, Tens
     return ids.expand(B, -1), mask if mask is None else mask.expand(B, -1)
 
 
-def _check_whole(name: str, value: object, most: int | None = None) -> None:
+def _check_whole(name: str, value: Any, most: int | None = None) -> None:
     if not is_whole(value) or value < 0 or (most is not None and value > most):
         allowed = "of at least 0" if most is None else f"from 0 to {most}"
         raise ValueError(f"{name}={value!r}: must be a whole number {allowed}")

@@ -64,8 +64,8 @@ class Warping:
         if self.top_p is None or self.top_p == 1:
             return probabilities
         before = probabilities.cumsum(-1) - probabilities  # exactly 0 for the first, which always stays
-        kept = probabilities * (before < self.top_p)
-        return kept / kept.sum(-1, keepdim=True)
+        nucleus = probabilities * (before < self.top_p)
+        return nucleus / nucleus.sum(-1, keepdim=True)
 
 
 def warp_logits(

@@ -15,8 +15,8 @@ from types import ModuleType
 
 from . import pipeline
 from .apart import Ended
-from .diagnose import Diagnosis, explain, verdict
-from .faults import Fault
+from .diagnosis.diagnose import Diagnosis, explain, verdict
+from .diagnosis.faults import Fault
 from .inside.answers import Answers
 from .inside.loading import load
 from .inside.observations import Stopped

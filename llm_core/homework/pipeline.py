@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..paths import ASSETS
+from .diagnosis.solution import solution
 from .inside.probes import PADDING, numbers
 from .inside.training import built, train
-from .solution import solution
 
 LETTERS = 256  # bytes; the decoder has one more: the end of the text
 TITLE, TEXT = 20, 40  # bytes at most

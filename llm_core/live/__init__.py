@@ -3,10 +3,10 @@
 choices.py   what can be chosen, and which choices are impossible
 tasks.py     copy, reverse, induction, sorting, articles: examples from (seed, step) alone
 tiny.py      choices -> model, and the model -> a checkpoint
-watching.py  what is seen of it: accuracy on fresh examples, attention on a fixed one, what heads become
+observer.py  what it does: accuracy on fresh examples, attention on a fixed one, what heads become
 trainer.py   the steps, and signs of trouble
-card.py      what is written beside a model that is kept
-frames.py    how it is told to another process
-session.py   a run that is led by commands and told in frames
-__main__.py  ``python -m llm_core.live``: a process of its own, led by stdin, telling on stdout
+card.py      what is written beside its checkpoint
+frames.py    what travels to another process
+session.py   a run led by commands, which sends frames
+__main__.py  ``python -m llm_core.live``: a process of its own: commands on stdin, frames on stdout
 """

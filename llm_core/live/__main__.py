@@ -1,13 +1,13 @@
 """Train a tiny model in a process of its own: a crash or an endless loop harms nobody, and killing it is always safe.
 
     python -m llm_core.live --describe    what can be chosen, as JSON
-    python -m llm_core.live               led by stdin, tells on stdout
+    python -m llm_core.live               commands on stdin, frames on stdout
 
 The first line of stdin is a JSON object of choices; each later one is a command:
 
     {"do": "pause"}  {"do": "resume"}  {"do": "stop"}  {"do": "keep", "folder": "/where/to"}
 
-What happens is told in frames (``frames.py``; their kinds are in ``session.py``). The process ends when it is stopped,
+What happens is sent in frames (``frames.py``; their kinds are in ``session.py``). The process ends when it is stopped,
 when stdin ends, or when the loss is no number any more; when all steps are done it waits for a command.
 """
 

@@ -5,7 +5,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
-from .tasks import ARCHITECTURES, TASKS, Task
+import torch
+
+from ..model.checkpoints import Model, num_parameters
+from ..model.config import ModelConfig
+from ..train.loop import build_model
+from .tasks import ARCHITECTURES, TASKS, TOKENIZER, Task
 
 WIDTHS = (16, 32, 48, 64, 96, 128)
 DROPOUT = {
@@ -13,6 +18,7 @@ DROPOUT = {
     "right": "In the right two places",
     "wrong": "In a third place too",
 }
+DROPPED = 0.1
 MOST_PARAMETERS = 1_000_000
 
 
@@ -54,10 +60,27 @@ class Choices:
         return TASKS[self.task]
 
     @property
-    def num_parameters(self) -> int:
-        from .tiny import count_parameters
+    def sizes(self) -> ModelConfig:
+        dropped = 0.0 if self.dropout == "none" else DROPPED
+        return ModelConfig(
+            vocab_size=TOKENIZER.n_vocab,
+            block_size=self.the_task.window(self.architecture),
+            n_layer=self.n_layer,
+            n_head=self.n_head,
+            n_embd=self.n_embd,
+            attn_pdrop=dropped,
+            resid_pdrop=dropped,
+            embd_pdrop=0.0,
+        )
 
-        return count_parameters(self)
+    @property
+    def num_parameters(self) -> int:
+        with torch.device("meta"):  # only shapes: no weights, and nobody's random numbers
+            return num_parameters(self.build())
+
+    def build(self) -> Model:
+        name = "encoder-decoder-cross" if self.architecture == "encoder-decoder" else self.architecture
+        return build_model(name, self.sizes)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +93,7 @@ class Choice(ABC):
 
     def check(self, value: object) -> None:
         if not self.allows(value):
-            raise ValueError(f"{self.title} cannot be {_shown(value)}: {self.allowed}.")
+            raise ValueError(f"{self.title} cannot be {_quoted(value)}: {self.allowed}.")
 
     @abstractmethod
     def allows(self, value: object) -> bool: ...
@@ -213,7 +236,7 @@ def parse(chosen: object) -> Choices:
     if unknown := [name for name in chosen if name not in known]:
         near = get_close_matches(str(unknown[0]), known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
-        raise ValueError(f"There is no choice {_shown(unknown[0])}: {hint}")
+        raise ValueError(f"There is no choice {_quoted(unknown[0])}: {hint}")
     return Choices(**chosen)
 
 
@@ -249,6 +272,6 @@ def _listed(values: list) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _shown(value: object) -> str:
+def _quoted(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,4 +1,4 @@
-"""What a run tells another process: frames, each with its length in front.
+"""What a run sends to another process: frames, each with its length in front.
 
     length of the rest, uint32 | "HSP1" | header length, uint32 | header, JSON padded with spaces to 4 bytes | arrays
 

@@ -1,4 +1,4 @@
-"""A run that is led by commands and told in frames.
+"""A run led by commands, which sends frames.
 
 Each method that sends a frame is one kind of frame. Numbers of every step are sent; attention, which is large, only
 with each "measured" frame, some times a second. While nobody takes the frames the run waits.
@@ -8,14 +8,17 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from ..model.checkpoints import CheckpointError, num_parameters
+from .card import card
 from .choices import Choices
 from .frames import frame
-from .trainer import Event, Point, Run
-from .watching import THRESHOLD, Part, describe_tokens
+from .observer import THRESHOLD, AttentionKind, describe_tokens
+from .tiny import save
+from .trainer import Event, Point, TinyTrainer
 
 COMMANDS = ("pause", "resume", "stop", "keep")
 
@@ -26,7 +29,7 @@ class Session:
     def __init__(self, choices: Choices, commands: queue.Queue, send: Callable[[bytes], None], interval: float):
         self.choices, self.commands, self.send = choices, commands, send
         self.interval = interval  # seconds between two "measured" frames
-        self.run = Run(choices)
+        self.trainer = TinyTrainer(choices)
         self.state = "running"
         self._points: list[Point] = []
         self._sent = -np.inf  # when the last "measured" frame was
@@ -34,7 +37,7 @@ class Session:
     def serve(self) -> bool:
         """Train until told to stop; False if the loss was no number any more."""
         self.ready()
-        self.events(self.run.measure())
+        self.events(self.trainer.measure())
         self.measured()
         self.enter("running")
         while self.state not in ("stopped", "failed"):
@@ -45,13 +48,13 @@ class Session:
 
     def _advance(self) -> None:
         try:
-            point, events = self.run.advance()
+            point, events = self.trainer.advance()
         except FloatingPointError as error:
-            self.measured(look=False)
+            self.measured(with_look=False)
             return self.enter("failed", str(error))
         self._points.append(point)
         self.events(events)
-        if self.run.is_done:
+        if self.trainer.is_done:
             self.measured()
             self.enter("done")
         elif time.monotonic() - self._sent >= self.interval:
@@ -68,8 +71,9 @@ class Session:
             if self.state == "stopped":
                 return
 
-    def _do(self, command: object) -> None:
-        action = "stop" if command is None else command.get("do") if isinstance(command, dict) else None
+    def _do(self, command: Any) -> None:
+        command = {"do": "stop"} if command is None else command if isinstance(command, dict) else {}
+        action = command.get("do")
         if action == "stop":
             self.enter("stopped")
         elif action == "pause" and self.state == "running":
@@ -78,7 +82,7 @@ class Session:
         elif action == "resume" and self.state == "paused":
             self.enter("running")
         elif action == "keep" and isinstance(command.get("folder"), str):
-            self._keep(command["folder"])
+            self._save(command["folder"])
         elif action in ("pause", "resume"):
             self.refused(f"The run is {self.state}, so there is nothing to {action}.")
         elif action == "keep":
@@ -86,77 +90,77 @@ class Session:
         else:
             self.refused(f'There is no such command; there are {", ".join(COMMANDS)}, written {{"do": "pause"}}.')
 
-    def _keep(self, folder: str) -> None:
+    def _save(self, folder: str) -> None:
         try:
-            self.run.keep(folder)
+            save(self.trainer.model, self.choices, folder, card(self.trainer))
         except CheckpointError as error:
             return self.refused(str(error))
-        self.send(frame({"kind": "kept", "folder": folder, "step": self.run.step}))
+        self.send(frame({"kind": "kept", "folder": folder, "step": self.trainer.step}))
 
     def ready(self) -> None:
-        run, watcher = self.run, self.run.watcher
-        row = watcher.row
-        targets = [row.targets[place] for place in watcher.places]
+        trainer, observer = self.trainer, self.trainer.observer
         self.send(
             frame(
                 {
                     "kind": "ready",
                     "choices": asdict(self.choices),
-                    "num_parameters": num_parameters(run.model),
-                    "uniform_loss": run.uniform_loss,
-                    "window": run.window,
-                    "task": {"name": run.task.name, "title": run.task.title, "sentence": run.task.sentence},
-                    "rule": run.task.rule,
+                    "num_parameters": num_parameters(trainer.model),
+                    "uniform_loss": trainer.uniform_loss,
+                    "window": trainer.window,
+                    "task": {"name": trainer.task.name, "title": trainer.task.title, "sentence": trainer.task.sentence},
+                    "rule": trainer.task.rule,
                     "threshold": THRESHOLD,
-                    "parts": [self._part(part) for part in watcher.parts],
-                    "probe": {"places": watcher.places, "answers": describe_tokens(targets)},
+                    "parts": [self._attention(kind) for kind in observer.kinds],
+                    "probe": {"places": observer.places, "answers": describe_tokens(observer.targets)},
                 }
             )
         )
 
-    def _part(self, part: Part) -> dict:
-        row = self.run.watcher.row
-        own = row.answering if part.name != "encoder" else row.ids
+    def _attention(self, kind: AttentionKind) -> dict:
+        row = self.trainer.observer.row
+        own = row.answering if kind.name != "encoder" else row.ids
         return {
-            "name": part.name,
-            "title": part.title,
-            "causal": part.name == "decoder",
+            "name": kind.name,
+            "title": kind.title,
+            "causal": kind.name == "decoder",
             "n_layer": self.choices.n_layer,
             "n_head": self.choices.n_head,
             "queries": describe_tokens(own),
-            "keys": describe_tokens(row.ids if part.cross else own),
+            "keys": describe_tokens(row.ids if kind.cross else own),
         }
 
-    def measured(self, look: bool = True) -> None:
+    def measured(self, with_look: bool = True) -> None:
         """All points since the last such frame, and a look at the model unless its weights are no numbers."""
-        run, points, self._points = self.run, self._points, []
+        trainer, points, self._points = self.trainer, self._points, []
         header = {
             "kind": "measured",
-            "step": run.step,
-            "seconds": run.seconds,
-            "tokens_per_second": run.num_tokens / run.seconds if run.seconds else 0.0,
+            "step": trainer.step,
+            "seconds": trainer.seconds,
+            "tokens_per_second": trainer.num_tokens / trainer.seconds if trainer.seconds else 0.0,
             "points": {name: [getattr(point, name) for point in points] for name in Point.__slots__},
             "fresh": self._fresh(),
             "roles": self._roles(),
         }
         arrays = {}
-        if look:
-            found = run.watcher.look()
-            arrays = {name: pattern.numpy() for name, pattern in found.patterns.items()}
-            header["answer"] = [{**token, "p": p} for token, p in zip(describe_tokens(found.ids), found.probabilities)]
-            header["right"] = [id == run.watcher.row.targets[place] for id, place in zip(found.ids, run.watcher.places)]
+        if with_look:
+            look = trainer.observer.look()
+            arrays = {name: pattern.numpy() for name, pattern in look.patterns.items()}
+            header["answer"] = [{**token, "p": p} for token, p in zip(describe_tokens(look.ids), look.probabilities)]
+            header["right"] = [
+                id == trainer.observer.row.targets[place] for id, place in zip(look.ids, trainer.observer.places)
+            ]
         self.send(frame(header, arrays))
         self._sent = time.monotonic()
 
     def _fresh(self) -> dict | None:
-        if self.run.fresh is None:
+        if self.trainer.fresh is None:
             return None
-        step, fresh = self.run.fresh
+        step, fresh = self.trainer.fresh
         return {"step": step, "loss": fresh.loss, "accuracy": fresh.accuracy}
 
     def _roles(self) -> list[dict]:
-        lifts = self.run.fresh[1].lifts if self.run.fresh else {}
-        return [{"role": role.name, "part": part.name, "lifts": lift.tolist()} for role, (part, lift) in lifts.items()]
+        lifts = self.trainer.fresh[1].lifts if self.trainer.fresh else {}
+        return [{"role": role.name, "part": kind.name, "lifts": lift.tolist()} for role, (kind, lift) in lifts.items()]
 
     def events(self, events: list[Event]) -> None:
         for event in events:
@@ -164,7 +168,7 @@ class Session:
 
     def enter(self, state: str, sentence: str = "") -> None:
         self.state = state
-        self.send(frame({"kind": "state", "state": state, "step": self.run.step, "sentence": sentence}))
+        self.send(frame({"kind": "state", "state": state, "step": self.trainer.step, "sentence": sentence}))
 
     def refused(self, sentence: str) -> None:
         self.send(frame({"kind": "refused", "sentence": sentence}))

@@ -17,10 +17,11 @@ from functools import cached_property
 
 import numpy as np
 
+from ..model.padding import pad
 from ..paths import ASSETS
 from ..text.articles import Article, is_held_out, read_articles
 from ..text.tokenizer import BYTES, load_tokenizer
-from ..train.data import IGNORE, Batch, pad
+from ..train.data import IGNORE, Batch
 
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
 TOKENIZER = load_tokenizer(BYTES)
@@ -28,9 +29,9 @@ START, END, MASK, PAD = TOKENIZER.start, TOKENIZER.end, TOKENIZER.mask, TOKENIZE
 SEPARATOR = ord("|")
 ALPHABET = np.arange(ord("a"), ord("z") + 1)
 HELD_OUT = 0.1  # of all sources
-SHOWN = "monkey"  # a held-out source that can be read
-ARTICLES, SHOWN_ARTICLE = ASSETS / "sample_articles.jsonl", "How to Make Lemonade"
-WINDOW, SHOWN_BYTES = 64, 32  # bytes of an article that are read, and of the one that is watched
+DEMO = "monkey"  # a held-out source that can be read
+ARTICLES, DEMO_ARTICLE = ASSETS / "sample_articles.jsonl", "How to Make Lemonade"
+WINDOW, DEMO_BYTES = 64, 32  # bytes of an article that are read, and of the demo's
 MASKED = 0.15  # of an article, for an encoder
 
 
@@ -66,13 +67,13 @@ class Task(ABC):
         """An example to train on, or a held-out one."""
 
     @abstractmethod
-    def shown(self, architecture: str) -> Row:
+    def demo(self, architecture: str) -> Row:
         """A held-out example that can be read, always the same."""
 
     @property
     def example(self) -> str:
         """The one that can be read, with the result, as text."""
-        ids = self.shown("decoder").ids
+        ids = self.demo("decoder").ids
         return "".join(TOKENIZER.piece(id) for id in ids if not TOKENIZER.is_special(id))
 
     def batch(self, architecture: str, seed: int, step: int, B: int, fresh: bool = False) -> Batch:
@@ -89,7 +90,7 @@ def collate(rows: list[Row]) -> Batch:
     ids, mask = pad([row.ids for row in rows], PAD)  # (B, T) or, of a source, (B, S)
     targets, _ = pad([row.targets for row in rows], IGNORE)  # (B, T)
     if rows[0].decoder_ids is not None:
-        return Batch(ids, targets, mask, pad([row.decoder_ids for row in rows], PAD)[0])
+        return Batch(ids, targets, mask, pad([row.answering for row in rows], PAD)[0])
     return Batch(ids, targets, mask if MASK in rows[0].ids else None)
 
 
@@ -107,8 +108,8 @@ class LetterTask(Task):
     def row(self, architecture: str, random: np.random.Generator, fresh: bool) -> Row:
         return self.arrange(architecture, self.source(random, fresh), random)
 
-    def shown(self, architecture: str) -> Row:
-        return self.arrange(architecture, list(SHOWN.encode()), np.random.default_rng(0))
+    def demo(self, architecture: str) -> Row:
+        return self.arrange(architecture, list(DEMO.encode()), np.random.default_rng(0))
 
     def source(self, random: np.random.Generator, fresh: bool) -> list[int]:
         while True:
@@ -155,7 +156,7 @@ class ArticleTask(Task):
         """Those to train on (False) and the held-out ones (True)."""
         kinds: dict[bool, list[Article]] = {False: [], True: []}
         for article in read_articles(str(ARTICLES)):
-            kinds[article.title == SHOWN_ARTICLE or is_held_out(article.title, HELD_OUT)].append(article)
+            kinds[article.title == DEMO_ARTICLE or is_held_out(article.title, HELD_OUT)].append(article)
         return kinds
 
     def window(self, architecture: str) -> int:
@@ -165,9 +166,9 @@ class ArticleTask(Task):
         chosen = self.articles[fresh]
         return self.cut(architecture, chosen[random.integers(len(chosen))], random, WINDOW)
 
-    def shown(self, architecture: str) -> Row:
-        article = next(article for article in self.articles[True] if article.title == SHOWN_ARTICLE)
-        return self.cut(architecture, article, np.random.default_rng(0), SHOWN_BYTES, start=0)
+    def demo(self, architecture: str) -> Row:
+        article = next(article for article in self.articles[True] if article.title == DEMO_ARTICLE)
+        return self.cut(architecture, article, np.random.default_rng(0), DEMO_BYTES, start=0)
 
     def cut(
         self, architecture: str, article: Article, random: np.random.Generator, T: int, start: int | None = None
@@ -177,7 +178,7 @@ class ArticleTask(Task):
             title, text = (TOKENIZER.encode(part) for part in (article.title, article.text))
             return Row(title[:T], text[:T], [START, *text][:T])
         ids = [START, *TOKENIZER.encode(f"{article.title}\n{article.text}"), END]
-        start = random.integers(len(ids) - T) if start is None else start
+        start = int(random.integers(len(ids) - T)) if start is None else start
         if architecture == "decoder":
             return next_tokens(ids[start : start + T + 1], [True] * (T + 1))
         return masked(ids[start : start + T], random.permutation(T)[: round(MASKED * T)])

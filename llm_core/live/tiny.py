@@ -14,34 +14,17 @@ from torch import nn
 from ..mistakes import known as mistakes
 from ..model.attention import MultiHeadAttention
 from ..model.blocks import Embedding
-from ..model.checkpoints import Model, num_parameters, save_model
-from ..model.config import ModelConfig
-from ..train.loop import build_model
+from ..model.checkpoints import Model, save_model
 from .choices import Choices
 from .tasks import TOKENIZER
 
-DROPPED = 0.1
 SPREAD = 2  # times GPT-2's 0.02, which is meant for a width of 768: narrow models learn faster from larger weights
-
-
-def sizes(choices: Choices) -> ModelConfig:
-    dropped = 0.0 if choices.dropout == "none" else DROPPED
-    return ModelConfig(
-        vocab_size=TOKENIZER.n_vocab,
-        block_size=choices.the_task.window(choices.architecture),
-        n_layer=choices.n_layer,
-        n_head=choices.n_head,
-        n_embd=choices.n_embd,
-        attn_pdrop=dropped,
-        resid_pdrop=dropped,
-        embd_pdrop=0.0,
-    )
 
 
 def new_model(choices: Choices) -> Model:
     """A model whose weights depend on the seed alone. Without positions, their table is zero and stays so."""
     torch.manual_seed(choices.seed)
-    model = _build(choices)
+    model = choices.build()
     for parameter in model.parameters():
         if parameter.dim() >= 2:
             parameter.data.mul_(SPREAD)
@@ -49,16 +32,6 @@ def new_model(choices: Choices) -> Model:
         if isinstance(module, Embedding) and not choices.positions:
             module.position_table.weight.requires_grad_(False).zero_()
     return model
-
-
-def count_parameters(choices: Choices) -> int:
-    with torch.random.fork_rng(devices=[]):  # drawing weights that nobody uses changes nobody's random numbers
-        return num_parameters(_build(choices))
-
-
-def _build(choices: Choices) -> Model:
-    name = "encoder-decoder-cross" if choices.architecture == "encoder-decoder" else choices.architecture
-    return build_model(name, sizes(choices))
 
 
 def as_chosen(model: Model, choices: Choices) -> nn.Module:
@@ -72,7 +45,7 @@ def as_chosen(model: Model, choices: Choices) -> nn.Module:
     return mistakes.broken(model, replace(chosen[0], name=" and ".join(names), edits=edits))
 
 
-def keep(model: Model, choices: Choices, folder: str | Path, card: str) -> None:
+def save(model: Model, choices: Choices, folder: str | Path, card: str) -> None:
     """Write a checkpoint that computes what the model in training does in eval mode.
 
     Scores that were not divided by √D are those of queries √D times as long, divided. Raises ``CheckpointError`` if the
@@ -86,7 +59,7 @@ def keep(model: Model, choices: Choices, folder: str | Path, card: str) -> None:
 @torch.no_grad()
 def unscaled(model: Model, choices: Choices) -> Model:
     """A copy whose queries are √D times as long."""
-    copy = _build(choices)
+    copy = choices.build()
     copy.load_state_dict(model.state_dict())
     for module in copy.modules():
         if isinstance(module, MultiHeadAttention):

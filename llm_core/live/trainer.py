@@ -1,4 +1,4 @@
-"""One run: step after step, what was measured, and the events worth telling.
+"""One tiny model in training: step after step, what was measured, and the events worth reporting.
 
 What a step does depends on the choices and the step alone: its examples, its dropout, and when heads are measured. So a
 run that was paused has the losses of one that was not.
@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
+from ..train.config import TrainConfig
 from ..train.data import mix_seed
-from ..train.loop import TrainConfig, TrainingLoss, batch_loss, learning_rate, make_optimizer
-from .card import card
+from ..train.loop import TrainingLoss, batch_loss
+from ..train.optimizers import make_optimizer
+from ..train.schedule import learning_rate
 from .choices import Choices
+from .observer import THRESHOLD, AttentionKind, Fresh, Observer
 from .tasks import TOKENIZER
-from .tiny import as_chosen, keep, new_model
-from .watching import THRESHOLD, Fresh, Part, Watcher
+from .tiny import as_chosen, new_model
 
 BATCH = 32  # examples per step
 MEASURE_EVERY = 20  # steps
@@ -50,7 +52,7 @@ class Event:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-class Run:
+class TinyTrainer:
     """A tiny model in training, at step 0 when new."""
 
     def __init__(self, choices: Choices):
@@ -66,11 +68,12 @@ class Run:
         )
         self.optimizer = make_optimizer(self.model, self.config)
         self.loss = TrainingLoss(self.computing)
-        self.watcher = Watcher(self.computing, choices)
+        self.observer = Observer(self.computing, choices)
         self.step, self.num_tokens, self.seconds = 0, 0, 0.0
         self.last: Point | None = None
         self.fresh: tuple[int, Fresh] | None = None
-        self._divergence, self._told = Divergence(), set()
+        self._divergence = Divergence()
+        self._reported: set[str | tuple] = set()
 
     @property
     def window(self) -> int:
@@ -90,7 +93,7 @@ class Run:
         """One step. Raises ``FloatingPointError`` with a sentence when its loss or gradients are no numbers."""
         started = time.perf_counter()
         self.last = self._train()
-        events = self._watch_loss()
+        events = self._signs_of_trouble(self.last.loss)
         if self.step % MEASURE_EVERY == 0 or self.is_done:
             events += self.measure()
         self.seconds += time.perf_counter() - started
@@ -123,8 +126,8 @@ class Run:
             f"have become too large. Try a learning rate well below {self.choices.learning_rate:g}."
         )
 
-    def _watch_loss(self) -> list[Event]:
-        if not self._divergence.begins(self.last.loss):
+    def _signs_of_trouble(self, loss: float) -> list[Event]:
+        if not self._divergence.begins(loss):
             return []
         return [
             Event(
@@ -139,41 +142,37 @@ class Run:
 
     def measure(self) -> list[Event]:
         """On fresh examples."""
-        fresh = self.watcher.fresh(self.step)
+        fresh = self.observer.fresh(self.step)
         self.fresh = self.step, fresh
         return [*self._solved(fresh), *self._new_roles(fresh)]
 
     def _solved(self, fresh: Fresh) -> list[Event]:
-        if fresh.accuracy < SOLVED or "solved" in self._told:
+        if fresh.accuracy < SOLVED or "solved" in self._reported:
             return []
-        self._told.add("solved")
+        self._reported.add("solved")
         sentence = f"{fresh.accuracy:.1%} of the answers on examples that it has never seen are right."
         return [Event(step=self.step, what="solved", title="The task is solved", sentence=sentence)]
 
     def _new_roles(self, fresh: Fresh) -> Iterator[Event]:
-        for role, (part, lifts) in fresh.lifts.items():
+        for role, (kind, lifts) in fresh.lifts.items():
             for layer, head in (lifts >= THRESHOLD).nonzero().tolist():
-                if (role, part, layer, head) not in self._told:
-                    self._told.add((role, part, layer, head))
+                if (role, kind, layer, head) not in self._reported:
+                    self._reported.add((role, kind, layer, head))
                     yield Event(
                         step=self.step,
                         what="head becomes",
-                        title=f"{_layer(part, layer)}, head {head + 1} becomes {role.title}",
+                        title=f"{_layer(kind, layer)}, head {head + 1} becomes {role.title}",
                         sentence=role.sentence,
-                        part=part.name,
+                        part=kind.name,
                         role=role.name,
                         layer=layer,
                         head=head,
                     )
 
-    def keep(self, folder: str) -> None:
-        """Write a checkpoint of the model as it is now. Raises ``CheckpointError`` if the disk refuses."""
-        keep(self.model, self.choices, folder, card(self))
 
-
-def _layer(part: Part, layer: int) -> str:
+def _layer(kind: AttentionKind, layer: int) -> str:
     where = {"encoder": "Encoder layer", "decoder": "Decoder layer", "cross": "Cross-attention, layer"}
-    return f"{where[part.name] if part.stack else 'Layer'} {layer + 1}"
+    return f"{where[kind.name] if kind.stack else 'Layer'} {layer + 1}"
 
 
 class Divergence:

@@ -471,8 +471,9 @@ def _rebuilt_modules(mistake: Mistake) -> dict[str, ModuleType]:
     """MODULES compiled anew, one of them from the edited source; they know each other, and nobody knows them."""
     rebuilt: dict[str, ModuleType] = {}
     for name in MODULES:
-        module = ModuleType(f"{__package__}.{name} with {mistake.name}")
-        module.__package__ = __package__  # where "from .masks import" looks
+        package = MODULES[name].__package__
+        module = ModuleType(f"{package}.{name} with {mistake.name}")
+        module.__package__ = package  # where "from .masks import" looks
         exec(_compiled(name, mistake), vars(module))
         for earlier in rebuilt.values():  # and what it found there is replaced
             shared = [key for key in vars(earlier) if key in vars(module) and not key.startswith("__")]
@@ -483,7 +484,7 @@ def _rebuilt_modules(mistake: Mistake) -> dict[str, ModuleType]:
 
 def _compiled(name: str, mistake: Mistake) -> CodeType:
     """The code of a module, under a file name by which tracebacks and ``inspect`` find its source."""
-    source, filename = _module_source(name, mistake), f"<{__package__}/{name}.py with {mistake.name}>"
+    source, filename = _module_source(name, mistake), f"<{MODULES[name].__package__}/{name}.py with {mistake.name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return compile(source, filename, "exec")
 

@@ -21,9 +21,10 @@ from ..model.checkpoints import write_files
 from ..model.config import ModelConfig
 from ..text.articles import read_articles
 from ..text.tokenizer import load_tokenizer
+from ..train.config import TrainConfig
 from ..train.data import PackedBatches, TokenStore
 from ..train.distributed import Worker
-from ..train.loop import TrainConfig, Trainer, evaluate
+from ..train.loop import Trainer, evaluate
 from .known import MEASURED, MISTAKES, Mistake, broken
 
 WHAT = (
@@ -52,9 +53,18 @@ def tiny_config(vocab_size: int) -> ModelConfig:
 
 
 def train_config(steps: int, seed: int) -> TrainConfig:
-    sizes = {"steps": steps, "batch_size": 8, "micro_batch_size": 8, "warmup_steps": steps // 12}
-    often = {"eval_every": -(-steps // POINTS), "eval_batches": EVAL_BATCHES, "save_every": steps, "log_every": steps}
-    return TrainConfig(**sizes, **often, learning_rate=4e-3, seed=seed)
+    return TrainConfig(
+        steps=steps,
+        batch_size=8,
+        micro_batch_size=8,
+        warmup_steps=steps // 12,
+        learning_rate=4e-3,
+        seed=seed,
+        eval_every=-(-steps // POINTS),
+        eval_batches=EVAL_BATCHES,
+        save_every=steps,
+        log_every=steps,
+    )
 
 
 def train(mistake: Mistake | None, stores: list[TokenStore], config: TrainConfig, sizes: ModelConfig) -> dict:
@@ -62,14 +72,15 @@ def train(mistake: Mistake | None, stores: list[TokenStore], config: TrainConfig
     torch.manual_seed(config.seed)
     right = Decoder(sizes)
     model = right if mistake is None else broken(right, mistake)
-    batches = [PackedBatches(store, sizes.block_size, seed) for store, seed in zip(stores, (config.seed, 0))]
+    T = sizes.block_size
+    batches, held_out = PackedBatches(stores[0], T, config.seed), PackedBatches(stores[1], T, seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(model, config, *batches, Path(folder), Worker())
+        trainer = Trainer(model, config, batches, held_out, Path(folder), Worker())
         trainer.run()
         points = [entry for entry in trainer.history.read() if "held_out_loss" in entry]
     if trainer.step < config.steps:
         raise KeyboardInterrupt
-    honest, _ = evaluate(right, batches[1], config.eval_batches, config.micro_batch_size)
+    honest, _ = evaluate(right, held_out, config.eval_batches, config.micro_batch_size)
     return {
         "steps": [point["step"] for point in points],
         "loss": [round(point["held_out_loss"], 4) for point in points],
@@ -106,12 +117,12 @@ def measure(args: argparse.Namespace, stores: list[TokenStore], sizes: ModelConf
 def main(arguments: list[str] | None = None) -> None:
     args, tokenizer = parse_arguments(arguments), load_tokenizer()
     with tempfile.TemporaryDirectory() as folder:
-        parts = {"train": args.data, "validation": args.validation}
+        sources = {"train": args.data, "validation": args.validation}
         try:
             stores = [
-                TokenStore.build(read_articles(files), tokenizer, Path(folder, part)) for part, files in parts.items()
+                TokenStore.build(read_articles(files), tokenizer, Path(folder, name)) for name, files in sources.items()
             ]
         except ValueError as error:
             sys.exit(f"error: {error}")
-        found = measure(args, stores, tiny_config(tokenizer.n_vocab))
-    write_files(args.out.parent, {args.out.name: f"{json.dumps(found, indent=1)}\n".encode()})
+        measured = measure(args, stores, tiny_config(tokenizer.n_vocab))
+    write_files(args.out.parent, {args.out.name: f"{json.dumps(measured, indent=1)}\n".encode()})

@@ -6,8 +6,8 @@
                      ("prefix") or through cross-attention ("cross", Vaswani et al. 2017)
 
 ``attention_mask`` is (B, T), True for real tokens; padding may stand on either side and changes no real
-token's result. Token embedding and ``lm_head`` share one matrix; in an encoder-decoder both stacks do, if their
-vocabularies are the same (Vaswani et al. 2017, section 3.4).
+token's result. Token embedding and ``lm_head`` share one matrix, unless the config gives the head its own; in an
+encoder-decoder both stacks do, if their vocabularies are the same (Vaswani et al. 2017, section 3.4).
 """
 
 import math
@@ -17,31 +17,52 @@ import torch
 from torch import Tensor, nn
 
 from .attention import KVCache
-from .blocks import Block, Embedding
+from .blocks import block_of
 from .config import ModelConfig
+from .embeddings import embedding_of
+from .heads import NoHead, before_head_of
 from .masks import causal_mask, padding_mask
+from .norms import norm_of
 from .recording import HookPoint
+from .sight import RelativeBias, Sight, sight_of
+from .sighted import is_sighted
+
+ROOM = 1024  # places of a new cache, or the window if that is less
+Told = tuple[Sight | Tensor | None, bool]  # a block's ``attention_mask`` and ``is_causal``
 
 
 class Stack(nn.Module):
     """Embedding, blocks, final norm and language-model head: what all architectures share."""
 
+    sees_ahead = True
+
     def __init__(self, config: ModelConfig, cross: bool = False):
         super().__init__()
         self.config = config
-        self.embedding = Embedding(config)
-        self.blocks = nn.ModuleList(Block(config, cross) for _ in range(config.n_layer))
-        self.ln_f = nn.LayerNorm(config.n_embd, bias=config.bias)
-        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.lm_head.weight = self.embedding.token_table.weight
+        self.embedding = embedding_of(config)
+        self.relative = RelativeBias(config, self.sees_ahead) if config.positions == "relative" else None
+        self.blocks = nn.ModuleList(block_of(config, cross, layer) for layer in range(config.n_layer))
+        self.ln_f = nn.Identity() if config.post_norm else norm_of(config)
+        self.before_head = before_head_of(config)
+        self.lm_head = _lm_head(config)
+        self.tie()
         self.logits = HookPoint()
         self.apply(_init_weights)
         _scale_residual_projections(self, config)
 
+    def tie(self) -> None:
+        """Let the head read with the token table, if it has no matrix of its own."""
+        if self.config.head == "tied":
+            self.lm_head.weight = self.embedding.token_table.weight
+
+    @property
+    def device(self) -> torch.device:
+        return self.embedding.token_table.weight.device
+
     def embed(self, ids: Tensor, attention_mask: Tensor | None, offset: int | Tensor = 0) -> Tensor:
         """(B, T) -> (B, T, C). A token's position counts the real tokens before it, so padding shifts nobody."""
         T = ids.shape[1]
-        if self.config.block_size < T:
+        if self.config.is_bounded and self.config.block_size < T:
             raise ValueError(f"{T} tokens do not fit: this model's window (block_size) is {self.config.block_size}")
         if attention_mask is None:
             positions = torch.arange(T, device=ids.device) + offset  # (T,)
@@ -51,7 +72,14 @@ class Stack(nn.Module):
 
     def predict(self, hidden: Tensor) -> Tensor:
         """(B, T, C) -> logits (B, T, V)."""
-        return self.logits(self.lm_head(hidden))
+        return self.logits(self.lm_head(self.before_head(hidden)))
+
+    def _told(self, mask: Tensor | None, is_causal: bool, x: Tensor, past: int = 0) -> Told:
+        """What blocks are handed for x (B, T, C) behind ``past`` places: the mask, or all that attention needs."""
+        if not is_sighted(self.config):
+            return mask, is_causal
+        T = x.shape[1]
+        return sight_of(self.config, T, past + T, x.device, mask, is_causal, self.relative), False
 
 
 class Encoder(Stack):
@@ -61,6 +89,7 @@ class Encoder(Stack):
         """(B, T) -> states after the final norm, (B, T, C)."""
         mask = None if attention_mask is None else padding_mask(attention_mask)
         x = self.embed(ids, attention_mask)  # (B, T, C)
+        mask, _ = self._told(mask, False, x)
         for block in self.blocks:
             x = block(x, mask)
         return self.ln_f(x)
@@ -74,7 +103,7 @@ class DecoderCache:
     """What a decoder remembers between two steps: keys and values per layer, and which places are real."""
 
     def __init__(self, decoder: "Decoder", B: int, S: int, memory_length: int = 0):
-        config, like = decoder.config, decoder.lm_head.weight
+        config, like = decoder.config, decoder.embedding.token_table.weight
         crosses = decoder.conditioning == "cross"
         self.layers = [
             (KVCache(B, config, S, like), KVCache(B, config, memory_length, like) if crosses else None)
@@ -94,6 +123,8 @@ class Decoder(Stack):
     With ``conditioning`` it also needs ``memory``, the states of an encoder: "prefix" sets them in front of
     its own tokens, "cross" attends to them in every block.
     """
+
+    sees_ahead = False
 
     def __init__(self, config: ModelConfig, conditioning: Literal["prefix", "cross"] | None = None):
         if conditioning not in (None, "prefix", "cross"):
@@ -133,24 +164,25 @@ class Decoder(Stack):
             )
         return self.ln_f(x[:, -T:])  # (B, T, C)
 
-    def _own_mask(self, x: Tensor, visible: Tensor | None, cache: DecoderCache | None) -> tuple[Tensor | None, bool]:
-        """The mask of self-attention, and whether the kernel's own causal mask does instead of it."""
+    def _own_mask(self, x: Tensor, visible: Tensor | None, cache: DecoderCache | None) -> Told:
+        """What self-attention is told, and whether the kernel's own causal mask does instead of a mask."""
         T, past = x.shape[1], 0 if cache is None else cache.length
         if visible is None and past == 0:
-            return None, True
+            return self._told(None, True, x)
         if visible is None and T == 1:
-            return None, False
+            return self._told(None, False, x, past)
         mask = causal_mask(T, past + T, x.device)  # (1, 1, T, S)
-        return mask if visible is None else mask & padding_mask(visible), False  # (B, 1, T, S)
+        mask = mask if visible is None else mask & padding_mask(visible)  # (B, 1, T, S)
+        return self._told(mask, False, x, past)
 
     def forward(self, ids: Tensor, attention_mask: Tensor | None = None, **conditions) -> Tensor:
         """(B, T) -> logits (B, T, V); ``conditions`` are those of ``hidden``."""
         return self.predict(self.hidden(ids, attention_mask, **conditions))
 
     def new_cache(self, B: int, memory_length: int = 0) -> DecoderCache:
-        """An empty cache for a full window of B sequences, and of the memory that conditions them."""
+        """An empty cache for B sequences and the memory that conditions them; it grows with what comes."""
         extra = memory_length if self.conditioning == "prefix" else 0
-        return DecoderCache(self, B, self.config.block_size + extra, memory_length)
+        return DecoderCache(self, B, min(self.config.block_size, ROOM) + extra, memory_length)
 
 
 class EncoderDecoder(nn.Module):
@@ -172,9 +204,14 @@ class EncoderDecoder(nn.Module):
             raise ValueError(f'conditioning={conditioning!r}: must be "prefix" or "cross"')
         self.encoder = Encoder(encoder_config)
         self.decoder = Decoder(decoder_config, conditioning)
-        if encoder_config.vocab_size == decoder_config.vocab_size:
+        self.tie()
+
+    def tie(self) -> None:
+        """Let both stacks read and write with one matrix, if their vocabularies are the same."""
+        if self.encoder.config.vocab_size == self.decoder.config.vocab_size:
             self.encoder.embedding.token_table = self.decoder.embedding.token_table
-            self.encoder.lm_head.weight = self.decoder.lm_head.weight
+        for stack in (self.encoder, self.decoder):
+            stack.tie()
 
     @property
     def conditioning(self) -> str:
@@ -212,6 +249,10 @@ def _remember(cache: DecoderCache, new: Tensor | None, own: Tensor | None, added
     cache.visible = _join(cache.visible, new, cache.length, added)
     cache.num_tokens = cache.num_tokens + (T if own is None else own.sum(1, keepdim=True))
     return cache.visible
+
+
+def _lm_head(config: ModelConfig) -> nn.Module:
+    return NoHead() if config.head == "none" else nn.Linear(config.n_embd, config.vocab_size, bias=config.head_bias)
 
 
 def _init_weights(module: nn.Module) -> None:

@@ -37,23 +37,32 @@ def merge_heads(x: Tensor) -> Tensor:
 
 
 class KVCache:
-    """Room for the keys and values of one attention layer, allocated once and filled from the left."""
+    """Room for the keys and values of one attention layer, filled from the left, and doubled when it is full."""
 
     def __init__(self, B: int, config: ModelConfig, S: int, like: Tensor):
-        shape = (B, config.n_head, S, config.head_width)
-        self.k = like.new_empty(shape)  # (B, H, S, D)
-        self.v = like.new_empty(shape)  # (B, H, S, D)
+        shape = (B, config.kv_heads, S, config.head_width)
+        self.k = like.new_empty(shape)  # (B, K, S, D)
+        self.v = like.new_empty(shape)  # (B, K, S, D)
         self.length = 0
 
     def append(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store k, v (B, H, T, D) behind what is there; returns all keys and values so far."""
+        """Store k, v (B, K, T, D) behind what is there; returns all keys and values so far."""
         start, self.length = self.length, self.length + k.shape[2]
+        if self.length > self.k.shape[2]:
+            self._grow(max(self.length, 2 * self.k.shape[2]))
         self.k.narrow(2, start, k.shape[2]).copy_(k)
         self.v.narrow(2, start, k.shape[2]).copy_(v)
         return self.filled()
 
     def filled(self) -> tuple[Tensor, Tensor]:
         return self.k.narrow(2, 0, self.length), self.v.narrow(2, 0, self.length)
+
+    def _grow(self, S: int) -> None:
+        for name in ("k", "v"):
+            old = getattr(self, name)  # (B, K, S so far, D)
+            new = old.new_empty(*old.shape[:2], S, old.shape[3])  # (B, K, S, D)
+            new.narrow(2, 0, old.shape[2]).copy_(old)
+            setattr(self, name, new)
 
 
 class MultiHeadAttention(nn.Module):
@@ -65,12 +74,12 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        C = config.n_embd
+        C, D = config.n_embd, config.head_width
         self.n_head = config.n_head
-        self.q_proj = nn.Linear(C, C, bias=config.bias)
-        self.k_proj = nn.Linear(C, C, bias=config.bias)
-        self.v_proj = nn.Linear(C, C, bias=config.bias)
-        self.out_proj = nn.Linear(C, C, bias=config.bias)
+        self.q_proj = nn.Linear(C, config.n_head * D, bias=config.has_bias("qkv"))
+        self.k_proj = nn.Linear(C, config.kv_heads * D, bias=config.has_bias("qkv"))
+        self.v_proj = nn.Linear(C, config.kv_heads * D, bias=config.has_bias("qkv"))
+        self.out_proj = nn.Linear(config.n_head * D, C, bias=config.has_bias("out"))
         self.attn_dropout = nn.Dropout(config.attn_pdrop)
         self.resid_dropout = nn.Dropout(config.resid_pdrop)
         self.q, self.k, self.v = HookPoint(), HookPoint(), HookPoint()

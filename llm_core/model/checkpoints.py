@@ -1,5 +1,5 @@
 """Models on disk: ``model.safetensors`` (the weights), ``config.json`` (the sizes, and which tokenizer the ids are of),
-``README.md`` (the card).
+``README.md`` (the card), and ``tokenizer.tiktoken`` if the tokenizer is none of those that are known by name.
 
 Nothing is ever unpickled. Loading checks the names and shapes in the weights file against the sizes before it
 reads a weight, so whatever is wrong with a checkpoint is one sentence. Saving is atomic: a full disk or a kill
@@ -10,8 +10,10 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,21 +21,24 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..hub import CheckpointError, fetch, hub_id
 from ..paths import ASSETS
-from ..text.tokenizer import NAMES, OURS
-from .architectures import Decoder, Encoder, EncoderDecoder, Stack
+from ..text.tokenizer import GPT2, NAMES, OURS
+from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
+from .families.files import WeightFiles
+from .families.gguf import read_gguf
+from .families.loading import load_family
+from .families.nanogpt import read_checkpoint
 
 MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+OWN_TOKENIZER = "tokenizer.tiktoken"  # what config.json then names, and the file beside it
 DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away
+FILES = {".pt": read_checkpoint, ".gguf": read_gguf}  # models that are one file, of other libraries
 ARCHITECTURES = ("decoder", "encoder", "encoder-decoder")
 
 Model = Encoder | Decoder | EncoderDecoder
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be read or written; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +62,25 @@ def save_model(
     folder: str | Path,
     card: str | None = None,
     dtype: torch.dtype = torch.float32,
-    tokenizer: str = OURS,
+    tokenizer: str | Path = OURS,
 ) -> None:
     """Write weights, sizes and, if given, the card into ``folder``, each matrix once and as ``dtype``.
 
-    ``tokenizer`` is the name of the one that made the ids the model learned from. Raises ``CheckpointError`` for a name
-    that is unknown, or if the disk refuses; the files that were there are then unchanged.
+    ``tokenizer`` is the name of the one that made the ids the model learned from, or its rank file, which is copied.
+    Raises ``CheckpointError`` for a name that is unknown, or if the disk refuses; the files that were there are then
+    unchanged.
     """
-    _check_tokenizer(tokenizer)
+    path = Path(str(tokenizer))
+    ranks = path.read_bytes() if path.suffix == ".tiktoken" and path.is_file() else None
+    name = OWN_TOKENIZER if ranks else tokenizer
+    _check_tokenizer(name)
     tensors = {name: p.detach().to("cpu", dtype).contiguous() for name, p in model.named_parameters()}
     files = {
         WEIGHTS: to_safetensors(tensors, metadata={"format": "pt"}),
-        CONFIG: (json.dumps(_describe(model) | {"tokenizer": tokenizer}, indent=2) + "\n").encode(),
+        CONFIG: (json.dumps(_describe(model) | {"tokenizer": name}, indent=2) + "\n").encode(),
     }
+    if ranks:
+        files[OWN_TOKENIZER] = ranks
     if card is not None:
         files[CARD] = card.encode()
     write_files(Path(folder), files)
@@ -78,26 +89,49 @@ def save_model(
 def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
     """A shipped model by name, a local folder, or a Hub id (owner/name): in float32, in eval mode.
 
-    Raises ``CheckpointError`` (a ``ValueError``) with one sentence for whatever is wrong or missing.
+    The folder is one of ours or of a family that ``families`` knows. Raises ``CheckpointError`` (a ``ValueError``) with
+    one sentence for whatever is wrong or missing.
     """
-    folder = _find(name_or_path)
-    model = _skeleton(folder)
-    model.load_state_dict(_read_weights(folder / WEIGHTS, torch.device(device)), strict=False, assign=True)
-    for stack in model.modules():
-        if isinstance(stack, Stack):
-            stack.lm_head.weight = stack.embedding.token_table.weight
+    folder, device = _find(name_or_path), torch.device(device)
+    if folder.is_file():
+        description, tensors = FILES[folder.suffix](folder)
+        return _load_foreign(description, tensors, folder, device)
+    description = _read_config(folder / CONFIG)
+    if is_foreign(description):
+        return _load_foreign(description, WeightFiles(folder), folder, device)
+    model = _skeleton(folder, description)
+    model.load_state_dict(_read_weights(folder / WEIGHTS, device), strict=False, assign=True)
+    model.tie()
     return model.eval()
+
+
+def _load_foreign(description: dict, tensors: Mapping[str, Tensor], where: Path, device: torch.device) -> Model:
+    with _LeaveUnfilled():
+        return load_family(description, tensors, where, device)
+
+
+def is_foreign(description: dict) -> bool:
+    """Whether a config.json is another library's."""
+    return "architecture" not in description and "model_type" in description
 
 
 def tokenizer_name(name_or_path: str | Path) -> str:
     """Which tokenizer a checkpoint's ids are of, for ``load_tokenizer``; one that does not say so is of ours.
 
-    Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file, and nothing to download.
+    Of another library's it is the folder, in which its tokenizer is.
+
+    Raises ``CheckpointError`` for a name that is unknown: a checkpoint names no file but the one beside it, and nothing
+    to download.
     """
     folder = _find(name_or_path)
-    name = _read_config(folder / CONFIG).get("tokenizer", OURS)
+    if folder.is_file():
+        return GPT2 if folder.suffix == ".pt" else str(folder)
+    description = _read_config(folder / CONFIG)
+    if is_foreign(description):
+        return str(folder)
+    name = description.get("tokenizer", OURS)
     _check_tokenizer(name, f"{folder / CONFIG}: ")
-    return name
+    return str(folder / OWN_TOKENIZER) if name == OWN_TOKENIZER else name
 
 
 def list_models() -> list[ModelInfo]:
@@ -105,7 +139,7 @@ def list_models() -> list[ModelInfo]:
     found = []
     for folder in sorted(MODELS.glob("*/")):
         try:
-            model, tokenizer = _skeleton(folder), tokenizer_name(folder)
+            model, tokenizer = _skeleton(folder, _read_config(folder / CONFIG)), tokenizer_name(folder)
         except CheckpointError:
             continue
         found.append(ModelInfo(folder.name, _describe(model)["architecture"], num_parameters(model), folder, tokenizer))
@@ -133,15 +167,15 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _check_tokenizer(name: object, where: str = "") -> None:
-    if name not in NAMES:
+    if name not in (*NAMES, OWN_TOKENIZER):
         raise CheckpointError(f"{where}unknown tokenizer {name!r}; known are {', '.join(NAMES)}")
 
 
 def _describe(model: Model) -> dict:
     """What ``config.json`` says of the model."""
     if isinstance(model, EncoderDecoder):
-        name, config = "encoder-decoder", {"encoder": model.encoder.config, "decoder": model.decoder.config}
-        config = {part: sizes.to_dict() for part, sizes in config.items()}
+        name = "encoder-decoder"
+        config = {"encoder": model.encoder.config.to_dict(), "decoder": model.decoder.config.to_dict()}
     elif isinstance(model, (Encoder, Decoder)):
         name, config = type(model).__name__.lower(), model.config.to_dict()
     else:
@@ -161,27 +195,18 @@ def _find(name_or_path: str | Path) -> Path:
         return MODELS / name
     if path.is_dir():
         return path
+    if path.is_file() and path.suffix in FILES:
+        return path
     if path.exists():
         raise CheckpointError(f"{name} is a file: give the folder that holds {WEIGHTS} and {CONFIG}")
-    if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
-        return _fetch(name)
+    if hub_id(name) is not None:
+        return fetch(hub_id(name))
     shipped = ", ".join(info.name for info in list_models()) or "none"
     raise CheckpointError(f"no model {name!r}: give a folder, a Hub id (owner/name), or a shipped name ({shipped})")
 
 
-def _fetch(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[WEIGHTS, CONFIG, CARD]))
-    except Exception as error:  # the Hub's, the network's and the file system's own kinds
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise CheckpointError(f"no folder {name}, and the Hub did not give a model of that name ({reason})") from None
-
-
-def _skeleton(folder: Path) -> Model:
+def _skeleton(folder: Path, description: dict) -> Model:
     """The model without its weights (on the meta device), once names and shapes in the file agree with it."""
-    description = _read_config(folder / CONFIG)
     shapes = _read_shapes(folder / WEIGHTS)
     try:
         with torch.device("meta"), _LeaveUnfilled():
@@ -203,7 +228,8 @@ class _LeaveUnfilled(TorchFunctionMode):
 
 
 def _build(description: dict, most_layers: int) -> Model:
-    architecture, conditioning = description.get("architecture"), description.get("conditioning")
+    architecture: Any = description.get("architecture")
+    conditioning: Any = description.get("conditioning")
     if architecture == "encoder-decoder":
         parts = _object(description, "config")
         encoder, decoder = (_sizes(parts, part, most_layers) for part in ("encoder", "decoder"))
@@ -255,7 +281,22 @@ def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
     """Copies in float32: the file itself may be replaced while the model is in use."""
     with safe_open(path, framework="pt") as file:
-        return {name: file.get_tensor(name).to(device, torch.float32, copy=True) for name in file.offset_keys()}
+        tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
+    _require_weights(tensors, path)
+    return {name: tensor.to(device, torch.float32, copy=True) for name, tensor in tensors.items()}
+
+
+def _require_weights(tensors: dict[str, Tensor], path: Path) -> None:
+    """``CheckpointError`` for what no model can compute with."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            raise CheckpointError(
+                f"{path}: {name} holds {tensor.dtype}, and weights are fractions (float16 to float64)"
+            )
+        if not tensor.float().isfinite().all():
+            raise CheckpointError(
+                f"{path}: {name} holds NaN or infinity: its training diverged, or the file is damaged"
+            )
 
 
 def _compare(wanted: dict[str, tuple], found: dict[str, tuple], path: Path) -> None:

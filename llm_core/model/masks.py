@@ -24,3 +24,9 @@ def causal_mask(T: int, S: int | None = None, device: torch.device | None = None
     """
     S = T if S is None else S
     return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)[None, None]
+
+
+def window_mask(T: int, window: int, S: int | None = None, device: torch.device | None = None) -> Tensor:
+    """(1, 1, T, S): query i sees no key that is ``window`` or more places before its own, whatever else it sees."""
+    S = T if S is None else S
+    return torch.ones(T, S, dtype=torch.bool, device=device).triu(S - T - window + 1)[None, None]

@@ -6,6 +6,7 @@ hook point. It stands in for the modules only where that makes no difference: se
 """
 
 import math
+from dataclasses import fields
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from .architectures import Decoder, DecoderCache
 from .attention import KVCache, MultiHeadAttention
 from .blocks import MLP, Block, Embedding
+from .config import ModelConfig
 from .masks import padding_mask
 from .recording import HookPoint
 
@@ -28,8 +30,16 @@ _PACKED: WeakKeyDictionary[Decoder, "PackedDecoder"] = WeakKeyDictionary()
 
 
 def can_pack(decoder: Decoder) -> bool:
-    """False if a part of the decoder has been exchanged for one of another type."""
-    return all(type(module) in PARTS for module in decoder.modules())
+    """True if the decoder is as GPT-2, in its config and in the type of every part: one may have been exchanged."""
+    parts = (type(part) for name, part in decoder.named_modules() if name != "before_head")  # nothing, in GPT-2
+    return _is_gpt2(decoder.config) and all(part in PARTS for part in parts)
+
+
+def _is_gpt2(config: ModelConfig) -> bool:
+    """Whether the step below is that of such a model: only sizes, dropout, biases and epsilon may be its own."""
+    own = ("vocab_size", "block_size", "n_layer", "n_head", "n_embd", "attn_pdrop", "resid_pdrop", "embd_pdrop")
+    free = (*own, "bias", "qkv_bias", "out_bias", "mlp_bias", "norm_bias", "norm_eps", "mlp_width", "head_dim")
+    return all(getattr(config, field.name) == field.default for field in fields(config) if field.name not in free)
 
 
 def hooks_of(decoder: Decoder) -> list[dict]:
@@ -86,7 +96,7 @@ class PackedBlock:
         self.qkv = PackedLinear(attn.q_proj, attn.k_proj, attn.v_proj)
         self.out = PackedLinear(attn.out_proj)
         self.up, self.down = PackedLinear(mlp.up_proj), PackedLinear(mlp.down_proj)
-        self.gelu = mlp.gelu.approximate
+        self.gelu = mlp.activation.approximate
         self.crosses = block.cross_attn is not None
         if self.crosses:
             self.ln_cross = norm_of(block.ln_cross)

@@ -1,7 +1,7 @@
 """Look into a model, or reach into it, without rewriting it.
 
 Every intermediate result passes through a module with a name: a ``HookPoint`` (which does nothing) or a
-LayerNorm. ``record`` listens there with PyTorch forward hooks, ``intervene`` replaces what passes.
+norm. ``record`` listens there with PyTorch forward hooks, ``intervene`` replaces what passes.
 Both remove their hooks when their ``with`` block ends, however it ends.
 
     with record(model) as trace:
@@ -31,9 +31,12 @@ class HookPoint(nn.Module):
         return bool(self._forward_hooks)
 
 
+POINTS = (HookPoint, nn.LayerNorm, nn.RMSNorm)
+
+
 def hook_points(model: nn.Module) -> dict[str, nn.Module]:
     """Every place of ``model`` that can be recorded, by name, in the order of construction."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, (HookPoint, nn.LayerNorm))}
+    return {name: module for name, module in model.named_modules() if isinstance(module, POINTS)}
 
 
 class Trace(Mapping):
@@ -139,7 +142,7 @@ def intervene(model: nn.Module, replacements: dict[str, Callable[[Tensor], Tenso
 def _matching(points: dict[str, nn.Module], names: list[str] | None) -> dict[str, nn.Module]:
     if names is None:
         return points
-    chosen = {}
+    chosen: dict[str, nn.Module] = {}
     for pattern in names:
         found = fnmatch.filter(points, pattern)
         if not found:

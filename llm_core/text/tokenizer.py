@@ -9,16 +9,22 @@ encoding, because the 256 bytes are tokens.
 
 import argparse
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Protocol
 
 import tiktoken
 
+from ..hub import fetch, hub_id
 from ..paths import ASSETS
+from .articles import read_articles
+from .byte_letters import byte_letters
+from .surrogates import join_surrogates
 
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
 NAMES = (OURS, BYTES) = ("wikihow-8k", "bytes")  # what a checkpoint may name as its tokenizer
+GPT2 = "gpt2"  # what tiktoken calls it
 VOCAB_SIZE = 8192
 
 # GPT-2's split into words, numbers, punctuation and white space: no token reaches over two of them. White
@@ -27,12 +33,49 @@ SPLIT = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s{1,1000}
 SPECIAL_TOKENS = ("<|endoftext|>", "<|padding|>", "<|mask|>", "<|startofarticle|>")
 
 
-class Tokenizer:
+class Tokenizer(Protocol):
+    """Text to ids and back, whoever made the vocabulary.
+
+    ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token; ``prefix`` and
+    ``suffix`` stand around every text, and ``decoder_start`` is what an encoder-decoder's decoder starts from, None
+    for ``start``. Special tokens never come out of user text.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def end(self) -> Any: ...  # these four are int or None, and who needs one knows that the vocabulary has it
+    @property
+    def pad(self) -> Any: ...
+    @property
+    def mask(self) -> Any: ...
+    @property
+    def start(self) -> Any: ...
+    @property
+    def prefix(self) -> tuple[int, ...]: ...
+    @property
+    def suffix(self) -> tuple[int, ...]: ...
+    @property
+    def decoder_start(self) -> int | None: ...
+    @property
+    def n_vocab(self) -> int: ...
+
+    def encode(self, text: str) -> list[int]: ...
+    def encode_batch(self, texts: list[str], num_threads: int = 2) -> list[list[int]]: ...
+    def decode(self, ids: Iterable[int]) -> str: ...
+    def token_bytes(self, id: int) -> bytes: ...
+    def is_special(self, id: int) -> bool: ...
+    def piece(self, id: int) -> str: ...
+
+
+class BytePairTokenizer:
     """A ``tiktoken.Encoding`` with names for its special tokens.
 
-    ``end``, ``pad``, ``mask`` and ``start`` are ids, or None where the vocabulary has no such token. Special
-    tokens never come out of user text: "<|mask|>" typed by a user is eight ordinary characters.
+    "<|mask|>" typed by a user is eight ordinary characters.
     """
+
+    suffix: tuple[int, ...] = ()  # what stands behind every text: nothing
+    decoder_start: int | None = None
 
     def __init__(self, encoding: tiktoken.Encoding):
         self.encoding = encoding
@@ -43,6 +86,11 @@ class Tokenizer:
     @property
     def name(self) -> str:
         return self.encoding.name
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """What stands in front of every text."""
+        return () if self.start is None else (self.start,)
 
     @property
     def n_vocab(self) -> int:
@@ -56,7 +104,7 @@ class Tokenizer:
     def encode_batch(self, texts: list[str], num_threads: int = 2) -> list[list[int]]:
         return self.encoding.encode_ordinary_batch([join_surrogates(text) for text in texts], num_threads=num_threads)
 
-    def decode(self, ids: Sequence[int]) -> str:
+    def decode(self, ids: Iterable[int]) -> str:
         """Text of ``ids``; bytes that are no UTF-8 (half a character at the cut) become U+FFFD."""
         return self.encoding.decode(list(map(int, ids)), errors="replace")
 
@@ -77,38 +125,43 @@ class Tokenizer:
             return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
 
 
-def join_surrogates(text: str) -> str:
-    """``text`` as valid Unicode: surrogate pairs joined, lone surrogates replaced by U+FFFD."""
-    try:
-        text.encode("utf-8")
-        return text
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 @lru_cache
 def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
     """Our tokenizer (the default, also called "wikihow-8k"), "bytes" (each byte of the text is a token), the rank file
-    at a path, or one that tiktoken knows, such as "gpt2".
+    at a path, one that tiktoken knows, such as "gpt2", or that of a model: its folder, or its Hub id.
 
-    Raises ``ValueError`` with one sentence if the file is damaged, or tiktoken cannot get the ranks.
+    Raises ``ValueError`` with one sentence if a file is damaged, or the ranks or the Hub cannot be reached.
     """
     if name == OURS:
         return load_tokenizer()
     if name == BYTES:
-        return Tokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
+        return BytePairTokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
     if str(name).endswith(".tiktoken"):
-        return Tokenizer(_encoding_from_file(Path(name)))
+        return BytePairTokenizer(_encoding_from_file(Path(name)))
+    if Path(name).expanduser().is_dir():
+        return _of_folder(Path(name).expanduser())
+    if name not in tiktoken.list_encoding_names() and (id := hub_id(str(name))):
+        return _of_folder(fetch(id))
     if name not in tiktoken.list_encoding_names():
         known = ", ".join([*NAMES, *tiktoken.list_encoding_names()])
-        raise ValueError(f"no tokenizer {str(name)!r}: give a .tiktoken rank file, or one of {known}")
+        raise ValueError(f"no tokenizer {str(name)!r}: give a .tiktoken rank file, a model's folder, or one of {known}")
     try:
-        return Tokenizer(tiktoken.get_encoding(str(name)))
+        return BytePairTokenizer(tiktoken.get_encoding(str(name)))
     except Exception as error:  # requests', urllib3's and the file system's own kinds
         raise ValueError(
             f"tiktoken could not get the ranks of {name!r} ({type(error).__name__}); they are downloaded once: "
             "connect to the internet, or set TIKTOKEN_CACHE_DIR to a folder that has them"
         ) from None
+
+
+def _of_folder(folder: Path) -> Tokenizer:
+    """A model of ours names its tokenizer; other people's lies beside the weights."""
+    from .family_tokenizer import FamilyTokenizer, read_object
+
+    described = read_object(folder / "config.json")
+    if "architecture" not in described:
+        return FamilyTokenizer(folder)
+    return load_tokenizer(described.get("tokenizer", OURS))
 
 
 def _encoding_from_file(path: Path) -> tiktoken.Encoding:
@@ -142,19 +195,12 @@ def train_ranks(texts: Iterable[str], vocab_size: int = VOCAB_SIZE) -> list[byte
         ]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size - len(SPECIAL_TOKENS), initial_alphabet=sorted(_byte_letters()), show_progress=False
+        vocab_size=vocab_size - len(SPECIAL_TOKENS), initial_alphabet=sorted(byte_letters()), show_progress=False
     )
     bpe.train_from_iterator(texts, trainer)
-    letters = _byte_letters()
+    letters = byte_letters()
     by_id = sorted(bpe.get_vocab().items(), key=lambda item: item[1])
     return [bytes(letters[letter] for letter in token) for token, _ in by_id]
-
-
-def _byte_letters() -> dict[str, int]:
-    """The printable letter that byte-level BPE writes for each byte (GPT-2's table) -> the byte."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [b for b in range(256) if b not in printable]
-    return {chr(b): b for b in printable} | {chr(256 + i): b for i, b in enumerate(others)}
 
 
 def save_ranks(tokens: list[bytes], path: Path) -> None:
@@ -163,8 +209,6 @@ def save_ranks(tokens: list[bytes], path: Path) -> None:
 
 
 def _texts(sources: list[str], limit: int) -> Iterator[str]:
-    from .articles import read_articles
-
     for count, article in enumerate(read_articles(sources)):
         if count == limit:
             return

@@ -110,14 +110,14 @@ def read_timeline(folder: str | Path, name: str) -> Timeline:
 
 def list_timelines(folder: str | Path = TIMELINES) -> list[dict[str, str]]:
     """``{"name", "architecture"}`` of every model with a readable timeline, in the order of the architectures."""
-    found = []
+    timelines = []
     for path in sorted(Path(folder).glob(f"*/{INFO}")):
         try:
             info = read_timeline(folder, path.parent.name).info
         except TimelineError:
             continue
-        found.append({"name": info["name"], "architecture": info["architecture"]})
-    return sorted(found, key=lambda one: ARCHITECTURES.index(one["architecture"]))
+        timelines.append({"name": info["name"], "architecture": info["architecture"]})
+    return sorted(timelines, key=lambda one: ARCHITECTURES.index(one["architecture"]))
 
 
 def _check(info: dict) -> None:

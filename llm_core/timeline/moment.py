@@ -1,6 +1,7 @@
 """What a timeline records of one snapshot: attention and predictions on a prompt, head roles, and a sample text."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from ..text.tokenizer import Tokenizer
 from .prompts import TITLE, Prompt
 
 TOP = 12  # candidates kept at each place
-SETTINGS = {"seed": 1, "temperature": 0.8, "top_p": 0.95, "max_new_tokens": 48}
+SETTINGS: dict[str, Any] = {"seed": 1, "temperature": 0.8, "top_p": 0.95, "max_new_tokens": 48}
 GAPS = "Wash your hands with{mask} and water. Let the cake{mask} for an hour. Cut the paper in{mask} with scissors."
 
 
@@ -40,13 +41,13 @@ def kinds_of_attention(model: Model) -> list[Attention]:
         return [kind("encoder", model, "blocks.{layer}.attn.pattern")]
     if not isinstance(model, EncoderDecoder):
         return [kind("decoder", model, "blocks.{layer}.attn.pattern", "causal")]
-    found = [
+    kinds = [
         kind("encoder", model.encoder, "encoder.blocks.{layer}.attn.pattern"),
         kind("decoder", model.decoder, "decoder.blocks.{layer}.attn.pattern", "causal"),
     ]
     if model.conditioning == "cross":
-        found.append(kind("cross", model.decoder, "decoder.blocks.{layer}.cross_attn.pattern"))
-    return found
+        kinds.append(kind("cross", model.decoder, "decoder.blocks.{layer}.cross_attn.pattern"))
+    return kinds
 
 
 @torch.no_grad()
@@ -78,12 +79,12 @@ def _expected(probs: Tensor, truth: list[int | None]) -> dict[str, np.ndarray]:
     """``probs`` (Q, V)."""
     best = probs.topk(min(TOP, probs.shape[1]), dim=-1)
     known = torch.tensor([id is not None for id in truth])
-    found = probs.gather(1, torch.tensor([[id or 0] for id in truth]))  # (Q, 1)
-    ranks = 1 + (probs > found).sum(1)
+    of_truth = probs.gather(1, torch.tensor([[id or 0] for id in truth]))  # (Q, 1)
+    ranks = 1 + (probs > of_truth).sum(1)
     return {
         "next.ids": best.indices.int().numpy(),
         "next.probs": best.values.numpy(),
-        "truth.probs": (found[:, 0] * known).numpy(),
+        "truth.probs": (of_truth[:, 0] * known).numpy(),
         "truth.ranks": (ranks * known).int().numpy(),
     }
 

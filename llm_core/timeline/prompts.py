@@ -152,7 +152,7 @@ def _masked(title: str, sentence: str, parts: tuple[str, str, str], tokenizer: T
         ids=[*before, *[tokenizer.mask] * len(hidden), *after],
         source=[],
         places=list(range(len(before), len(before) + len(hidden))),
-        truth=hidden,
+        truth=list(hidden),
     )
 
 

@@ -1,6 +1,5 @@
 """What a timeline records of a whole run: each of its snapshots, its losses, and when heads took up their roles."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,16 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis.roles import ROLES, Roles
-from ..model.architectures import Encoder, EncoderDecoder
+from ..model.architectures import Encoder
 from ..model.checkpoints import CONFIG, Model, load_model, num_parameters, tokenizer_name
 from ..text.tokenizer import Tokenizer, load_tokenizer
 from ..train.data import TokenStore
-from ..train.loop import batches_for, cycle_starts, evaluate
+from ..train.loop import architecture_of, batches_for, evaluate
 from ..train.measures import rows_in_epoch
-from ..train.run_state import History
+from ..train.run_state import HISTORY_FILE, History, read_settings
+from ..train.schedule import cycle_starts, snapshot_steps
 from .moment import GAPS, SETTINGS, kinds_of_attention, measure_roles, record_prompt, write_sample
 from .prompts import TITLE, Prompt, prompts_for
 
+MOST_SNAPSHOTS = 32
 HELD_OUT_ROWS = 32  # windows or articles that the held-out loss is measured on, at every step the same
 CURVE_START, CURVE_REST = 100, 200  # points of the loss curve: so many are kept as they are, the rest are means
 MARKED = ("previous token", "induction")
@@ -35,9 +36,15 @@ class Moment:
 
 
 def snapshots(run: Path) -> dict[int, Path]:
-    """Step -> model folder, in order; one that is not whole yet is left out."""
+    """Step -> model folder, in order; one that is not whole yet is left out.
+
+    Of more than a timeline has room for, those nearest to the steps at which a run of this length keeps them.
+    """
     found = {int(path.parent.name): path.parent for path in (run / "snapshots").glob(f"[0-9]*/{CONFIG}")}
-    return dict(sorted(found.items()))
+    steps = set(found)
+    if len(steps) > MOST_SNAPSHOTS:
+        steps = {min(found, key=lambda at: abs(at - step)) for step in snapshot_steps(max(found), MOST_SNAPSHOTS)}
+    return {step: found[step] for step in sorted(steps)}
 
 
 def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
@@ -48,13 +55,14 @@ def record_run(run: Path) -> tuple[dict, list[dict[str, np.ndarray]]]:
     folders = snapshots(run)
     steps, last = list(folders), folders[max(folders)]
     tokenizer, model = load_tokenizer(tokenizer_name(last)), load_model(last)
-    settings, history = json.loads((run / "run.json").read_text()), History(run / "history.jsonl").read()
+    settings = read_settings(run, "steps", "block_size", "seed")
+    history = History(run / HISTORY_FILE).read()
     prompts, batches = prompts_for(model, tokenizer), _held_out(run, settings, model, tokenizer)
     moments = [_moment(load_model(folder), prompts, batches, tokenizer) for folder in folders.values()]
     arrays = [_stacked([moment.prompts[k] for moment in moments]) for k in range(len(prompts))]
     scores = {kind: _scores([moment.roles[kind] for moment in moments]) for kind in moments[0].roles}
     info = {
-        "architecture": _architecture(model),
+        "architecture": architecture_of(model),
         "masked": isinstance(model, Encoder),
         "vocab_size": tokenizer.n_vocab,
         "num_parameters": num_parameters(model),
@@ -151,12 +159,6 @@ def thinned(history: list[dict]) -> list[list[float]]:
     groups = np.array_split(np.array(rest), min(CURVE_REST, len(rest))) if rest else []
     means = [group.mean(0).tolist() for group in groups]
     return [[round(step), round(tokens), round(loss, 4)] for step, tokens, loss in first + means]
-
-
-def _architecture(model: Model) -> str:
-    if isinstance(model, EncoderDecoder):
-        return f"encoder-decoder-{model.conditioning}"
-    return "encoder" if isinstance(model, Encoder) else "decoder"
 
 
 def _describe_samples(model: Model, samples: list) -> dict:

@@ -70,7 +70,7 @@ def text_chunks(tokens: np.ndarray, tokenizer: Tokenizer) -> Iterator[bytes]:
     marks = [tokenizer.start, tokenizer.end]
     for begin in range(0, len(tokens), CHUNK):
         ids = tokens[begin : begin + CHUNK]
-        yield tokenizer.encoding.decode_bytes(ids[~np.isin(ids, marks)].tolist())
+        yield b"".join(map(tokenizer.token_bytes, ids[~np.isin(ids, marks)].tolist()))
 
 
 def ending(tokens: np.ndarray, tokenizer: Tokenizer, most: int) -> tuple[bytes, int]:
@@ -100,7 +100,10 @@ def save_baselines(baselines: list[Baseline], folder: Path) -> None:
 def load_baselines(folder: Path) -> list[Baseline]:
     """What ``save_baselines`` left in a run's folder; none if nobody measured."""
     path = folder / FILE
-    return [Baseline(**entry) for entry in json.loads(path.read_text())] if path.exists() else []
+    try:
+        return [Baseline(**entry) for entry in json.loads(path.read_text())] if path.exists() else []
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} holds no baselines ({error}): measure them again, or take it away") from None
 
 
 def open_store(sources: list[str], tokenizer: Tokenizer, folder: Path) -> TokenStore:
@@ -111,14 +114,14 @@ def open_store(sources: list[str], tokenizer: Tokenizer, folder: Path) -> TokenS
 
 
 def measure(args: argparse.Namespace) -> list[Baseline]:
-    tokenizer, found = load_tokenizer(), []
+    tokenizer, measured = load_tokenizer(), list[Baseline]()
     with tempfile.TemporaryDirectory() as folder:
         train = open_store(args.data, tokenizer, Path(folder, "train"))
         held_out = open_store(args.validation, tokenizer, Path(folder, "validation"))
         for num_tokens in args.tokens or [len(train)]:
-            found += ngram_baselines(train, held_out, num_tokens, tokenizer.n_vocab)
-        found += packer_baselines(train, held_out, max(args.tokens or [len(train)]), tokenizer)
-    return found
+            measured += ngram_baselines(train, held_out, num_tokens, tokenizer.n_vocab)
+        measured += packer_baselines(train, held_out, max(args.tokens or [len(train)]), tokenizer)
+    return measured
 
 
 def main(arguments: list[str] | None = None) -> None:

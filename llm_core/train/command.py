@@ -1,17 +1,13 @@
-"""Train a model on how-to articles: ``python -m llm_core.train --preset decoder --data articles.jsonl --out run``.
+"""Train a model on articles or any text: ``python -m llm_core.train --preset decoder --data articles.jsonl --out run``.
 
-Run the same command again to resume. Several GPUs, or machines that share the folder ``--out``:
-``torchrun --nproc-per-node 4 -m llm_core.train …``. At the end the folder holds ``model/`` (weights, config, card),
-``history.jsonl``, ``loss.png`` and the state to resume from.
+Run the same command again to resume; with ``--decay-now``, to make a model of a copy of it. Several GPUs, or machines
+that share the folder ``--out``: ``torchrun --nproc-per-node 4 -m llm_core.train …``. At the end the folder holds
+``model/`` (weights, config, card), ``history.jsonl``, ``loss.png`` and the state to resume from.
 """
 
 import argparse
-import ctypes
-import json
-import shutil
+import os
 import sys
-import sysconfig
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
@@ -19,82 +15,26 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from ..model.checkpoints import save_model, write_files
+from ..model.architectures import EncoderDecoder
+from ..model.checkpoints import load_model, save_model
 from ..model.config import ModelConfig
-from ..text.articles import Article, ReadReport, is_held_out, read_articles
-from ..text.tokenizer import Tokenizer, load_tokenizer
-from .data import TokenStore
+from ..text.tokenizer import SPECIAL_TOKENS, Tokenizer, load_tokenizer
+from .annealing import decayed_copy
+from .config import TrainConfig
+from .corpus import make_tokens, open_tokens
+from .devices import can_compile, default_device, describe_device, has_fast_bf16, keep_freed_memory, require_present
 from .distributed import join_workers
-from .loop import ARCHITECTURES, TrainConfig, Trainer, batches_for, build_model
+from .loop import Trainer, batches_for, build_model
 from .loss_plot import plot_history
-from .model_card import describe_device, write_card
-from .presets import PRESETS
-
-HELP = {
-    "steps": "updates in all",
-    "cycles": "how often in them the rate warms up and falls",
-    "batch_size": "sequences per update, over all processes",
-    "micro_batch_size": "sequences at a time in one process; the rest is accumulated",
-    "learning_rate": "the highest, after the warm-up",
-    "final_lr_fraction": "share of it that the cosine ends with",
-    "warmup_steps": "updates until it is reached",
-    "weight_decay": "on matrices only",
-    "beta1": "AdamW's, for the mean of the gradients",
-    "beta2": "AdamW's, for the mean of their squares",
-    "grad_clip": "largest norm of the gradients",
-    "seed": "of weights, data order and dropout",
-    "device": "default: a GPU if there is one",
-    "bf16": "autocast to bfloat16; default: where the processor is faster with it",
-    "compile": "torch.compile; default: in a long run, where there is a C++ compiler",
-    "log_every": "updates between two lines of history.jsonl",
-    "eval_every": "updates between two looks at the held-out articles",
-    "eval_batches": "micro-batches in such a look",
-    "save_every": "updates between two saves of the state",
-    "snapshots": "steps at which the model is kept, for a timeline",
-    "optimizer": "adamw, or muon for the matrices of the blocks",
-}
-
-
-OF_THE_RUN = (  # what the loss depends on; how often is looked or saved, and on what machine, may change on the way
-    *("model", "encoder_layers", "data", "validation", "held_out", "steps", "cycles", "seed", "batch_size"),
-    *("optimizer", "learning_rate", "final_lr_fraction", "warmup_steps", "weight_decay", "beta1", "beta2", "grad_clip"),
-)
-
-
-def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m llm_core.train",
-        description="Train a Transformer on how-to articles. The same command again resumes a run that was stopped.",
-    )
-    parser.add_argument("--preset", choices=PRESETS, help="architecture, sizes and recipe of a model that ships")
-    parser.add_argument("--model", choices=ARCHITECTURES, default="decoder", help="which architecture (decoder)")
-    parser.add_argument("--data", nargs="+", required=True, help="Hub id, folder or files with title, headline, text")
-    parser.add_argument("--validation", nargs="+", help="held-out articles; default: a share of --data, by title")
-    parser.add_argument("--held-out", type=float, default=0.005, help="that share (%(default)s)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the run")
-    sizes = parser.add_argument_group("size")
-    for name, default in {"--n-layer": 6, "--n-head": 8, "--n-embd": 256, "--block-size": 256}.items():
-        sizes.add_argument(name, type=int, default=default, help="(%(default)s)")
-    sizes.add_argument("--encoder-layers", type=int, help="of an encoder-decoder (as many as --n-layer)")
-    sizes.add_argument("--dropout", type=float, default=0.0, help="0 is right below one epoch of data (%(default)s)")
-    training = parser.add_argument_group("training")
-    for option in fields(TrainConfig):
-        flag, text = f"--{option.name.replace('_', '-')}", HELP[option.name]
-        if option.type is bool:
-            training.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
-        elif option.name == "device":
-            training.add_argument(flag, help=text)
-        else:
-            training.add_argument(flag, type=option.type, default=option.default, help=f"{text} (%(default)s)")
-    if preset := parser.parse_known_args(arguments)[0].preset:
-        parser.set_defaults(**PRESETS[preset])  # what is given beside it still counts
-    return parser.parse_args(arguments)
+from .model_card import write_card
+from .options import DEFAULTS, OF_THE_END, OF_THE_RATE, OF_THE_RUN, SIZES, like_model, like_run, parse_arguments
+from .run_state import SETTINGS_FILE, STATE_FILE, read_progress, read_settings, write_settings
 
 
 def train_config(args: argparse.Namespace) -> TrainConfig:
     """The arguments, with what the machine can do filled in where nothing was said."""
     given = {option.name: getattr(args, option.name) for option in fields(TrainConfig)}
-    device = given["device"] or ("cuda" if torch.cuda.is_available() else "cpu")
+    require_present(device := given["device"] or default_device())
     if given["bf16"] is None:
         given["bf16"] = has_fast_bf16(device)
     if given["compile"] is None:
@@ -102,69 +42,90 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
     return TrainConfig(**{**given, "device": device})
 
 
-def has_fast_bf16(device: str) -> bool:
-    """True if bf16 matrix products are faster than float32 there."""
-    return torch.cuda.is_bf16_supported() if device.startswith("cuda") else torch.cpu._is_avx512_bf16_supported()
-
-
-def can_compile() -> bool:
-    """True if there is what ``torch.compile`` needs: a C++ compiler, and Python's headers."""
-    has_headers = Path(sysconfig.get_path("include"), "Python.h").exists()
-    return sys.platform != "win32" and has_headers and any(map(shutil.which, ("g++", "clang++")))
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what it frees: else it gets the large tensors of every step from the system anew, page by page."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        most_mappings, trim_threshold = -4, -1  # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h
-        libc.mallopt(most_mappings, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-
-
 def model_config(args: argparse.Namespace, tokenizer: Tokenizer) -> ModelConfig:
+    """The sizes; of a model to start from, all the rest of its config too."""
+    like = {}
+    if args.init_from and (args.out / SETTINGS_FILE).exists():
+        like = read_settings(args.out)  # the model may be gone by now
+    elif args.init_from:
+        model = load_model(args.init_from)
+        like = (model.decoder if isinstance(model, EncoderDecoder) else model).config.to_dict()
     return ModelConfig(
-        vocab_size=tokenizer.n_vocab,
-        block_size=args.block_size,
-        n_layer=args.n_layer,
-        n_head=args.n_head,
-        n_embd=args.n_embd,
-        **dict.fromkeys(("attn_pdrop", "resid_pdrop", "embd_pdrop"), args.dropout),
+        **{field.name: like[field.name] for field in fields(ModelConfig) if field.name in like}
+        | {"vocab_size": tokenizer.n_vocab}
+        | {name: getattr(args, name) for name in SIZES}
+        | dict.fromkeys(("attn_pdrop", "resid_pdrop", "embd_pdrop"), args.dropout)
     )
 
 
-def build_tokens(args: argparse.Namespace, tokenizer: Tokenizer) -> None:
-    """Tokenise the training and the held-out articles into the run's folder."""
-    for part in ("train", "validation"):
-        report, folder = ReadReport(), args.out / "tokens" / part
-        if folder.is_symlink():
-            folder.unlink()  # what it points to may belong to another run
-        try:
-            store = TokenStore.build(_articles(args, part, report), tokenizer, folder)
-        except ValueError as error:
-            hint = "; give --validation, or a larger --held-out" if part == "validation" and report.kept else ""
-            raise ValueError(f"{part} articles: {error}{hint}") from None
-        read = f" ({report})" if part == "train" or args.validation else ""  # the same rows are read for both
-        print(f"{part}: {len(store.bounds):,} articles, {len(store):,} tokens{read}")
+MOST_TOKENS = 2**16  # ids that fit into 16 bits
 
 
-def _articles(args: argparse.Namespace, part: str, report: ReadReport) -> Iterator[Article]:
-    if args.validation:
-        yield from read_articles(args.data if part == "train" else args.validation, report)
-        return
-    for article in read_articles(args.data, report):
-        if is_held_out(article.title, args.held_out) == (part == "validation"):
-            yield article
+def open_tokenizer(name: str) -> Tokenizer:
+    """One that text can be packed with; ``ValueError`` for those that have no marks between articles."""
+    tokenizer = load_tokenizer(name)
+    marks = dict(zip(SPECIAL_TOKENS, (tokenizer.end, tokenizer.pad, tokenizer.mask, tokenizer.start)))
+    if missing := [mark for mark, id in marks.items() if id is None]:
+        raise ValueError(f"the tokenizer {name} has no {missing[0]}: make one with python -m llm_core.tokenizer")
+    if tokenizer.n_vocab > MOST_TOKENS:
+        raise ValueError(
+            f"the tokenizer {name} has {tokenizer.n_vocab:,} tokens: at most {MOST_TOKENS:,} can be packed"
+        )
+    return tokenizer
 
 
-def check_same_run(path: Path, settings: dict) -> None:
-    """A folder belongs to one run: to resume it with other settings is a ``ValueError`` that names the first."""
-    before = json.loads(path.read_text())
+def new_model(args: argparse.Namespace, sizes: ModelConfig) -> torch.nn.Module:
+    """With first weights drawn by the seed, or those of the model to start from."""
+    torch.manual_seed(args.seed)
+    model = build_model(args.model, sizes, args.encoder_layers)
+    if args.init_from and not (args.out / STATE_FILE).exists():
+        for name, value in like_model(args.init_from).items():
+            if getattr(args, name) != value:
+                raise ValueError(f"{name}={getattr(args, name)}: {args.init_from}, to start from, has {value}")
+        model.load_state_dict(load_model(args.init_from).state_dict())
+    return model
+
+
+def check_same_run(folder: Path, settings: dict) -> None:
+    """A folder belongs to one run: to resume it with other settings is a ``ValueError`` that names the first.
+
+    How a ``wsd`` run ends may change until it begins to.
+    """
+    before = {**DEFAULTS, **read_settings(folder, "model", "data", "steps")}
+    free: tuple[str, ...] = ()
+    if before["schedule"] == settings.get("schedule") == "wsd":
+        check_still_level(folder, before, settings)
+        free = OF_THE_END
     for name, value in settings.items():
-        if before.get(name, value) != value:
+        if name not in free and before.get(name, value) != value:
             raise ValueError(
-                f"{path.parent} holds a run with {name}={before[name]!r}, not {value!r}: "
+                f"{folder} holds a run with {name}={before[name]!r}, not {value!r}: "
                 "resume it with the same settings, or give another --out"
             )
+
+
+def check_still_level(folder: Path, before: dict, settings: dict) -> None:
+    """``ValueError`` for another end of a ``wsd`` run if the steps it has taken would have been others with that."""
+    if all(before[name] == settings[name] for name in OF_THE_END) or not (folder / STATE_FILE).exists():
+        return
+    step, old, new = read_progress(folder).step, *(s["steps"] - s["decay_steps"] for s in (before, settings))
+    if step > old:
+        raise ValueError(
+            f"{folder} has begun to decay at step {old} and is at step {step}: it can no longer be prolonged; "
+            f"--init-from {folder / 'model'} starts another run from the model it makes"
+        )
+    if step > new:
+        raise ValueError(f"{folder} is at step {step}, but should decay from step {new} on: give more --steps")
+
+
+def decayed(args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments of the run that ``--decay-now`` makes of the one in ``args.out``."""
+    if "WORLD_SIZE" in os.environ:
+        raise ValueError("--decay-now begins in one process; the folder it makes can be resumed by several")
+    settings = {name: getattr(args, name) for name in (*OF_THE_RUN, *SIZES) if name not in OF_THE_RATE}
+    check_same_run(args.out, settings)
+    folder = decayed_copy(args.out, args.decay_steps, args.final_lr_fraction)
+    return argparse.Namespace(**{**vars(args), **like_run(folder, *OF_THE_RUN), "out": folder, "decay_now": False})
 
 
 def keep_others_out(folder: Path) -> AbstractContextManager:
@@ -179,45 +140,56 @@ def keep_others_out(folder: Path) -> AbstractContextManager:
 def run(args: argparse.Namespace) -> bool:
     """Start or resume what the arguments describe; False if Ctrl-C stopped it before the last step."""
     keep_freed_memory()
-    tokenizer, config = load_tokenizer(), train_config(args)
+    args = decayed(args) if args.decay_now else args
+    tokenizer, config = open_tokenizer(args.tokenizer), train_config(args)
     sizes = model_config(args, tokenizer)
-    of_the_run = {name: getattr(args, name) for name in OF_THE_RUN}
-    settings, record = {**of_the_run, **sizes.to_dict()}, args.out / "run.json"
+    settings = {**{name: getattr(args, name) for name in OF_THE_RUN}, **sizes.to_dict()}
     with ExitStack() as until_the_end:
         with join_workers(config.device) as (worker, device):
             if worker.leads:
                 until_the_end.enter_context(keep_others_out(args.out))
-                if record.exists():
-                    check_same_run(record, settings)
-                else:
-                    build_tokens(args, tokenizer)
+                prepare(args, tokenizer, settings)
             worker.wait_for_others()
-            torch.manual_seed(config.seed)
-            model = build_model(args.model, sizes, args.encoder_layers)
-            stores = [TokenStore(args.out / "tokens" / part) for part in ("train", "validation")]
-            batches = [batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores]
-            trainer = Trainer(model, replace(config, device=device), *batches, args.out, worker)
+            model, stores = new_model(args, sizes), open_tokens(args.out)
+            train, held_out = (batches_for(model, store, args.block_size, tokenizer, config.seed) for store in stores)
+            trainer = Trainer(model, replace(config, device=device), train, held_out, args.out, worker, args.tokenizer)
             if worker.leads:
-                write_files(args.out, {record.name: json.dumps(settings, indent=2).encode()})
+                write_settings(args.out, settings | {"num_tokens": [len(store) for store in stores]})
             trainer.run()
         if worker.leads:
             finish(trainer, args)
     return trainer.step == config.steps or not worker.leads  # torchrun kills the leader if another one fails before it
 
 
+def prepare(args: argparse.Namespace, tokenizer: Tokenizer, settings: dict) -> None:
+    """Make the tokens that are missing; ``ValueError`` if the run in the folder is another, or had others."""
+    is_new = not (args.out / SETTINGS_FILE).exists()
+    if not is_new:
+        check_same_run(args.out, settings)
+    make_tokens(args, tokenizer, anew=is_new)
+    num_tokens = [len(store) for store in open_tokens(args.out)]
+    before = num_tokens if is_new else read_settings(args.out).get("num_tokens", num_tokens)
+    if before != num_tokens:
+        raise ValueError(
+            f"{args.out} was trained on {before[0]:,} tokens and judged on {before[1]:,}, and the data now makes "
+            f"{num_tokens[0]:,} and {num_tokens[1]:,}: give it the same data, or another --out"
+        )
+
+
 def finish(trainer: Trainer, args: argparse.Namespace) -> None:
     """For a run that reached its end, write the model with its card; plot the history of any."""
-    if trainer.step < trainer.config.steps:
-        print(
-            f"stopped and saved at step {trainer.step} of {trainer.config.steps}; the same command resumes it",
-            flush=True,
-        )
+    config = trainer.config
+    if trainer.step < config.steps:
+        print(f"stopped and saved at step {trainer.step} of {config.steps}; the same command resumes it", flush=True)
     else:
-        config = trainer.config
-        save_model(trainer.model, args.out / "model", dtype=torch.float16)
+        save_model(trainer.model, args.out / "model", dtype=torch.float16, tokenizer=args.tokenizer)
         trained_on = describe_device(config.device, config.bf16, config.compile, trainer.worker.world_size)
         losses = write_card(args.out, trained_on, config.device)
         print(f"held-out loss {losses.loss:.4f} nats per target; the model is in {args.out / 'model'}")
+        if config.schedule == "wsd" and not config.decay_steps:
+            print(
+                "its learning rate has not decayed: more --steps prolong the run, --decay-now lets a copy of it decay"
+            )
     plot_history(trainer.history.read(), args.out / "loss.png")
 
 

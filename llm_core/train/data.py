@@ -4,6 +4,8 @@ The tokens go into one flat file of 16-bit ids that is mapped, not loaded. An ar
 
     <|startofarticle|> title \\n text <|endoftext|>
 
+and a text that has no title without it and its line end.
+
 What a batch holds is decided by (seed, step) alone: a run that is resumed sees the same data as one that was never
 broken.
 """
@@ -20,9 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..model.padding import pad
 from ..text.articles import Article
 from ..text.tokenizer import Tokenizer
 
+INFO = "info.json"
 IGNORE = -100  # a target that the loss leaves out (PyTorch's own default)
 CHUNK_CHARACTERS = 2_000_000  # tokenised at a time: a token takes 36 bytes as a Python number
 
@@ -35,14 +39,25 @@ class TokenStore:
     """
 
     def __init__(self, folder: Path):
+        """``ValueError`` if the files are missing, or not those that ``build`` has written together."""
         self.folder = folder
-        self.info = json.loads((folder / "info.json").read_text())
-        self.tokens = np.memmap(folder / "tokens.u16", dtype=np.uint16, mode="r")
-        self.bounds = np.load(folder / "bounds.npy", mmap_mode="r")
+        try:
+            self.info = json.loads((folder / INFO).read_text())
+            self.tokens = np.memmap(folder / "tokens.u16", dtype=np.uint16, mode="r")
+            self.bounds = np.load(folder / "bounds.npy", mmap_mode="r")
+            _check_store(self.info, self.tokens, self.bounds)
+        except (OSError, ValueError, EOFError, TypeError) as error:
+            raise ValueError(
+                f"{folder} holds no whole token store ({error}): delete it, and the run it belongs to makes it anew"
+            ) from None
 
     @property
     def num_bytes(self) -> int:
         return self.info["num_bytes"]
+
+    @property
+    def has_titles(self) -> bool:
+        return bool((self.bounds[:, 1] > self.bounds[:, 0] + 1).any())
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -56,7 +71,7 @@ class TokenStore:
         partial = folder.with_name(folder.name + ".partial")
         try:
             _write_tokens(articles, tokenizer, partial, chunk)
-            _replace_folder(partial, folder)
+            replace_folder(partial, folder)
         except OSError as error:
             raise OSError(f"the tokens could not be written to {folder} ({error.strerror or error})") from None
         finally:
@@ -64,23 +79,37 @@ class TokenStore:
         return cls(folder)
 
 
+def _check_store(info: object, tokens: np.ndarray, bounds: np.ndarray) -> None:
+    """``ValueError`` unless the three files tell of the same tokens."""
+    if not isinstance(info, dict) or not all(isinstance(info.get(name), int) for name in ("num_bytes", "n_vocab")):
+        raise ValueError(f"{INFO} does not say how many bytes and which vocabulary")
+    if bounds.ndim != 2 or bounds.shape[1] != 3 or not len(bounds):
+        raise ValueError(f"bounds.npy has shape {bounds.shape}")
+    if bounds[-1, 2] != len(tokens):
+        raise ValueError(f"{len(tokens):,} tokens, and articles that end at {bounds[-1, 2]:,}")
+
+
 def _write_tokens(articles: Iterable[Article], tokenizer: Tokenizer, folder: Path, chunk: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     bounds, position, num_bytes = array("q"), 0, 0
     with open(folder / "tokens.u16", "wb") as file:
         for batch in _chunks(articles, chunk):
-            titles = tokenizer.encode_batch([f"{a.title}\n" for a in batch])
+            titles = tokenizer.encode_batch([_heading(a) for a in batch])
             texts = tokenizer.encode_batch([a.text for a in batch])
             for article, title, text in zip(batch, titles, texts):
                 ids = [tokenizer.start, *title, *text, tokenizer.end]
                 file.write(np.asarray(ids, dtype=np.uint16).tobytes())
                 bounds.extend((position, position + 1 + len(title), position + len(ids)))
                 position += len(ids)
-                num_bytes += len(f"{article.title}\n{article.text}".encode("utf-8", "replace"))
+                num_bytes += len(f"{_heading(article)}{article.text}".encode("utf-8", "replace"))
     if not bounds:
-        raise ValueError("no article with a title and a text in the data")
+        raise ValueError("no article with a text in the data")
     np.save(folder / "bounds.npy", np.asarray(bounds, dtype=np.int64).reshape(-1, 3))
-    (folder / "info.json").write_text(json.dumps({"num_bytes": num_bytes, "n_vocab": tokenizer.n_vocab}))
+    (folder / INFO).write_text(json.dumps({"num_bytes": num_bytes, "n_vocab": tokenizer.n_vocab}))
+
+
+def _heading(article: Article) -> str:
+    return f"{article.title}\n" if article.title else ""
 
 
 def _chunks(articles: Iterable[Article], size: int) -> Iterator[list[Article]]:
@@ -96,7 +125,7 @@ def _chunks(articles: Iterable[Article], size: int) -> Iterator[list[Article]]:
         yield batch
 
 
-def _replace_folder(new: Path, folder: Path) -> None:
+def replace_folder(new: Path, folder: Path) -> None:
     """In two moves, so that a kill between them leaves no folder rather than half of one."""
     old = folder.with_name(folder.name + ".old")
     if folder.exists():
@@ -210,21 +239,6 @@ class PairBatches:
         title = self.store.tokens[begin + 1 : text - 1][: self.title_length].tolist()
         body = self.store.tokens[text:end][: self.T].tolist()
         return title or [self.tokenizer.start], [self.tokenizer.start, *body]
-
-
-def pad(rows: list[list[int]], filler: int, side: str = "right", length: int | None = None) -> tuple[Tensor, Tensor]:
-    """Rows of different length -> ids (B, T) filled up with ``filler``, and the mask (B, T), True = real.
-
-    T is the longest row's, or ``length``.
-    """
-    T = length or max(map(len, rows))
-    ids = torch.full((len(rows), T), filler, dtype=torch.long)
-    mask = torch.zeros(len(rows), T, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        place = slice(0, len(row)) if side == "right" else slice(T - len(row), T)
-        ids[i, place] = torch.tensor(row, dtype=torch.long)
-        mask[i, place] = True
-    return ids, mask
 
 
 _EPOCHS: dict[tuple, tuple[np.ndarray, int]] = {}

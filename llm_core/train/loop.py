@@ -4,8 +4,8 @@ What a step does depends on (seed, step) alone: its data, its dropout and its le
 killed and resumed has the losses of one that was not. Every target of a step weighs the same, however the step is cut
 into micro-batches: so two processes with one each have the losses of one process with two.
 
-The learning rate warms up, then falls along a cosine, once or in several cycles; gradients are clipped by their norm.
-bf16 autocast and ``torch.compile`` where asked for.
+The learning rate follows ``schedule.py``; gradients are clipped by their norm. bf16 autocast and ``torch.compile``
+where asked for.
 """
 
 import math
@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,77 +25,16 @@ from tqdm import tqdm
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.checkpoints import save_model
 from ..model.config import ModelConfig
-from ..text.tokenizer import Tokenizer
+from ..text.tokenizer import OURS, Tokenizer
+from .config import TrainConfig
 from .data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, mix_seed
 from .distributed import Worker
-from .optimizers import OPTIMIZERS, make_optimizer
-from .run_state import History, load_run, save_run
+from .loss_plot import Board
+from .optimizers import make_optimizer
+from .run_state import HISTORY_FILE, REMEDY, STATE_FILE, History, load_run, save_run
+from .schedule import learning_rate, snapshot_steps
 
 ARCHITECTURES = ("encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross")
-
-COUNTS = ("steps", "cycles", "batch_size", "micro_batch_size", "eval_batches", "log_every", "eval_every", "save_every")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """How to train. ``batch_size`` counts sequences per step over all processes and micro-batches."""
-
-    steps: int = 5000
-    cycles: int = 1
-    batch_size: int = 16
-    micro_batch_size: int = 16
-    learning_rate: float = 2e-3
-    optimizer: str = "adamw"
-    final_lr_fraction: float = 0.1
-    warmup_steps: int = 200
-    weight_decay: float = 0.1
-    beta1: float = 0.9
-    beta2: float = 0.98
-    grad_clip: float = 1.0
-    seed: int = 0
-    device: str = "cpu"
-    bf16: bool = False
-    compile: bool = False
-    log_every: int = 10
-    eval_every: int = 500
-    eval_batches: int = 8
-    save_every: int = 250
-    snapshots: int = 0
-
-    def __post_init__(self) -> None:
-        for name in COUNTS:
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("learning_rate", "grad_clip"):
-            self._require(name, getattr(self, name) > 0, "above 0")
-        for name in ("warmup_steps", "weight_decay", "snapshots"):
-            self._require(name, getattr(self, name) >= 0, "0 or more")
-        for name in ("beta1", "beta2"):
-            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
-        self._require("final_lr_fraction", 0 <= self.final_lr_fraction <= 1, "between 0 and 1")
-        self._require("optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
-        self._require("device", _is_present(self.device), "a device that PyTorch finds on this machine, such as cpu")
-
-    def _require(self, name: str, holds: bool, wanted: str) -> None:
-        if not holds:
-            raise ValueError(f"{name}={getattr(self, name)}: must be {wanted}")
-
-    def accumulation(self, world_size: int) -> int:
-        """Micro-batches that one process adds up in a step."""
-        count, rest = divmod(self.batch_size, self.micro_batch_size * world_size)
-        if rest or not count:
-            raise ValueError(
-                f"batch_size={self.batch_size} must be a multiple of micro_batch_size={self.micro_batch_size} "
-                f"times {world_size} process{'es' if world_size > 1 else ''}"
-            )
-        return count
-
-
-def _is_present(device: str) -> bool:
-    try:
-        kind = torch.device(device).type
-    except RuntimeError:
-        return False
-    return kind != "cuda" or torch.cuda.is_available()
 
 
 def build_model(architecture: str, config: ModelConfig, encoder_layers: int | None = None) -> nn.Module:
@@ -106,8 +45,15 @@ def build_model(architecture: str, config: ModelConfig, encoder_layers: int | No
         return Decoder(config)
     if architecture in ARCHITECTURES:
         encoder = replace(config, n_layer=encoder_layers or config.n_layer)
-        return EncoderDecoder(encoder, config, conditioning=architecture.rsplit("-", 1)[1])
+        return EncoderDecoder(encoder, config, "cross" if architecture.endswith("cross") else "prefix")
     raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
+
+
+def architecture_of(model: nn.Module) -> str:
+    """The name by which ``build_model`` makes one like it."""
+    if isinstance(model, EncoderDecoder):
+        return f"encoder-decoder-{model.conditioning}"
+    return "encoder" if isinstance(model, Encoder) else "decoder"
 
 
 def batches_for(model: nn.Module, store: TokenStore, T: int, tokenizer: Tokenizer, seed: int):
@@ -136,22 +82,6 @@ def batch_loss(loss: nn.Module, batch: Batch) -> Tensor:
     return loss(**{name: x for name, x in vars(batch).items() if x is not None})
 
 
-def cycle_starts(steps: int, cycles: int) -> range:
-    """The steps at which the learning rate begins to rise: 0, and one for each later cycle."""
-    return range(0, steps, math.ceil(steps / cycles))
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, then a cosine down to ``final_lr_fraction``; so in each cycle (Loshchilov & Hutter 2017)."""
-    starts = cycle_starts(config.steps, config.cycles)
-    step -= max(start for start in starts if start <= step)
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, starts.step - config.warmup_steps)
-    floor = config.final_lr_fraction
-    return config.learning_rate * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
-
-
 @torch.no_grad()
 def evaluate(
     model: nn.Module, batches, num_batches: int, B: int, device: str = "cpu", bf16: bool = False
@@ -172,19 +102,6 @@ def evaluate(
 
 def _precision(device: str, bf16: bool):
     return torch.autocast(device.split(":")[0], torch.bfloat16) if bf16 else nullcontext()
-
-
-def snapshot_steps(steps: int, count: int) -> set[int]:
-    """``count`` steps of a run, 0 and the last among them: doubling at first, then evenly apart."""
-    if count > steps:
-        return set(range(steps + 1))
-    doubling = [0, *(2**i for i in range(steps.bit_length()))]
-    for dense in range(min(count - 1, len(doubling)), 0, -1):  # as many as leave no narrower gaps behind them
-        early, last = doubling[:dense], doubling[dense - 1]
-        gap = (steps - last) / (count - dense)
-        if dense < 3 or gap >= last - doubling[dense - 2]:
-            return {*early, *(round(last + gap * i) for i in range(1, count - dense + 1))}
-    return set()
 
 
 class StopSignal:
@@ -214,18 +131,28 @@ class Trainer:
     """
 
     def __init__(
-        self, model: nn.Module, config: TrainConfig, train_batches, held_out_batches, folder: Path, worker: Worker
+        self,
+        model: nn.Module,
+        config: TrainConfig,
+        train_batches,
+        held_out_batches,
+        folder: Path,
+        worker: Worker,
+        tokenizer: str | Path = OURS,
     ):
-        self.config, self.folder, self.worker = config, folder, worker
+        self.config, self.folder, self.worker, self.tokenizer = config, folder, worker, tokenizer
         self.model = model.to(config.device).train()
         self.train_batches, self.held_out_batches = train_batches, held_out_batches
         self.accumulation = config.accumulation(worker.world_size)
         self.optimizer = make_optimizer(self.model, config)
-        self.history = History(folder / "history.jsonl")
+        self.history = History(folder / HISTORY_FILE)
         self.step, num_tokens, self.seconds = load_run(folder, self.model, self.optimizer)
+        if self.step > config.steps:
+            raise ValueError(f"{folder / STATE_FILE} is at step {self.step}, beyond the last, {config.steps}: {REMEDY}")
         self._num_tokens = torch.tensor(num_tokens, device=config.device)
         if worker.leads:
             self.history.cut_after(self.step)
+        self.board = Board(folder, self.step)
         self.snapshot_steps = snapshot_steps(config.steps, config.snapshots)
         loss = TrainingLoss(self.model)
         loss = torch.compile(loss) if config.compile else loss
@@ -243,6 +170,7 @@ class Trainer:
                 self._after_step(bar)
             if first < self.step < self.config.steps:
                 self.save()
+        self.board.close()
 
     @property
     def num_tokens(self) -> int:
@@ -306,7 +234,8 @@ class Trainer:
     def _keep_snapshot(self) -> None:
         """The model as it is now, if this is one of the steps at which a timeline looks at it."""
         if self.worker.leads and self.step in self.snapshot_steps:
-            save_model(self.model, self.folder / "snapshots" / f"{self.step:06d}", dtype=torch.float16)
+            folder = self.folder / "snapshots" / f"{self.step:06d}"
+            save_model(self.model, folder, dtype=torch.float16, tokenizer=self.tokenizer)
 
     def _is_due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.config.steps
@@ -335,6 +264,7 @@ class Trainer:
     def _write(self, entry: dict) -> None:
         if self.worker.leads:
             self.history.append({"step": self.step, **entry})
+            self.board.append(self.step, entry)
 
     def save(self) -> None:
         """Keep everything that resuming needs; the previous save stays until this one is complete."""

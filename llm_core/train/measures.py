@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from ..analysis.roles import head_roles, repeats
 from ..model.architectures import Encoder, EncoderDecoder
@@ -55,7 +56,7 @@ def held_out_losses(model: nn.Module, batches: Batches, tokenizer: Tokenizer, de
     B = min(8, num_rows)
     lengths = torch.tensor([token_length(tokenizer, id) for id in range(tokenizer.n_vocab)])
     nats, counts, num_bytes = torch.zeros(T, dtype=torch.float64), torch.zeros(T, dtype=torch.long), 0
-    for i in range(num_rows // B):
+    for i in tqdm(range(num_rows // B), desc="held-out articles", unit="batch"):
         batch = batches.batch(i, B).to(device)
         inputs = {name: x for name, x in vars(batch).items() if x is not None and name != "targets"}
         logits = model(**inputs).float().transpose(1, 2)  # (B, V, T)
@@ -128,8 +129,8 @@ def on_repeats(model: nn.Module, tokenizer: Tokenizer, title: str, seed: int = 0
 @torch.no_grad()
 def _losses_of_halves(model: nn.Module, ids: list[int], title: list[int]) -> Tensor:
     """Nats per token the first time and the second, (2,). The first token of each cannot be known: it is left out."""
-    ids = torch.tensor([ids])
-    logits = model(torch.tensor([title]), ids)[0] if isinstance(model, EncoderDecoder) else model(ids)[0]  # (2n, V)
-    nats = F.cross_entropy(logits[:-1], ids[0, 1:], reduction="none")  # (2n-1,)
-    n = ids.shape[1] // 2
+    batch = torch.tensor([ids])  # (1, 2n)
+    logits = model(torch.tensor([title]), batch)[0] if isinstance(model, EncoderDecoder) else model(batch)[0]  # (2n, V)
+    nats = F.cross_entropy(logits[:-1], batch[0, 1:], reduction="none")  # (2n-1,)
+    n = len(ids) // 2
     return torch.stack([nats[: n - 1].mean(), nats[n:].mean()])

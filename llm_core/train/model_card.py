@@ -7,9 +7,7 @@ goes into the card: ``baselines.json`` (of ``llm_core.train.baselines``) and ``r
 """
 
 import argparse
-import json
 import math
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -19,16 +17,25 @@ import torch
 from torch import nn
 
 from ..model.architectures import Encoder, EncoderDecoder
-from ..model.checkpoints import CARD, load_model, num_parameters, write_files
+from ..model.checkpoints import CARD, load_model, num_parameters, tokenizer_name, write_files
 from ..text.tokenizer import Tokenizer, load_tokenizer
 from .baselines import Baseline, baselines_table, load_baselines
 from .data import TokenStore
+from .devices import require_present
 from .loop import batches_for
 from .measures import HeldOut, OnRepeats, held_out_losses, on_repeats, tokens_in_epoch
-from .run_state import History
+from .run_state import HISTORY_FILE, History, read_settings
 from .samples import PROMPTS, samples
 
 RECIPE = "recipe.md"
+WIKIHOW = (
+    "cc-by-nc-sa-3.0",
+    "how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): ",
+    """\
+The weights are shared under the terms of the text that they learned from. WikiHow's is CC BY-NC-SA 3.0 (non-commercial,
+name wikiHow, share alike); it was changed here: cleaned, filtered and cut into tokens.""",
+)
+OTHER_TERMS = "Whoever shares the weights has to keep the terms of the text that they learned from."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +52,7 @@ class RunFacts:
     seconds: float
     baselines: list[Baseline]
     recipe: str  # Markdown; empty if nobody wrote it down
+    is_wikihow: bool = True  # what is said of the data, and under which terms
 
 
 def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
@@ -55,7 +63,8 @@ def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
     """
     if not (run / "model").is_dir():
         raise ValueError(f"{run} holds no model: give the folder of a run that has reached its last step")
-    settings, tokenizer = json.loads((run / "run.json").read_text()), load_tokenizer()
+    settings = read_settings(run, "model", "data", "block_size", "seed")
+    tokenizer = load_tokenizer(tokenizer_name(run / "model"))
     model = load_model(run / "model", device)
     stores = [TokenStore(run / "tokens" / part) for part in ("train", "validation")]
     train, held_out = (
@@ -70,12 +79,16 @@ def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
 
 
 def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenStore], epoch: int) -> RunFacts:
-    last = [entry for entry in History(run / "history.jsonl").read() if "seconds" in entry][-1]
+    history = History(run / HISTORY_FILE)
+    logged = [entry for entry in history.read() if {"seconds", "tokens"} <= set(entry)]
+    if not logged:
+        raise ValueError(f"{history.path} has no entry that says how long the run took: put a copy in its place")
+    last = logged[-1]
     recipe = run / RECIPE
     return RunFacts(
         name=settings["model"],
         data=_names(settings["data"]),
-        num_articles=tuple(len(store.bounds) for store in stores),
+        num_articles=(len(stores[0].bounds), len(stores[1].bounds)),
         trained_on=trained_on,
         tokens_seen=last["tokens"],
         epochs=last["tokens"] / epoch,
@@ -83,7 +96,15 @@ def _run_facts(run: Path, settings: dict, trained_on: str, stores: list[TokenSto
         seconds=last["seconds"],
         baselines=load_baselines(run),
         recipe=recipe.read_text(encoding="utf-8").strip() if recipe.exists() else "",
+        is_wikihow=_is_wikihow(stores[0], load_tokenizer(tokenizer_name(run / "model"))),
     )
+
+
+def _is_wikihow(store: TokenStore, tokenizer: Tokenizer) -> bool:
+    """True if most of the first articles have a title as WikiHow's have."""
+    bounds = store.bounds[:100]
+    titles = [tokenizer.decode(store.tokens[begin + 1 : text]) for begin, text, _ in bounds]
+    return sum(title.startswith("How to") for title in titles) > len(titles) / 2
 
 
 def _names(sources: list[str]) -> str:
@@ -104,13 +125,6 @@ def _trained_on(card: Path) -> str:
     return found[1]
 
 
-def describe_device(device: str, bf16: bool, compiled: bool, num_processes: int = 1) -> str:
-    hardware = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"CPU, {os.cpu_count()} cores"
-    several = f"{num_processes} × " if num_processes > 1 else ""
-    precision = "bf16 autocast" if bf16 else "float32"
-    return f"{several}{hardware}, {precision}{', torch.compile' if compiled else ''}"
-
-
 def model_card(
     model: nn.Module, facts: RunFacts, losses: HeldOut, repeats: OnRepeats | None, tokenizer: Tokenizer
 ) -> str:
@@ -122,8 +136,9 @@ def model_card(
         _by_place(model, losses),
         _on_repeats(model, repeats) if repeats else "",
     )
+    licence, form, terms = WIKIHOW if facts.is_wikihow else ("other", "", OTHER_TERMS)
     return f"""---
-license: cc-by-nc-sa-3.0
+license: {licence}
 ---
 # {facts.name}
 
@@ -132,7 +147,7 @@ relied on.
 
 | | |
 |---|---|
-| Data | how-to articles in the form of WikiHow (Koupaee & Wang 2018, arXiv:1810.09305): {facts.data} |
+| Data | {form}{facts.data} |
 | Articles | {facts.num_articles[0]:,} for training, {facts.num_articles[1]:,} held out |
 | Tokens seen | {facts.tokens_seen:,} in {facts.steps:,} steps, {facts.epochs:.2f} times the training text |
 | Trained on | {facts.trained_on} |
@@ -146,8 +161,7 @@ relied on.
 
 ## Licence and limits
 
-The weights are shared under the terms of the text that they learned from. WikiHow's is CC BY-NC-SA 3.0 (non-commercial,
-name wikiHow, share alike); it was changed here: cleaned, filtered and cut into tokens. The model is small and has seen
+{terms} The model is small and has seen
 little text: what it says is often wrong, sometimes unsafe to follow, and never advice.
 """
 
@@ -253,6 +267,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu", help="to measure on (%(default)s)")
     args = parser.parse_args(arguments)
     try:
+        require_present(args.device)
         losses = write_card(args.run, args.trained_on, args.device)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -56,7 +56,9 @@ class NGramModel:
         """p of each of ``tokens`` (N,) after those before it, as far as the order reaches: (N,), float64."""
         tokens = np.asarray(tokens, dtype=np.int64)
         p = np.full(len(tokens), 1 / self.V)
-        contexts = np.zeros(len(tokens), dtype=np.int64)  # the number of the n-1 tokens before; -1: never seen
+        contexts: np.ndarray = np.zeros(
+            len(tokens), dtype=np.int64
+        )  # the number of the n-1 tokens before; -1: never seen
         for table in self.tables:
             rows = table.find(contexts, tokens, self.V)
             p = table.probability(contexts, rows, p)
@@ -70,14 +72,18 @@ class NGramModel:
 
 def _count(tokens: np.ndarray, order: int, V: int) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
     """Keys and counts of the n-grams of each length, 1 first, and how many contexts stand before them."""
-    all_keys, all_counts, num_contexts = [], [], [1]  # before every token is the empty context
+    all_keys: list[np.ndarray] = []
+    all_counts: list[np.ndarray] = []
+    num_contexts = [1]  # before every token is the empty context
     numbers = np.zeros(len(tokens) + 1, dtype=np.int32)
     for n in range(1, order + 1):
         shorter = numbers  # of the (n-1)-grams by the place where they start; the n-gram there ends in the next one
         numbers, keys, places, counts = _number(shorter[:-1], tokens[n - 1 :], V)
         if n > 1:
             all_counts[-1] = np.bincount(shorter[1:][places], minlength=num_contexts[-1]).astype(np.int32)
-        all_keys.append(keys), all_counts.append(counts), num_contexts.append(len(keys))
+        all_keys.append(keys)
+        all_counts.append(counts)
+        num_contexts.append(len(keys))
     return all_keys, all_counts, num_contexts[:-1]
 
 

@@ -4,15 +4,12 @@ AdamW (Loshchilov & Hutter 2017) decays matrices and tables only. Muon (Jordan e
 matrix orthogonal; scaled as by Liu et al. 2025 (arXiv:2502.16982), it takes the learning rate and the decay of AdamW.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from .loop import TrainConfig
+from .config import TrainConfig
 
-OPTIMIZERS = ("adamw", "muon")
+MOMENTS = {torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"), torch.optim.Muon: ("momentum_buffer",)}
 
 
 class Together:
@@ -34,7 +31,7 @@ class Together:
             optimizer.zero_grad(set_to_none)
 
 
-def make_optimizer(model: nn.Module, config: "TrainConfig") -> torch.optim.Optimizer | Together:
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer | Together:
     """What ``config.optimizer`` names, for all weights of ``model``."""
     in_blocks = {p for name, p in model.named_parameters() if "blocks." in name and p.dim() == 2}
     if config.optimizer == "adamw":
@@ -48,7 +45,13 @@ def make_optimizer(model: nn.Module, config: "TrainConfig") -> torch.optim.Optim
     return Together(muon, _adamw([p for p in model.parameters() if p not in in_blocks], config))
 
 
-def _adamw(parameters, config: "TrainConfig") -> torch.optim.AdamW:
+def moments(optimizer: torch.optim.Optimizer | Together) -> dict[nn.Parameter, tuple[str, ...]]:
+    """What is remembered of each parameter after a step: "step" is one number, the others have its shape."""
+    parts = optimizer.optimizers if isinstance(optimizer, Together) else (optimizer,)
+    return {p: MOMENTS[type(part)] for part in parts for group in part.param_groups for p in group["params"]}
+
+
+def _adamw(parameters, config: TrainConfig) -> torch.optim.AdamW:
     parameters = list(parameters)
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": config.weight_decay},

@@ -22,6 +22,9 @@ RECIPE = {
     "snapshots": 32,
 }
 
+# For a run of unknown length: its rate stays until the last fifth, and until then it can be prolonged.
+WSD = {"cycles": 1, "learning_rate": 5e-3, "final_lr_fraction": 0.0, "decay_steps": 800}
+
 # An encoder begins by looking at all places alike. Among 256 it had not found in 800 steps which of them matter; among
 # 64 it finds them after 250. The tokens of a step stay as many.
 SHORT_WINDOWS = {"block_size": 64, "batch_size": 64, "micro_batch_size": 64}
@@ -32,3 +35,8 @@ PRESETS = {
     "encoder-decoder-prefix": {"model": "encoder-decoder-prefix", "encoder_layers": 3, "n_layer": 3, **RECIPE},
     "encoder-decoder-cross": {"model": "encoder-decoder-cross", "encoder_layers": 2, "n_layer": 3, **RECIPE},
 }
+
+
+def preset(name: str, schedule: str) -> dict:
+    """What the model of that name is trained with, under a schedule."""
+    return {**PRESETS[name], **(WSD if schedule == "wsd" else {})}

@@ -1,13 +1,15 @@
-"""What a training run leaves on disk: its state in one safetensors file, its history in JSON lines.
+"""What a training run leaves on disk: its settings, its state in one safetensors file, its history in JSON lines.
 
 The state (weights, optimizer moments, step) is written beside the old one and then takes its place in one
 move, so a kill or a full disk at any moment leaves a state that can be resumed.
 """
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,12 +17,42 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..model.checkpoints import DRAFTS, write_files
+from .optimizers import moments
 
-STATE_FILE = "state.safetensors"
+STATE_FILE, SETTINGS_FILE, HISTORY_FILE = "state.safetensors", "run.json", "history.jsonl"
+REMEDY = "move it away to start anew, or put a copy in its place"
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    step: int = 0
+    num_tokens: int = 0
+    seconds: float = 0.0
+
+
+def write_settings(folder: Path, settings: dict) -> None:
+    write_files(folder, {SETTINGS_FILE: json.dumps(settings, indent=2).encode()})
+
+
+def read_settings(folder: Path, *needed: str) -> dict:
+    """What ``write_settings`` left in a run's folder; ``ValueError`` without it, or without one of those ``needed``."""
+    path = folder / SETTINGS_FILE
+    if not path.exists():
+        raise ValueError(f"{folder} has no {SETTINGS_FILE}, so it is no folder of a run")
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise ValueError(f"{path} cannot be read as JSON ({error}): {REMEDY}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path} holds {type(settings).__name__}, not the settings of a run: {REMEDY}")
+    if missing := [name for name in needed if name not in settings]:
+        raise ValueError(f"{path} does not say {missing[0]!r}, as the settings of a run do: {REMEDY}")
+    return settings
 
 
 class History:
-    """A JSON-lines file: one object a line, each with its "step"."""
+    """A JSON-lines file: one object a line, a number by each name, "step" among them."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -33,19 +65,33 @@ class History:
             raise OSError(f"{self.path} could not be written ({error}); the last saved state is intact") from None
 
     def read(self) -> list[dict]:
-        """All whole entries; a line cut by a kill is left out."""
-        entries = []
-        for line in self.path.read_text().splitlines() if self.path.exists() else []:
-            try:
-                entries.append(json.loads(line))
-            except ValueError:
-                continue
-        return entries
+        """All entries. A last line that a kill has cut is left out; any other that is none is a ``ValueError``."""
+        lines = self.path.read_bytes().splitlines() if self.path.exists() else []
+        entries = [_entry(line) for line in lines]
+        damaged = [number for number, entry in enumerate(entries, 1) if entry is None]
+        if damaged and damaged[0] < len(lines):
+            raise ValueError(
+                f"{self.path}, line {damaged[0]} is no entry of a run's history: take it out, or move the file away"
+            )
+        return [entry for entry in entries if entry]
 
     def cut_after(self, step: int) -> None:
         """Forget what lies behind ``step``: the run will write it again."""
         kept = [entry for entry in self.read() if entry["step"] <= step]
         write_files(self.path.parent, {self.path.name: "".join(json.dumps(entry) + "\n" for entry in kept).encode()})
+
+
+def _entry(line: bytes) -> dict | None:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    is_one = isinstance(entry, dict) and "step" in entry and all(map(_is_number, entry.values()))
+    return entry if is_one and isinstance(entry["step"], int) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def save_run(
@@ -66,25 +112,43 @@ def save_run(
         shutil.rmtree(drafts, ignore_errors=True)
 
 
-def load_run(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, int, float]:
-    """Restore a saved run into model and optimizer; returns step, tokens, seconds: all 0 if there is none.
+def load_run(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
+    """Restore a saved run into model and optimizer; all 0 if there is none.
 
-    Raises ``ValueError`` if the state is damaged or belongs to a model of another shape.
+    Raises ``ValueError``, with nothing restored, if the state is damaged or belongs to a model of another shape.
     """
     path = folder / STATE_FILE
     if not path.exists():
-        return 0, 0, 0.0
+        return Progress()
     try:
         with safe_open(path, framework="pt") as file:
-            counters = file.metadata() or {}
+            progress = _progress(file.metadata() or {})
             saved = {name: file.get_tensor(name) for name in file.offset_keys()}
-        progress = int(counters["step"]), int(counters["num_tokens"]), float(counters["seconds"])
-    except (SafetensorError, OSError, KeyError) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}): move it away to start anew, or put a copy in its place"
-        ) from None
-    _require_fit(saved, model, path)
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error}): {REMEDY}") from None
+    _require_fit(saved, model, optimizer, path)
+    _require_numbers(saved, path)
     _restore(saved, model, optimizer)
+    return progress
+
+
+def read_progress(folder: Path) -> Progress:
+    """How far the state in a run's folder has come; reads no tensor."""
+    path = folder / STATE_FILE
+    if not path.exists():
+        raise ValueError(f"{folder} has no {STATE_FILE} yet: nothing of the run has been saved")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return _progress(file.metadata() or {})
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error}): {REMEDY}") from None
+
+
+def _progress(counters: dict[str, str]) -> Progress:
+    progress = Progress(int(counters["step"]), int(counters["num_tokens"]), float(counters["seconds"]))
+    for name, value in progress._asdict().items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name}={value}")
     return progress
 
 
@@ -97,15 +161,27 @@ def _tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Te
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def _require_fit(saved: dict[str, Tensor], model: nn.Module, path: Path) -> None:
-    shapes = {name.removeprefix("model."): tuple(x.shape) for name, x in saved.items() if name.startswith("model.")}
-    wanted = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
-    for name in [*wanted, *shapes]:
+def _require_fit(saved: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer, path: Path) -> None:
+    """Every tensor that this model and this optimizer need is there in its shape, and no other."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in saved.items()}
+    kept, wanted = moments(optimizer), {}
+    for name, parameter in model.named_parameters():
+        wanted[f"model.{name}"] = shape = tuple(parameter.shape)
+        wanted |= {f"optimizer.{name}/{key}": () if key == "step" else shape for key in kept[parameter]}
+    for name in sorted({**wanted, **shapes}, key=lambda name: not name.startswith("model.")):
         if shapes.get(name) != wanted.get(name):
+            what = "model" if name.startswith("model.") else "optimizer's state"
             raise ValueError(
-                f"{path} holds another model: {name} is {shapes.get(name, 'not there')} in it, "
-                f"and {wanted.get(name, 'not there')} in this one"
+                f"{path} holds another {what}: {name.removeprefix('model.')} is {shapes.get(name, 'not there')} in it, "
+                f"and {wanted.get(name, 'not there')} in this one; {REMEDY}"
             )
+
+
+def _require_numbers(saved: dict[str, Tensor], path: Path) -> None:
+    for name, tensor in saved.items():
+        if not tensor.is_floating_point() or not tensor.isfinite().all():
+            what = "NaN or infinity" if tensor.is_floating_point() else f"{tensor.dtype} instead of fractions"
+            raise ValueError(f"{path} is damaged ({name} holds {what}): {REMEDY}")
 
 
 def _restore(saved: dict[str, Tensor], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:

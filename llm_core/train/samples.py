@@ -1,7 +1,10 @@
 """What a model writes, for its card: ten texts, or ten filled-in places, unedited."""
 
+from typing import Any
+
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from ..generation.sampling import fill_masks, generate
 from ..model.architectures import Encoder, EncoderDecoder
@@ -43,14 +46,14 @@ def samples(model: nn.Module, tokenizer: Tokenizer) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in SETTINGS.items())
     texts = [
         f"**{title}** (seed {seed})\n\n```text\n{written(model, tokenizer, title, seed)}\n```"
-        for seed, title in enumerate(PROMPTS, 1)
+        for seed, title in enumerate(tqdm(PROMPTS, desc="samples", unit="text"), 1)
     ]
     return "\n\n".join([f"Unedited. Each title with its seed; {settings}, at most {MOST} tokens.", *texts])
 
 
 def written(model: nn.Module, tokenizer: Tokenizer, title: str, seed: int) -> str:
     """The article that the model writes under a title."""
-    settings = {**SETTINGS, "seed": seed, "stop": tokenizer.end}
+    settings: dict[str, Any] = {**SETTINGS, "seed": seed, "stop": tokenizer.end}
     if isinstance(model, EncoderDecoder):
         room = max(1, model.decoder.config.block_size - 1)
         title_ids = [tokenizer.encode(title)]

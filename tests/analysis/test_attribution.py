@@ -74,8 +74,8 @@ def test_all_places_and_several_tokens_at_once(architecture):
         assert_close(share.float(), logits.gather(1, tokens), atol=1e-5, rtol=0)
     assert_close(many.total().float(), model(*inputs)[ROW].gather(1, tokens), atol=1e-4, rtol=0)
     one = logit_attribution(model, trace, PLACE, tokens[PLACE, 2].item(), ROW)
-    assert_close(one.parts(), many.one(PLACE, 2).parts(), atol=1e-5, rtol=0)
-    assert many.parts().shape == (one.parts().shape[0], N, K) and many.logit.shape == (N, K)
+    assert_close(one.contributions(), many.one(PLACE, 2).contributions(), atol=1e-5, rtol=0)
+    assert many.contributions().shape == (one.contributions().shape[0], N, K) and many.logit.shape == (N, K)
 
 
 def test_what_does_not_fit_the_places_is_refused(decoder, ids):
@@ -187,7 +187,7 @@ def test_what_does_not_exist_is_named(decoder, ids, arguments, message):
 def test_what_was_not_recorded_is_named(decoder, ids):
     with record(decoder, ["*resid_post", "logits", "embedding.*"]) as trace:
         decoder(ids)
-    with pytest.raises(KeyError, match=r"'blocks\.0\.attn\.z' was not recorded"):
+    with pytest.raises(KeyError, match=r"'blocks\.2\.mlp\.out' was not recorded"):
         logit_attribution(decoder, trace, PLACE, TOKEN, ROW)
 
 
@@ -199,5 +199,5 @@ def test_the_shipped_decoder():
     for token in trace["logits"][0, -1].topk(3).indices.tolist():
         result = logit_attribution(model, trace, last, token)
         assert result.total() == pytest.approx(trace["logits"][0, -1, token].item(), abs=1e-4)
-        assert result.parts().isfinite().all()
-        assert len(result.parts()) == 2 + 6 * 8 + 6 + 6 + 1
+        assert result.contributions().isfinite().all()
+        assert len(result.contributions()) == 2 + 6 * 8 + 6 + 6 + 1

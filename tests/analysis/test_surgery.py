@@ -5,7 +5,6 @@ import json
 import math
 import re
 from dataclasses import asdict
-from functools import cached_property
 from statistics import fmean
 
 import pytest
@@ -14,7 +13,8 @@ from torch.nn import functional as F
 
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
-from explorer.questions.surgery import effect, read_edits, sweep, told
+from explorer.questions.explore import part
+from explorer.questions.surgery import before_and_after, effect, read_edits, sweep
 from explorer.questions.surgery_part import described, losses
 from llm_core import intervene, load_tokenizer, merge_heads, record
 from llm_core.analysis.attribution import logit_attribution
@@ -411,13 +411,9 @@ class Small(Runner):
         super().__init__("small")
         self.given, self.tokenizer = model, tokenizer
 
-    @cached_property
-    def _loaded(self):
-        from explorer.engine.payload import ModelFacts
-
-        config = self.given.config
-        sizes = {n: getattr(config, n) for n in ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")}
-        return self.given, ModelFacts(name="small", num_parameters=0, **sizes)
+    @property
+    def model(self):
+        return self.given
 
 
 @pytest.fixture(scope="module")
@@ -430,7 +426,7 @@ EDITS = [{"what": "attention", "how": "open", "layer": 0}, {"what": "mlp", "how"
 
 
 def test_the_part_is_the_changed_models_payload_and_both_sides_of_it(runner, small, tokenizer):
-    header, arrays = unpack(runner.part("surgery", TEXT, read_edits(EDITS)))
+    header, arrays = unpack(part(runner, "surgery", TEXT, read_edits(EDITS)).payload)
     ids = torch.tensor([runner.encode(TEXT)])
     clean = operated(small, ids)["logits"][0]
     trace = operated(small, ids, *edits_from(EDITS), means=mean_activations(small, tokenizer))
@@ -449,7 +445,7 @@ def test_the_part_is_the_changed_models_payload_and_both_sides_of_it(runner, sma
 
 
 def test_a_part_without_edits_is_the_run_as_it_was(runner):
-    plain, changed = unpack(runner.payload(TEXT)), unpack(runner.part("surgery", TEXT))
+    plain, changed = unpack(runner.payload(TEXT)), unpack(part(runner, "surgery", TEXT).payload)
     assert changed[0]["edits"] == [] and "reach" not in changed[1]
     for name, array in plain[1].items():
         assert (array == changed[1][name]).all()
@@ -458,12 +454,12 @@ def test_a_part_without_edits_is_the_run_as_it_was(runner):
 
 def test_other_parts_are_of_the_changed_model_too(runner):
     edits = read_edits([{"what": "mlp", "how": "zero", "layer": 0}])
-    plain, changed = (unpack(runner.part("neurons", TEXT, e))[1]["q"] for e in ((), edits))
+    plain, changed = (unpack(part(runner, "neurons", TEXT, e).payload)[1]["q"] for e in ((), edits))
     assert (plain[0] == changed[0]).all() and not (plain[1] == changed[1]).all()
 
 
 def test_a_text_is_told_in_numbers(runner, small):
-    answer = told(runner, TEXT, read_edits(EDITS[:1]))
+    answer = before_and_after(runner, TEXT, read_edits(EDITS[:1]))
     ids = torch.tensor([runner.encode(TEXT)])
     clean, changed = operated(small, ids)["logits"][0], operated(small, ids, *edits_from(EDITS[:1]))["logits"][0]
     assert answer["token_losses_after"] == pytest.approx(losses(changed, ids[0].tolist()).tolist())
@@ -477,7 +473,7 @@ def test_an_effect_streams_and_ends_with_the_paired_one(runner, small, batches):
     edits = edits_from([{"what": "mlp", "how": "zero", "layer": 0}])
     *going, last = effect(runner, edits)
     n = sum(map(len, batches))
-    assert [part["done"] for part in going] == sorted({part["done"] for part in going}) and going[-1]["done"] == n
+    assert [step["done"] for step in going] == sorted({step["done"] for step in going}) and going[-1]["done"] == n
     before = [loss for b in batches for loss in b.losses.tolist()]
     after = [loss for b in batches for loss in edited_losses(small, b, edits).tolist()]
     assert last["effect"] == asdict(paired_effect(before, after))

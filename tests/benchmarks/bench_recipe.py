@@ -19,10 +19,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from llm_core.train.command import can_compile, has_fast_bf16, keep_freed_memory
+from llm_core.train.config import TrainConfig
 from llm_core.train.data import PackedBatches, TokenStore
+from llm_core.train.devices import can_compile, has_fast_bf16, keep_freed_memory
 from llm_core.train.distributed import Worker
-from llm_core.train.loop import TrainConfig, Trainer, build_model
+from llm_core.train.loop import Trainer, build_model
 from llm_core.train.presets import RECIPE
 from tests.benchmarks.bench_training import SIZES, T, load_module
 

@@ -25,17 +25,17 @@ WORDS = "wash the red cup and dry it with a clean cloth, then put the blue bowl 
 
 # From the event to the frame behind the one in which the views were drawn; and what drawing them took.
 TIMER = """(event) => {
-    const store = globalThis.headscope;
-    const { drawView } = Object.getPrototypeOf(store);
+    const { drawing } = globalThis.headscope;
+    const { draw } = Object.getPrototypeOf(drawing);
     globalThis.took = new Promise((done) => {
         document.addEventListener(event, ({ timeStamp }) => {
             let [script, seen] = [0, false];
-            store.drawView = (view) => {
+            drawing.draw = (view) => {
                 const start = performance.now();
-                drawView.call(store, view);
+                draw.call(drawing, view);
                 script += performance.now() - start;
                 if (!seen) requestAnimationFrame((now) => {
-                    delete store.drawView;
+                    delete drawing.draw;
                     done([now - timeStamp, script]);
                 });
                 seen = true;

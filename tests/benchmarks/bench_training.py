@@ -24,10 +24,12 @@ from torch import Tensor
 from llm_core.analysis.costs import flops
 from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
-from llm_core.train.command import can_compile, has_fast_bf16, keep_freed_memory
+from llm_core.train.config import TrainConfig
 from llm_core.train.data import PackedBatches, TokenStore
+from llm_core.train.devices import can_compile, has_fast_bf16, keep_freed_memory
 from llm_core.train.distributed import Worker
-from llm_core.train.loop import TrainConfig, Trainer, learning_rate
+from llm_core.train.loop import Trainer
+from llm_core.train.schedule import learning_rate
 from tests.benchmarks.bench_recording import interleaved
 
 B, T = 16, 256

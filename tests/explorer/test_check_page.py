@@ -7,8 +7,9 @@ import pytest
 
 import app
 from explorer.lessons.teach import catalog
-from explorer.pages.check import LARGEST, checked, is_from_elsewhere, may_take_code
-from llm_core.homework.faults import NAMED
+from explorer.questions.asker import Asker, asker_of, is_from_elsewhere
+from explorer.questions.check import LARGEST, checked, may_take_code
+from llm_core.homework.diagnosis.faults import NAMED
 from llm_core.homework.report import BLOCKS, from_json, to_json
 
 from ..homework.example import PLACE
@@ -16,8 +17,8 @@ from ..homework.example import PLACE
 OWN = {"host": "127.0.0.1:7860"}
 
 
-def request(**headers) -> SimpleNamespace:
-    return SimpleNamespace(headers=OWN | {name.replace("_", "-"): value for name, value in headers.items()})
+def sent(**headers) -> dict[str, str]:
+    return OWN | {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 @pytest.mark.parametrize("host, share", [("0.0.0.0", False), ("192.168.1.7", False), ("::", False), ("", False),
@@ -52,19 +53,18 @@ def test_code_may_be_taken_from_this_machine(host):
     ],
 )
 def test_pages_of_other_sites_are_told_apart(headers, elsewhere):
-    assert is_from_elsewhere(request(**headers)) == elsewhere
+    assert is_from_elsewhere(sent(**headers)) == elsewhere
 
 
 def test_nothing_runs_for_others(monkeypatch):
-    monkeypatch.setattr("explorer.pages.check._run", lambda *_: pytest.fail("code ran"))
+    monkeypatch.setattr("explorer.questions.check._run", lambda *_: pytest.fail("code ran"))
     private, public = SimpleNamespace(is_private=True), SimpleNamespace(is_private=False)
-    others = [request(host="evil.example"), request(origin="https://evil.example"), request(x_real_ip="10.0.0.1")]
-    for runner, asked in [(public, request()), *((private, other) for other in others)]:
+    others = [sent(host="evil.example"), sent(origin="https://evil.example"), sent(x_real_ip="10.0.0.1")]
+    for shelf, headers in [(public, sent()), *((private, other) for other in others)]:
         with pytest.raises(ValueError, match="only for the machine that the app runs on"):
-            next(checked(runner, "a.py", "x = 1", asked))
-    for code in ("x" * (LARGEST + 1), None, ["x"]):
-        with pytest.raises(ValueError, match=r"text of at most 200,000 characters"):
-            next(checked(private, "a.py", code, request()))
+            next(checked(asker_of(shelf, headers), "a.py", "x = 1"))
+    with pytest.raises(ValueError, match=r"text of at most 200,000 characters"):
+        next(checked(Asker(private, is_owner=True), "a.py", "x" * (LARGEST + 1)))
 
 
 def test_the_example_is_a_report_in_the_words_of_the_faults():

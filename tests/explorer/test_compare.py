@@ -2,17 +2,17 @@
 
 import os
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from explorer.engine.models import ARCHITECTURES, Models
-from explorer.engine.models import MODELS as SHIPPED
+from explorer.engine.architectures import ARCHITECTURES
 from explorer.engine.payload import unpack
+from explorer.engine.runner import MODELS as SHIPPED
 from explorer.engine.runner import Runner
-from explorer.pages.compare import is_owner
+from explorer.engine.shelf import CAPACITY, Shelf
+from explorer.questions.asker import is_owner
 from explorer.questions.compare import MOST, SHOWN, WRITTEN, compare
 from llm_core import Decoder, Encoder, EncoderDecoder, ModelConfig, fill_masks, generate, record, save_model
 from llm_core.analysis.costs import flops
@@ -50,17 +50,17 @@ def runner(folder) -> Runner:
 
 
 @pytest.fixture(scope="module")
-def models(runner, folder, tmp_path_factory) -> Models:
-    return Models(runner, folder, tmp_path_factory.mktemp("runs"))
+def models(runner, folder, tmp_path_factory) -> Shelf:
+    return Shelf(runner, folder, tmp_path_factory.mktemp("runs"))
 
 
-def compared(runner, models, *arguments, **more) -> tuple[dict, dict]:
-    return unpack(runner.payloads.get(compare(runner, models, *arguments, **more)))
+def compared(models, *arguments, **more) -> tuple[dict, dict]:
+    return unpack(compare(models, *arguments, **more).payload)
 
 
 @pytest.fixture(scope="module")
 def all_four(runner, models) -> tuple[dict, dict]:
-    return compared(runner, models, TEXT, list(ARCHITECTURES), 4)
+    return compared(models, TEXT, list(ARCHITECTURES), 4)
 
 
 def ids_of(name: str, tokenizer) -> list[torch.Tensor]:
@@ -86,7 +86,7 @@ def test_every_pattern_and_mask_is_torchs(runner, models, all_four):
     header, arrays = all_four
     compared = 0
     for i, name in enumerate(ARCHITECTURES):
-        trace, _ = traced(models.get(name).model, ids_of(name, runner.tokenizer))
+        trace, _ = traced(models.loaded(name).model, ids_of(name, runner.tokenizer))
         for part in header["columns"][i]["parts"]:
             pattern, mask = arrays[f"{i}.{part['name']}.pattern"], arrays[f"{i}.{part['name']}.mask"]
             assert mask.shape == (len(part["queries"]), len(part["keys"]))
@@ -124,7 +124,7 @@ def test_predictions_are_torchs(runner, models, all_four):
     whole = [tokenizer.start, *tokenizer.encode(TEXT)]
     for i, name in enumerate(ARCHITECTURES):
         inputs = ids_of(name, tokenizer)
-        _, logits = traced(models.get(name).model, inputs)
+        _, logits = traced(models.loaded(name).model, inputs)
         probs = logits.softmax(-1)  # (T, V)
         actual = inputs[-1][0, 1:]
         if name == "encoder":
@@ -143,7 +143,7 @@ def test_predictions_are_torchs(runner, models, all_four):
 
 def test_the_encoder_agrees_with_fill_masks(runner, models, all_four):
     _, arrays = all_four
-    filled = fill_masks(models.get("encoder").model, ids_of("encoder", runner.tokenizer)[0], runner.tokenizer.mask)
+    filled = fill_masks(models.loaded("encoder").model, ids_of("encoder", runner.tokenizer)[0], runner.tokenizer.mask)
     assert len(filled) == 1
     assert filled[0].position == 4
     assert arrays["0.ids"][0].tolist() == filled[0].best_ids[:SHOWN].tolist()
@@ -153,19 +153,19 @@ def test_continuations_are_the_likeliest_tokens_while_the_window_has_room(runner
     header, _ = all_four
     assert header["columns"][0]["written"] is None
     for column, name in list(zip(header["columns"], ARCHITECTURES))[1:]:
-        model, inputs = models.get(name).model, ids_of(name, runner.tokenizer)
+        model, inputs = models.loaded(name).model, ids_of(name, runner.tokenizer)
         count = min(WRITTEN, DECODER_SIZES.block_size - inputs[-1].shape[1])
         more = {"decoder_ids": inputs[1]} if len(inputs) > 1 else {}
         expected = generate(model, inputs[0], count, temperature=0, stop=runner.tokenizer.end, **more)[0].tolist()
         assert column["written"]["ids"] == expected[-count:]
-    full, _ = compared(runner, models, "word " * 60, ["decoder"])
+    full, _ = compared(models, "word " * 60, ["decoder"])
     assert full["columns"][0]["written"] == {"text": "", "ids": [], "ended": False}
 
 
 def test_costs_are_those_of_this_text(runner, models, all_four):
     header, _ = all_four
     for column, name in zip(header["columns"], ARCHITECTURES):
-        model, inputs = models.get(name).model, ids_of(name, runner.tokenizer)
+        model, inputs = models.loaded(name).model, ids_of(name, runner.tokenizer)
         assert sum(column["parameters"].values()) == num_parameters(model)
         sizes = [ids.shape[1] for ids in inputs]
         assert column["flops"] == flops(model, sizes[-1], sizes[0] if len(sizes) > 1 else 0)
@@ -179,7 +179,7 @@ def test_costs_are_those_of_this_text(runner, models, all_four):
 def test_the_middle_token_is_hidden_when_none_is_named_and_places_stay_inside(runner, models):
     T = 1 + len(runner.tokenizer.encode(TEXT))
     for masked, place in [(-1, T // 2), (0, 0), (10_000, T - 1)]:
-        header, _ = compared(runner, models, TEXT, ["encoder"], masked)
+        header, _ = compared(models, TEXT, ["encoder"], masked)
         column = header["columns"][0]
         assert column["prediction"]["place"] == place
         hidden = [i for i, token in enumerate(column["parts"][0]["queries"]) if token["text"] == "<|mask|>"]
@@ -190,7 +190,7 @@ def test_the_middle_token_is_hidden_when_none_is_named_and_places_stay_inside(ru
     "text", ["", "\n", "one line", "\n\nno title", "🙂‍↔️ é\u202e\n<img src=x onerror=alert(1)>", "word " * 400]
 )
 def test_any_text_can_be_compared(runner, models, text):
-    header, arrays = compared(runner, models, text, list(ARCHITECTURES))
+    header, arrays = compared(models, text, list(ARCHITECTURES))
     for i, column in enumerate(header["columns"]):
         assert column["error"] is None
         for part in column["parts"]:
@@ -202,7 +202,7 @@ def test_any_text_can_be_compared(runner, models, text):
 
 
 def test_a_text_longer_than_the_window_is_cut_where_each_window_ends(runner, models):
-    header, _ = compared(runner, models, f"{'long title ' * 40}\n{'and text ' * 60}", list(ARCHITECTURES))
+    header, _ = compared(models, f"{'long title ' * 40}\n{'and text ' * 60}", list(ARCHITECTURES))
     sizes = {
         (i, part["name"]): (len(part["queries"]), len(part["keys"]))
         for i, c in enumerate(header["columns"])
@@ -220,28 +220,28 @@ def test_a_text_longer_than_the_window_is_cut_where_each_window_ends(runner, mod
 
 
 def test_the_same_question_is_answered_once(runner, models, monkeypatch):
-    key = compare(runner, models, "asked twice", ["decoder"])
+    stored = compare(models, "asked twice", ["decoder"])
     monkeypatch.setattr("explorer.questions.compare.column", lambda *given: pytest.fail("run again"))
-    assert compare(runner, models, "asked twice", ["decoder"]) == key
+    assert compare(models, "asked twice", ["decoder"]) == stored
 
 
 def test_two_texts_go_through_one_model(runner, models):
-    header, arrays = compared(runner, models, "wash the cup", ["decoder"], second_text="wash the bowl now")
+    header, arrays = compared(models, "wash the cup", ["decoder"], second_text="wash the bowl now")
     sizes = [arrays[f"{i}.decoder.pattern"].shape[-1] for i in (0, 1)]
     assert sizes == [1 + len(runner.tokenizer.encode(text)) for text in ("wash the cup", "wash the bowl now")]
     assert header["second_text"] == "wash the bowl now"
     with pytest.raises(ValueError, match="two texts go through one model, not 2"):
-        compare(runner, models, "a", ["decoder", "encoder"], second_text="b")
+        compare(models, "a", ["decoder", "encoder"], second_text="b")
 
 
 @pytest.mark.parametrize("names", [[], ["decoder"] * (MOST + 1)])
 def test_the_number_of_columns_is_bounded(runner, models, names):
     with pytest.raises(ValueError, match="choose from 1 to 4"):
-        compare(runner, models, "a", names)
+        compare(models, "a", names)
 
 
 def test_a_model_that_cannot_be_shown_leaves_its_column_with_a_sentence(runner, models):
-    header, arrays = compared(runner, models, TEXT, ["nowhere", "decoder"])
+    header, arrays = compared(models, TEXT, ["nowhere", "decoder"])
     assert header["columns"][0]["error"].startswith("no model nowhere: there are encoder, decoder,")
     assert header["columns"][1]["error"] is None
     assert not any(name.startswith("0.") for name in arrays)
@@ -252,19 +252,19 @@ def test_a_model_that_cannot_be_shown_leaves_its_column_with_a_sentence(runner, 
 
 def test_a_model_that_lacks_is_not_offered_and_used_as_soon_as_it_is_there(folder, tmp_path):
     runner = Runner(str(folder / "decoder"))
-    models = Models(runner, tmp_path / "models", tmp_path / "runs")
+    models = Shelf(runner, tmp_path / "models", tmp_path / "runs")
     with pytest.raises(ValueError, match="no model encoder: there are "):
-        models.get("encoder")
+        models.loaded("encoder")
     before = models.choices()
     save_model(TINY["encoder"](), tmp_path / "models" / "encoder")
     assert models.choices() == [{"name": "encoder", "title": "Encoder", "architecture": "encoder"}, *before]
-    assert models.get("encoder").model.config.n_layer == 2
+    assert models.loaded("encoder").model.config.n_layer == 2
 
 
 def test_the_four_that_ship_are_of_one_size_and_one_training():
-    models = Models(Runner())
+    models = Shelf(Runner())
     assert [choice["name"] for choice in models.choices()[:4]] == list(ARCHITECTURES)
-    sizes = [num_parameters(models.get(name).model) for name in ARCHITECTURES]
+    sizes = [num_parameters(models.loaded(name).model) for name in ARCHITECTURES]
     assert max(sizes) < 1.02 * min(sizes)
     cards = [(SHIPPED / name / "README.md").read_text(encoding="utf-8") for name in ARCHITECTURES]
     seen = [re.search(r"\| Tokens seen \| ([\d,]+) in ([\d,]+) steps", card).groups() for card in cards]
@@ -275,46 +275,46 @@ def test_the_four_that_ship_are_of_one_size_and_one_training():
 
 def test_the_decoder_that_ships_is_the_runners_own_with_its_measured_loss():
     runner = Runner()
-    loaded = Models(runner).get("decoder")
+    loaded = Shelf(runner).loaded("decoder")
     assert loaded.model is runner.model
-    assert loaded.held_out == {"loss": 3.5151, "unit": "nats per token"}
+    assert loaded.card_loss == {"loss": 3.5151, "unit": "nats per token"}
 
 
 def test_a_checkpoint_that_changes_is_loaded_anew(runner, tmp_path):
     place = tmp_path / "runs" / "mine" / "model"
-    models = Models(runner, tmp_path / "models", tmp_path / "runs")
+    models = Shelf(runner, tmp_path / "models", tmp_path / "runs")
     save_model(TINY["decoder"](), place)
     os.utime(place / "model.safetensors", ns=(1, 1))
-    first = models.get("runs/mine")
-    assert models.get("runs/mine") is first
+    first = models.loaded("runs/mine")
+    assert models.loaded("runs/mine") is first
     save_model(TINY["encoder"](), place)
-    assert models.get("runs/mine").architecture == "encoder"
+    assert models.loaded("runs/mine").architecture == "encoder"
 
 
 def test_few_models_are_kept(runner, tmp_path):
-    models = Models(runner, tmp_path / "models", tmp_path / "runs")
+    models = Shelf(runner, tmp_path / "models", tmp_path / "runs")
     for i in range(9):
         save_model(TINY["decoder"](), tmp_path / "runs" / str(i))
-        models.get(f"runs/{i}")
-    assert len(models._kept) == 6
+        models.loaded(f"runs/{i}")
+    assert len(models._others) == CAPACITY == 6
 
 
 def test_a_folder_is_opened_only_for_the_machines_owner(runner, models, folder, tmp_path):
     save_model(TINY["encoder-decoder-cross"](), tmp_path / "mine")
     path = str(tmp_path / "mine")
-    for name in (path, "/etc", "../shipped/encoder", "runs/../../etc", "runs/.", ""):
+    for name in (path, "/etc", "../shipped/encoder", "runs/../../etc", "runs/."):
         with pytest.raises(ValueError, match="other folders are opened on the page Compare of an app on your own"):
-            models.get(name)
+            models.loaded(name)
     assert path not in [choice["name"] for choice in models.choices()]
-    assert models.get(path, any_folder=True).architecture == "encoder-decoder-cross"
+    assert models.loaded(path, any_folder=True).architecture == "encoder-decoder-cross"
     listed = {"name": path, "title": path, "architecture": "encoder-decoder-cross"}
-    assert models.choices()[-1] == listed and models.get(path).name == path  # the owner has named it
+    assert models.choices()[-1] == listed and models.loaded(path).model_name == path  # the owner has named it
 
 
 def test_a_bad_folder_is_one_sentence(runner, models, tmp_path):
     def told(name) -> str:
         with pytest.raises(ValueError) as caught:
-            models.get(str(tmp_path / name), any_folder=True)
+            models.loaded(str(tmp_path / name), any_folder=True)
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
@@ -336,7 +336,7 @@ def test_a_bad_folder_is_one_sentence(runner, models, tmp_path):
 
 def test_who_owns_the_machine():
     def asks(host="127.0.0.1:7860", private=True, **headers) -> bool:
-        return is_owner(SimpleNamespace(is_private=private), SimpleNamespace(headers={"host": host, **headers}))
+        return is_owner(private, {"host": host, **headers})
 
     assert asks() and asks("localhost:7860") and asks("[::1]:7860")
     assert not asks(private=False)

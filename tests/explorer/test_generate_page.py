@@ -7,13 +7,21 @@ from itertools import pairwise
 import pytest
 import torch
 
+from explorer.engine.fair_lock import FairLock
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
-from explorer.engine.turns import Turns
-from explorer.pages.generate import whole_text
 from explorer.questions.cache_times import cache_times
 from explorer.questions.strategies import BEAMS, STRATEGIES, compare, distinct, repeated
-from explorer.questions.writing import MAX_NEW_TOKENS, SHOWN, STAGES, look, next_token, random_numbers, write
+from explorer.questions.writing import (
+    MAX_NEW_TOKENS,
+    SHOWN,
+    STAGES,
+    look,
+    next_token,
+    random_numbers,
+    whole_text,
+    write,
+)
 from llm_core import Decoder, ModelConfig, generate, record, save_model, stream
 from llm_core.generation.beam import beam_search
 from llm_core.generation.warping import warp_logits
@@ -127,7 +135,7 @@ def test_behind_its_end_nothing_more_is_written_and_nothing_is_lost(runner):
 
 @pytest.mark.parametrize(("text", "before"), [(TEXT, []), (TEXT, [30, 500, 8]), (LONG, [7]), ("", [])], ids=str)
 def test_a_look_is_the_newest_tokens_row_of_attention_and_the_logits_behind_it(runner, text, before):
-    header, arrays = unpack(runner.payloads.get(look(runner, text, before)))
+    header, arrays = unpack(look(runner, text, before).payload)
     ids = [*runner.encode(text), *before]
     window = ids[-TINY.block_size :]
     with torch.no_grad(), record(runner.model) as trace:
@@ -143,9 +151,9 @@ def test_a_look_is_the_newest_tokens_row_of_attention_and_the_logits_behind_it(r
 
 
 def test_a_look_is_made_once(runner, monkeypatch):
-    key = look(runner, TEXT, [3])
+    stored = look(runner, TEXT, [3])
     monkeypatch.setattr(runner, "alone", lambda: pytest.fail("run again"))
-    assert look(runner, TEXT, [3]) == key
+    assert look(runner, TEXT, [3]) == stored
 
 
 @pytest.mark.parametrize("settings", [(0.7, 90, 0.8), (1.3, None, None), (0, None, 0.9)], ids=str)
@@ -218,7 +226,7 @@ def test_with_and_without_the_cache_the_same_tokens_are_written(runner, text):
 
 
 def test_turns_come_in_the_order_in_which_they_were_asked_for():
-    turns, order, arrived = Turns(), [], []
+    turns, order, arrived = FairLock(), [], []
 
     def wait(i: int) -> None:
         with turns:
@@ -237,7 +245,7 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for():
 
 
 def test_a_turn_is_handed_on_when_its_holder_fails():
-    turns = Turns()
+    turns = FairLock()
     with pytest.raises(ZeroDivisionError), turns:
         1 / 0  # noqa: B018
     with turns:

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from explorer.engine.numbers import file_name, numbers
 from explorer.engine.runner import Runner
-from explorer.engine.runners import Runners
+from explorer.engine.shelf import Shelf
 from explorer.server import routes
 from llm_core import Trace, load_model, record
 
@@ -34,7 +34,7 @@ def fresh(runner) -> Trace:
 
 @pytest.fixture(scope="module")
 def client(runner) -> TestClient:
-    return TestClient(Starlette(routes=routes(Runners(runner))))
+    return TestClient(Starlette(routes=routes(Shelf(runner))))
 
 
 def same(found: dict, trace: Trace) -> None:
@@ -45,7 +45,7 @@ def same(found: dict, trace: Trace) -> None:
 
 
 def test_numpy_loads_every_tensor_and_the_tokens(client, fresh, runner):
-    answer = client.post("/numbers/trace.npz", json=TEXT)
+    answer = client.post("/ask/numbers", json={"text": TEXT, "kind": "npz"})
     found = dict(np.load(io.BytesIO(answer.content)))  # without pickle
     tokens = found.pop("tokens").tolist()
     assert tokens == [runner.tokenizer.piece(id) for id in fresh["embedding.ids"][0].tolist()]
@@ -54,7 +54,7 @@ def test_numpy_loads_every_tensor_and_the_tokens(client, fresh, runner):
 
 
 def test_safetensors_loads_as_a_trace_that_says_where_it_comes_from(client, fresh, tmp_path):
-    answer = client.post("/numbers/trace.safetensors", json=TEXT)
+    answer = client.post("/ask/numbers", json={"text": TEXT, "kind": "safetensors"})
     same(load(answer.content), fresh)
     (tmp_path / "trace.safetensors").write_bytes(answer.content)
     trace = Trace.load(tmp_path / "trace.safetensors")
@@ -63,25 +63,11 @@ def test_safetensors_loads_as_a_trace_that_says_where_it_comes_from(client, fres
     assert len(json.loads(trace.metadata["tokens"])) == fresh["embedding.ids"].shape[1]
 
 
-def test_a_payload_that_was_run_is_fetched_by_its_key(client, runner, fresh):
-    key = runner.run(TEXT)
-    answer = client.get(f"/numbers/{key}.npz")
-    assert (
-        answer.headers["content-disposition"]
-        == 'attachment; filename="headscope-decoder-how-to-say-b-hello-b-twice.npz"'
-    )
-    found = dict(np.load(io.BytesIO(answer.content)))
-    found.pop("tokens")
-    same(found, fresh)
-
-
-def test_what_is_not_there_is_said(client):
-    gone = client.get("/numbers/0123456789.npz")
-    assert (gone.status_code, gone.text) == (404, "This result is no longer kept: run its text again.")
-    other = client.post("/numbers/trace.pickle", json=TEXT)
-    assert (other.status_code, other.text) == (404, "A name ends with .npz or .safetensors")
-    assert client.post("/numbers/trace.npz", json=[1, 2]).status_code == 404
-    assert client.post("/numbers/trace.npz", content=b"{").status_code == 404
+def test_the_file_has_a_name_that_says_what_it_is_of(client):
+    answer = client.post("/ask/numbers", json={"text": TEXT, "kind": "npz"})
+    name = "headscope-decoder-how-to-say-b-hello-b-twice.npz"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
+    assert answer.headers["content-type"] == "application/zip"
 
 
 def test_another_kind_of_file_is_refused(runner):
@@ -89,8 +75,13 @@ def test_another_kind_of_file_is_refused(runner):
         numbers(runner, TEXT, "pickle")
 
 
+def test_another_kind_is_refused_over_http_in_the_same_sentence(client):
+    answer = client.post("/ask/numbers", json={"text": TEXT, "kind": "pickle"})
+    assert (answer.status_code, answer.text[:22]) == (422, "'pickle' is no kind of")
+
+
 def test_half_a_surrogate_pair_in_a_text_harms_no_file(client):
-    answer = client.post("/numbers/trace.safetensors", content=b'"a \\ud800 b"')
+    answer = client.post("/ask/numbers", content=b'{"text": "a \\ud800 b", "kind": "safetensors"}')
     assert answer.status_code == 200
     assert load(answer.content)["logits"].shape[0] == 1
 
@@ -101,11 +92,11 @@ def test_file_names_hold_letters_and_digits_alone():
 
 def test_with_edits_the_numbers_are_those_of_the_changed_model(client, runner):
     edits = [{"what": "mlp", "how": "zero", "layer": 0}]
-    answer = client.post("/numbers/trace.npz", json={"text": TEXT, "edits": edits})
+    answer = client.post("/ask/numbers", json={"text": TEXT, "kind": "npz", "edits": edits})
     tensors = np.load(io.BytesIO(answer.content))
     assert not tensors["blocks.0.mlp.out"].any() and tensors["blocks.1.mlp.out"].any()
-    page = client.post("/standalone/view.html", json={"text": TEXT, "edits": edits, "focus": {}})
-    plain = client.post("/standalone/view.html", json={"text": TEXT, "focus": {}})
+    page = client.post("/ask/standalone", json={"text": TEXT, "edits": edits, "focus": {}})
+    plain = client.post("/ask/standalone", json={"text": TEXT, "focus": {}})
     assert page.status_code == plain.status_code == 200 and page.text != plain.text
-    wrong = client.post("/numbers/trace.npz", json={"text": TEXT, "edits": [{"what": "tail", "how": "zero"}]})
+    wrong = client.post("/ask/numbers", json={"text": TEXT, "kind": "npz", "edits": [{"what": "tail", "how": "zero"}]})
     assert wrong.status_code == 422 and "what='tail'" in wrong.text

@@ -1,4 +1,4 @@
-"""What views fetch beside the payload: served once computed, refused in a sentence when nobody asks for it rightly."""
+"""What views ask for beside the payload: served once computed, and the model's own numbers."""
 
 import json
 
@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from explorer.engine.payload import pack, unpack
 from explorer.engine.runner import ROLES_AHEAD, Runner
-from explorer.engine.runners import Runners
-from explorer.questions.parts import PARTS
+from explorer.engine.shelf import Shelf
+from explorer.questions.explore import PARTS
 from explorer.server import routes
 from llm_core import record
 
@@ -25,34 +25,24 @@ def runner() -> Runner:
 
 @pytest.fixture(scope="module")
 def client(runner) -> TestClient:
-    return TestClient(Starlette(routes=routes(Runners(runner))))
+    return TestClient(Starlette(routes=routes(Shelf(runner))))
 
 
 @pytest.mark.parametrize("name", list(PARTS))
 def test_a_part_is_computed_once_and_served(client, runner, name, monkeypatch):
-    first = client.post(f"/part/{name}", content=json.dumps(TEXT))
+    first = client.post(f"/ask/{name}", json={"text": TEXT})
     assert first.status_code == 200 and first.content[:4] == b"HSP1"
     monkeypatch.setattr(runner, "recorded", lambda *_: pytest.fail("run again"))
-    assert client.post(f"/part/{name}", content=json.dumps(TEXT)).content == first.content
-
-
-@pytest.mark.parametrize("body", ["", "no json", "[1, 2]", '{"text": 1}', "\xff"])
-def test_what_is_no_text_is_refused_in_a_sentence(client, body):
-    answer = client.post("/part/stream", content=body.encode("latin-1"))
-    assert answer.status_code == 404 and "load the page again" in answer.text
-
-
-def test_an_unknown_part_is_refused(client):
-    assert client.post("/part/secrets", content=json.dumps(TEXT)).status_code == 404
+    assert client.post(f"/ask/{name}", json={"text": TEXT}).content == first.content
 
 
 def test_half_a_surrogate_pair_and_an_empty_text_have_their_parts(client):
     for text in ("a\ud83db", "", "x" * 30_000):
-        assert client.post("/part/neurons", content=json.dumps(text)).status_code == 200
+        assert client.post("/ask/neurons", content=json.dumps({"text": text})).status_code == 200
 
 
 def test_q_and_k_are_those_of_the_model(client, runner):
-    header, arrays = unpack(client.post("/part/neurons", content=json.dumps(TEXT)).content)
+    header, arrays = unpack(client.post("/ask/neurons", json={"text": TEXT}).content)
     ids = [runner.tokenizer.start, *runner.tokenizer.encode(TEXT)]
     with torch.inference_mode(), record(runner.model) as trace:
         runner.model(torch.tensor([ids]))

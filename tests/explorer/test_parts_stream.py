@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from explorer.engine.payload import TOP, unpack
 from explorer.engine.runner import Runner
-from explorer.pages.residual import keep_shares, token_named
+from explorer.questions import explore
+from explorer.questions.residual import shares_of, token_named
 from llm_core import record
 
 TEXT = "Wash the red cup with warm water"
@@ -33,7 +34,7 @@ def trace(runner, ids):
 
 @pytest.fixture(scope="module")
 def part(runner) -> tuple[dict, dict]:
-    return unpack(runner.part("stream", TEXT))
+    return unpack(explore.part(runner, "stream", TEXT).payload)
 
 
 def lens_by_hand(model, trace, row: int) -> torch.Tensor:
@@ -121,23 +122,23 @@ def test_a_heads_share_is_recomputed_from_the_weights(runner, trace, part):
 
 @pytest.mark.parametrize("text", ["", "x" * 3000, "a\ud83db"])
 def test_any_text_has_a_stream(runner, text):
-    _, arrays = unpack(runner.part("stream", text))
+    _, arrays = unpack(explore.part(runner, "stream", text).payload)
     assert np.allclose(total(arrays), arrays["share_logit"], atol=2e-4)
 
 
 def test_the_shares_of_an_asked_token_are_kept(runner, trace, monkeypatch):
     token_id = token_named(runner.tokenizer, "water")
-    key = keep_shares(runner, TEXT, token_id)
-    header, arrays = unpack(runner.payloads.get(key))
+    stored = shares_of(runner, TEXT, token_id)
+    header, arrays = unpack(stored.payload)
     assert header["pieces"] == {str(token_id): runner.tokenizer.piece(token_id)}
     assert np.allclose(total(arrays)[:, 0], trace["logits"][0, :, token_id], atol=1e-4)
     monkeypatch.setattr(runner, "recorded", lambda *_: pytest.fail("run again"))
-    assert keep_shares(runner, TEXT, token_id) == key
+    assert shares_of(runner, TEXT, token_id) == stored
 
 
 def test_a_token_that_does_not_exist_is_refused(runner):
     with pytest.raises(ValueError, match="token_id=8192: must be between 0 and 8191"):
-        keep_shares(runner, TEXT, 8192)
+        shares_of(runner, TEXT, 8192)
 
 
 def test_typed_tokens(runner):

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from explorer.engine.payload import TOP, unpack
 from explorer.engine.runner import Runner
-from explorer.questions.parts import PARTS
+from explorer.questions.explore import PARTS
 from llm_core import Decoder, ModelConfig, save_model
 
 from ..common import randomised

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
-from explorer.engine.runners import Runners
+from explorer.engine.shelf import Shelf
 from explorer.export.standalone import ENTRY, STATIC, checked_focus, modules, standalone_html
 from explorer.server import routes
 
@@ -65,7 +65,9 @@ def test_no_user_text_stands_in_the_markup(payload):
 def test_all_modules_are_there_under_the_names_that_imports_say(payload):
     app = json.loads(unpacked(inside(standalone_html(payload))["app"]))
     assert app["entry"] == ENTRY
-    assert {"standalone.mjs", "store.mjs", "attention_view.mjs", "payload.mjs", "svg_page.mjs"} <= set(app["modules"])
+    assert {"standalone.mjs", "state/store.mjs", "attention/view.mjs", "base/payload.mjs", "save/svg_page.mjs"} <= set(
+        app["modules"]
+    )
     for name, source in app["modules"].items():
         imported = re.findall(r'^(?:import|export) .*from "([^"]+)";', source, re.MULTILINE)
         assert set(imported) <= set(app["modules"]), name
@@ -96,17 +98,14 @@ def test_the_page_of_64_tokens_is_a_tenth_of_bertviz(runner):
     assert len(standalone_html(payload).encode()) <= 0.1 * BERTVIZ_BYTES
 
 
-def test_the_app_gives_the_page_of_a_text_and_of_a_result(runner):
-    client = TestClient(Starlette(routes=routes(Runners(runner))))
-    posted = client.post("/standalone/view.html", json={"text": "How to sail", "focus": {"layer": 2}})
-    assert inside(posted.text)["focus"] == {"layer": 2}
-    assert unpack(unpacked(inside(posted.text)["run"]))[0]["text"] == "How to sail"
-    got = client.get(f"/standalone/{runner.run('How to sail')}.html")
-    assert inside(got.text)["run"] == inside(posted.text)["run"]
-    assert got.headers["content-disposition"] == 'attachment; filename="headscope-decoder-how-to-sail.html"'
-    wrong = client.post("/standalone/view.html", json={"text": "a", "focus": {"layer": -2}})
+def test_the_app_gives_the_page_of_a_text(runner):
+    client = TestClient(Starlette(routes=routes(Shelf(runner))))
+    answer = client.post("/ask/standalone", json={"text": "How to sail", "focus": {"layer": 2}})
+    assert inside(answer.text)["focus"] == {"layer": 2}
+    assert unpack(unpacked(inside(answer.text)["run"]))[0]["text"] == "How to sail"
+    assert answer.headers["content-disposition"] == 'attachment; filename="headscope-decoder-how-to-sail.html"'
+    wrong = client.post("/ask/standalone", json={"text": "a", "focus": {"layer": -2}})
     assert wrong.status_code == 422
-    assert client.post("/standalone/view.html", json=3).status_code == 404
 
 
 def test_bytes_that_are_no_payload_are_refused():

@@ -157,7 +157,7 @@ class Halved(nn.Module):
 def test_a_decoder_with_an_exchanged_part_is_not_packed():
     model = build("decoder")
     assert can_pack(model)
-    model.blocks[2].mlp.gelu = Halved()
+    model.blocks[2].mlp.activation = Halved()
     assert not can_pack(model)
     assert generate(model, PROMPTS[:1], 5, temperature=0) == [PROMPTS[0] + continue_slowly(model, PROMPTS[0], 5)]
 

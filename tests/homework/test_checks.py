@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from explorer.lessons import LESSONS
-from llm_core.homework import pipeline, solution
+from llm_core.homework import pipeline
 from llm_core.homework.checks import check
-from llm_core.homework.diagnose import known, suspicions
-from llm_core.homework.faults import FAULTS, NAMED, faults_of
+from llm_core.homework.diagnosis import solution
+from llm_core.homework.diagnosis.diagnose import known, suspicions
+from llm_core.homework.diagnosis.faults import FAULTS, NAMED, faults_of
 from llm_core.homework.inside import probes
 from llm_core.homework.inside.answers import Answers
 from llm_core.homework.inside.loading import load

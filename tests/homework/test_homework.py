@@ -21,9 +21,10 @@ from llm_core.model.recording import record
 from llm_core.paths import ASSETS
 from llm_core.text.articles import is_held_out, read_articles
 from llm_core.text.tokenizer import load_tokenizer
+from llm_core.train.config import TrainConfig
 from llm_core.train.data import IGNORE, PairBatches, TokenStore
 from llm_core.train.distributed import Worker
-from llm_core.train.loop import TrainConfig, Trainer, TrainingLoss, evaluate
+from llm_core.train.loop import Trainer, TrainingLoss, evaluate
 from llm_core.train.optimizers import make_optimizer
 
 from ..by_hand import encoder_decoder_by_hand, stack_by_hand

@@ -40,7 +40,7 @@ ON_IMPORT = {  # what the file does: what its report says
         "in line 3 while it is imported: PermissionError: a home",
     ),
     "the solution": (
-        "from llm_core.homework.solution import solution\nglobals().update(vars(solution()))",
+        "from llm_core.homework.diagnosis.solution import solution\nglobals().update(vars(solution()))",
         "imports “llm_core” in line 1, which is not installed here",
     ),
     "forged": (FORGERY, "writes to where its answers go"),
@@ -263,7 +263,7 @@ def frames():
 
 
 TRICKS = {{
-    "import": lambda: importlib.import_module("llm_core.homework.solution"),
+    "import": lambda: importlib.import_module("llm_core.homework.diagnosis.solution"),
     "import beside": lambda: importlib.import_module("solution"),
     "find": lambda: importlib.util.find_spec("llm_core"),
     "modules": lambda: [name for name in sys.modules if "solution" in name or "diagnose" in name or "faults" in name],

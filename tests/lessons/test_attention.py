@@ -15,11 +15,6 @@ from .common import BOAT, CUP, panel, right, steps_of, values
 PLACES = [(BOAT, 0, 0), (BOAT, 3, 5), (CUP, 5, 7), ("a", 2, 1)]
 
 
-@pytest.fixture(scope="module")
-def runner() -> Runner:
-    return Runner()
-
-
 class ByHand:
     """One head of the shipped model, number by number from its weights; nothing is recorded."""
 

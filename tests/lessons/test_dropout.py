@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from explorer.engine.runner import Runner
 from explorer.lessons import LESSONS, dropout
 from explorer.lessons.effects import held_out_loss
 from explorer.lessons.lesson import Bars, Facts, Panel, as_array
@@ -18,11 +17,6 @@ from .common import BOAT, CUP, ODD_TEXTS, panel, right, steps_of, values
 
 EVAL, TRAIN, SEEDS, SECOND, MEAN, SCORES, PLACES, LEFT_ON = range(8)
 CASES = [(BOAT, 1, 4, 20), (BOAT, 5, 0, 10), (CUP, 3, 3, 50), ("a", 2, 1, 80)]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Runner:
-    return Runner()
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)

@@ -24,11 +24,6 @@ TEXTS = (TEXT, "", "a", "☕🎉 日本", "مرحبا بالعالم", "word " *
 (WIDE, CUT, TRANSPOSED, WRONG, BESIDE, ATTENTION, WORDS, UNEVEN, BACK, JOINED, FORGOTTEN) = range(11)
 
 
-@pytest.fixture(scope="module")
-def runner() -> Runner:
-    return Runner()
-
-
 def tiny(folder, **sizes) -> Runner:
     torch.manual_seed(1)
     config = ModelConfig(**{"vocab_size": 8192, "block_size": 24, "n_layer": 2, "n_head": 2, "n_embd": 12, **sizes})

@@ -25,11 +25,6 @@ from .common import BOAT, CUP, LAST_BITS, ODD_TEXTS, steps_of
 ALL = list(LESSONS)
 
 
-@pytest.fixture(scope="module")
-def runner() -> Runner:
-    return Runner()
-
-
 # every lesson
 
 
@@ -154,12 +149,12 @@ def test_the_catalog_lists_all_lessons(runner):
 
 
 def test_a_lesson_is_computed_once_for_a_text_and_settings(runner, monkeypatch):
-    key = teach(runner, "attention", BOAT, {"layer": 1, "head": 2})
-    header, _ = unpack(runner.payloads.get(key))
+    stored = teach(runner, "attention", BOAT, {"layer": 1, "head": 2})
+    header, _ = unpack(stored.payload)
     assert {c["name"]: c["value"] for c in header["controls"]}["layer"] == 1
     assert header["about"]["text"] == BOAT
     monkeypatch.setattr("explorer.lessons.teach.payload_of", lambda *_: pytest.fail("computed twice"))
-    assert teach(runner, "attention", BOAT, {"layer": 1, "head": 2}) == key
+    assert teach(runner, "attention", BOAT, {"layer": 1, "head": 2}) == stored
 
 
 def test_what_is_cut_is_said(runner):
@@ -204,7 +199,7 @@ def test_the_code_is_the_function_as_it_stands_in_its_file():
         in_file = file.read().splitlines()
     assert lines == in_file[code.first - 1 : code.first - 1 + len(lines)]
     assert [lines[i].strip().split("(")[0] for i in code.marked] == ["x = x.view", "return x.transpose"]
-    assert code.title == "llm_core/attention.py · split_heads"
+    assert code.title == "llm_core/model/attention.py · split_heads"
 
 
 def test_a_mark_that_fits_no_line_or_several_is_an_error():

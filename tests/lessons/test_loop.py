@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from explorer.engine.runner import Runner
 from explorer.lessons import LESSONS, loop
 from explorer.lessons.lesson import Bars, Facts, Message
 from llm_core.model.attention import merge_heads, split_heads
@@ -17,11 +16,6 @@ from .common import BOAT, CUP, ODD_TEXTS, panel, right, steps_of, values
 
 LOOP, BATCH, TIME, SAME, ORDER, STATIONS, TELL = range(7)
 PLACES = [(BOAT, 0), (BOAT, 3), (CUP, 5), ("a", 2), ("", 1)]
-
-
-@pytest.fixture(scope="module")
-def runner() -> Runner:
-    return Runner()
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=str)

@@ -43,11 +43,6 @@ MEASURED = {
 
 
 @pytest.fixture(scope="module")
-def runner() -> Runner:
-    return Runner()
-
-
-@pytest.fixture(scope="module")
 def steps(runner):
     """The steps of two texts, built once."""
     return {text: steps_of(runner, "museum", text) for text in (BOAT, CUP)}

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.engine.runner import Runner
 from explorer.lessons.lesson import Message, Panel, as_array
 from explorer.lessons.reshape import example, homework_example, read_chain, read_shape, run_chain
 
@@ -14,8 +13,8 @@ A = torch.arange(0, 3).repeat(4).reshape(1, 3, 4)
 
 
 @pytest.fixture(scope="module")
-def steps():
-    return steps_of(Runner(), "reshape")
+def steps(runner):
+    return steps_of(runner, "reshape")
 
 
 def test_the_homeworks_example_is_what_the_homework_prints(steps):
@@ -168,8 +167,8 @@ def test_what_is_no_shape_or_chain_is_refused_in_a_sentence(shape, chain, senten
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_the_learners_own_code_is_shown_and_is_what_ran():
-    step = steps_of(Runner(), "reshape", shape="2, 3, 2", chain="transpose(1, 2).reshape(2, 6)")[7]
+def test_the_learners_own_code_is_shown_and_is_what_ran(runner):
+    step = steps_of(runner, "reshape", shape="2, 3, 2", chain="transpose(1, 2).reshape(2, 6)")[7]
     source = "\n".join("".join(text for _, text in pieces) for pieces in step.code[0].lines)
     names: dict = {"torch": torch}
     exec(source, names)

@@ -11,12 +11,13 @@ from torch.nn import functional as F
 from explorer.engine.payload import unpack
 from llm_core import load_model, record
 from llm_core.live import trainer
+from llm_core.live.card import card
 from llm_core.live.choices import CHOICES, Choices, describe, parse
 from llm_core.live.frames import frame
+from llm_core.live.observer import Observer, answers, earlier, follows_the_same, inputs, previous
 from llm_core.live.tasks import ARCHITECTURES, END, MASK, PAD, START, TASKS, TOKENIZER, Row, collate
-from llm_core.live.tiny import as_chosen, new_model, unscaled
-from llm_core.live.trainer import Divergence, Run
-from llm_core.live.watching import Watcher, answers, earlier, follows_the_same, inputs, previous
+from llm_core.live.tiny import as_chosen, new_model, save, unscaled
+from llm_core.live.trainer import Divergence, TinyTrainer
 from llm_core.model.checkpoints import CheckpointError, num_parameters, tokenizer_name
 from llm_core.text.articles import is_held_out
 from llm_core.train.data import IGNORE
@@ -48,13 +49,13 @@ def written(ids, hidden: str = ".") -> str:
     ],
 )  # fmt: skip
 def test_each_task_asks_only_for_what_can_be_known(task, architecture, ids, targets, decoder_ids):
-    row = TASKS[task].shown(architecture)
+    row = TASKS[task].demo(architecture)
     assert (written(row.ids), written(row.targets)) == (ids, targets)
     assert decoder_ids == (row.decoder_ids and written(row.decoder_ids))
 
 
 def test_a_masked_article_is_the_article_where_nothing_is_masked():
-    row = TASKS["articles"].shown("encoder")
+    row = TASKS["articles"].demo("encoder")
     shown = "^How to Make Lemonade\n1. Roll an"
     assert "".join(b if b != "_" else t for b, t in zip(written(row.ids), written(row.targets))) == shown
     assert [place for place, id in enumerate(row.ids) if id == MASK] == [
@@ -114,7 +115,7 @@ def test_what_comes_next_in_a_piece_is_what_came_next_in_the_letters():
 def test_an_induction_head_is_one_where_no_place_tells_the_answer():
     def roles(task: str) -> set[str]:
         choices = Choices(task=task, **SMALL)
-        return {role.name for role in Watcher(new_model(choices), choices).fresh(0).lifts}
+        return {role.name for role in Observer(new_model(choices), choices).fresh(0).lifts}
 
     assert roles("induction") == {"previous token", "duplicate token", "induction"}
     assert roles("copy") == {"previous token", "duplicate token", "answer"}
@@ -131,7 +132,7 @@ def test_fresh_articles_are_other_articles():
 
 
 def test_accuracy_counts_the_known_places_only():
-    watcher = Watcher(new_model(choices := Choices(**SMALL)), choices)
+    observer = Observer(new_model(choices := Choices(**SMALL)), choices)
     rows = [Row([START, 97, 124, 97], [IGNORE, IGNORE, 97, END]), Row([START, 124], [IGNORE, 98])]
     batch = collate(rows)
     logits = torch.full((2, 4, 260), -4.0)
@@ -139,17 +140,17 @@ def test_accuracy_counts_the_known_places_only():
     logits[0, 3, 98] = 4.0  # wrong
     logits[1, 1, 98] = 4.0  # right
     logits[0, 0, 5] = logits[1, 2, 6] = 4.0  # not asked
-    watcher._run = lambda _: {"logits": logits}
-    watcher._lifts = lambda *_: {}
-    watcher.task = type("", (), {"batch": staticmethod(lambda *_, **__: batch)})
-    found = watcher.fresh(0)
+    observer._record = lambda _: {"logits": logits}
+    observer._lifts = lambda *_: {}
+    observer.task = type("", (), {"batch": staticmethod(lambda *_, **__: batch)})
+    found = observer.fresh(0)
     assert found.accuracy == pytest.approx(2 / 3)
     others = math.log(1 + 259 * math.exp(-8.0))  # minus the log-probability of a logit of 4 beside 259 of -4
     assert found.loss == pytest.approx(others + 8 / 3, abs=1e-4)
 
 
 def test_which_cells_belong_to_a_role():
-    row = TASKS["copy"].shown("decoder")
+    row = TASKS["copy"].demo("decoder")
     ids, targets = torch.tensor([row.ids]), torch.tensor([row.targets])
 
     def cells(mask):
@@ -167,14 +168,14 @@ def test_which_cells_belong_to_a_role():
 @pytest.mark.parametrize(("task", "architecture"), PAIRS)
 def test_a_look_is_what_the_model_computes(task, architecture):
     choices = Choices(task=task, architecture=architecture, dropout="right", **SMALL)
-    run = Run(choices)
-    found, row = run.watcher.look(), run.watcher.row
+    run = TinyTrainer(choices)
+    found, row = run.observer.look(), run.observer.row
     assert run.computing.training
     model = run.model.eval()
     given = collate([row])
     with torch.no_grad(), record(model, ["*attn.pattern"]) as trace:
         logits = model(**inputs(given))
-    probabilities = F.softmax(logits[0, run.watcher.places], dim=-1)
+    probabilities = F.softmax(logits[0, run.observer.places], dim=-1)
     assert found.ids == probabilities.argmax(-1).tolist()
     assert found.probabilities == pytest.approx(probabilities.max(-1).values.tolist())
     names = {"encoder-decoder": {"encoder", "decoder", "cross"}}.get(architecture, {architecture})
@@ -189,8 +190,8 @@ def test_a_look_is_what_the_model_computes(task, architecture):
 
 def test_lifts_are_measured_from_uniform_attention_to_the_whole():
     choices = Choices(task="induction", **SMALL)
-    watcher = Watcher(new_model(choices), choices)
-    batch = watcher.task.batch("decoder", 0, 0, 8, fresh=True)
+    observer = Observer(new_model(choices), choices)
+    batch = observer.task.batch("decoder", 0, 0, 8, fresh=True)
     visible = (batch.ids != PAD)[:, None, :] & torch.ones(batch.ids.shape[1], batch.ids.shape[1]).tril().bool()
     meant = answers(batch.ids, batch.targets) & follows_the_same(batch.ids) & visible
     evenly = visible / visible.sum(-1, keepdim=True).clamp(min=1)
@@ -198,9 +199,9 @@ def test_lifts_are_measured_from_uniform_attention_to_the_whole():
     wholly = torch.where(meant.any(-1, keepdim=True), meant / meant.sum(-1, keepdim=True).clamp(min=1), evenly)
     half = (evenly + wholly) / 2
     heads = torch.stack([evenly, wholly, half], dim=1)  # (B, H, T, T)
-    trace = watcher._run(batch)
+    trace = observer._record(batch)
     trace._tensors |= {f"blocks.{layer}.attn.pattern": heads for layer in range(2)}
-    lifts = {role.name: lift for role, (_, lift) in watcher._lifts(trace, batch).items()}
+    lifts = {role.name: lift for role, (_, lift) in observer._lifts(trace, batch).items()}
     assert torch.allclose(lifts["induction"], torch.tensor([[0, 1, 0.5]] * 2), atol=1e-6)
     assert set(lifts) == {"previous token", "duplicate token", "induction"}
 
@@ -271,7 +272,7 @@ def test_the_counted_parameters_are_those_of_the_model():
 
 
 def test_without_positions_order_is_not_seen_and_stays_unseen():
-    run = Run(Choices(architecture="encoder", positions=False, **SMALL))
+    run = TinyTrainer(Choices(architecture="encoder", positions=False, **SMALL))
     for _ in range(3):
         run.advance()
     assert run.model.embedding.position_table.weight.eq(0).all()
@@ -325,19 +326,19 @@ def test_dropout_is_where_it_was_chosen():
     ],
 )
 def test_a_kept_model_computes_what_the_running_one_does(architecture, more, tmp_path):
-    run = Run(Choices(architecture=architecture, **SMALL, **more))
+    run = TinyTrainer(Choices(architecture=architecture, **SMALL, **more))
     for _ in range(21):
         run.advance()
-    run.keep(str(tmp_path / "mine"))
+    save(run.model, run.choices, tmp_path / "mine", card(run))
     kept = load_model(tmp_path / "mine")
     given = inputs(TASKS["copy"].batch(architecture, 0, 0, 4, fresh=True))
     with torch.no_grad():
         expected, found = run.computing.eval()(**given), kept(**given)
     assert torch.allclose(found, expected, atol=1e-5)
     assert tokenizer_name(tmp_path / "mine") == "bytes"
-    card = (tmp_path / "mine" / "README.md").read_text()
-    assert "for 21 steps" in card and f"{num_parameters(kept):,} parameters" in card
-    assert f"accuracy {run.fresh[1].accuracy:.1%}" in card and "| The width | 48 |" in card
+    text = (tmp_path / "mine" / "README.md").read_text()
+    assert "for 21 steps" in text and f"{num_parameters(kept):,} parameters" in text
+    assert f"accuracy {run.fresh[1].accuracy:.1%}" in text and "| The width | 48 |" in text
 
 
 def test_folding_the_scale_changes_the_queries_alone():
@@ -350,15 +351,16 @@ def test_folding_the_scale_changes_the_queries_alone():
 
 def test_a_disk_that_refuses_is_a_sentence(tmp_path):
     (tmp_path / "file").write_text("")
+    choices = Choices(**SMALL)
     with pytest.raises(CheckpointError, match="could not be written"):
-        Run(Choices(**SMALL)).keep(str(tmp_path / "file" / "inside"))
+        save(new_model(choices), choices, tmp_path / "file" / "inside", "")
 
 
 # Training
 
 
 def test_a_short_training_learns():
-    run = Run(Choices(n_layer=1, n_head=2, n_embd=32, learning_rate=5e-3, steps=80))
+    run = TinyTrainer(Choices(n_layer=1, n_head=2, n_embd=32, learning_rate=5e-3, steps=80))
     points = [run.advance()[0] for _ in range(80)]
     assert points[0].loss == pytest.approx(math.log(260), abs=0.3)
     assert sum(p.loss for p in points[-10:]) / 10 < math.log(27) + 0.1  # which letters there are, at least
@@ -369,19 +371,19 @@ def test_a_short_training_learns():
 
 def test_measuring_does_not_change_the_training():
     def losses(look: bool) -> list[float]:
-        run, found = Run(Choices(dropout="right", **SMALL)), []
+        run, found = TinyTrainer(Choices(dropout="right", **SMALL)), []
         for _ in range(5):
             found.append(run.advance()[0].loss)
             if look:
                 run.measure()
-                run.watcher.look()
+                run.observer.look()
         return found
 
     assert losses(True) == losses(False)
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence():
-    run = Run(Choices(learning_rate=0.25, **SMALL))
+    run = TinyTrainer(Choices(learning_rate=0.25, **SMALL))
     run.advance()
     before = run.last
     run.model.ln_f.weight.data[0] = math.nan
@@ -391,14 +393,14 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
 
 
 def test_gradients_that_are_no_numbers_stop_it_too():
-    run = Run(Choices(**SMALL))
+    run = TinyTrainer(Choices(**SMALL))
     run.model.ln_f.weight.register_hook(lambda gradient: gradient * math.inf)
     with pytest.raises(FloatingPointError, match="At step 0 the size of the gradients is no number"):
         run.advance()
 
 
 def test_a_learning_rate_far_too_high_is_told_and_the_run_goes_on():
-    run, events = Run(Choices(learning_rate=30.0, **SMALL)), []
+    run, events = TinyTrainer(Choices(learning_rate=30.0, **SMALL)), []
     for _ in range(40):
         events += run.advance()[1]
     (event,) = [event for event in events if event.what == "diverging"]
@@ -414,11 +416,11 @@ def test_divergence_is_told_once_per_rise():
 
 
 def test_solved_and_roles_are_told_once(monkeypatch):
-    run = Run(Choices(**SMALL))
-    role, part = next(iter(run.watcher.fresh(0).lifts.items()))
+    run = TinyTrainer(Choices(**SMALL))
+    role, part = next(iter(run.observer.fresh(0).lifts.items()))
     lifts = torch.tensor([[0.39, 0.4, 0.0], [0.0, 0.0, 0.9]])
-    fresh = replace(run.watcher.fresh(0), accuracy=0.995, lifts={role: (part[0], lifts)})
-    monkeypatch.setattr(run.watcher, "fresh", lambda step: fresh)
+    fresh = replace(run.observer.fresh(0), accuracy=0.995, lifts={role: (part[0], lifts)})
+    monkeypatch.setattr(run.observer, "fresh", lambda step: fresh)
     told = run.measure()
     assert [(e.what, e.layer, e.head) for e in told] == [
         ("solved", None, None),
@@ -441,6 +443,6 @@ def test_a_frame_is_what_every_page_reads():
 
 
 def test_the_examples_of_a_step_are_as_many_as_said():
-    run = Run(Choices(**SMALL))
+    run = TinyTrainer(Choices(**SMALL))
     assert run.task.batch("decoder", 0, 0, trainer.BATCH).ids.shape[0] == 32
     assert TOKENIZER.n_vocab == 260

@@ -19,7 +19,7 @@ from llm_core import load_model
 from llm_core.live.__main__ import serve
 from llm_core.live.choices import Choices, parse
 from llm_core.live.session import Session
-from llm_core.live.trainer import Run
+from llm_core.live.trainer import TinyTrainer
 from llm_core.paths import ROOT
 
 SMALL = {"task": "copy", "n_layer": 2, "n_head": 2, "n_embd": 32, "dropout": "right", "steps": 60}
@@ -97,13 +97,13 @@ def test_pause_rests_resume_goes_on_as_if_nothing_had_been_and_the_end_of_stdin_
         assert process.process.wait(60) == 0
         assert process.process.stderr.read() == b""
 
-    unbroken = Run(parse(SMALL))
+    unbroken = TinyTrainer(parse(SMALL))
     expected = [unbroken.advance()[0] for _ in range(60)]
     assert points(seen, "step") == list(range(60))
     assert points(seen, "loss") == [point.loss for point in expected]
     assert points(seen, "grad_norm") == [point.grad_norm for point in expected]
     header, arrays = [frame for frame in seen if frame[0]["kind"] == "measured"][-1]
-    look = unbroken.watcher.look()
+    look = unbroken.observer.look()
     assert (torch.tensor(arrays["decoder"]) - look.patterns["decoder"]).abs().max() <= 1e-5
     assert [token["id"] for token in header["answer"]] == look.ids
     assert header["fresh"] == {
@@ -182,14 +182,14 @@ def test_a_folder_that_cannot_be_written_is_refused_and_the_run_goes_on(tmp_path
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_the_last_numbers_stay(monkeypatch):
-    advance = Run.advance
+    advance = TinyTrainer.advance
 
     def broken(run):
         if run.step == 4:
             run.model.ln_f.weight.data[0] = math.nan
         return advance(run)
 
-    monkeypatch.setattr(Run, "advance", broken)
+    monkeypatch.setattr(TinyTrainer, "advance", broken)
     ended, told = session()
     assert not ended
     (failed, _) = told[-1]

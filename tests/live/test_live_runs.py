@@ -12,11 +12,13 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from explorer.ask import ask_route
 from explorer.engine.payload import unpack
-from explorer.live import kept
+from explorer.engine.runner import Runner
+from explorer.engine.shelf import Shelf
+from explorer.live import publish as publishing
 from explorer.live import runs as live
-from explorer.live.kept import ABOUT, publish, safe_name
-from explorer.live.routes import live_routes
+from explorer.live.publish import ABOUT, publish, safe_name
 from explorer.live.runs import GONE, LiveRun, LiveRuns
 from llm_core.paths import ROOT
 
@@ -225,7 +227,7 @@ def test_what_a_run_saved_for_itself_goes_with_it(runs):
 
 
 def test_the_number_of_kept_models_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "MOST", 2)
+    monkeypatch.setattr(publishing, "MOST", 2)
     model = tmp_path / "model"
     model.mkdir()
     (model / "config.json").write_text("{}")
@@ -259,7 +261,7 @@ def test_names_of_folders_are_clean(name, safe):
 
 def test_processes_end_with_the_app_even_if_it_is_killed(tmp_path):
     program = (
-        "import sys, time\nfrom explorer import live\nfrom explorer.engine.payload import unpack\n"
+        "import sys, time\nfrom explorer.live import runs as live\nfrom explorer.engine.payload import unpack\n"
         "live.check = lambda choices: None\n"
         "run = live.LiveRuns(command=[sys.executable, '-m', 'tests.live.engine']).start('page', {})\n"
         "while not (frames := run.after(0)): time.sleep(0.02)\n"
@@ -278,7 +280,7 @@ def test_processes_end_with_the_app_even_if_it_is_killed(tmp_path):
 
 @pytest.fixture
 def client(runs: LiveRuns) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=live_routes(runs))) as client:
+    with TestClient(Starlette(routes=[ask_route(Shelf(Runner()), live=runs)])) as client:
         yield client
 
 
@@ -291,45 +293,52 @@ def frames_in(body: bytes) -> list[dict]:
     return found
 
 
-def test_a_run_over_http(client, runs):
-    run = client.post("/live/start", json={"page": "page-1234", "choices": {"steps": 25}}).json()["run"]
+def asked(client: TestClient, question: str, **body):
+    answer = client.post(f"/ask/{question}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def test_a_run_over_http(client):
+    run = asked(client, "live_start", page="page-1234", choices={"steps": 25}).json()["run"]
     frames = []
     while not frames or frames[-1].get("state") != "done":
-        frames += frames_in(client.get(f"/live/{run}/frames?after={len(frames)}").content)
+        frames += frames_in(asked(client, "live_frames", run=run, after=len(frames)).content)
     assert [f["step"] for f in frames if f["kind"] == "measured"] == list(range(25))
-    assert client.post(f"/live/{run}/keep", json={"name": "from http"}).json() == {"kept": "runs/from-http"}
-    assert client.post(f"/live/{run}/close").status_code == 200
-    gone = client.get(f"/live/{run}/frames")
-    assert (gone.status_code, gone.text) == (404, GONE)
+    assert asked(client, "live_keep", run=run, name="from http").json() == {"kept": "runs/from-http"}
+    asked(client, "live_tell", run=run, what="close")
+    gone = client.post("/ask/live_frames", json={"run": run})
+    assert (gone.status_code, gone.text) == (422, GONE)
+
+
+def test_frames_come_as_they_are_made_and_what_was_not_taken_comes_again(client, runs):
+    run = asked(client, "live_start", page="page-1234", choices={"steps": 9}).json()["run"]
+    until(lambda: runs.get(run).is_over)
+    first = frames_in(asked(client, "live_frames", run=run).content)
+    assert frames_in(asked(client, "live_frames", run=run).content) == first  # the page has not said that it has them
+    assert frames_in(asked(client, "live_frames", run=run, after=3).content) == first[3:]
+    assert frames_in(asked(client, "live_frames", run=run, after=2).content) == first[3:]  # by now they are dropped
 
 
 @pytest.mark.parametrize(
-    "path, asked, sentence",
+    "name, body, sentence",
     [
-        ("start", {"page": "short", "choices": {}}, "A run is started with"),
-        ("start", {"page": "../../../../etc", "choices": {}}, "A run is started with"),
-        ("start", {"page": "page-1234", "choices": []}, "A run is started with"),
-        ("start", [1], "A run is started with"),
-        ("nothing/pause", {}, GONE),
-        ("nothing/keep", {}, GONE),
-        ("nothing/explode", {}, "A run can be told to pause, resume, stop, close or keep, not to explode."),
-        ("nothing/pause", [], "A run can be told to"),
+        ("live_start", {"page": "short", "choices": {}}, "A run is started with"),
+        ("live_start", {"page": "../../../../etc", "choices": {}}, "A run is started with"),
+        ("live_tell", {"run": "nothing", "what": "pause"}, GONE),
+        ("live_keep", {"run": "nothing", "name": ""}, GONE),
+        ("live_frames", {"run": "nothing"}, GONE),
+        ("live_tell", {"run": "nothing", "what": "saved"}, "A run can be told to pause, resume, stop or close, not to"),
     ],
 )
-def test_bad_questions_are_answered_with_a_sentence(client, path, asked, sentence):
-    answer = client.post(f"/live/{path}", json=asked)
+def test_what_cannot_be_is_answered_with_a_sentence(client, name, body, sentence):
+    answer = client.post(f"/ask/{name}", json=body)
     assert answer.status_code == 422 and answer.text.startswith(sentence)
     assert "\n" not in answer.text
 
 
-def test_a_bad_number_of_frames_is_a_sentence(client):
-    for number in ("-1", "x", "1e9", "9" * 30):
-        answer = client.get(f"/live/nothing/frames?after={number}")
-        assert (answer.status_code, answer.text[:8]) == (422, "after is")
-
-
 def test_pages_of_other_sites_cannot_start_or_command_runs(client, runs):
-    asked = {"page": "page-1234", "choices": {}}
-    answer = client.post("/live/start", json=asked, headers={"Sec-Fetch-Site": "cross-site"})
-    assert answer.status_code == 422
+    body = {"page": "page-1234", "choices": {}}
+    answer = client.post("/ask/live_start", json=body, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
     assert runs._runs == {}

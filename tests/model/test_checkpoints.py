@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import pickle
+from fnmatch import fnmatch
 from unittest.mock import MagicMock
 
 import huggingface_hub
@@ -22,6 +23,7 @@ from llm_core.model.checkpoints import (
     save_model,
     tokenizer_name,
 )
+from llm_core.text.tokenizer import load_tokenizer, save_ranks
 
 from ..common import DECODER, ENCODER, build
 
@@ -136,6 +138,15 @@ def test_a_checkpoint_says_which_tokenizer_its_ids_are_of(tmp_path):
     assert tokenizer_name(tmp_path) == "wikihow-8k"
 
 
+def test_a_rank_file_of_ones_own_lies_beside_the_weights(tmp_path):
+    save_ranks([bytes([byte]) for byte in range(256)] + [b"th"], tmp_path / "own.tiktoken")
+    save_model(new_model("decoder"), tmp_path / "model", tokenizer=tmp_path / "own.tiktoken")
+    (tmp_path / "model").rename(tmp_path / "moved")
+    (tmp_path / "own.tiktoken").unlink()
+    assert json.loads((tmp_path / "moved" / "config.json").read_text())["tokenizer"] == "tokenizer.tiktoken"
+    assert load_tokenizer(tokenizer_name(tmp_path / "moved")).encode("the") == [256, ord("e")]
+
+
 @pytest.mark.parametrize("name", ["gpt2", "../../secret.tiktoken", "", 8, None, ["bytes"]], ids=repr)
 def test_a_checkpoint_names_no_other_tokenizer(tmp_path, name):
     """Neither a file nor one that would be downloaded."""
@@ -193,6 +204,31 @@ def test_weights_that_are_pickled_are_never_loaded(saved, tmp_path):
 def test_wrong_shape_names_both_shapes(saved):
     change_config(saved, config={**DECODER.to_dict(), "vocab_size": 30})
     assert "embedding.token_table.weight has shape (29, 24), but config.json makes it (30, 24)" in message_of(saved)
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda x: x.fill_(torch.nan), "NaN or infinity: its training diverged, or the file is damaged"),
+        (
+            lambda x: x.index_fill_(0, torch.tensor([3]), torch.inf),
+            "NaN or infinity: its training diverged, or the file is",
+        ),
+        (lambda x: x.half().fill_(-torch.inf), "NaN or infinity: its training diverged, or the file is damaged"),
+        (lambda x: x.to(torch.int8), "torch.int8, and weights are fractions (float16 to float64)"),
+        (lambda x: x.bool(), "torch.bool, and weights are fractions (float16 to float64)"),
+    ],
+)
+def test_what_no_model_can_compute_with_is_refused(saved, damage, told):
+    change_tensors(saved, lambda tensors: tensors.update({"ln_f.bias": damage(tensors["ln_f.bias"])}))
+    assert message_of(saved).startswith(f"{saved / 'model.safetensors'}: ln_f.bias holds {told}")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_every_kind_of_fraction_is_read(saved, dtype):
+    change_tensors(saved, lambda tensors: tensors.update({"ln_f.bias": torch.full((24,), 0.5, dtype=dtype)}))
+    bias = load_model(saved).ln_f.bias
+    assert bias.dtype == torch.float32 and (bias == 0.5).all()
 
 
 def test_missing_tensor(saved):
@@ -370,15 +406,24 @@ def test_home_is_expanded(saved, monkeypatch):
     assert torch.equal(logits(load_model("~/model")), logits(new_model("decoder")))
 
 
-def test_hub_id_fetches_three_files_only(saved, monkeypatch):
+def test_hub_id_fetches_weights_sizes_card_and_tokenizer_only(saved, monkeypatch):
     asked = []
     monkeypatch.setattr(
         huggingface_hub, "snapshot_download", lambda name, **options: asked.append((name, options)) or saved
     )
     assert torch.equal(logits(load_model("somebody/a-model.v2")), logits(new_model("decoder")))
-    assert asked == [
-        ("somebody/a-model.v2", {"allow_patterns": ["model.safetensors", "config.json", "README.md"]}),
+    assert [name for name, _ in asked] == ["somebody/a-model.v2"]
+    patterns = asked[0][1].pop("allow_patterns")
+    assert asked[0][1] == {} and not any(fnmatch("pytorch_model.bin", pattern) for pattern in patterns)
+    wanted = [
+        "model.safetensors",
+        "model-00001-of-00002.safetensors",
+        "config.json",
+        "README.md",
+        "tokenizer.json",
+        "tokenizer.tiktoken",
     ]
+    assert all(any(fnmatch(name, pattern) for pattern in patterns) for name in wanted)
 
 
 def test_hub_without_our_files(tmp_path, monkeypatch):

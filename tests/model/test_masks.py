@@ -5,8 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from llm_core.model.masks import causal_mask, is_token, padding_mask
+from llm_core.model.padding import pad
 from llm_core.model.recording import intervene, record
-from llm_core.train.data import pad
 
 from ..common import DECODER, ENCODER, build
 

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from llm_core.paths import ASSETS
-from llm_core.text.articles import LOOK_AHEAD, Article, ReadReport, is_held_out, read_articles
+from llm_core.text.articles import LOOK_AHEAD, PIECE, Article, Columns, ReadReport, is_held_out, read_articles
 
 ROWS = [
     {"title": "How to Bake Bread", "headline": "Mix.\nKnead.", "text": "1. Mix.\nFlour, water, salt."},
@@ -84,6 +84,11 @@ FILES = {
     "a.csv.xz": lzma.compress(as_csv(ROWS)),
     "bom.csv": b"\xef\xbb\xbf" + as_csv(ROWS),
     "other order.csv": as_csv([{"id": "7", **dict(reversed(row.items()))} for row in ROWS]),
+    "array.jsonl": json.dumps(ROWS).encode(),
+    "indented array.jsonl": json.dumps(ROWS, indent=2).encode(),
+    "array of bare rows.jsonl.gz": gzip.compress(
+        b"\xef\xbb\xbf[\n" + b",\n".join(json_lines(ROWS).splitlines()) + b"\n]"
+    ),
     "a.parquet": as_parquet(ROWS),
     "more columns.parquet": as_parquet([{"id": 7, **row} for row in ROWS]),
     "a [1] *.parquet": as_parquet(ROWS),
@@ -166,7 +171,7 @@ def test_hub_that_breaks_off(monkeypatch):
 
 def test_hub_columns_are_checked(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: [{"article": "x", "summary": "y"}])
-    assert "somebody/news has no column 'title'" in message_of("somebody/news")
+    assert "somebody/news has no column 'text'" in message_of("somebody/news")
 
 
 def test_what_is_no_file_and_no_hub_id(tmp_path, monkeypatch):
@@ -180,9 +185,9 @@ def test_what_is_no_file_and_no_hub_id(tmp_path, monkeypatch):
         str(tmp_path / "*.jsonl"),
     ):
         assert message_of(source) == f"no file {source}, and no Hub id either (those look like owner/name)"
-    assert message_of(tmp_path) == f"no .jsonl, .json, .csv, .parquet file in {tmp_path}"
-    (tmp_path / "a.txt").write_text("x")
-    assert "a.txt: the name must end in one of .jsonl, .json, .csv, .parquet" in message_of(tmp_path / "a.txt")
+    assert message_of(tmp_path) == f"no .jsonl, .json, .csv, .parquet, .txt file in {tmp_path}"
+    (tmp_path / "a.md").write_text("x")
+    assert "a.md: the name must end in one of .jsonl, .json, .csv, .parquet, .txt" in message_of(tmp_path / "a.md")
 
 
 # --- damage ---
@@ -255,11 +260,18 @@ def test_an_open_quote_in_csv_does_not_lose_the_file(tmp_path):
     (tmp_path / "a.csv").write_bytes(b'title,headline,text\nHow to,"open,t\n' + good)
     articles, report = read(tmp_path / "a.csv")
     assert articles == ARTICLES[:1] * 4 and report.skipped >= 1
-    (tmp_path / "b.csv").write_bytes(
-        b"title,headline,text\n" + good + b'How to,h,"' + (b"x" * 9999 + b"\n") * 1100 + good
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", b"a,b,c\n" * 994, (b"x" * 9999 + b"\n") * 1100, b"a,b,c\n" * 200 + b'a,"b",c\n' * 9]
+)
+def test_a_quote_that_is_never_closed_stops_the_file(rest, tmp_path):
+    """What follows would be lost in one field, however many rows it has: up to its end, or to the next quote."""
+    (tmp_path / "a.csv").write_bytes(b"title,headline,text\n" + b"How to,h,t\n" * 5 + b'How to,h,"open\n' + rest)
+    assert message_of(tmp_path / "a.csv") == (
+        f"{tmp_path / 'a.csv'}: a quote that opens behind line 6 is not closed where a field ends: all that follows "
+        "would be lost in it"
     )
-    articles, report = read(tmp_path / "b.csv")
-    assert articles[:5] == ARTICLES[:1] * 5 and report.reasons["not CSV"] == 1
 
 
 def test_nul_and_long_fields_in_csv(tmp_path):
@@ -273,15 +285,19 @@ def test_a_missing_column_is_one_error(writer, tmp_path):
     path = tmp_path / {json_lines: "a.jsonl", as_csv: "a.csv", as_parquet: "a.parquet"}[writer]
     path.write_bytes(writer([{"title": "t", "article": "x", "headline": "h"}] * 3))
     assert message_of(path) == (
-        f"{path} has no column 'text'; needed are title, headline, text, found are title, article, headline"
+        f"{path} has no column 'text' for the text (--text-column); found are title, article, headline"
     )
+    columns = Columns(text="article")
+    assert read(path, columns=columns)[0] == [Article("t", "h", "x")] * 3
+    columns = Columns(text="article", title="headline")
+    assert read(path, columns=columns)[0] == [Article("h", "h", "x")] * 3
 
 
 def test_a_missing_column_is_found_before_the_whole_file_is_read(monkeypatch):
     seen = []
-    rows = ({"title": "t", "text": str(seen.append(i))} for i in range(10_000))
+    rows = ({"title": "t", "headline": str(seen.append(i))} for i in range(10_000))
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows)
-    assert "somebody/wikihow has no column 'headline'" in message_of("somebody/wikihow")
+    assert "somebody/wikihow has no column 'text'" in message_of("somebody/wikihow")
     assert len(seen) == LOOK_AHEAD
 
 
@@ -289,6 +305,67 @@ def test_a_missing_column_is_found_before_the_whole_file_is_read(monkeypatch):
 def test_an_empty_file_has_no_articles(name, tmp_path):
     (tmp_path / name).write_bytes(gzip.compress(b"") if name.endswith("gz") else b"")
     assert read(tmp_path / name) == ([], ReadReport())
+
+
+# --- what looks like a mistake of the whole file ---
+
+WHOLE_FILES = {
+    "indented.jsonl": (
+        "\n".join(json.dumps(row, indent=2) for row in ROWS),
+        "15 rows read, 15 skipped (not JSON); JSON ",
+    ),
+    "text.jsonl": (
+        "Once upon a time,\n" * 1000,
+        "100 rows read, 100 skipped (not JSON); JSON must be one object a line, ",
+    ),
+    "strings.jsonl": ('"text"\n' * 3, "3 rows read, 3 skipped (not an object)"),
+    "numbers.jsonl": ('{"text": 1}\n' * 300, "100 rows read, 100 skipped (text is not text)"),
+    "mostly.csv": ("text\na\n" + "a,b\n" * 120, "121 rows read, 120 skipped (wrong number of columns)"),
+    "latin.csv": ("text\n" + "\xe9t\xe9\n" * 7, "7 rows read, 7 skipped (not UTF-8)"),
+    "latin.txt": ("\xe9t\xe9\n" * 7, "1 rows read, 1 skipped (not UTF-8)"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE_FILES)
+def test_a_file_that_can_hardly_be_used_stops_with_the_reasons(name, tmp_path):
+    text, told = WHOLE_FILES[name]
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    assert message_of(tmp_path / name).startswith(f"{tmp_path / name} can hardly be used: {told}")
+
+
+def test_an_empty_line_of_columns_is_no_csv(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b'"title"x,text\na,b\n')
+    assert message_of(tmp_path / "a.csv").endswith("its first line, with the names of the columns, is no CSV")
+
+
+# --- text without titles ---
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
+def test_text_alone_is_enough(name, tmp_path):
+    rows = [{"text": row["text"]} for row in ROWS]
+    (tmp_path / name).write_bytes({"a.jsonl": json_lines, "a.csv": as_csv, "a.parquet": as_parquet}[name](rows))
+    assert read(tmp_path / name) == ([Article("", "", row["text"]) for row in ROWS], ReadReport(kept=3))
+
+
+def test_plain_text_is_cut_at_empty_lines(tmp_path):
+    pieces = [f"{i} " * 2500 + "\n\nshort\n\n" * (i % 3) for i in range(10)]
+    (tmp_path / "a.txt").write_text("\n\n".join(pieces))
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"\xef\xbb\xbfa\r\nb"))
+    articles, report = read([str(tmp_path / "a.txt"), str(tmp_path / "b.txt.gz")])
+    assert articles.pop() == Article("", "", "a\nb")
+    assert report == ReadReport(kept=len(articles) + 1) and len(articles) == 10
+    assert all(article.title == "" and len(article.text) >= PIECE for article in articles)
+    assert " ".join(a.text for a in articles).split() == " ".join(pieces).split()
+    (tmp_path / "c.txt").write_text("word " * 100_000)
+    assert [len(article.text) for article in read(tmp_path / "c.txt")[0]] == [99_999] * 5
+
+
+def test_plain_text_beside_data_is_a_note(tmp_path):
+    (tmp_path / "LICENSE.txt").write_text("All rights reserved")
+    assert read(tmp_path)[0] == [Article("", "", "All rights reserved")]
+    (tmp_path / "a.jsonl").write_bytes(json_lines(ROWS))
+    assert read(tmp_path)[0] == ARTICLES
 
 
 LONG = json_lines([{**GOOD, "text": f"{random.Random(i).random()}"} for i in range(2000)])

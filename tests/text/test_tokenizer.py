@@ -11,13 +11,13 @@ from tokenizers import Regex, models, pre_tokenizers
 from tokenizers import Tokenizer as LibraryTokenizer
 
 from llm_core.paths import ASSETS
+from llm_core.text.byte_letters import byte_letters
 from llm_core.text.tokenizer import (
     RANK_FILE,
     SPECIAL_TOKENS,
     SPLIT,
     VOCAB_SIZE,
-    Tokenizer,
-    _byte_letters,
+    BytePairTokenizer,
     join_surrogates,
     load_tokenizer,
     save_ranks,
@@ -197,7 +197,7 @@ def test_half_a_character_decodes_to_a_replacement(tokenizer):
 
 def library_tokenizer(tokens):
     """The `tokenizers` library's own BPE from our tokens: their merges are the two parts of each."""
-    letters = {byte: letter for letter, byte in _byte_letters().items()}
+    letters = {byte: letter for letter, byte in byte_letters().items()}
     written = ["".join(letters[byte] for byte in token) for token in tokens]
     ranks = {token: rank for rank, token in enumerate(tokens)}
     merges = [tuple(written[ranks[part]] for part in two_parts(token, ranks)) for token in tokens if len(token) > 1]
@@ -261,7 +261,7 @@ def test_learning_is_deterministic(articles):
 
 
 def test_byte_letters_are_gpt2s():
-    letters = _byte_letters()
+    letters = byte_letters()
     assert sorted(letters.values()) == list(range(256)) and len(letters) == 256
     assert (letters["Ġ"], letters["Ċ"], letters["A"], letters["Ń"]) == (32, 10, 65, 173)
 
@@ -302,7 +302,9 @@ def test_missing_rank_file(tmp_path):
 
 
 def test_unknown_name_lists_the_known():
-    with pytest.raises(ValueError, match=r"no tokenizer 'gpt9': give a .tiktoken rank file, or one of .*gpt2"):
+    with pytest.raises(
+        ValueError, match=r"no tokenizer 'gpt9': give a .tiktoken rank file, a model's folder, or one of .*gpt2"
+    ):
         load_tokenizer("gpt9")
 
 
@@ -331,7 +333,7 @@ def test_gpt2_with_ranks_works(monkeypatch, fresh_cache):
     small = tiktoken.Encoding("gpt2", pat_str=SPLIT, mergeable_ranks=ranks, special_tokens={"<|endoftext|>": 257})
     monkeypatch.setattr(tiktoken, "get_encoding", {"gpt2": small}.get)
     gpt2 = load_tokenizer("gpt2")
-    assert isinstance(gpt2, Tokenizer) and gpt2.n_vocab == 258
+    assert isinstance(gpt2, BytePairTokenizer) and gpt2.n_vocab == 258
     assert gpt2.encode("Hello") == [256, 108, 108, 111] and gpt2.decode([256, 108]) == "Hel"
     assert (gpt2.end, gpt2.pad, gpt2.mask, gpt2.start) == (257, None, None, None)
     assert load_tokenizer("gpt2") is gpt2

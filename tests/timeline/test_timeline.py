@@ -34,6 +34,7 @@ from llm_core.timeline.run import find_marks, snapshots, thinned, tokens_at
 from llm_core.train import samples
 from llm_core.train.data import IGNORE, TokenStore
 from llm_core.train.loop import ARCHITECTURES, batches_for
+from llm_core.train.schedule import snapshot_steps
 
 from ..by_hand import encoder_decoder_by_hand, stack_by_hand
 from ..common import randomised
@@ -293,6 +294,17 @@ def test_marks_of_a_table_by_hand():
 def test_tokens_between_two_lines_of_the_history():
     history = [{"step": 10, "tokens": 1000, "loss": 3.0}, {"step": 20, "tokens": 1800, "held_out_loss": 2.0}]
     assert tokens_at([0, 5, 10, 15, 20], history) == [0, 500, 1000, 1400, 1800]
+
+
+def test_of_too_many_snapshots_a_timeline_takes_as_many_as_it_has_room_for(tmp_path):
+    """A run that was prolonged has kept those of its first plan too."""
+    kept = sorted(snapshot_steps(400, 32) | snapshot_steps(4000, 32))
+    for step in kept:
+        folder = tmp_path / "snapshots" / f"{step:06d}"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    taken = list(snapshots(tmp_path))
+    assert taken == sorted(snapshot_steps(4000, 32)) and len(taken) == 32 < len(kept)
 
 
 def test_a_long_curve_keeps_its_beginning_and_the_means_of_the_rest():

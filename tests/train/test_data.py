@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from llm_core.model.padding import pad
 from llm_core.paths import ASSETS
 from llm_core.text.articles import Article, read_articles
 from llm_core.text.tokenizer import load_tokenizer
-from llm_core.train.data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore, pad
+from llm_core.train.data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches, TokenStore
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,14 @@ def test_store_is_the_tokens_of_the_articles(samples, store, tokenizer):
         assert (begin, text) == (position, position + 1 + len(title_ids))
         position = end
     assert len(store) == position and len(store.bounds) == len(samples)
+    assert store.has_titles
     assert store.num_bytes == sum(len(f"{a.title}\n{a.text}".encode()) for a in samples)
+
+
+def test_a_text_without_a_title_has_no_line_for_it(tokenizer, tmp_path):
+    store = TokenStore.build([Article("", "", "a text")], tokenizer, tmp_path / "store")
+    assert store.tokens.tolist() == [tokenizer.start, *tokenizer.encode("a text"), tokenizer.end]
+    assert (store.bounds.tolist(), store.num_bytes, store.has_titles) == ([[0, 1, len(store)]], 6, False)
 
 
 def test_store_is_the_same_for_every_chunk(samples, store, tokenizer, tmp_path):
@@ -68,12 +76,12 @@ def test_one_enormous_article_among_empty_ones(tokenizer, tmp_path):
     enormous = Article("How to Write", "", "a word, " * 60_000)
     store = TokenStore.build([Article("a", "", ""), enormous, Article("", "", "")], tokenizer, tmp_path / "store")
     lengths = np.diff(store.bounds[:, [0, 2]], axis=1)[:, 0].tolist()
-    assert lengths == [4, 2 + len(tokenizer.encode("How to Write\n")) + len(tokenizer.encode(enormous.text)), 3]
+    assert lengths == [4, 2 + len(tokenizer.encode("How to Write\n")) + len(tokenizer.encode(enormous.text)), 2]
     assert tokenizer.decode(store.tokens[store.bounds[1, 1] : store.bounds[1, 2] - 1]) == enormous.text
 
 
 def test_no_article_at_all(tokenizer, tmp_path):
-    with pytest.raises(ValueError, match="no article with a title and a text in the data"):
+    with pytest.raises(ValueError, match="no article with a text in the data"):
         TokenStore.build([], tokenizer, tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
@@ -88,6 +96,24 @@ def test_a_store_that_breaks_off_leaves_the_old_one(samples, tokenizer, tmp_path
         TokenStore.build(broken(), tokenizer, tmp_path / "store", chunk=2)
     assert len(TokenStore(tmp_path / "store")) == len(before)
     assert len(TokenStore.build(samples[:9], tokenizer, tmp_path / "store").bounds) == 9
+
+
+DAMAGE = {
+    "tokens.u16": (b"", b"12", None),
+    "bounds.npy": (b"", b"foreign", None),
+    "info.json": (b"", b"[]", b'{"num_bytes": "many"}', None),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(name, x) for name, contents in DAMAGE.items() for x in contents])
+def test_a_store_that_is_cut_foreign_or_missing_is_one_sentence(name, content, samples, tokenizer, tmp_path):
+    folder = TokenStore.build(samples[:3], tokenizer, tmp_path / "store").folder
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    with pytest.raises(ValueError) as caught:
+        TokenStore(folder)
+    assert str(caught.value).startswith(f"{folder} holds no whole token store (")
+    assert str(caught.value).endswith("): delete it, and the run it belongs to makes it anew")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_folder_with_other_files_is_not_deleted(samples, tokenizer, tmp_path):

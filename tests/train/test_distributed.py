@@ -9,9 +9,10 @@ from llm_core import load_tokenizer
 from llm_core.model.config import ModelConfig
 from llm_core.text.articles import read_articles
 from llm_core.train import samples
+from llm_core.train.config import TrainConfig
 from llm_core.train.data import TokenStore
 from llm_core.train.distributed import Worker
-from llm_core.train.loop import TrainConfig, Trainer, batches_for, build_model
+from llm_core.train.loop import Trainer, batches_for, build_model
 from llm_core.train.run_state import History
 from tests.train.test_run_state import saved_step
 from tests.train.tiny_run import ARTICLES, STEPS, command, losses, run_here, run_process
@@ -23,7 +24,7 @@ SETTINGS = {"model": "encoder-decoder-cross", "block_size": 240, "batch_size": 4
 # and after Ctrl-C at the same step, or the other would wait for ever.
 TROUBLED = """
 import os, signal, sys
-from llm_core import samples, train, training
+from llm_core.train import command as train, loop as training, samples
 samples.MOST = 1
 train_step = training.Trainer.train_step
 

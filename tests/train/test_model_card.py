@@ -15,9 +15,10 @@ from llm_core.generation.sampling import generate
 from llm_core.model.config import ModelConfig
 from llm_core.train.baselines import Baseline, save_baselines
 from llm_core.train.data import IGNORE, PackedBatches, TokenStore
+from llm_core.train.devices import describe_device
 from llm_core.train.loop import ARCHITECTURES, build_model
 from llm_core.train.measures import HeldOut, on_repeats
-from llm_core.train.model_card import RunFacts, describe_device, main, model_card, write_card
+from llm_core.train.model_card import RunFacts, main, model_card, write_card
 from llm_core.train.samples import MASKED, PROMPTS, SETTINGS, written
 
 from .tiny_run import SETTINGS as TINY
@@ -69,6 +70,14 @@ def test_the_card_states_the_facts(architecture):
     ):
         assert line in card(architecture).splitlines()
     assert "a.jsonl, b.jsonl |" in card(architecture)
+
+
+def test_another_text_is_not_called_wikihow():
+    facts, tokenizer = replace(FACTS, is_wikihow=False), load_tokenizer()
+    text = model_card(tiny("decoder"), facts, LOSSES, on_repeats(tiny("decoder"), tokenizer, PROMPTS[0]), tokenizer)
+    assert "ikiHow" not in text.split("## What it writes")[0] and "name wikiHow" not in text
+    assert "license: other\n" in text and "| Data | a.jsonl, b.jsonl |" in text
+    assert "Whoever shares the weights has to keep the terms of the text that they learned from. The model" in text
 
 
 def test_measures_of_text_belong_to_those_that_write():

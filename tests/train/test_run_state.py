@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from safetensors.torch import save_file
 
 from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
+from llm_core.train import model_card
 from llm_core.train.run_state import STATE_FILE, History, load_run, save_run
 from tests.common import DECODER, build
-from tests.train.tiny_run import command, losses, run_here, run_process
+from tests.train.tiny_run import ARTICLES, command, losses, run_here, run_process
 
 DROPOUT = 0.1  # resuming must find the same dropout masks again
 
@@ -37,7 +39,7 @@ def run_that_ends_early(how: str, folder: Path):
     """The command line in a process of its own, which does ``how`` when it has written step 6 to the history."""
     code = f"""
 import os, signal, sys
-from llm_core import run_state, train
+from llm_core.train import command as train, run_state
 append, save_file = run_state.History.append, run_state.save_file
 
 def append_and_end(self, entry):
@@ -174,7 +176,11 @@ def forget_the_step(path: Path) -> None:
     save_file({"model.ln_f.weight": torch.ones(24)}, path)
 
 
-@pytest.mark.parametrize("damage", [cut, overwrite, forget_the_step])
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [cut, empty, overwrite, forget_the_step])
 def test_a_damaged_state_is_one_sentence(damage, tmp_path):
     model, optimizer = stepped()
     save_run(tmp_path, model, optimizer, step=1, num_tokens=7, seconds=0.5)
@@ -199,6 +205,143 @@ def test_a_state_of_another_size_is_one_sentence(change, fault, tmp_path):
     with pytest.raises(ValueError, match=f"holds another model: {fault}"):
         load_run(tmp_path, other, torch.optim.AdamW(other.parameters()))
     assert all(map(torch.equal, before, other.parameters()))  # nothing was half restored
+
+
+def rewritten(path: Path, tensors: dict | None = None, **counters: str) -> None:
+    """The state with some tensors exchanged (None: left out) and other counters."""
+    with safe_open(path, framework="pt") as file:
+        kept = {name: file.get_tensor(name) for name in file.offset_keys()} | (tensors or {})
+        counters = file.metadata() | counters
+    save_file({name: tensor for name, tensor in kept.items() if tensor is not None}, path, metadata=counters)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "fault"),
+    [
+        (
+            "optimizer.ln_f.weight/exp_avg",
+            torch.ones(7),
+            r"state: .*/exp_avg is \(7,\) in it, and \(24,\) in this one; ",
+        ),
+        (
+            "optimizer.ln_f.weight/exp_avg_sq",
+            torch.ones(()),
+            r"state: .*/exp_avg_sq is \(\) in it, and \(24,\) in this",
+        ),
+        ("optimizer.ln_f.bias/step", torch.ones(24), r"state: .*/step is \(24,\) in it, and \(\) in this one; "),
+        ("optimizer.ln_f.bias/exp_avg", None, r"state: .*/exp_avg is not there in it, and \(24,\) in this one; "),
+        ("optimizer.ln_f.bias/momentum_buffer", torch.ones(24), r"/momentum_buffer is \(24,\) in it, and not there in"),
+        (
+            "optimizer.nobody/exp_avg",
+            torch.ones(24),
+            r"optimizer.nobody/exp_avg is \(24,\) in it, and not there in this",
+        ),
+        ("unknown", torch.ones(1), r"unknown is \(1,\) in it, and not there in this one; "),
+        (
+            "model.ln_f.weight",
+            torch.full((24,), torch.nan),
+            r"is damaged \(model.ln_f.weight holds NaN or infinity\): ",
+        ),
+        (
+            "optimizer.ln_f.bias/exp_avg",
+            torch.full((24,), torch.inf),
+            r"damaged \(.*/exp_avg holds NaN or infinity\): ",
+        ),
+        (
+            "model.ln_f.bias",
+            torch.ones(24, dtype=torch.int32),
+            r"damaged \(.* holds torch.int32 instead of fractions\): ",
+        ),
+    ],
+)
+def test_a_state_that_does_not_fit_is_not_half_restored(name, tensor, fault, tmp_path):
+    save_run(tmp_path, *stepped(), step=1, num_tokens=7, seconds=0.5)
+    rewritten(tmp_path / STATE_FILE, {name: tensor})
+    fresh = build("decoder")
+    optimizer, before = torch.optim.AdamW(fresh.parameters(), fused=True), [p.clone() for p in fresh.parameters()]
+    with pytest.raises(ValueError, match=fault) as error:
+        load_run(tmp_path, fresh, optimizer)
+    assert str(error.value).startswith(str(tmp_path / STATE_FILE)) and "\n" not in str(error.value)
+    assert str(error.value).endswith("move it away to start anew, or put a copy in its place")
+    assert all(map(torch.equal, before, fresh.parameters())) and not optimizer.state
+
+
+@pytest.mark.parametrize("counters", [{"step": "-1"}, {"step": "1e3"}, {"num_tokens": "many"}, {"seconds": "nan"}])
+def test_counters_that_count_nothing_are_damage(counters, tmp_path):
+    model, optimizer = stepped()
+    save_run(tmp_path, model, optimizer, step=1, num_tokens=7, seconds=0.5)
+    rewritten(tmp_path / STATE_FILE, **counters)
+    with pytest.raises(ValueError, match=f"{STATE_FILE} is damaged .*: move it away to start anew"):
+        load_run(tmp_path, model, optimizer)
+
+
+def test_a_step_beyond_the_last_is_one_sentence(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    rewritten(folder / STATE_FILE, step="20")
+    assert run_here(folder, steps=2) == (
+        f"error: {folder / STATE_FILE} is at step 20, beyond the last, 2: move it away to start anew, or put a copy in "
+        "its place"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"model": "dec'])
+def test_settings_that_are_none_are_one_sentence(content, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    (folder / "run.json").write_bytes(content)
+    for message in (run_here(folder, steps=2), message_of(model_card.main, [str(folder)])):
+        assert message.startswith(f"error: {folder / 'run.json'} ") and "\n" not in message
+        assert message.endswith(": move it away to start anew, or put a copy in its place")
+
+
+def message_of(main, arguments: list[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    return end.value.code
+
+
+@pytest.mark.parametrize(
+    "line", [b"[1, 2]", b"7", b"null", b'{"loss": 1.5}', b'{"step": "1"}', b'{"step": 1, "loss": "x"}', b"\xff"]
+)
+def test_a_line_of_the_history_that_is_no_entry_is_one_sentence(line, finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    path = folder / "history.jsonl"
+    first, *rest = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([first, line, *rest]))
+    sentence = f"error: {path}, line 2 is no entry of a run's history: take it out, or move the file away"
+    assert run_here(folder, steps=2) == sentence
+    assert message_of(model_card.main, [str(folder)]) == sentence
+    path.write_bytes(b"\n".join([first, *rest, line]))  # as a kill may leave the last one
+    assert len(History(path).read()) == 1 + len(rest)
+
+
+def test_a_history_without_an_end_is_one_sentence(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    (folder / "history.jsonl").unlink()
+    message = message_of(model_card.main, [str(folder)])
+    assert message.startswith(f"error: {folder / 'history.jsonl'} has no entry that says how long the run took")
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "train/info.json"])
+def test_tokens_that_are_missing_are_made_anew(name, finished, tmp_path, capsys):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    before = (folder / "tokens" / "train" / "tokens.u16").read_bytes()
+    missing = folder / "tokens" / name
+    missing.unlink() if missing.is_file() else shutil.rmtree(missing)
+    assert run_here(folder, steps=2) == 0
+    assert f"{name.split('/')[0]}: " in capsys.readouterr().out
+    assert (folder / "tokens" / "train" / "tokens.u16").read_bytes() == before
+
+
+def test_tokens_of_other_data_are_refused(finished, tmp_path):
+    folder, data = shutil.copytree(finished, tmp_path / "run"), tmp_path / "a.jsonl"
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "data": [str(data)]}))
+    data.write_bytes(b"".join(ARTICLES.read_bytes().splitlines(True)[:40]))
+    shutil.rmtree(folder / "tokens")
+    counts = [f"{count:,}" for count in record["num_tokens"]]
+    message = run_here(folder, steps=2, data=data)
+    assert message.startswith(f"error: {folder} was trained on {counts[0]} tokens and judged on {counts[1]}, and the ")
+    assert message.endswith(": give it the same data, or another --out")
 
 
 @pytest.mark.parametrize(

@@ -38,14 +38,21 @@ SETTINGS = {
 def command(out: Path, **changes: object) -> list[str]:
     """The arguments of ``python -m llm_core.train``."""
     settings = {**SETTINGS, "out": out, **{name.replace("_", "-"): value for name, value in changes.items()}}
-    pairs = [(f"--{name}", str(value)) for name, value in settings.items()]
-    return [*(word for pair in pairs for word in pair), "--no-bf16", "--no-compile"]
+    return [*words(settings), "--no-bf16", "--no-compile"]
+
+
+def words(settings: dict[str, object]) -> list[str]:
+    return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
 
 
 def run_here(out: Path, **changes: object) -> int | str:
     """Train in this process; returns the exit code, or the sentence that stands for it."""
+    return run_words(command(out, **changes))
+
+
+def run_words(arguments: list[str]) -> int | str:
     with pytest.raises(SystemExit) as end:
-        train.main(command(out, **changes))
+        train.main(arguments)
     return end.value.code
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page
 
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
-MOUNTED = ("header_view", "payload_link", "generate_view", *VIEWS)
+MOUNTED = ("header_view", "prompt_view", *VIEWS)
 PATIENCE = 60_000  # ms
 THREE_FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
@@ -23,8 +23,13 @@ class Screen:
         page.set_default_timeout(PATIENCE)
 
     def open(self, more: str = "") -> "Screen":
-        """Load the Explore page and wait until every view has drawn the example; ``more`` goes into the address."""
-        self.page.goto(f"{self.url}?view=explore{more}")
+        """Load the Explore page and wait until every view has drawn the example; ``more`` goes into the address, which
+        is one of before: there, layers and heads count from 1."""
+        return self.open_address(f"view=explore{more}")
+
+    def open_address(self, address: str) -> "Screen":
+        """The same, of what stands behind the question mark."""
+        self.page.goto(f"{self.url}?{address}")
         for name in MOUNTED:
             self.page.wait_for_selector(f'[data-view="{name}"][data-ready="true"]', state="attached")
         self.next_frame()
@@ -81,7 +86,7 @@ class Screen:
 
     def point_at_cell(self, query: int, key: int) -> None:
         """Move the pointer to the middle of a cell of the matrix."""
-        self._point_in_canvas("matrix", "drawMatrix", CELL, [query, key])
+        self._point_in_canvas("weights", "drawWeights", CELL, [query, key])
 
     def point_at_line_of(self, query: int) -> None:
         """Move the pointer to the middle of a query's name in the lines."""
@@ -113,7 +118,7 @@ class Screen:
 
     def address(self) -> str:
         """What stands in the address behind the question mark, once it says what is shown."""
-        self.page.wait_for_function("globalThis.headscope.addressTimer === null")
+        self.page.wait_for_function("globalThis.headscope.address.timer === null")
         return self.page.evaluate("location.search.slice(1)")
 
     def seq(self) -> int:
@@ -147,20 +152,13 @@ class Screen:
     def is_busy(self) -> bool:
         return self.page.locator(".hs-busy").is_visible()
 
-    def busy_after(self, mutation: str) -> bool:
-        """Whether the bar still moves after a script has changed the page while the model works."""
-        code = f"() => {{ document.dispatchEvent(new CustomEvent('hs-busy')); {mutation} }}"
-        self.page.evaluate(code)
-        self.next_frame()
-        return self.is_busy()
-
     def text_of(self, selector: str) -> str:
         return self.page.locator(selector).first.text_content()
 
-    def problem(self, view: str = "payload_link") -> str:
+    def problem(self, view: str = "prompt_view") -> str:
         """The sentence of ``view`` that says what went wrong, once there is one."""
         self.page.wait_for_selector(f'[data-view="{view}"]:not([data-error=""]) .hs-problem:not([hidden])')
-        return self.view(view).locator(".hs-problem").text_content()
+        return self.view(view).locator(".hs-problem:not([hidden])").text_content()
 
     def has_problem(self) -> bool:
         return self.page.locator(".hs-problem:visible").count() > 0
@@ -186,5 +184,5 @@ LAYOUT_OF_VIEW = """({ DRAW }, place) => {
     const layout = DRAW(document.createElement('canvas'), width, payload, focus.now, 0, false);
     return (MIDDLE)(layout, ...place);
 }"""
-CELL = "({ left, top, cell }, query, key) => [left + (key + 0.5) * cell, top + (query + 0.5) * cell]"
+CELL = "({ left, top, cell }, query, key) => [left + (key + 0.5) * cell.width, top + (query + 0.5) * cell.height]"
 QUERY_NAME = "({ top, row, column }, query) => [column / 2, top + (query + 0.5) * row]"

@@ -107,7 +107,8 @@ class Writer(Screen):
         self.page.wait_for_selector("#generate-tree ul")
         return self.page.locator("#generate-tree details > ul").evaluate(
             "function text(ul) { return [...ul.children].map((li) => "
-            "li.firstChild.textContent + [...li.children].map((inner) => `[${text(inner)}]`).join('')).join(' | '); }"
+            "li.firstElementChild.textContent + "
+            "[...li.querySelectorAll(':scope > ul')].map((inner) => `[${text(inner)}]`).join('')).join(' | '); }"
         )
 
     def here(self) -> str:

@@ -1,8 +1,8 @@
 // Above a picture of attention: one head or several as one, where a token looks or who looks at it, and the sink.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
 import { store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
 
 const BY = { one: "one head", mean: "mean", max: "maximum" };
 const OVER = { heads: "this layer’s heads", layers: "this head, all layers", all: "all heads" };
@@ -10,7 +10,8 @@ const READ = { row: "where a token looks", column: "who looks at it" };
 
 export function attentionControls() {
   const element = make("div");
-  // First of all, so that a switch is drawn in the frame that brings it back: views draw in the order in which they subscribe.
+  // First of all, so that a switch is drawn in the frame that brings it back: views draw in the order in which they
+  // subscribe.
   store.subscribe(element, (_, { draw, by, over: which, sink: state }) => {
     element.firstElementChild.hidden = draw === "flow" || draw === "neuron";
     over.hidden = by === "one";
@@ -36,7 +37,9 @@ export function attentionControls() {
   );
   const note = make("p", {
     className: "hs-hint",
-    text: "Heads of the same number in different layers share nothing but the number: what they have in common, the text brings about.",
+    text:
+      "Heads of the same number in different layers share nothing but the number: what they have in common, " +
+      "the text brings about.",
   });
   element.append(make("div", { className: "hs-controls" }, show, over, sink, read), note);
   return element;

@@ -2,8 +2,8 @@
 // to the chosen token in the last layer, as wide as their share of it. Pure function of payload, focus and size.
 
 import { cssColor, prepare } from "../base/dom.mjs";
-import { mixing, sharesOf } from "../patterns/rollout.mjs";
 import { label, probability } from "../base/text.mjs";
+import { mixing, sharesOf } from "../patterns/rollout.mjs";
 
 const LEAST = 0.005; // shares below draw nothing; the row's sentence and table have them
 
@@ -65,7 +65,9 @@ function drawLines(context, layout, layers, shares) {
   context.globalAlpha = 1;
 }
 
-/** A point's area is the share that comes through it. Those of almost nothing are one path: a long text has thousands. */
+/**
+ * A point's area is the share that comes through it. Those of almost nothing are one path: a long text has thousands.
+ */
 function drawPoints(context, layout, shares) {
   const largest = Math.min(7, layout.row / 2);
   const point = (step, i, radius) => {
@@ -76,11 +78,11 @@ function drawPoints(context, layout, shares) {
   for (const isSeen of [false, true]) {
     context.fillStyle = cssColor(isSeen ? "--hs-attention" : "--hs-hatch");
     context.beginPath();
-    shares.forEach((row, step) =>
+    for (const [step, row] of shares.entries()) {
       row.forEach((share, i) => {
         if (share >= LEAST === isSeen) point(step, i, Math.max(1.2, largest * Math.sqrt(share)));
-      }),
-    );
+      });
+    }
     context.fill();
   }
 }

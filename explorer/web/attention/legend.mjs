@@ -1,46 +1,20 @@
 // What the colours, marks and bars of a matrix mean.
 
-import { TICKS, css, position } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
-import { PARTS } from "../matrix/margin_bars.mjs";
+import { hatched, legend as row, sign, swatch, weightScale } from "../color/legend.mjs";
+import { PARTS } from "./weights.mjs";
 
 const GIVES = { first: "to the first token", others: "to other earlier tokens", itself: "to itself" };
 
 export function legend() {
-  const bar = make("span", { className: "hs-legend-bar" });
-  const ticks = TICKS.map((tick) => {
-    const mark = make("span", { text: String(tick) });
-    mark.style.left = `${position(tick) * 100}%`;
-    return mark;
-  });
-  const scale = make(
-    "span",
-    { className: "hs-legend-scale" },
-    bar,
-    make("span", { className: "hs-legend-ticks" }, ...ticks),
-  );
   const gives = Object.entries(GIVES).map(([part, text]) =>
     make("span", { "data-part": part }, swatch(PARTS[part]), make("span", { text: ` ${text}` })),
   );
-  const colors = make(
-    "div",
-    { className: "hs-legend" },
-    part({}, make("span", { text: "weight" }), scale),
-    part(
-      { "data-of": "mask" },
-      make("span", { className: "hs-hatch" }),
-      make("span", { text: "later tokens, hidden by the mask" }),
-    ),
-    part(
-      { "data-of": "sink" },
-      make("span", { className: "hs-hatch hs-crossed" }),
-      make("span", { text: "first token, left out" }),
-    ),
-    part(
-      { "data-of": "sink" },
-      make("span", { className: "hs-dash" }),
-      make("span", { text: "almost nothing is left of the row" }),
-    ),
+  const colors = row(
+    make("span", { className: "hs-legend-weight" }),
+    of("mask", hatched("later tokens, hidden by the mask")),
+    of("sink", sign("hs-hatch hs-crossed", "first token, left out")),
+    of("sink", sign("hs-dash", "almost nothing is left of the row")),
   );
   const bars = make(
     "div",
@@ -68,8 +42,7 @@ export function legend() {
 export function fitLegend(element, { draw }, shown, dark) {
   if (element.dataset.dark !== String(dark)) {
     element.dataset.dark = dark;
-    const stops = Array.from({ length: 17 }, (_, i) => `${css((i / 16) ** 2, dark)} ${(i / 16) * 100}%`);
-    element.querySelector(".hs-legend-bar").style.background = `linear-gradient(to right, ${stops})`;
+    element.querySelector(".hs-legend-weight").replaceChildren(weightScale(dark));
   }
   element.hidden = draw === "flow" || draw === "neuron";
   const has = {
@@ -83,12 +56,8 @@ export function fitLegend(element, { draw }, shown, dark) {
     ` ${shown.open ? "to other tokens" : GIVES.others}`;
 }
 
-function part(options, ...children) {
-  return make("span", { className: "hs-legend-part", ...options }, ...children);
-}
-
-function swatch(color) {
-  const square = make("span", { className: "hs-legend-swatch" });
-  square.style.background = `var(${color})`;
-  return square;
+/** A part that is shown only where the picture has what it explains. */
+function of(what, part) {
+  part.dataset.of = what;
+  return part;
 }

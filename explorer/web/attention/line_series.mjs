@@ -26,9 +26,13 @@ export function seriesOf(payload, focus) {
 export function eachLine({ shown }, focus, T, visit) {
   const column = readsColumn(focus);
   const { query, key } = focus;
-  if (column && key !== null) for (let q = shown.open ? 0 : key; q < T; q++) visit(q, key, shown.at(q, key));
-  else if (!column && query !== null) for (let k = 0; k <= shown.last(query); k++) visit(query, k, shown.at(query, k));
-  else for (let q = 0; q < T; q++) for (let k = 0; k <= shown.last(q); k++) visit(q, k, shown.at(q, k));
+  const row = (q) => {
+    for (let k = 0; k <= shown.last(q); k++) visit(q, k, shown.at(q, k));
+  };
+  if (column && key !== null) {
+    for (let q = shown.open ? 0 : key; q < T; q++) visit(q, key, shown.at(q, key));
+  } else if (!column && query !== null) row(query);
+  else for (let q = 0; q < T; q++) row(q);
 }
 
 /** The weight from which on lines are drawn: the chosen threshold, or a higher one above which MOST lines are left. */
@@ -52,7 +56,10 @@ export function standsOut(payload, focus, shown) {
   return column ? (_, k) => k === token : (q) => q === token;
 }
 
-/** How many lines there are, how many of them are below `floor` and not drawn, and what share of the weight these carry. */
+/**
+ * How many lines there are, how many of them are below `floor` and not drawn, and what share of the weight these
+ * carry.
+ */
 export function counted(series, focus, T) {
   const floor = floorOf(series, focus, T);
   let [lines, hidden, weight, lost] = [0, 0, 0, 0];

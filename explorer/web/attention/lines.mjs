@@ -20,9 +20,9 @@ export function drawLines(canvas, width, payload, focus) {
   drawTitles(context, layout, series);
   const floor = floorOf(series, focus, layout.T);
   const isStrong = standsOut(payload, focus, series[0].shown);
-  series.forEach((one, index) =>
-    drawSeries(context, layout, one, shift(layout, index, series.length), focus, floor, isStrong),
-  );
+  for (const [index, one] of series.entries()) {
+    drawSeries(context, layout, one, shift(layout, index, series.length), focus, floor, isStrong);
+  }
   drawNames(context, layout, payload, focus, series, floor);
   return layout;
 }
@@ -146,30 +146,17 @@ function drawNames(context, layout, payload, focus, series, floor) {
   const { column, token } = readings[0];
   const chosen = column ? { query: focus.query, key: token } : { query: token, key: focus.key };
   const [ink, faint, queryInk, keyInk] = ["--hs-ink", "--hs-faint", "--hs-query", "--hs-key"].map(cssColor);
+  const name = (i, text, isFar, chosen, chosenInk, isFaint) =>
+    drawName(context, layout, text, i, isFar, i === chosen, i === chosen ? chosenInk : isFaint ? faint : ink);
   const colors = series.map(({ color }) => cssColor(color));
   for (let i = 0; i < layout.T; i++) {
     const isMasked = column ? i < token : i > token;
     const text = label(payload.tokens[i], longestLabel(layout));
-    drawName(
-      context,
-      layout,
-      text,
-      i,
-      false,
-      i === chosen.query,
-      i === chosen.query ? queryInk : column && isMasked ? faint : ink,
-    );
-    const nameWidth = drawName(
-      context,
-      layout,
-      text,
-      i,
-      true,
-      i === chosen.key,
-      i === chosen.key ? keyInk : !column && isMasked ? faint : ink,
-    );
+    name(i, text, false, chosen.query, queryInk, column && isMasked);
+    const nameWidth = name(i, text, true, chosen.key, keyInk, !column && isMasked);
     const numbers = readings.map(({ others }) => others[column ? i - token : i]);
-    if (isMasked || numbers[0].state === "out") drawMark(context, layout, i, isMasked ? [1] : [1, -1]);
+    if (isMasked) drawMark(context, layout, i, [1]);
+    else if (numbers[0].state === "out") drawMark(context, layout, i, [1, -1]);
     else if (series.length > 1) drawBars(context, layout, i, numbers, colors);
     else if (isDrawn(numbers[0].p, floor)) drawNumber(context, layout, i, numbers[0].p, nameWidth, ink);
   }
@@ -184,8 +171,10 @@ function drawName(context, layout, text, i, isFar, isChosen, color) {
   context.font = `${isChosen ? 700 : 400} ${down ? 13 : Math.min(13, row - 1)}px ${FONT}`;
   context.fillStyle = color;
   const place = along(layout, i);
-  const edge = down ? (isFar ? to + far + 6 : from - near - 6) : isFar ? width - column : column;
-  const startsAtLines = Boolean(down) !== isFar; // turned names read upwards: the queries' begin at their lines, the keys' end there
+  const [first, last] = down ? [from - near - 6, to + far + 6] : [column, width - column];
+  const edge = isFar ? last : first;
+  // turned names read upwards: the queries' begin at their lines, the keys' end there
+  const startsAtLines = Boolean(down) !== isFar;
   context.textAlign = down && !turned ? "center" : startsAtLines ? "left" : "right";
   if (!down) context.fillText(text, edge, place);
   else if (!turned) context.fillText(text, place, edge + (isFar ? 8 : -8));

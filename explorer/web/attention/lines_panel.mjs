@@ -1,19 +1,21 @@
 // What belongs to the lines beside their picture: which heads are shown, from which weight on, on which sides; and
 // the same in words and as a table.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
+import { label, probability, quoted } from "../base/text.mjs";
 import { chosen, everyHead, headsShown, lineStyle, withIsolated, withToggled } from "../color/heads.mjs";
-import { LEAST, counted, seriesOf } from "./line_series.mjs";
-import { lineWidth } from "./lines.mjs";
 import { reading } from "../patterns/reading.mjs";
 import { store } from "../state/store.mjs";
-import { label, probability, quoted } from "../base/text.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
+import { choice } from "../ui/choice.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
+import { counted, LEAST, seriesOf } from "./line_series.mjs";
+import { lineWidth } from "./lines.mjs";
 
 const SIDES = { "left-right": "left – right", "top-bottom": "top – bottom" };
 const HOW =
-  "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again for all. A double-click on a token in the picture does the same with its lines.";
+  "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again " +
+  "for all. A double-click on a token in the picture does the same with its lines.";
 const WIDTHS = [0.05, 0.25, 0.5, 1];
 
 /** Above the picture. */
@@ -87,18 +89,16 @@ export function linesControls() {
 /** Below the picture, where there are several heads: each in words, and all as a table. */
 export function linesText() {
   const list = make("ul", { className: "hs-lines-said" });
-  const title = make("summary");
-  const details = make("details", { className: "hs-lines-table" }, title);
+  const details = foldedTable("", () => store.changed(), "hs-lines-table");
   const element = make("div", {}, widths(), list, details);
-  details.addEventListener("toggle", () => store.changed());
   return whenDrawn("lines", element, (payload, focus) => {
     const series = seriesOf(payload, focus);
     list.hidden = details.hidden = series.length === 1;
     if (details.hidden) return;
     const readings = series.map(({ shown }) => reading(payload, focus, shown));
     list.replaceChildren(...series.map((one, i) => said(payload, one, readings[i])));
-    title.textContent = `This ${readings[0].column ? "column" : "row"} of every head as a table`;
-    if (details.open) fillTable(details, payload, series, readings);
+    details.rename(`This ${readings[0].column ? "column" : "row"} of every head as a table`);
+    details.fill(() => tableOf(payload, series, readings));
   });
 }
 
@@ -146,8 +146,15 @@ function countText({ floor, lines, hidden, lost }, { least }) {
   if (hidden === lines)
     return `No line is drawn: all ${lines} weights are below ${from}. Move the slider to the left to see them.`;
   if (floor > least / 1000)
-    return `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to see all of its lines.`;
-  return `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ${(100 * lost).toFixed(1)} % of the weight.`;
+    return (
+      `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
+      `${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to ` +
+      "see all of its lines."
+    );
+  return (
+    `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +
+    `${(100 * lost).toFixed(1)} % of the weight.`
+  );
 }
 
 function said(payload, one, { column, token, others }) {
@@ -182,22 +189,21 @@ function widths() {
   return make("div", { className: "hs-widths" }, make("span", { text: "weight" }), ...marks);
 }
 
-function fillTable(details, payload, series, readings) {
+function tableOf(payload, series, readings) {
   const [{ column, others }] = readings;
-  const rows = others.map(({ place }, i) =>
-    make(
-      "tr",
-      {},
-      make("td", { text: String(place) }),
-      make("td", { dir: "auto", text: label(payload.tokens[place], 24) }),
-      ...readings.map((one) => make("td", { className: "hs-number", text: numberOf(one.others[i]) })),
-    ),
-  );
-  const names = ["place", column ? "query token" : "key token", ...series.map(({ name }) => name)];
-  details.querySelector("table")?.remove();
-  details.append(
-    make("table", {}, make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))), ...rows),
-  );
+  return table({
+    label: "Weights of the chosen token, head by head",
+    columns: [
+      { name: "place", kind: "text" },
+      { name: column ? "query token" : "key token", kind: "name" },
+      ...series.map(({ name }) => name),
+    ],
+    rows: others.map(({ place }, i) => [
+      String(place),
+      label(payload.tokens[place], 24),
+      ...readings.map((one) => numberOf(one.others[i])),
+    ]),
+  });
 }
 
 const UNSEEN = { out: "left out", faint: "too little left", later: "hidden by the mask" };

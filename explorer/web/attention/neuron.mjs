@@ -1,16 +1,17 @@
 // Why a head looks where it looks: q and k of a pair of tokens, their products, their sum, and what softmax makes of
 // it; and the products of every key of the query under each other.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
+import { label } from "../base/text.mjs";
 import { move } from "../state/focus.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { whenDrawn } from "../state/when_drawn.mjs";
+import { choice } from "../ui/choice.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
 import { neuronKeys } from "./neuron_keys.mjs";
 import { largest, orderOf, rowOf, strongest } from "./neuron_math.mjs";
 import { strip, stripScale } from "./neuron_strip.mjs";
 import { dimensionText, firstText, signed, steps } from "./neuron_words.mjs";
-import { isDark, store } from "../state/store.mjs";
-import { label } from "../base/text.mjs";
-import { whenDrawn } from "../state/when_drawn.mjs";
 
 const DIMS = { place: "in order", size: "largest first" };
 
@@ -31,7 +32,7 @@ export function neuronView() {
 
 function build(element) {
   const tools = { pointed: (dim) => store.preview({ dim }), clicked: (dim) => store.toggle({ dim }) };
-  const view = { element, q: strip(tools), k: strip(tools), product: strip(tools) };
+  const view = /** @type {any} */ ({ element, q: strip(tools), k: strip(tools), product: strip(tools) });
   view.about = make("p", { className: "hs-neuron-about" });
   view.steps = Array.from({ length: 5 }, () => make("div", { className: "hs-step-words" }));
   view.names = { q: make("span"), k: make("span") };
@@ -59,11 +60,7 @@ function build(element) {
   view.dimension = make("p", { className: "hs-dim-read", "aria-live": "polite" });
   view.scales = make("div", { className: "hs-neuron-scales" });
   view.keys = neuronKeys();
-  view.table = make(
-    "details",
-    { className: "hs-dim-table", ontoggle: () => store.changed() },
-    make("summary", { text: "q, k and products of this pair as a table" }),
-  );
+  view.table = foldedTable("q, k and products of this pair as a table", () => store.changed(), "hs-dim-table");
   const list = make("ol", { className: "hs-steps-list" }, ...view.steps.map((words) => make("li", {}, words)));
   const sort = make(
     "div",
@@ -88,15 +85,15 @@ function draw(view, payload, focus, part) {
 
   view.state = at;
   view.about.textContent = firstText(at);
-  steps(at).forEach((parts, i) => view.steps[i].replaceChildren(...parts));
+  for (const [i, parts] of steps(at).entries()) view.steps[i].replaceChildren(...parts);
   paintPair(view, at);
   view.dimension.replaceChildren(...dimensionText(at));
   markDimension(view.element, order, dim);
   view.keys.draw(at);
-  if (view.table.open) fillTable(view.table, at);
+  view.table.fill(() => tableOf(at));
 }
 
-function paintPair(view, { payload, part, focus, row, pair, order, query, key }) {
+function paintPair(view, { payload, focus, row, pair, order, query, key }) {
   const vectors = largest([row.q, ...row.keys.map(({ k }) => k)]);
   const products = largest(row.keys.map((one) => one.products));
   view.q.paint(row.q, order, vectors);
@@ -106,10 +103,11 @@ function paintPair(view, { payload, part, focus, row, pair, order, query, key })
   view.names.k.replaceChildren(...nameOf("k", payload.tokens[key]));
   view.sum.textContent = `Σ = ${signed(pair.dot)}`;
   const ends = focus.dims === "size" ? ["largest product", "smallest"] : ["0", String(row.D - 1)];
-  view.ends.forEach((end, i) => (end.textContent = ends[i]));
+  for (const [i, end] of view.ends.entries()) end.textContent = ends[i];
   view.pair.setAttribute(
     "aria-label",
-    `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. The products sum to ${signed(pair.dot)}.`,
+    `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. ` +
+      `The products sum to ${signed(pair.dot)}.`,
   );
   const look = [store.seq, focus.layer, focus.head, query, isDark()].join();
   if (view.look === look) return;
@@ -132,7 +130,10 @@ function markDimension(element, order, dim) {
   element.style.setProperty("--dim-wide", `${100 / order.length}%`);
 }
 
-/** Left and right read one dimension after the other, up and down one key after the other; Enter lets go of the dimension. */
+/**
+ * Left and right read one dimension after the other, up and down one key after the other; Enter lets go of the
+ * dimension.
+ */
 function onKey(event, { state: { order, key, query } }) {
   const { locked } = store.focus;
   if (event.key === "Enter" && locked.dim !== null) store.toggle({ dim: locked.dim });
@@ -146,18 +147,11 @@ function onKey(event, { state: { order, key, query } }) {
   store.preview({});
 }
 
-function fillTable(details, { row, pair, order }) {
-  const cells = (d) => [String(d), signed(row.q[d]), signed(pair.k[d]), signed(pair.products[d])];
-  const rows = order.map((d) =>
-    make("tr", {}, ...cells(d).map((text) => make("td", { className: "hs-number", text }))),
-  );
-  details.querySelector("table")?.remove();
-  details.append(
-    make(
-      "table",
-      {},
-      make("tr", {}, ...["dimension", "q", "k", "q × k"].map((text) => make("th", { scope: "col", text }))),
-      ...rows,
-    ),
-  );
+function tableOf({ row, pair, order }) {
+  const numbers = (d) => [row.q[d], pair.k[d], pair.products[d]].map(signed);
+  return table({
+    label: "q, k and their products, dimension by dimension",
+    columns: ["dimension", "q", "k", "q × k"],
+    rows: order.map((d) => [String(d), ...numbers(d)]),
+  });
 }

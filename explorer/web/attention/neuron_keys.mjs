@@ -2,26 +2,31 @@
 // what follows from them.
 
 import { make } from "../base/dom.mjs";
+import { label, quoted } from "../base/text.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { rowOf, table } from "../ui/table.mjs";
 import { largest } from "./neuron_math.mjs";
 import { strip } from "./neuron_strip.mjs";
 import { signed } from "./neuron_words.mjs";
-import { isDark, store } from "../state/store.mjs";
-import { label, quoted } from "../base/text.mjs";
 
-const COLUMNS = ["key", "q × k", "q · k", "score", "exp", "share"];
-const EXP = "exp(score − largest score of the row)";
+const COLUMNS = [
+  { name: "key", kind: "row" },
+  { name: "q × k", kind: "text" },
+  "q · k",
+  "score",
+  { name: { content: "exp", title: "exp(score − largest score of the row)" }, kind: "number" },
+  "share",
+];
 
 /** {element, draw(at)} */
 export function neuronKeys() {
   const title = make("h3");
-  const body = make("tbody");
-  const heads = COLUMNS.map((name) => make("th", { scope: "col", text: name, title: name === "exp" ? EXP : null }));
-  const table = make(
-    "table",
-    { onmouseleave: () => store.preview({}) },
-    make("thead", {}, make("tr", {}, ...heads)),
-    body,
-  );
+  const keys = table({
+    label: "Every key of the chosen token",
+    columns: COLUMNS,
+    rows: [],
+    onmouseleave: () => store.preview({}),
+  });
   const sum = make("p", { className: "hs-hint" });
   const masked = make("p", { className: "hs-hint" });
   const element = make(
@@ -30,9 +35,11 @@ export function neuronKeys() {
     title,
     make("p", {
       className: "hs-hint",
-      text: "Each row is a key: blue dimensions pull the head there, orange ones push it away. Point at a row to see it above; click keeps it.",
+      text:
+        "Each row is a key: teal dimensions pull the head there, brown ones push it away. Point at a row to " +
+        "see it above; click keeps it.",
     }),
-    make("div", { className: "hs-keys-scroll" }, table),
+    make("div", { className: "hs-keys-scroll" }, keys),
     sum,
     masked,
   );
@@ -47,10 +54,14 @@ export function neuronKeys() {
       const name = quoted(label(payload.tokens[query], 24));
       title.textContent = `Every key of ${name}`;
       while (rows.length <= query) rows.push(keyRow(rows.length));
-      body.replaceChildren(...rows.slice(0, query + 1).map(({ element: one }) => one));
+      keys.tBodies[0].replaceChildren(...rows.slice(0, query + 1).map(({ element: one }) => one));
       const limit = largest(row.keys.map(({ products }) => products));
-      rows.slice(0, query + 1).forEach((one, i) => one.paint(payload.tokens[i], row.keys[i], order, limit));
-      sum.textContent = `exp: e to the power of the score minus the row's largest, ${signed(row.max)}. They sum to ${row.total.toFixed(3)}; each over this sum is its share.`;
+      for (const [i, one] of rows.slice(0, query + 1).entries()) {
+        one.paint(payload.tokens[i], row.keys[i], order, limit);
+      }
+      sum.textContent =
+        `exp: e to the power of the score minus the row's largest, ${signed(row.max)}. They sum to ` +
+        `${row.total.toFixed(3)}; each over this sum is its share.`;
       masked.textContent = maskedText(payload, query, name);
       masked.hidden = masked.textContent === "";
     }
@@ -65,26 +76,27 @@ export function neuronKeys() {
 function maskedText({ tokens }, query, name) {
   const later = tokens.length - 1 - query;
   if (!later) return "";
-  return `${later === 1 ? "The one token" : `The ${later} tokens`} after ${name} ${later === 1 ? "is" : "are"} hidden by the mask: score −∞, share 0.`;
+  return (
+    `${later === 1 ? "The one token" : `The ${later} tokens`} after ${name} ${later === 1 ? "is" : "are"} ` +
+    "hidden by the mask: score −∞, share 0."
+  );
 }
 
 function keyRow(key) {
   const name = make("button", { type: "button", dir: "auto" });
   const cells = strip({ pointed: (dim) => store.preview({ key, dim }), clicked: (dim) => store.toggle({ key, dim }) });
-  const numbers = Array.from({ length: 4 }, () => make("td", { className: "hs-number" }));
-  const element = make(
-    "tr",
-    { onmouseenter: () => store.preview({ key }), onclick: () => store.toggle({ key }) },
-    make("th", { scope: "row" }, name),
-    make("td", { className: "hs-neuron-cells" }, cells.element),
-    ...numbers,
-  );
+  const element = rowOf(COLUMNS, {
+    cells: [name, { content: cells.element, className: "hs-neuron-cells" }, "", "", "", ""],
+    onmouseenter: () => store.preview({ key }),
+    onclick: () => store.toggle({ key }),
+  });
+  const numbers = [...element.cells].slice(2);
   const paint = (token, { products, dot, score, exp, share }, order, limit) => {
     name.textContent = label(token, 12);
     cells.paint(products, order, limit);
-    [signed(dot), signed(score), exp.toFixed(4), share.toFixed(4)].forEach(
-      (text, i) => (numbers[i].textContent = text),
-    );
+    for (const [i, text] of [signed(dot), signed(score), exp.toFixed(4), share.toFixed(4)].entries()) {
+      numbers[i].textContent = text;
+    }
     element.style.setProperty("--share", share);
   };
   return { element, paint };

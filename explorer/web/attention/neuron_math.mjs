@@ -11,7 +11,8 @@ export function vector({ arrays }, name, { layer, head }, token) {
 }
 
 /**
- * For the T keys of `query`: {keys: [{k, products, dot, score, masked, exp, share}], q, D, max, total}. Scores are before
+ * For the T keys of `query`: {keys: [{k, products, dot, score, masked, exp, share}], q, D, max, total}. Scores are
+ * before
  * the mask; a masked key has exp and share 0. `max` is the largest score that is seen, `total` the sum of
  * exp(score - max): subtracting the maximum changes no share, and keeps the numbers small.
  */
@@ -22,7 +23,7 @@ export function rowOf(part, place, query) {
     const k = vector(part, "k", place, key);
     const products = Float64Array.from(q, (x, d) => x * k[d]); // (D,)
     const dot = products.reduce((a, b) => a + b, 0);
-    return { k, products, dot, score: dot / Math.sqrt(D), masked: key > query };
+    return { k, products, dot, score: dot / Math.sqrt(D), masked: key > query, exp: 0, share: 0 };
   });
   const max = Math.max(...keys.filter(({ masked }) => !masked).map(({ score }) => score));
   for (const one of keys) one.exp = one.masked ? 0 : Math.exp(one.score - max);
@@ -36,7 +37,10 @@ export function strongest({ keys }) {
   return keys.reduce((best, { share }, key) => (share > keys[best].share ? key : best), 0);
 }
 
-/** The dimensions in the order in which they are shown: as they are, or the largest products first, whatever their sign. */
+/**
+ * The dimensions in the order in which they are shown: as they are, or the largest products first, whatever their
+ * sign.
+ */
 export function orderOf(products, dims) {
   const order = Array.from(products, (_, d) => d);
   return dims === "size" ? order.sort((a, b) => Math.abs(products[b]) - Math.abs(products[a])) : order;

@@ -1,11 +1,15 @@
-// A row of coloured cells, one for each of D numbers, on a scale around 0: orange below, blue above.
+// A row of coloured cells, one for each of D numbers, on a scale around 0: brown below, teal above.
 
 import { make } from "../base/dom.mjs";
-import { divergingColor } from "../color/hues.mjs";
-import { scaleBar } from "../color/scale.mjs";
+import { legend, scaleBar } from "../color/legend.mjs";
+import { diverging } from "../color/scale.mjs";
+import { drawThumbnail } from "../matrix/matrix.mjs";
 import { isDark } from "../state/store.mjs";
 
-/** {element, paint(values, order, limit)}: `pointed(d)` and `clicked(d)` are told which dimension is under the pointer. */
+/**
+ * {element, paint(values, order, limit)}: `pointed(d)` and `clicked(d)` are told which dimension is under the
+ * pointer.
+ */
 export function strip({ pointed, clicked }) {
   const canvas = make("canvas", { height: 1 });
   const element = make("span", { className: "hs-neuron-strip" }, canvas);
@@ -19,27 +23,19 @@ export function strip({ pointed, clicked }) {
   });
   const paint = (values, order, limit) => {
     shown = order;
-    canvas.width = order.length; // a pixel for each number, stretched by the style
-    const context = canvas.getContext("2d");
-    order.forEach((d, i) => {
-      context.fillStyle = `rgb(${divergingColor(values[d], limit, isDark())})`;
-      context.fillRect(i, 0, 1, 1);
-    });
+    const value = (_, i) => values[order[i]];
+    drawThumbnail(canvas, { rows: 1, columns: order.length, value, scale: diverging(limit, isDark()) });
   };
   return { element, paint };
 }
 
 /** The scale of strips whose ends are -limit and limit. */
 export function stripScale(label, limit) {
-  const color = (at) => `rgb(${divergingColor((2 * at - 1) * limit, limit, isDark())})`;
   const end = limit.toFixed(2);
-  return scaleBar({
-    label,
-    color,
-    ticks: [
-      { at: 0, text: `−${end}` },
-      { at: 0.5, text: "0" },
-      { at: 1, text: end },
-    ],
-  });
+  const ticks = [
+    { value: -limit, text: `−${end}` },
+    { value: 0, text: "0" },
+    { value: limit, text: end },
+  ];
+  return legend(scaleBar(diverging(limit, isDark()), { label, ticks }));
 }

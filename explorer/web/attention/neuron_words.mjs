@@ -42,7 +42,8 @@ function vectors(at) {
   const { query, key, row } = at;
   return [
     text(
-      `The query q of ${nameAt(at, query)} says what it looks for, the key k of ${nameAt(at, key)} what is to be found there: ${row.D} numbers each. `,
+      `The query q of ${nameAt(at, query)} says what it looks for, the key k of ${nameAt(at, key)} what is ` +
+        `to be found there: ${row.D} numbers each. `,
     ),
     code(tensor(at, "q", query)),
     text(" "),
@@ -58,7 +59,8 @@ function multiplied(at) {
   const said = best.map((d) => `${signed(products[d])} in dimension ${d}`).join(", ");
   return [
     text(
-      `Multiply them number by number. Where both have the same sign the product is positive (blue) and pulls the head there; else it is negative (orange) and pushes it away. Largest here: ${said}.`,
+      "Multiply them number by number. Where both have the same sign the product is positive (teal) and " +
+        `pulls the head there; else it is negative (brown) and pushes it away. Largest here: ${said}.`,
     ),
   ];
 }
@@ -71,7 +73,8 @@ function scaled(at) {
   const { pair, row, query, key } = at;
   const parts = [
     text(
-      `Divide by √${row.D} = ${Math.sqrt(row.D).toFixed(3)}, or sums would grow with the number of dimensions: score = `,
+      `Divide by √${row.D} = ${Math.sqrt(row.D).toFixed(3)}, or sums would grow with the number of ` +
+        "dimensions: score = ",
     ),
     number(pair.score),
   ];
@@ -83,7 +86,8 @@ function masked(at) {
   return [
     make("span", { className: "hs-hatch hs-inline" }),
     text(
-      ` The mask: ${nameAt(at, key)} comes after ${nameAt(at, query)}, so its score becomes −∞ before the softmax, whatever q and k say. exp(−∞) = 0: its weight is `,
+      ` The mask: ${nameAt(at, key)} comes after ${nameAt(at, query)}, so its score becomes −∞ before the ` +
+        "softmax, whatever q and k say. exp(−∞) = 0: its weight is ",
     ),
     number(0, 4),
     text(" "),
@@ -96,7 +100,8 @@ function shared(at) {
   const count = query === 0 ? "its only score" : `the ${query + 1} scores of the row`;
   return [
     text(
-      `Softmax turns ${count} into shares of 1: exp(score − largest score) over the sum of all these = exp(${signed(pair.score)} − ${signed(row.max).replace(/^−.*/, "($&)")}) ÷ ${row.total.toFixed(3)} = `,
+      `Softmax turns ${count} into shares of 1: exp(score − largest score) over the sum of all these = ` +
+        `exp(${signed(pair.score)} − ${signed(row.max).replace(/^−.*/, "($&)")}) ÷ ${row.total.toFixed(3)} = `,
     ),
     number(pair.share, 4),
     text(", the weight that stands in the matrix. "),

@@ -1,105 +1,113 @@
 // Attention, large: of one head, or of several as one. Matrix: a row for each query token, a column for each key.
 // Lines: queries left, keys right. Flow: attention rollout over all layers for the chosen token.
 
-import { computeAhead } from "../patterns/ahead.mjs";
-import { attentionControls } from "./controls.mjs";
-import { fitLegend, legend } from "./legend.mjs";
-import { cellText, marginTable, marginText, readingTable, readingText, sinkText } from "./words.mjs";
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { drawn } from "../patterns/drawn.mjs";
-import { drawFlow, flowAt } from "./flow.mjs";
-import { drawLines, lineAt } from "./lines.mjs";
-import { isolateToken, linesControls, linesText } from "./lines_panel.mjs";
-import { cellAt, drawMatrix, edgeAt } from "../matrix/matrix.mjs";
-import { move } from "../state/focus.mjs";
-import { neuronView } from "./neuron.mjs";
 import { lastSeen } from "../base/payload.mjs";
+import { cellAt, edgeAt } from "../matrix/layout.mjs";
+import { listen } from "../matrix/listen.mjs";
+import { computeAhead } from "../patterns/ahead.mjs";
+import { drawn } from "../patterns/drawn.mjs";
 import { reading } from "../patterns/reading.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
+import { foldedTable } from "../ui/table.mjs";
+import { attentionControls } from "./controls.mjs";
+import { drawFlow, flowAt } from "./flow.mjs";
+import { fitLegend, legend } from "./legend.mjs";
+import { drawLines, lineAt } from "./lines.mjs";
+import { isolateToken, linesControls, linesText } from "./lines_panel.mjs";
+import { neuronView } from "./neuron.mjs";
+import { drawWeights } from "./weights.mjs";
+import { cellText, marginTable, marginText, readingTable, readingText, sinkText } from "./words.mjs";
 
 const VIEWS = { matrix: "Matrix", lines: "Lines", flow: "Flow", neuron: "Neuron" };
-const DRAW = { matrix: drawMatrix, lines: drawLines, flow: drawFlow, neuron: () => null };
-const AT = { matrix: (...place) => cellAt(...place) ?? edgeAt(...place), lines: lineAt, flow: flowAt };
+const DRAW = { matrix: drawWeights, lines: drawLines, flow: drawFlow, neuron: () => null };
+const AT = { matrix: weightAt, lines: lineAt, flow: flowAt };
 const ROLLOUT =
-  "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out of a sum over all of it.";
+  "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer " +
+  "counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The " +
+  "layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not " +
+  "count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out " +
+  "of a sum over all of it.";
 
 export function mount(element) {
-  const state = { view: "matrix", layout: null };
-  const title = make("h2");
-  const switches = choice("draw", VIEWS, "How to draw it");
-  const canvas = make("canvas", { tabindex: "0", role: "img" });
-  const picture = make("div", { className: "hs-picture" }, canvas);
-  const about = make("p", { className: "hs-hint hs-rollout", text: ROLLOUT });
-  const scale = legend();
-  const cell = make("p", { className: "hs-cell", "aria-live": "polite" });
-  const row = make("p", { className: "hs-row" });
-  const sink = make("p", { className: "hs-sink" });
-  const margins = make("p", { className: "hs-margins" });
-  const table = make("details", { className: "hs-table" }, make("summary"));
-  const marginals = make(
-    "details",
-    { className: "hs-margin-table" },
-    make("summary", { text: "What every token receives and gives, as a table" }),
-  );
-  element.append(
-    make("div", { className: "hs-view-head" }, title, switches),
-    attentionControls(),
-    linesControls(),
-    sink,
-    neuronView(),
-    picture,
-    cell,
-    row,
-    margins,
-    scale,
-    about,
-    linesText(),
-    table,
-    marginals,
-  );
-
-  canvas.addEventListener("mousemove", (event) => store.preview(at(event, state) ?? {}));
-  canvas.addEventListener("mouseleave", () => store.preview({}));
-  canvas.addEventListener("click", (event) => {
-    const place = at(event, state);
-    if (place) store.toggle(place);
-  });
-  canvas.addEventListener("dblclick", (event) => {
-    const place = at(event, state);
-    if (place && state.view === "lines") isolateToken(place);
-  });
-  canvas.addEventListener("keydown", (event) => onKey(event));
-  for (const details of [table, marginals]) details.addEventListener("toggle", () => store.changed());
-
+  const state = { view: "matrix", layout: null, payload: null };
+  const parts = build(element);
+  listenTo(parts.canvas, state);
   store.subscribe(element, (payload, focus) => {
-    if (state.payload !== payload) computeAhead((state.payload = payload), () => state.payload === payload);
-    const width = Math.max(280, picture.clientWidth);
+    if (state.payload !== payload) {
+      state.payload = payload;
+      computeAhead(payload, () => state.payload === payload);
+    }
     const shown = drawn(payload, focus);
-    title.textContent = shown.title;
+    const width = Math.max(280, parts.picture.clientWidth);
     state.view = focus.draw;
-    state.layout = DRAW[state.view](canvas, width, payload, focus, store.query(focus), isDark());
+    state.layout = DRAW[state.view](parts.canvas, width, payload, focus, store.query(focus), isDark());
     element.dataset.drawing = state.view;
     element.dataset.by = focus.by;
-    fitLegend(scale, focus, shown, isDark());
-    about.hidden = state.view !== "flow";
-    const read = reading(payload, focus, shown);
-    row.textContent = readingText(payload, shown, read);
-    sink.hidden = !shown.hidden;
-    sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
-    margins.hidden = marginals.hidden = state.view !== "matrix";
-    if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
-    canvas.setAttribute(
-      "aria-label",
-      `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`,
-    );
-    cell.replaceChildren(
-      ...cellText(payload, shown, ...cellOf(focus, read), state.view === "flow" ? OF_FLOW : OF_TENSOR),
-    );
-    table.querySelector("summary").textContent = read.column ? "This column as a table" : "This row as a table";
-    if (table.open) fill(table, readingTable(payload, read));
-    if (marginals.open && !marginals.hidden) fill(marginals, marginTable(payload, shown));
+    say(parts, payload, focus, shown);
   });
+}
+
+/** The elements, from top to bottom. */
+function build(element) {
+  const canvas = make("canvas", { tabindex: "0", role: "img" });
+  const redraw = () => store.changed();
+  const parts = {
+    title: make("h2"),
+    canvas,
+    picture: make("div", { className: "hs-picture" }, canvas),
+    about: make("p", { className: "hs-hint hs-rollout", text: ROLLOUT }),
+    scale: legend(),
+    cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
+    row: make("p", { className: "hs-row" }),
+    sink: make("p", { className: "hs-sink" }),
+    margins: make("p", { className: "hs-margins" }),
+    table: foldedTable("", redraw),
+    marginals: foldedTable("What every token receives and gives, as a table", redraw, "hs-margin-table"),
+  };
+  const { title, sink, picture, cell, row, margins, scale, about, table, marginals } = parts;
+  element.append(make("div", { className: "hs-view-head" }, title, choice("draw", VIEWS, "How to draw it")));
+  element.append(attentionControls(), linesControls(), sink, neuronView());
+  element.append(picture, cell, row, margins, scale, about, linesText(), table, marginals);
+  return parts;
+}
+
+function listenTo(canvas, state) {
+  listen(canvas, {
+    at: (...place) => (state.layout ? AT[state.view](state.layout, ...place) : null),
+    point: (place) => store.preview(place ?? {}),
+    choose: (place) => store.toggle(place.row === undefined ? place : { query: place.row, key: place.column }),
+    place: kept,
+    go: ({ row, column }) => {
+      Object.assign(store.focus.locked, { query: row, key: Math.min(column, lastSeen(store.payload, row)) });
+      store.preview({});
+    },
+  });
+  canvas.addEventListener("dblclick", ({ offsetX, offsetY }) => {
+    const place = state.view === "lines" && state.layout && lineAt(state.layout, offsetX, offsetY);
+    if (place) isolateToken(place);
+  });
+}
+
+/** The words and tables around the picture. */
+function say({ title, canvas, about, scale, cell, row, sink, margins, table, marginals }, payload, focus, shown) {
+  const read = reading(payload, focus, shown);
+  const isFlow = focus.draw === "flow";
+  title.textContent = shown.title;
+  fitLegend(scale, focus, shown, isDark());
+  about.hidden = !isFlow;
+  row.textContent = readingText(payload, shown, read);
+  sink.hidden = !shown.hidden;
+  sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
+  margins.hidden = marginals.hidden = focus.draw !== "matrix";
+  if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
+  const spoken = `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`;
+  canvas.setAttribute("aria-label", spoken);
+  cell.replaceChildren(...cellText(payload, shown, ...cellOf(focus, read), isFlow ? OF_FLOW : OF_TENSOR));
+  table.rename(read.column ? "This column as a table" : "This row as a table");
+  table.fill(() => readingTable(payload, read));
+  if (!marginals.hidden) marginals.fill(() => marginTable(payload, shown));
 }
 
 const OF_FLOW = "computed from all patterns as said above; code counts from 0";
@@ -110,24 +118,21 @@ function cellOf(focus, { column, token }) {
   return column ? [focus.query, token] : [token, focus.key];
 }
 
-function fill(details, table) {
-  details.querySelector("table")?.remove();
-  details.append(table);
+/**
+ * A cell; or beside the cells a key's name or bar, which asks who looks at it, or a query's, which asks where it
+ * looks.
+ */
+export function weightAt(layout, x, y) {
+  const cell = cellAt(layout, x, y);
+  if (cell) return { query: cell.row, key: cell.column };
+  const edge = edgeAt(layout, x, y);
+  if (!edge) return null;
+  return edge.row === undefined ? { key: edge.column, read: "column" } : { query: edge.row, read: "row" };
 }
 
-function at(event, { view, layout }) {
-  if (!layout) return null;
-  return AT[view](layout, event.offsetX, event.offsetY);
-}
-
-function onKey(event) {
+/** Where the keyboard is. */
+function kept() {
   const T = store.payload.tokens.length;
   const { query, key } = store.focus.locked;
-  const cell = { query: query ?? T - 1, key: key ?? 0 };
-  const next = move(event.key, cell.query, cell.key, T, T);
-  if (!next && event.key !== "Enter") return;
-  event.preventDefault();
-  if (!next) return store.toggle(cell);
-  Object.assign(store.focus.locked, { query: next[0], key: Math.min(next[1], lastSeen(store.payload, next[0])) });
-  store.preview({});
+  return { row: query ?? T - 1, column: key ?? 0, rows: T, columns: T };
 }

@@ -1,9 +1,10 @@
 // What a picture of attention shows, in sentences and tables. Whatever is cut of a text is cut for reading only.
 
 import { make } from "../base/dom.mjs";
+import { label, probability, quoted } from "../base/text.mjs";
 import { given, received } from "../patterns/marginals.mjs";
 import { LEAST_LEFT } from "../patterns/sink.mjs";
-import { label, probability, quoted } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 
 const VERBS = {
   looks: { one: "looks at", row: "looks most at", column: "is looked at most by" },
@@ -42,7 +43,10 @@ export function readingText(payload, shown, { column, token, others }) {
   const seen = others.filter(({ state }) => state === "seen");
   if (!seen.length) return nothingSeen(payload, shown, column, token);
   const best = seen.sort((a, b) => b.p - a.p).slice(0, NAMED);
-  return `${name} ${verb} ${best.map(({ place, p, digits }) => `${named(payload, place)} ${written(p, digits)}`).join(", ")}.`;
+  return (
+    `${name} ${verb} ` +
+    `${best.map(({ place, p, digits }) => `${named(payload, place)} ${written(p, digits)}`).join(", ")}.`
+  );
 }
 
 function nothingSeen(payload, shown, column, token) {
@@ -53,14 +57,19 @@ function nothingSeen(payload, shown, column, token) {
 }
 
 function faint(payload, shown, query) {
-  return `Without the first token almost nothing is left of the row of ${named(payload, query)}: ${shown.left(query).toFixed(4)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding, so none are shown.`;
+  return (
+    `Without the first token almost nothing is left of the row of ${named(payload, query)}: ` +
+    `${shown.left(query).toFixed(4)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding, ` +
+    "so none are shown."
+  );
 }
 
 /** What hiding the first token does, and how much it had. */
 export function sinkText(payload, shown, { column, token }) {
   const rule = shown.sumsToOne
     ? "The first token is left out, and what is left of each row is divided by its sum, so that it adds up to 1 again."
-    : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it adds up to 1.";
+    : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it " +
+      "adds up to 1.";
   if (!column && token > 0)
     return `${rule} Of the row of ${named(payload, token)} the first token had ${probability(shown.first(token))}.`;
   if (shown.T < 2) return rule;
@@ -76,19 +85,24 @@ export function marginText(payload, shown, token) {
   const count = shown.open ? shown.T : shown.T - token;
   const first = Number.isNaN(got)
     ? ""
-    : `${name} receives ${probability(got)} on average from the ${count} ${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
+    : `${name} receives ${probability(got)} on average from the ${count} ` +
+      `${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
   const parts = given(shown, token);
   if (!parts) return first.trim();
-  const gives = [
-    ...(shown.hidden || token === 0 ? [] : [`${share(parts.first, shown, token)} to the first token`]),
-    ...(shown.open || token > (shown.hidden ? 1 : 0)
-      ? [
-          `${share(parts.others, shown, token)} to ${shown.open ? "other" : shown.hidden ? "earlier" : "other earlier"} tokens`,
-        ]
-      : []),
-  ];
+  const gives = givenWords(shown, token, parts);
   const keeps = `${gives.length ? "and keeps" : "keeps"} ${share(parts.itself, shown, token)} for itself`;
-  return `${first}${gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
+  const sentence = gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`;
+  return `${first}${sentence}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
+}
+
+/** What a token gives to others: to the first, and to the rest that it sees. */
+function givenWords(shown, token, { first, others }) {
+  const rest = shown.open ? "other" : shown.hidden ? "earlier" : "other earlier";
+  const hasRest = shown.open || token > (shown.hidden ? 1 : 0);
+  return [
+    !shown.hidden && token > 0 && `${share(first, shown, token)} to the first token`,
+    hasRest && `${share(others, shown, token)} to ${rest} tokens`,
+  ].filter(Boolean);
 }
 
 const share = (p, shown, token) => written(p, shown.digits(token));
@@ -100,7 +114,7 @@ export function readingTable(payload, { column, others }) {
     label(payload.tokens[place], 24),
     state === "seen" ? p.toFixed(digits) : STATES[state],
   ]);
-  return table(["place", column ? "query token" : "key token", "weight"], rows);
+  return numbersOf("Weights of the chosen token", ["place", column ? "query token" : "key token", "weight"], rows);
 }
 
 const STATES = { out: "left out", faint: "almost nothing is left" };
@@ -114,15 +128,11 @@ export function marginTable(payload, shown) {
     if (shown.hidden) numbers[0] = "left out";
     return [String(i), label(token, 24), Number.isNaN(all[i]) ? "–" : all[i].toFixed(4), ...numbers];
   });
-  return table(["place", "token", "receives", "gives to the first", "to others", "keeps"], rows);
+  const names = ["place", "token", "receives", "gives to the first", "to others", "keeps"];
+  return numbersOf("What every token receives and gives", names, rows);
 }
 
-function table(names, rows) {
-  const cell = (text, i) => make("td", i === 1 ? { dir: "auto", text } : { className: i ? "hs-number" : "", text });
-  return make(
-    "table",
-    {},
-    make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))),
-    ...rows.map((row) => make("tr", {}, ...row.map(cell))),
-  );
+/** A table whose second column names tokens. */
+function numbersOf(label, /** @type {string[]} */ [place, name, ...numbers], rows) {
+  return table({ label, columns: [{ name: place, kind: "text" }, { name, kind: "name" }, ...numbers], rows });
 }

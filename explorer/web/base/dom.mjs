@@ -28,3 +28,13 @@ export function prepare(canvas, width, height) {
 export function cssColor(name) {
   return getComputedStyle(document.body).getPropertyValue(name).trim();
 }
+
+/** Text that runs downwards (1) or upwards (-1). */
+export function turned(context, x, y, quarters, text, ...widest) {
+  context.save();
+  context.translate(x, y);
+  context.rotate((quarters * Math.PI) / 2);
+  context.textAlign = "left";
+  context.fillText(text, 0, 0, ...widest);
+  context.restore();
+}

@@ -42,7 +42,10 @@ function wide(half) {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
-/** One head's T×T block of the pattern array, as integers 0..65535 (a view, nothing is copied). */
+/**
+ * One head's T×T block of the pattern array, as integers 0..65535 (a view, nothing is copied).
+ * @param {Payload} payload
+ */
 export function headBlock(payload, layer, head) {
   const { data, shape } = payload.arrays.pattern;
   const [, H, T] = shape;
@@ -55,13 +58,19 @@ export function lastSeen({ mask, tokens }, query) {
   return mask === "none" ? tokens.length - 1 : query;
 }
 
-/** Attention weight of one cell, 0..1. */
+/**
+ * Attention weight of one cell, 0..1.
+ * @param {Payload} payload
+ */
 export function weight(payload, layer, head, query, key) {
   const T = payload.arrays.pattern.shape[2];
   return headBlock(payload, layer, head)[query * T + key] / 65535;
 }
 
-/** The likeliest next tokens behind `query`: [{id, text, p}], and what is left for all others. */
+/**
+ * The likeliest next tokens behind `query`: [{id, text, p}], and what is left for all others.
+ * @param {Payload} payload
+ */
 export function nextTokens(payload, query, count) {
   const { data: ids, shape } = payload.arrays.next_ids;
   const probs = payload.arrays.next_probs.data;
@@ -75,7 +84,10 @@ export function nextTokens(payload, query, count) {
   return { best, rest, others: payload.model.vocab_size - best.length };
 }
 
-/** What the text really goes on with behind `query`: {text, p, rank}, or null at its end. */
+/**
+ * What the text really goes on with behind `query`: {text, p, rank}, or null at its end.
+ * @param {Payload} payload
+ */
 export function actualNext(payload, query) {
   if (query + 1 >= payload.tokens.length) return null;
   return {
@@ -85,7 +97,10 @@ export function actualNext(payload, query) {
   };
 }
 
-/** Name and index of the tensor cell behind a number, as one would write it in Python. */
+/**
+ * Name and index of the tensor cell behind a number, as one would write it in Python.
+ * @param {Payload} payload
+ */
 export function cellName(payload, layer, head, query, key) {
   return `${payload.names.pattern.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`;
 }

@@ -15,9 +15,12 @@ export function tag(name, attributes, children = "") {
 /** Text as XML may hold it: markup escaped, and characters that no XML file may contain by their code. */
 export function escaped(text) {
   const codePoint = (c) => `U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-  return String(text)
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\p{Cs}]/gu, codePoint)
-    .replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+  return (
+    String(text)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML allows none of these
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\p{Cs}]/gu, codePoint)
+      .replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c])
+  );
 }
 
 /** A number with at most two decimals: a hundredth of a pixel is enough. */
@@ -47,7 +50,8 @@ export function pixelPaths({ data, width, height }, { left, top, wide, high }) {
       if (color >>> 24)
         paths.set(
           color,
-          `${paths.get(color) ?? ""}M${short(left + x * wide)} ${short(top + y * high)}h${short((end - x) * wide)}v${short(high)}h${short((x - end) * wide)}z`,
+          `${paths.get(color) ?? ""}M${short(left + x * wide)} ` +
+            `${short(top + y * high)}h${short((end - x) * wide)}v${short(high)}h${short((x - end) * wide)}z`,
         );
     }
   }

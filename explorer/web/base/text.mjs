@@ -2,7 +2,10 @@
 
 const ROLES = { "<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask" };
 
-/** White space, control and format characters made visible, and halves of surrogate pairs; inner and leading spaces stay. */
+/**
+ * White space, control and format characters made visible, and halves of surrogate pairs; inner and leading spaces
+ * stay.
+ */
 export function visible(text) {
   if (text !== "" && text.trim() === "")
     return [...text].map((c) => ({ "\n": "⏎", "\t": "⇥", " ": "␣" })[c] ?? codePoint(c)).join("");
@@ -21,7 +24,7 @@ export function label(token, limit = 14) {
   if (token.special) return ROLES[token.text] ?? token.text;
   const shown = visible(token.text).trim() || "␣";
   const letters = [...shown];
-  return letters.length > limit ? letters.slice(0, limit - 1).join("") + "…" : shown;
+  return letters.length > limit ? `${letters.slice(0, limit - 1).join("")}…` : shown;
 }
 
 /** A token of the vocabulary: special ones by their role (ordinary text never becomes a token of that name). */
@@ -51,4 +54,18 @@ export function grouped(number) {
 /** "1 layer", "6 layers". */
 export function several(count, name) {
   return `${count} ${name}${count === 1 ? "" : "s"}`;
+}
+
+const listed = new WeakMap(); // by a list of tokens: its labels, by their limit
+
+/** The labels of tokens; the same list as long as the tokens are the same. */
+export function labels(tokens, limit = 14) {
+  if (!listed.has(tokens)) listed.set(tokens, new Map());
+  const lists = listed.get(tokens);
+  if (!lists.has(limit))
+    lists.set(
+      limit,
+      tokens.map((token) => label(token, limit)),
+    );
+  return lists.get(limit);
 }

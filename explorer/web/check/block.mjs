@@ -1,9 +1,11 @@
 // One block, opened: what is wrong, see it, why it matters, where to read.
 
+import { make } from "../base/dom.mjs";
+import { quoted, visible } from "../base/text.mjs";
+import { diverging, sequential } from "../color/scale.mjs";
 import { linkedCells } from "./cells.mjs";
 import { breakable } from "./tiles.mjs";
 import {
-  STATUS,
   capital,
   codeLine,
   countOf,
@@ -14,12 +16,10 @@ import {
   isWhole,
   limit,
   ofPoints,
+  STATUS,
   short,
   slice,
 } from "./words.mjs";
-import { make } from "../base/dom.mjs";
-import { divergingColor, probabilityColor } from "../color/hues.mjs";
-import { quoted, visible } from "../base/text.mjs";
 
 /** {element, repaint}: the panel of a block; `lessons` is the table of contents of the Learn page. */
 export function blockPanel(block, lessons) {
@@ -52,7 +52,12 @@ export function blockPanel(block, lessons) {
     ),
     ...parts,
   );
-  return { element, repaint: () => repaints.forEach((repaint) => repaint()) };
+  return {
+    element,
+    repaint: () => {
+      for (const repaint of repaints) repaint();
+    },
+  };
 }
 
 function failed(block, lessons, repaints) {
@@ -143,7 +148,7 @@ function tensors(difference, repaints) {
     caption,
     values,
     broken,
-    color: (value, dark) => divergingColor(value, most, dark),
+    scale: (dark) => diverging(most, dark),
     write: (value) => short(value, whole),
     say: exact,
   });
@@ -152,8 +157,13 @@ function tensors(difference, repaints) {
   return drawing(
     {
       title: tensor,
-      note: `${capital(visible(where))}. Shape ${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${count} of the ${all} numbers shown differ: they have a thick border and bold digits. ${displaced(difference)}`,
-      key: `Blue is above 0, orange below; the strongest colour is ${exact(Number(most.toPrecision(3)))}. Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.`,
+      note:
+        `${capital(visible(where))}. Shape ` +
+        `${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${count} of the ` +
+        `${all} numbers shown differ: they have a thick border and bold digits. ${displaced(difference)}`,
+      key:
+        `Teal is above 0, brown below; the strongest colour is ${exact(Number(most.toPrecision(3)))}. ` +
+        "Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.",
       cells: {
         tables: [table("It should be", expected), table("Yours", found)],
         rows,
@@ -189,7 +199,7 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
   const weights = (caption, values) => ({
     caption,
     values,
-    color: probabilityColor,
+    scale: sequential,
     write: short,
     say: exact,
     hidden: hides(expected, values),
@@ -200,15 +210,20 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
     broken,
     caption: "Yours minus what it should be",
     values: apart,
-    color: (value, dark) => divergingColor(value, most, dark),
+    scale: (dark) => diverging(most, dark),
     write: short,
     say: (value) => exact(value === null ? null : Number(value.toPrecision(6))),
   };
   return drawing(
     {
       title: `Attention in the trained model, layer ${layer + 1}, head ${head + 1}`,
-      note: `Your attention was given the trained model's weights and a text; this is the head where it goes most astray. Each row is a token that looks (a query), each column one that is looked at (a key).`,
-      key: `The first two: weight 0 is the ground, 1 the darkest in light mode and the brightest in dark; striped cells are hidden by the mask (in red: NaN). The third: blue where you have more, orange where less, up to ${exact(Number(most.toPrecision(3)))}.`,
+      note:
+        "Your attention was given the trained model's weights and a text; this is the head where it goes " +
+        "most astray. Each row is a token that looks (a query), each column one that is looked at (a key).",
+      key:
+        "The first two: weight 0 is the ground, 1 the darkest in light mode and the brightest in dark; " +
+        "striped cells are hidden by the mask (in red: NaN). The third: teal where you have more, brown " +
+        `where less, up to ${exact(Number(most.toPrecision(3)))}.`,
       cells: {
         tables: [weights("It should be", expected), weights("Yours", found), between],
         rows: labels,

@@ -1,13 +1,13 @@
 // Tables of numbers beside each other, with the same rows and columns: pointing at a cell of one lights it in all.
 // Real tables: one Tab stop each, arrows move, and a screen reader hears the whole number.
 
-import { inkOn } from "../color/hues.mjs";
 import { make } from "../base/dom.mjs";
+import { paintCell, table as tableOf } from "../ui/table.mjs";
 
 const MANY = 9; // columns: with more, a narrow screen has no room for numbers in the cells
 
 /**
- * `tables`: [{caption, values, color(value, dark) -> [r, g, b], write(value), say(value), hidden(r, c), broken(r, c)}],
+ * `tables`: [{caption, values, scale(dark), write(value), say(value), hidden(r, c), broken(r, c)}],
  * all of rows × columns; null is a value that is not finite, hidden is what the mask hides, broken is what should be
  * finite. `marked(r, c)`: it differs. `tell(r, c)` is called with the cell that is pointed at, or else the one that was
  * chosen last, first of all `start`.
@@ -52,48 +52,28 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
     });
   }
   choose(start);
-  const repaint = () => made.forEach((table) => table.paint(document.body.classList.contains("dark")));
+  const repaint = () => {
+    for (const table of made) table.paint(document.body.classList.contains("dark"));
+  };
   repaint();
   return { elements: made.map(({ element }) => element), repaint };
 }
 
+/** @type {(row: number, column: number) => boolean} */
 const never = () => false;
 
-function cellTable(
-  { caption, values, color, write, say, hidden = never, broken = never },
-  { rows, columns, marked, axes },
-) {
-  const cells = rows.map((row, r) =>
-    columns.map((column, c) => {
-      const state = `${hidden(r, c) ? ", hidden by the mask" : ""}${marked(r, c) ? ", differs" : ""}`;
-      const cell = make("td", {
-        role: "gridcell",
-        tabindex: "-1",
-        "data-row": r,
-        "data-column": c,
-        "data-value": values[r][c] ?? "",
-        text: hidden(r, c) ? "" : write(values[r][c]),
-        "aria-label": `${axes[0]} ${row}, ${axes[1]} ${column}: ${say(values[r][c])}${state}`,
-      });
-      if (marked(r, c)) cell.classList.add("hs-check-differs");
-      if (hidden(r, c)) cell.classList.add("hs-check-hidden");
-      else if (values[r][c] === null) cell.classList.add(broken(r, c) ? "hs-check-broken" : "hs-check-infinite");
-      return cell;
-    }),
-  );
-  const head = make(
-    "tr",
-    {},
-    make("td", { className: "hs-check-corner", "aria-hidden": "true" }),
-    ...columns.map((text) => make("th", { scope: "col" }, make("span", { text, dir: "auto" }))),
-  );
-  const body = rows.map((text, r) => make("tr", {}, make("th", { scope: "row", dir: "auto", text }), ...cells[r]));
-  const table = make(
-    "table",
-    { role: "grid", "aria-label": caption },
-    make("thead", {}, head),
-    make("tbody", {}, ...body),
-  );
+function cellTable(given, sides) {
+  const { caption, scale, hidden = never } = given;
+  const { rows, columns } = sides;
+  const corner = { className: "hs-check-corner", "aria-hidden": "true" };
+  const heads = columns.map((text) => ({ name: make("span", { text, dir: "auto" }), kind: "text" }));
+  const table = tableOf({
+    label: caption,
+    role: "grid",
+    columns: [{ name: corner, kind: "row" }, ...heads],
+    rows: rows.map((text, r) => [text, ...columns.map((_, c) => cellOf(given, sides, r, c))]),
+  });
+  const cells = [...table.tBodies[0].rows].map((line) => [...line.cells].slice(1));
   const element = make(
     "figure",
     { className: "hs-check-cells", "data-many": String(columns.length > MANY) },
@@ -101,14 +81,28 @@ function cellTable(
     table,
   );
   element.style.setProperty("--columns", columns.length);
-  const paint = (dark) =>
-    cells.forEach((line, r) =>
-      line.forEach((cell, c) => {
-        if (hidden(r, c) || values[r][c] === null) return;
-        const rgb = color(values[r][c], dark);
-        cell.style.background = `rgb(${rgb.join(" ")})`;
-        cell.style.color = inkOn(rgb);
-      }),
-    );
+  const paint = (dark) => {
+    const colors = scale(dark);
+    const isColoured = (one, i) =>
+      !hidden(Math.floor(i / columns.length), i % columns.length) && one.dataset.value !== "";
+    for (const one of cells.flat().filter(isColoured)) paintCell(one, colors, Number(one.dataset.value));
+  };
   return { element, cells, paint };
+}
+
+function cellOf({ values, write, say, hidden = never, broken = never }, { rows, columns, marked, axes }, r, c) {
+  const value = values[r][c];
+  const [isHidden, differs] = [hidden(r, c), marked(r, c)];
+  const look = isHidden ? "hidden" : value !== null ? "" : broken(r, c) ? "broken" : "infinite";
+  const state = `${isHidden ? ", hidden by the mask" : ""}${differs ? ", differs" : ""}`;
+  return {
+    content: isHidden ? "" : write(value),
+    className: [differs && "hs-check-differs", look && `hs-check-${look}`].filter(Boolean).join(" "),
+    role: "gridcell",
+    tabindex: "-1",
+    "data-row": r,
+    "data-column": c,
+    "data-value": value ?? "",
+    "aria-label": `${axes[0]} ${rows[r]}, ${axes[1]} ${columns[c]}: ${say(value)}${state}`,
+  };
 }

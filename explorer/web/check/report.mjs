@@ -1,4 +1,5 @@
-// A report of the homework checker, read from a file that anybody may have written. Pure: no DOM, and nothing in it runs.
+// A report of the homework checker, read from a file that anybody may have written. Pure: no DOM, and nothing in it
+// runs.
 // What comes back has the known fields and no others; whatever is wrong is an Error of one sentence, for the page.
 
 const LARGEST = 2_000_000; // bytes
@@ -11,7 +12,8 @@ const TOKENS = 32;
 export function checkSize(size) {
   if (size > LARGEST)
     throw new Error(
-      `This file is too large for a report: it has ${(size / 1e6).toFixed(1)} MB, and a report at most ${LARGEST / 1e6} MB.`,
+      `This file is too large for a report: it has ${(size / 1e6).toFixed(1)} MB, and a report at most ` +
+        `${LARGEST / 1e6} MB.`,
     );
 }
 

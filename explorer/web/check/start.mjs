@@ -15,7 +15,9 @@ export function startPage(actions, mayUpload) {
     make("h2", { text: "Check your code" }),
     make("p", {
       className: "hs-check-lead",
-      text: "You are writing my_llm_implementation.py, a Transformer in nine blocks. Here you see which of its eleven points it gets, and for each mistake what is wrong, in your line and in the numbers.",
+      text:
+        "You are writing my_llm_implementation.py, a Transformer in nine blocks. Here you see which of its " +
+        "eleven points it gets, and for each mistake what is wrong, in your line and in the numbers.",
     }),
     make(
       "div",
@@ -60,7 +62,10 @@ function uploadOn(checkCode) {
     { className: "hs-check-upload" },
     make("h3", { text: "Or let this app check it" }),
     make("p", {
-      text: "Your file runs on the computer on which the app runs, in a process of its own with limits on time, memory and files, and without a network. These limits stop accidents, not somebody who means harm: choose only a file whose author you trust.",
+      text:
+        "Your file runs on the computer on which the app runs, in a process of its own with limits on time, " +
+        "memory and files, and without a network. These limits stop accidents, not somebody who means harm: " +
+        "choose only a file whose author you trust.",
     }),
     make("button", {
       type: "button",
@@ -77,7 +82,9 @@ function uploadOff() {
     { className: "hs-check-upload" },
     make("summary", { text: "Why can I not upload my file here?" }),
     make("p", {
-      text: "To check code is to run it, so this app takes none unless its owner says so. On your own computer, and only there, start it like this:",
+      text:
+        "To check code is to run it, so this app takes none unless its owner says so. On your own computer, " +
+        "and only there, start it like this:",
     }),
     command(ALLOW),
   );
@@ -104,7 +111,10 @@ function command(text) {
   return make("div", { className: "hs-check-command", dir: "ltr" }, code, button);
 }
 
-/** While the app checks. `blocks`: [{name, title}] in their order; `current`: the name of the one that is being checked. */
+/**
+ * While the app checks. `blocks`: [{name, title}] in their order; `current`: the name of the one that is being
+ * checked.
+ */
 export function progressPage(file, blocks, current, stop) {
   const at = blocks.findIndex(({ name }) => name === current);
   const line = ({ title }, i) =>

@@ -1,10 +1,11 @@
 // The row of eleven points: a tile for each block, as wide as its points, with a sign and a word for its colour.
 // The tiles are tabs: one Tab stop, arrows move, Enter or Space opens.
 
-import { STATUS, ofPoints, points } from "./words.mjs";
 import { make } from "../base/dom.mjs";
+import { ofPoints, points, STATUS } from "./words.mjs";
 
-export function tileRow(blocks, panel, open) {
+/** `first`: the name of the block that is open at first; else what failed, or was not started. */
+export function tileRow(blocks, panel, open, first = null) {
   const tiles = blocks.map((block, i) => tile(block, i, () => choose(i)));
   const row = make(
     "div",
@@ -33,14 +34,11 @@ export function tileRow(blocks, panel, open) {
     event.preventDefault();
     tiles[(next + tiles.length) % tiles.length].focus();
   });
-  choose(
-    Math.max(
-      0,
-      ["failed", "not started"]
-        .map((status) => blocks.findIndex((block) => block.status === status))
-        .find((i) => i >= 0) ?? 0,
-    ),
-  );
+  const wanted = [
+    blocks.findIndex(({ name }) => name === first),
+    ...["failed", "not started"].map((status) => blocks.findIndex((block) => block.status === status)),
+  ];
+  choose(wanted.find((i) => i >= 0) ?? 0);
   return row;
 }
 

@@ -1,22 +1,28 @@
 // The page "Check your code": a report of the homework checker as a row of points, each of which opens.
 
+import { make } from "../base/dom.mjs";
+import { visible } from "../base/text.mjs";
+import { load } from "../state/ask.mjs";
+import { address } from "../state/history.mjs";
 import { blockPanel } from "./block.mjs";
 import { checkSize, decode, readReport } from "./report.mjs";
 import { progressPage, startPage } from "./start.mjs";
 import { tileRow } from "./tiles.mjs";
 import { Checker } from "./upload.mjs";
 import { advice, points } from "./words.mjs";
-import { make } from "../base/dom.mjs";
-import { visible } from "../base/text.mjs";
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Check(element, JSON.parse(props.given), new Checker(trigger));
-  watch("value", () => view.checker.hear(props.value));
+export function mount(element, { props }) {
+  new Check(element, JSON.parse(props.given), new Checker());
 }
 
 class Check {
   constructor(element, { lessons, upload }, checker) {
-    Object.assign(this, { element, lessons, upload, checker, repaint: () => {} });
+    this.element = element;
+    this.lessons = lessons;
+    this.upload = upload;
+    this.checker = checker;
+    this.repaint = () => {};
+    this.seen = { report: null, block: null }; // as the address says it: a report of one's own is in no address
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
     this.stage = make("div");
     this.report = fileInput(".json,application/json", (file) => this.open(file));
@@ -30,11 +36,22 @@ class Check {
       if (file) this.upload && file.name.endsWith(".py") ? this.check(file) : this.open(file);
     });
     new MutationObserver(() => this.repaint()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    this.start();
-    element.dataset.ready = "true";
+    address.speak(
+      ["check"],
+      () => this.seen,
+      (_, values) => this.return(values),
+    );
+    this.return(address.of("check")).then(() => (element.dataset.ready = "true"));
+  }
+
+  /** What an address says. */
+  async return({ report, block }) {
+    if (report === "example") await this.example(block);
+    else if (this.seen.report !== null || !this.element.dataset.shows) this.start();
   }
 
   start() {
+    this.see({ report: null, block: null });
     this.say(null);
     this.show(
       "start",
@@ -47,6 +64,11 @@ class Check {
         Boolean(this.upload),
       ),
     );
+  }
+
+  see(seen) {
+    this.seen = seen;
+    address.changed();
   }
 
   show(state, ...content) {
@@ -73,15 +95,16 @@ class Check {
   open(file) {
     return this.try(async () => {
       checkSize(file.size);
+      this.see({ report: null, block: null });
       this.showReport(readReport(decode(await file.arrayBuffer())));
     });
   }
 
-  example() {
+  example(block = null) {
     return this.try(async () => {
-      const found = await fetch(new URL("homework/example.json", document.baseURI)).catch(() => null);
-      if (!found?.ok) throw new Error("The example cannot be loaded: is the app still running?");
-      this.showReport(readReport(await found.text()));
+      const text = await load("homework/example.json", { read: (response) => response.text(), quiet: true });
+      this.see({ report: "example", block });
+      this.showReport(readReport(text));
     });
   }
 
@@ -97,6 +120,7 @@ class Check {
       } finally {
         if (report === null) this.start(); // stopped, or a problem
       }
+      this.see({ report: null, block: null });
       if (report !== null) this.showReport(readReport(report));
     });
   }
@@ -110,6 +134,7 @@ class Check {
       panel.replaceChildren(element);
       this.repaint = repaint;
       this.element.dataset.block = block.name;
+      if (this.seen.report) this.see({ ...this.seen, block: block.name });
     };
     const title = make(
       "h2",
@@ -142,7 +167,7 @@ class Check {
           dir: "auto",
         });
     this.show("report", head, said);
-    if (report.blocks.length) this.stage.append(tileRow(report.blocks, panel, open), panel);
+    if (report.blocks.length) this.stage.append(tileRow(report.blocks, panel, open, this.seen.block), panel);
     title.focus({ preventScroll: true });
   }
 }

@@ -16,9 +16,15 @@ export const ofPoints = ({ points: reached, possible }) => `${reached} of ${poin
 export function advice({ blocks }) {
   const [failed, open] = ["failed", "not started"].map((status) => blocks.filter((block) => block.status === status));
   if (failed.length)
-    return `${failed.length === 1 ? "One block is" : `${failed.length} blocks are`} not right yet. ${failed.length === 1 ? "Below you see why." : "Press a red one to see why."}`;
+    return (
+      `${failed.length === 1 ? "One block is" : `${failed.length} blocks are`} not right yet. ` +
+      `${failed.length === 1 ? "Below you see why." : "Press a red one to see why."}`
+    );
   if (open.length)
-    return `What you have written is right. ${open.length === 1 ? "One block is" : `${open.length} blocks are`} not written yet: go on with ${open[0].title}.`;
+    return (
+      `What you have written is right. ${open.length === 1 ? "One block is" : `${open.length} blocks are`} ` +
+      `not written yet: go on with ${open[0].title}.`
+    );
   return "Every block computes what it should: nothing is left to mend.";
 }
 
@@ -83,6 +89,7 @@ export function displaced({ rows, expected, found }) {
     return from < 0 ? [] : [`your row ${rows[r]} is what row ${rows[from]} should be`];
   });
   return moved.length
-    ? `The right numbers are in the wrong place: ${moved.slice(0, MOST_NAMED).join(", ")}${moved.length > MOST_NAMED ? ", and so on" : ""}.`
+    ? "The right numbers are in the wrong place: " +
+        `${moved.slice(0, MOST_NAMED).join(", ")}${moved.length > MOST_NAMED ? ", and so on" : ""}.`
     : "";
 }

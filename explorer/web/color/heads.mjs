@@ -1,7 +1,7 @@
 // Which heads of the layer are shown at once: the chosen one, and those that are `also` shown. Pure: no DOM.
 // focus.also is text, heads counted from 0: "1_4".
 
-const COLORS = 8; // --hs-head-1 … 8 of lines.css
+const COLORS = 8; // --hs-head-1 … 8 of palette.css
 const DASHES = [[], [7, 3], [2, 2]]; // after eight heads the colours come again, then dashed
 
 export function headsShown({ head, also }, H) {
@@ -41,4 +41,20 @@ export function chosen(head, shown) {
 /** How a head's lines look: the name of a CSS colour, and dashes as a canvas takes them. */
 export function lineStyle(head) {
   return { color: `--hs-head-${(head % COLORS) + 1}`, dash: DASHES[Math.floor(head / COLORS) % DASHES.length] };
+}
+
+/** One look for each role of roles.py, in its order: colours that are told apart, and dashes beside them. */
+const ROLES = [
+  [6, [7, 3]],
+  [5, [2, 3]],
+  [3, [9, 3, 2, 3]],
+  [1, []],
+  [2, [5, 2, 1, 2, 1, 2]],
+  [7, [1, 3]],
+  [8, [12, 4]],
+];
+
+export function roleLook(index) {
+  const [color, dash] = ROLES[index % ROLES.length];
+  return { color: `--hs-head-${color}`, dash };
 }

@@ -1,7 +1,7 @@
 // Layer and head, chosen for one column alone: the shared focus does not keep them.
 
-import { choiceOf } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
+import { choiceOf } from "../ui/choice.mjs";
 
 /** Layer and head: two groups that count from 1. */
 export function placePicker(L, H, choose) {

@@ -1,21 +1,32 @@
 // One column of the Compare page: a model with a text. Five cells, one for each stage; they are drawn again when
 // layer, head or the cell that is pointed at changes.
 
-import { choiceOf } from "../ui/choice.mjs";
-import { cellAt, drawCells, maskPicture, patternPicture } from "../matrix/compare_matrix.mjs";
-import { KINDS, inputLine, maskLine, short, sum } from "./words.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
 import { fineProbability, grouped, label, pieceName, probability, quoted, visible } from "../base/text.mjs";
+import { mask, pairOf, pattern } from "../matrix/channels.mjs";
+import { cellAt } from "../matrix/layout.mjs";
+import { listen } from "../matrix/listen.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { choiceOf } from "../ui/choice.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
+import { inputLine, KINDS, maskLine, short, sum } from "./words.mjs";
 
 const MASK = 150; // px that a mask is wide and high at most
+export const CELLS = { largest: 40, tallest: 640 }; // px: of a cell, and of all rows
 const MOST_CELLS = 3000; // of the table: above, it holds the chosen row only
 
 export class Column {
   /** `on` = {mask(place), show(part, cell), toggle(part, cell, stays), tab()}; what stood there `before` stays open. */
   constructor(header, index, payload, on, before = null) {
-    Object.assign(this, header, { index, on });
+    this.index = index;
+    this.on = on;
+    this.name = header.name;
+    this.title = header.title;
+    this.architecture = header.architecture;
+    this.error = header.error;
+    this.prediction = header.prediction;
+    this.written = header.written;
     this.patterns = (header.parts ?? []).map((part) => withArrays(part, index, payload));
     const last = this.patterns.at(-1); // what tells most: the decoder, or its look at the title
     this.open = this.patterns.find(({ name }) => before?.name === header.name && name === before.open?.name) ?? last;
@@ -25,11 +36,11 @@ export class Column {
         ["ids", "probs", "actual_probs", "actual_ranks"].map((name) => [name, payload.arrays[`${index}.${name}`]]),
       );
       this.cells = [
-        headCell(this, payload),
+        headCell({ ...header, index }, payload),
         this.maskCell(),
         this.attentionCell(before?.table?.open ?? false),
         this.predictionCell(),
-        costCell(this),
+        costCell(header),
       ];
     }
   }
@@ -58,18 +69,18 @@ export class Column {
     this.caption = make("p", { className: "hs-compare-title" });
     this.canvas = make("canvas", { tabindex: "0", role: "img" });
     this.readout = make("p", { className: "hs-compare-readout", "aria-live": "polite" });
-    this.table = make("details", { className: "hs-table" }, make("summary", { text: "These numbers as a table" }));
+    this.table = foldedTable("These numbers as a table", () => this.on.tab());
     this.table.open = wasOpen;
-    this.table.addEventListener("toggle", () => this.on.tab());
-    this.canvas.addEventListener("mousemove", (event) =>
-      this.on.show(this.open, cellAt(this.layout, event.offsetX, event.offsetY)),
-    );
-    this.canvas.addEventListener("mouseleave", () => this.on.show(this.open, null));
-    this.canvas.addEventListener("click", (event) => {
-      const cell = cellAt(this.layout, event.offsetX, event.offsetY);
-      if (cell) this.on.toggle(this.open, cell);
+    listen(this.canvas, {
+      at: (x, y) => cellAt(this.layout, x, y),
+      point: (cell) => this.on.show(this.open, pairOf(cell)),
+      choose: (cell) => this.on.toggle(this.open, pairOf(cell)),
+      place: () => {
+        const { part, focus } = this.current;
+        return { row: focus.query, column: focus.key ?? 0, rows: part.T, columns: part.S };
+      },
+      go: (cell) => this.on.toggle(this.current.part, pairOf(cell), true),
     });
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
     const tabs = this.patterns.length > 1 ? [this.tabs()] : [];
     return make(
       "div",
@@ -161,7 +172,9 @@ export class Column {
     return [
       make("p", {
         className: "hs-compare-label",
-        text: `Greedy continuation of the text (the likeliest token, ${ids.length} times${ended ? "; then the model ends the text" : ""}):`,
+        text:
+          `Greedy continuation of the text (the likeliest token, ${ids.length} ` +
+          `times${ended ? "; then the model ends the text" : ""}):`,
       }),
       make("blockquote", { dir: "auto", text: text.trim() || "(white space only)" }),
     ];
@@ -176,8 +189,10 @@ export class Column {
       const look = `${this.width(canvas)}/${dark}`; // a mask is the same in all layers and heads
       if (canvas.dataset.look === look) continue;
       canvas.dataset.look = look;
-      drawCells(canvas, this.width(canvas), maskPicture({ ...labelled(part), dark, focus: null }), {
-        largest: Math.min(14, MASK / Math.max(part.T, part.S)),
+      drawMatrix(canvas, {
+        ...mask(part, dark),
+        width: this.width(canvas),
+        cells: { largest: Math.min(14, MASK / Math.max(part.T, part.S)) },
         names: "axes",
       });
       canvas.setAttribute("aria-label", `Mask of ${KINDS[part.name]}. ${maskLine(part)}`);
@@ -199,48 +214,16 @@ export class Column {
     const block = blockOf(part, layer, head);
     const clipped = layer !== place.layer || head !== place.head ? ` (all there is of ${L} × ${H})` : "";
     this.caption.textContent = `${KINDS[part.name]} · layer ${layer + 1}, head ${head + 1}${clipped}`;
-    this.layout = drawCells(
-      this.canvas,
-      this.width(this.canvas),
-      patternPicture({ ...labelled(part), block, dark, focus }),
-    );
+    this.layout = drawMatrix(this.canvas, {
+      ...pattern(part, block, dark),
+      width: this.width(this.canvas),
+      focus: { row: focus.query, column: focus.key },
+      cells: CELLS,
+    });
     this.readout.replaceChildren(...readout(part, block, layer, head, focus));
     this.canvas.setAttribute("aria-label", `${this.caption.textContent}. ${this.readout.textContent}`);
     this.current = { part, focus };
-    if (this.table.open) this.fillTable(part, block, focus.query);
-  }
-
-  key(event) {
-    const { part, focus } = this.current;
-    const next = move(event.key, focus.query, focus.key ?? 0, part.T, part.S);
-    if (!next) return;
-    event.preventDefault();
-    this.on.toggle(part, { query: next[0], key: next[1] }, true);
-  }
-
-  fillTable(part, block, query) {
-    const rows = part.T * part.S <= MOST_CELLS ? Array.from({ length: part.T }, (_, q) => q) : [query];
-    const head = make(
-      "tr",
-      {},
-      make("td"),
-      ...part.keys.map((token) => make("th", { scope: "col", dir: "auto", text: label(token) })),
-    );
-    const body = rows.map((q) =>
-      make(
-        "tr",
-        { "data-query": q },
-        make("th", { scope: "row", dir: "auto", text: label(part.queries[q]) }),
-        ...Array.from({ length: part.S }, (_, k) =>
-          make("td", {
-            className: "hs-number",
-            text: part.mask[q * part.S + k] ? (block[q * part.S + k] / 65535).toFixed(4) : "hidden",
-          }),
-        ),
-      ),
-    );
-    this.table.querySelector("div")?.remove();
-    this.table.append(make("div", {}, make("table", {}, head, ...body)));
+    this.table.fill(() => make("div", {}, patternTable(part, block, focus.query)));
   }
 
   paintPrediction(cell) {
@@ -270,11 +253,15 @@ export class Column {
       ...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))),
     );
     this.scale.replaceChildren(...belowBars(top));
-    this.rest.textContent = `The other ${grouped(vocab_size - K)} tokens share ${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
+    this.rest.textContent =
+      `The other ${grouped(vocab_size - K)} tokens share ` +
+      `${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
     this.actual.textContent =
       truth === null
         ? "This is the end of the text."
-        : `Really there: ${quoted(pieceName(truth))}, probability ${fineProbability(this.arrays.actual_probs.data[n])}, place ${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
+        : `Really there: ${quoted(pieceName(truth))}, probability ` +
+          `${fineProbability(this.arrays.actual_probs.data[n])}, place ` +
+          `${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
   }
 }
 
@@ -296,16 +283,21 @@ function withArrays(part, index, payload) {
   };
 }
 
-export function labelled(part) {
-  const names = (tokens) => tokens.map((token) => label(token, 12));
-  return {
-    T: part.T,
-    S: part.S,
-    mask: part.mask,
-    prefix: part.prefix,
-    queries: names(part.queries),
-    keys: names(part.keys),
-  };
+function patternTable(part, block, query) {
+  const { T, S, mask: sees, queries, keys } = part;
+  const rows = T * S <= MOST_CELLS ? Array.from({ length: T }, (_, q) => q) : [query];
+  const number = (i) => (sees[i] ? (block[i] / 65535).toFixed(4) : "hidden");
+  return table({
+    label: "What each token (row) looks at (column)",
+    columns: [
+      { name: "", kind: "row" },
+      ...keys.map((token) => ({ name: { content: label(token), dir: "auto" }, kind: "number" })),
+    ],
+    rows: rows.map((q) => ({
+      cells: [label(queries[q]), ...Array.from({ length: S }, (_, k) => number(q * S + k))],
+      "data-query": q,
+    })),
+  });
 }
 
 function headCell(column, payload) {
@@ -340,18 +332,13 @@ function failedCells({ name, error }) {
 }
 
 function costCell({ parameters, flops, time, held_out }) {
-  const line = (name, value, more, className) =>
-    make(
-      "tr",
-      { "data-cost": className },
-      make("th", { scope: "row", text: name }),
-      make(
-        "td",
-        {},
-        make("span", { className: "hs-number", text: value }),
-        make("span", { className: "hs-hint", text: ` ${more}` }),
-      ),
-    );
+  const line = (name, value, more, cost) => ({
+    cells: [
+      name,
+      [make("span", { className: "hs-number", text: value }), make("span", { className: "hs-hint", text: ` ${more}` })],
+    ],
+    "data-cost": cost,
+  });
   const share = (parts) => {
     const all = sum(parts);
     return Object.entries(parts)
@@ -359,18 +346,20 @@ function costCell({ parameters, flops, time, held_out }) {
       .map(([name, value]) => `${name} ${Math.round((value / all) * 100)} %`)
       .join(", ");
   };
-  return make(
-    "div",
-    {},
-    make(
-      "table",
-      { className: "hs-compare-costs" },
-      line("Parameters", short(sum(parameters)), `(${grouped(sum(parameters))}): ${share(parameters)}`, "parameters"),
-      line("FLOPs", short(sum(flops)), `(${grouped(sum(flops))}): ${share(flops)}`, "flops"),
+  const counted = (name, parts) =>
+    line(name, short(sum(parts)), `(${grouped(sum(parts))}): ${share(parts)}`, name.toLowerCase());
+  const costs = table({
+    label: "What it costs, and how good it is",
+    className: "hs-compare-costs",
+    columns: [{ kind: "row" }, { kind: "text" }],
+    rows: [
+      counted("Parameters", parameters),
+      counted("FLOPs", flops),
       line(
         "Time",
         `${time.milliseconds.toFixed(1)} ms`,
-        `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ${time.threads === 1 ? "thread" : "threads"}`,
+        `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ` +
+          `${time.threads === 1 ? "thread" : "threads"}`,
         "time",
       ),
       line(
@@ -379,8 +368,9 @@ function costCell({ parameters, flops, time, held_out }) {
         held_out ? `${held_out.unit}, on articles it never learned from` : "",
         "loss",
       ),
-    ),
-  );
+    ],
+  });
+  return make("div", {}, costs);
 }
 
 function readout(part, block, layer, head, { query, key }) {

@@ -1,11 +1,17 @@
-// Two patterns of the board subtracted, cell by cell: blue where the first looks more, orange where the second does.
+// Two patterns of the board subtracted, cell by cell: teal where the first looks more, brown where the second does.
 
-import { blockOf, labelled } from "./column.mjs";
-import { cellAt, cssOf, differencePicture, diverging, drawCells } from "../matrix/compare_matrix.mjs";
-import { KINDS, whyNoDifference } from "./words.mjs";
 import { make } from "../base/dom.mjs";
 import { label, quoted } from "../base/text.mjs";
+import { shortBar } from "../color/legend.mjs";
+import { diverging } from "../color/scale.mjs";
+import { difference, pairOf } from "../matrix/channels.mjs";
+import { cellAt } from "../matrix/layout.mjs";
+import { listen } from "../matrix/listen.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
 import { topOf } from "../ui/token_bars.mjs";
+import { blockOf, CELLS } from "./column.mjs";
+import { KINDS, whyNoDifference } from "./words.mjs";
 
 export class Difference {
   /** `on` = {show(part, cell), toggle(part, cell), draw()}. */
@@ -18,19 +24,13 @@ export class Difference {
     this.why = make("p", { className: "hs-hint" });
     this.scale = make("div", { className: "hs-compare-diverging" });
     this.readout = make("p", { className: "hs-compare-readout", "aria-live": "polite" });
-    this.table = make("details", { className: "hs-table" }, make("summary", { text: "This row as a table" }));
-    this.table.addEventListener("toggle", () => on.draw());
+    this.table = foldedTable("This row as a table", () => on.draw());
     this.picture = make("div", { className: "hs-compare-picture" }, this.canvas);
-    const event =
-      (does) =>
-      ({ offsetX, offsetY }) =>
-        does(this.first, cellAt(this.layout, offsetX, offsetY));
-    this.canvas.addEventListener("mousemove", event(on.show));
-    this.canvas.addEventListener("mouseleave", () => on.show(this.first, null));
-    this.canvas.addEventListener(
-      "click",
-      event((part, cell) => cell && on.toggle(part, cell)),
-    );
+    listen(this.canvas, {
+      at: (x, y) => cellAt(this.layout, x, y),
+      point: (cell) => on.show(this.first, pairOf(cell)),
+      choose: (cell) => on.toggle(this.first, pairOf(cell)),
+    });
     this.element = make(
       "section",
       { className: "hs-compare-difference", hidden: "" },
@@ -56,7 +56,7 @@ export class Difference {
       this.patterns.map(({ part, column }, i) =>
         make("option", { value: i, text: `${column.index + 1} ${column.title ?? column.name} · ${KINDS[part.name]}` }),
       );
-    this.selects.forEach((select) => select.replaceChildren(...options()));
+    for (const select of this.selects) select.replaceChildren(...options());
     const [first, second] =
       kept.every((value) => value !== "" && value < this.patterns.length) && this.count === this.patterns.length
         ? kept
@@ -85,49 +85,37 @@ export class Difference {
     for (const element of [this.picture, this.scale, this.readout, this.table]) element.hidden = Boolean(why);
     if (why) return;
     const blocks = [a, b].map(({ part, column }) => blockAt(part, placeOf(column)));
-    const part = (this.first = a.part);
+    const part = a.part;
+    this.first = part;
     const most = blocks[0].reduce((top, value, i) => Math.max(top, Math.abs(value - blocks[1][i])), 0) / 65535;
     const top = topOf(most, 0.01);
     const chosen = cellOf(part);
     const focus = { query: chosen.query ?? part.T - 1, key: chosen.key };
-    const picture = {
-      ...labelled(part),
-      first: blocks[0],
-      second: blocks[1],
-      masks: [a.part.mask, b.part.mask],
-      top,
-      dark,
-      focus,
-    };
-    this.layout = drawCells(
-      this.canvas,
-      Math.max(240, Math.min(760, this.picture.clientWidth)),
-      differencePicture(picture),
+    this.layout = drawMatrix(this.canvas, {
+      ...difference(part, blocks, [a.part.mask, b.part.mask], top, dark),
+      width: Math.max(240, Math.min(760, this.picture.clientWidth)),
+      focus: { row: focus.query, column: focus.key },
+      cells: CELLS,
+    });
+    this.scale.replaceChildren(
+      ...shortBar(diverging(top, dark), `−${top} the second looks more`, `the first looks more +${top}`),
     );
-    this.scale.replaceChildren(...legend(top, dark));
     this.readout.textContent = said(part, blocks, focus, most);
     this.canvas.setAttribute("aria-label", `Difference of two patterns. ${this.readout.textContent}`);
-    if (this.table.open) this.fillTable(part, blocks, focus.query);
+    this.table.fill(() => rowTable(part, blocks, focus.query));
   }
+}
 
-  fillTable(part, blocks, query) {
-    const value = (i, k) => (blocks[i][query * part.S + k] / 65535).toFixed(4);
-    const head = make("tr", {}, ...["key token", "first", "second", "difference"].map((text) => make("th", { text })));
-    const rows = part.keys.map((token, k) =>
-      make(
-        "tr",
-        {},
-        make("th", { scope: "row", dir: "auto", text: label(token) }),
-        ...[
-          value(0, k),
-          value(1, k),
-          signed((blocks[0][query * part.S + k] - blocks[1][query * part.S + k]) / 65535),
-        ].map((text) => make("td", { className: "hs-number", text })),
-      ),
-    );
-    this.table.querySelector("table")?.remove();
-    this.table.append(make("table", {}, head, ...rows));
-  }
+function rowTable({ S, keys }, blocks, query) {
+  const rowOf = (token, key) => {
+    const [first, second] = blocks.map((block) => block[query * S + key] / 65535);
+    return [label(token), first.toFixed(4), second.toFixed(4), signed(first - second)];
+  };
+  return table({
+    label: "Both patterns and their difference",
+    columns: [{ name: "key token", kind: "row" }, "first", "second", "difference"],
+    rows: keys.map(rowOf),
+  });
 }
 
 function blockAt(part, { layer, head }) {
@@ -139,20 +127,13 @@ function signed(number) {
   return `${number > 0 ? "+" : ""}${number.toFixed(4)}`;
 }
 
-function said(part, [first, second], { query, key }, most) {
+function said(part, /** @type {any[]} */ [first, second], { query, key }, most) {
   if (most === 0) return "The two are equal in every cell.";
   if (key === null) return `The largest difference is ${most.toFixed(4)}. Point at a cell to read its number.`;
   const i = query * part.S + key;
-  return `${quoted(label(part.queries[query], 24))} to ${quoted(label(part.keys[key], 24))}: ${(first[i] / 65535).toFixed(4)} − ${(second[i] / 65535).toFixed(4)} = ${signed((first[i] - second[i]) / 65535)}`;
-}
-
-function legend(top, dark) {
-  const bar = make("span", { className: "hs-legend-bar" });
-  const stops = [-1, -0.5, 0, 0.5, 1].map((t) => cssOf(diverging(t, dark)));
-  bar.style.background = `linear-gradient(to right, ${stops.join()})`;
-  return [
-    make("span", { text: `−${top} the second looks more` }),
-    bar,
-    make("span", { text: `the first looks more +${top}` }),
-  ];
+  return (
+    `${quoted(label(part.queries[query], 24))} to ${quoted(label(part.keys[key], 24))}: ` +
+    `${(first[i] / 65535).toFixed(4)} − ${(second[i] / 65535).toFixed(4)} = ` +
+    `${signed((first[i] - second[i]) / 65535)}`
+  );
 }

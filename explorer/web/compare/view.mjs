@@ -1,57 +1,61 @@
 // The Compare page: one text through several models, or two texts through one. Columns are models, rows are stages.
 // The server is asked once for a text, its models and the hidden token; layer, head and cells are looked at here alone.
 
-import { MOST, START, clearCompare, readCompare, writeCompare } from "./address.mjs";
+import { make } from "../base/dom.mjs";
+import { weightLegend } from "../color/legend.mjs";
+import { mask } from "../matrix/channels.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { ask } from "../state/ask.mjs";
+import { address } from "../state/history.mjs";
+import { models, refreshModels } from "../state/models.mjs";
+import { runText } from "../state/run.mjs";
+import { stale } from "../state/stale.mjs";
+import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
+import { table } from "../ui/table.mjs";
 import { placePicker } from "./choice.mjs";
 import { Column } from "./column.mjs";
 import { Difference } from "./difference.mjs";
 import { CellFocus } from "./focus.mjs";
-import { drawCells, maskPicture } from "../matrix/compare_matrix.mjs";
+import { FIRST, MOST, setupOf, toldOf } from "./setup.mjs";
 import { CompareSource } from "./source.mjs";
 import { MASKS, whatToLookAt } from "./words.mjs";
-import { TICKS, css, position } from "../color/color.mjs";
-import { make } from "../base/dom.mjs";
-import { models, refreshModels } from "../state/models.mjs";
-import { onPage, page } from "../state/pages.mjs";
-import { runText } from "../state/run_text.mjs";
-import { isDark, store } from "../state/store.mjs";
 
 const STAGES = [
   ["The model", ""],
   [
     "Its mask",
-    "Who may look at whom: a row for each token that looks (query), a column for each that is looked at (key). Hatched: hidden.",
+    "Who may look at whom: a row for each token that looks (query), a column for each that is looked at " +
+      "(key). Hatched: hidden.",
   ],
   [
     "Its attention",
-    "How much each token looks at each other, in one head. Dark is much; point at a cell to read its number, click to keep it.",
+    "How much each token looks at each other, in one head. Dark is much; point at a cell to read its " +
+      "number, click to keep it.",
   ],
   ["What it predicts", ""],
   [
     "What it costs, and how good it is",
-    "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare only if they are of the same kind: to guess a hidden token is another task than to guess the next one.",
+    "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare " +
+      "only if they are of the same kind: to guess a hidden token is another task than to guess the next one.",
   ],
 ];
 const ATTENTION = 2;
 const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Compare(element, JSON.parse(props.choices), new CompareSource(trigger));
-  watch("value", () => props.value && view.source.answered(props.value));
+export function mount(element, { props }) {
+  new Compare(element, JSON.parse(props.choices), new CompareSource());
 }
 
 class Compare {
   constructor(element, choices, source) {
-    Object.assign(this, {
-      element,
-      choices,
-      source,
-      columns: [],
-      payload: null,
-      cells: new CellFocus(),
-      setup: readCompare(location.search),
-    });
+    this.element = element;
+    this.choices = choices;
+    this.source = source;
+    this.columns = [];
+    this.payload = null;
+    this.cells = new CellFocus();
+    this.setup = setupOf(address.of("compare"));
     this.on = {
       mask: (place) => this.change({ masked: place }),
       show: (part, cell) => this.show(part, cell),
@@ -61,12 +65,17 @@ class Compare {
     };
     source.onResult = (payload) => this.arrived(payload);
     source.onProblem = (problem) => this.say(problem);
-    source.onRights = (any) => (this.folder.hidden = !any);
     this.build();
     this.drawControls();
-    onPage((name) => name !== "compare" && this.leave());
+    address.speak(
+      ["compare"],
+      () => toldOf(this.setup),
+      (_, values) => this.return(values),
+    );
+    this.askRights();
     document.addEventListener("hs-models", () => this.listed(models()));
-    store.subscribe(element, (payload, focus) => this.draw(payload, focus));
+    if (models().length) this.listed(models());
+    store.subscribe(element, (payload, focus) => this.draw(payload, focus), null, false);
   }
 
   build() {
@@ -109,7 +118,9 @@ class Compare {
     this.element.append(
       make("h2", { text: "Architectures side by side" }),
       make("p", {
-        text: "Your text runs through each model you choose. Row by row: what may each token see, where does it look, what is predicted, what does it cost?",
+        text:
+          "Your text runs through each model you choose. Row by row: what may each token see, where does it " +
+          "look, what is predicted, what does it cost?",
       }),
       make("div", { className: "hs-compare-controls" }, this.mode, this.chips),
       this.texts,
@@ -129,15 +140,23 @@ class Compare {
 
   change(part) {
     this.setup = { ...this.setup, ...part };
-    this.writeAddress();
+    address.changed();
     this.drawControls();
     this.ask();
+  }
+
+  /** Back or Forward led here. */
+  return(values) {
+    this.setup = setupOf(values);
+    this.drawControls();
+    this.ask();
+    if (this.payload) this.drawPickers();
   }
 
   changeMode(mode) {
     const { models } = this.setup;
     if (mode === "models")
-      return this.setup.second !== null && this.change({ second: null, models: [...START.models], own: null });
+      return this.setup.second !== null && this.change({ second: null, models: [...FIRST.models], own: null });
     if (this.setup.second === null)
       this.change({
         second: this.second.value || changedText(store.payload?.text ?? ""),
@@ -162,7 +181,7 @@ class Compare {
   changeLink(how) {
     if ((how === "own") === Boolean(this.setup.own)) return;
     this.setup.own = how === "own" ? this.columns.map(() => this.shared()) : null;
-    this.writeAddress();
+    address.changed();
     this.drawControls();
     this.drawPickers();
     this.redraw();
@@ -207,7 +226,7 @@ class Compare {
 
   // the server
 
-  draw(payload, focus) {
+  draw(_payload, focus) {
     this.focus = focus;
     this.ask();
     this.paint();
@@ -218,6 +237,21 @@ class Compare {
     const { models, masked, second } = this.setup;
     this.source.ask({ text: store.payload.text, models, masked, second });
     this.element.dataset.asked = this.source.seq;
+    this.dim(this.source.waiting !== null);
+  }
+
+  /** The comparison that is shown is not the one that is asked for. */
+  dim(isOld) {
+    const { payload, columns } = this;
+    const of = payload && isOld ? `“${payload.text.slice(0, 40)}” in ${columns.length} columns` : null;
+    stale(this.board, of);
+    this.difference.element.toggleAttribute("data-dim", of !== null);
+  }
+
+  /** Only the owner of the machine may name any of its folders. */
+  async askRights() {
+    const { any_folder } = await ask("rights", {}, { quiet: true });
+    this.folder.hidden = !any_folder;
   }
 
   /** What can be chosen, of now. */
@@ -229,6 +263,7 @@ class Compare {
   arrived(payload) {
     this.say(null);
     this.payload = payload;
+    this.dim(false);
     refreshModels();
     this.columns = payload.columns.map((header, i) => new Column(header, i, payload, this.on, this.columns[i]));
     if (this.setup.own) this.setup.own = this.columns.map((_, i) => this.setup.own[i] ?? this.shared());
@@ -241,20 +276,6 @@ class Compare {
   say(problem) {
     this.problem.hidden = !problem;
     this.problem.textContent = problem ?? "";
-  }
-
-  // the address
-
-  writeAddress() {
-    if (page() === "compare") this.replace(writeCompare(location.search, this.setup));
-  }
-
-  leave() {
-    this.replace(clearCompare(location.search));
-  }
-
-  replace(search) {
-    if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
   }
 
   // drawing
@@ -325,7 +346,9 @@ class Compare {
       ...(alone
         ? [
             make("span", {
-              text: "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. ",
+              text:
+                "An encoder-decoder reads the first line as the title and the rest as the text, but your " +
+                "text has one line. ",
             }),
             make("button", {
               type: "button",
@@ -356,7 +379,7 @@ class Compare {
 
   chooseOwn(column, part) {
     this.setup.own[column.index] = { ...this.setup.own[column.index], ...part };
-    this.writeAddress();
+    address.changed();
     this.redraw();
   }
 
@@ -366,7 +389,9 @@ class Compare {
     if (!this.payload) return;
     const shown = this.columns.filter(({ error }) => !error);
     this.legend.paint(dark);
-    this.pickers.forEach((picker, i) => picker.mark(this.setup.own ? this.place(shown[i]) : this.shared()));
+    for (const [i, picker] of this.pickers.entries()) {
+      picker.mark(this.setup.own ? this.place(shown[i]) : this.shared());
+    }
     for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
     this.difference.paint(
       (column) => this.place(column),
@@ -384,62 +409,31 @@ function keepingFocus(root, build) {
   if (at >= 0) root.querySelectorAll("button")[at]?.focus({ preventScroll: true });
 }
 
-/** The scale of all patterns: 0 to 1, in the square root. */
-function weightLegend() {
-  const bar = make("span", { className: "hs-legend-bar" });
-  const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
-  const scale = make(
-    "span",
-    { className: "hs-legend-scale" },
-    bar,
-    make("span", { className: "hs-legend-ticks" }, ...ticks),
-  );
-  const legend = make(
-    "div",
-    { className: "hs-legend" },
-    make("span", { className: "hs-legend-part" }, make("span", { text: "weight" }), scale),
-    make(
-      "span",
-      { className: "hs-legend-part" },
-      make("span", { className: "hs-hatch" }),
-      make("span", { text: "hidden by the mask" }),
-    ),
-  );
-  legend.paint = (dark) => {
-    bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
-  };
-  return legend;
-}
-
 /** Which mask is used where, and why. */
 function maskTable(keep) {
   const canvases = [];
-  const rows = MASKS.map((mask) => {
-    const canvas = make("canvas", { role: "img", "aria-label": `${mask.where}: ${mask.mask}` });
-    canvases.push([canvas, mask]);
-    return make(
-      "tr",
-      {},
-      make("th", { scope: "row", text: mask.where }),
-      make("td", {}, canvas),
-      make("td", { text: mask.mask }),
-      make("td", { text: mask.why }),
-    );
+  const rows = MASKS.map((one) => {
+    const canvas = make("canvas", { role: "img", "aria-label": `${one.where}: ${one.mask}` });
+    canvases.push([canvas, one]);
+    return [one.where, canvas, one.mask, one.why];
   });
   keep(canvases);
-  const head = make("tr", {}, ...["where", "", "mask", "why"].map((text) => make("th", { scope: "col", text })));
+  const columns = [{ name: "where", kind: "row" }, ...["", "mask", "why"].map((name) => ({ name, kind: "text" }))];
   return make(
     "section",
     { className: "hs-compare-table" },
     make("h3", { text: "Which mask is used where, and why" }),
     make("p", {
       className: "hs-hint",
-      text: "The small pictures are of a batch's row whose last place is padding, so that its column is hidden too (in the prefix picture: the third place of the title, and the last of the text). Your own text runs alone, without padding.",
+      text:
+        "The small pictures are of a batch's row whose last place is padding, so that its column is hidden " +
+        "too (in the prefix picture: the third place of the title, and the last of the text). Your own text " +
+        "runs alone, without padding.",
     }),
     make(
       "div",
       { className: "hs-compare-scroll" },
-      make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)),
+      table({ label: "Which mask is used where, and why", columns, rows }),
     ),
   );
 }
@@ -447,10 +441,11 @@ function maskTable(keep) {
 function drawExample(canvas, { T, S, prefix }, sees, dark) {
   if (canvas.dataset.look === String(dark)) return;
   canvas.dataset.look = String(dark);
-  const mask = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
-  const names = (count) => Array.from({ length: count }, () => "");
-  drawCells(canvas, 120, maskPicture({ T, S, mask, prefix, queries: names(T), keys: names(S), dark, focus: null }), {
-    largest: 14,
+  const cells = Uint8Array.from({ length: T * S }, (_, i) => Number(sees(Math.floor(i / S), i % S)));
+  drawMatrix(canvas, {
+    ...mask({ T, S, prefix, mask: cells }, dark),
+    width: 120,
+    cells: { largest: 14 },
     names: "none",
   });
 }

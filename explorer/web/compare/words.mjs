@@ -14,22 +14,30 @@ export const MASKS = [
     where: "Encoder",
     mask: "padding only",
     shape: { T: 6, S: 6, prefix: 0 },
-    sees: (q, k) => k < 5,
-    why: "The whole text is there from the start, and what it has to guess is hidden behind the mask token. So every token may look to both sides. Padding (filler that makes the rows of a batch equally long) is no text: nobody may look at it.",
+    sees: (_q, k) => k < 5,
+    why:
+      "The whole text is there from the start, and what it has to guess is hidden behind the mask token. So " +
+      "every token may look to both sides. Padding (filler that makes the rows of a batch equally long) is " +
+      "no text: nobody may look at it.",
   },
   {
     where: "Decoder",
     mask: "causal + padding",
     shape: { T: 6, S: 6, prefix: 0 },
     sees: (q, k) => k <= q && k < 5,
-    why: "It learns to guess the next token at every place at once. A token that could look to the right would simply read the answer. So each sees itself and what stands before it, and no padding.",
+    why:
+      "It learns to guess the next token at every place at once. A token that could look to the right would " +
+      "simply read the answer. So each sees itself and what stands before it, and no padding.",
   },
   {
     where: "Encoder-decoder, prefix: its decoder",
     mask: "causal + padding, over title and text",
     shape: { T: 7, S: 7, prefix: 3 },
     sees: (q, k) => k <= q && k !== 2 && k < 6,
-    why: "The title's states stand in front (left of the dashed line), so every token of the text sees all of them: they come earlier. The causal mask covers them as well; they have seen each other in the encoder already. Padding of the title and of the text is hidden.",
+    why:
+      "The title's states stand in front (left of the dashed line), so every token of the text sees all of " +
+      "them: they come earlier. The causal mask covers them as well; they have seen each other in the " +
+      "encoder already. Padding of the title and of the text is hidden.",
   },
   {
     where: "Encoder-decoder, cross: its decoder",
@@ -42,8 +50,10 @@ export const MASKS = [
     where: "Encoder-decoder, cross: cross-attention",
     mask: "padding of the title only",
     shape: { T: 6, S: 4, prefix: 0 },
-    sees: (q, k) => k < 3,
-    why: "Rows are tokens of the text, columns those of the title. The title is given, not guessed: to look at all of it gives nothing away. Only its padding is hidden.",
+    sees: (_q, k) => k < 3,
+    why:
+      "Rows are tokens of the text, columns those of the title. The title is given, not guessed: to look at " +
+      "all of it gives nothing away. Only its padding is hidden.",
   },
 ];
 
@@ -54,16 +64,21 @@ export function whatToLookAt(columns, isTwoTexts) {
   const lines = [];
   if (isTwoTexts) {
     lines.push(
-      "One model, two texts: weights and mask are the same, so whatever differs comes from the words. Change one word and look which heads notice; the difference at the bottom shows it cell by cell if both texts have as many tokens.",
+      "One model, two texts: weights and mask are the same, so whatever differs comes from the words. " +
+        "Change one word and look which heads notice; the difference at the bottom shows it cell by cell if " +
+        "both texts have as many tokens.",
     );
   } else {
     if (has("encoder") && has("decoder"))
       lines.push(
-        "Point at a token in the middle: in the encoder its row (outlined) has weight on both sides of the diagonal, in the decoder everything to the right of the diagonal is hatched. That one triangle is the whole difference between the two: the layers are the same.",
+        "Point at a token in the middle: in the encoder its row (outlined) has weight on both sides of the " +
+          "diagonal, in the decoder everything to the right of the diagonal is hatched. That one triangle is " +
+          "the whole difference between the two: the layers are the same.",
       );
     else if (has("decoder"))
       lines.push(
-        "In the decoder everything to the right of the diagonal is hatched: a token sees itself and what stands before it.",
+        "In the decoder everything to the right of the diagonal is hatched: a token sees itself and what " +
+          "stands before it.",
       );
     else if (has("encoder"))
       lines.push("In the encoder nothing is hatched: every token sees every other, also what comes later.");
@@ -73,7 +88,8 @@ export function whatToLookAt(columns, isTwoTexts) {
       );
     if (has("encoder-decoder-cross"))
       lines.push(
-        "With cross-attention that look at the title is a picture of its own, with as many columns as the title has tokens.",
+        "With cross-attention that look at the title is a picture of its own, with as many columns as the " +
+          "title has tokens.",
       );
   }
   return lines.join(" ");
@@ -85,7 +101,10 @@ export function maskLine({ name, T, S, mask, prefix }) {
   const count = `${grouped(visible)} of ${grouped(T * S)} pairs visible`;
   if (name === "cross") return `${count}: every token of the text sees the whole title.`;
   if (prefix)
-    return `${count}: the title (left of the dashed line) stands in front, then each token sees itself and what came before.`;
+    return (
+      `${count}: the title (left of the dashed line) stands in front, then each token sees itself and what ` +
+      "came before."
+    );
   if (visible === T * S && T > 1) return `${count}: everybody sees everybody.`;
   return T > 1 ? `${count}: each token sees itself and what came before.` : `${count}: there is one token only.`;
 }
@@ -95,20 +114,16 @@ export function whyNoDifference(a, b) {
   if (!a || !b) return "Choose two patterns.";
   if (a.T === b.T && a.S === b.S) return null;
   const size = ({ T, S }) => `${T} × ${S}`;
-  return `These cannot be subtracted cell by cell: the first is ${size(a)} (queries × keys), the second ${size(b)}. Choose two of one size.`;
+  return (
+    `These cannot be subtracted cell by cell: the first is ${size(a)} (queries × keys), the second ` +
+    `${size(b)}. Choose two of one size.`
+  );
 }
 
 /** 1234567 -> "1.23 M". */
 export function short(number) {
-  for (const [size, unit] of [
-    [1e12, "T"],
-    [1e9, "G"],
-    [1e6, "M"],
-    [1e3, "k"],
-  ]) {
-    if (number >= size) return `${(number / size).toPrecision(3)} ${unit}`;
-  }
-  return String(number);
+  const unit = Object.entries({ T: 1e12, G: 1e9, M: 1e6, k: 1e3 }).find(([, size]) => number >= size);
+  return unit ? `${(number / unit[1]).toPrecision(3)} ${unit[0]}` : String(number);
 }
 
 export function sum(parts) {

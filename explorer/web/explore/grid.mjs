@@ -1,12 +1,13 @@
 // All layers × heads as thumbnails: one button with a small canvas each, by place or by what the heads do.
 
-import { headsOf } from "../patterns/aggregate.mjs";
-import { sign, sorted, worn } from "../ui/badges.mjs";
-import { paint, palette } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
-import { CHOICES, move } from "../state/focus.mjs";
 import { headBlock, lastSeen } from "../base/payload.mjs";
+import { shareUnits } from "../color/scale.mjs";
+import { drawThumbnail } from "../matrix/matrix.mjs";
+import { headsOf } from "../patterns/aggregate.mjs";
+import { CHOICES, move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { sign, sorted, worn } from "../ui/badges.mjs";
 
 export function mount(element) {
   const table = make("div", { className: "hs-grid", role: "group", "aria-label": "All heads" });
@@ -17,7 +18,9 @@ export function mount(element) {
     make("div", { className: "hs-view-head" }, make("h2", { text: "All heads" }), order),
     make("p", {
       className: "hs-hint",
-      text: "Each picture is one head: a row for each token, dark where that token looks. Point to preview, click to keep.",
+      text:
+        "Each picture is one head: a row for each token, dark where that token looks. Point to preview, " +
+        "click to keep.",
     }),
     table,
     marks,
@@ -95,7 +98,7 @@ function build(table, roles, sort, L, H) {
 }
 
 /** In the order of a role, each head says where it is and what it scores. */
-function captioned(button, [layer, head], role) {
+function captioned(button, /** @type {number[]} */ [layer, head], role) {
   const name = make("span", { className: "hs-axis", text: `L${layer + 1} H${head + 1}` });
   const score = make("span", { className: "hs-axis hs-number", text: role.scores[layer][head].toFixed(2) });
   return make("span", { className: "hs-captioned" }, button, name, score);
@@ -177,14 +180,16 @@ function legend(roles, L, H) {
 
 function drawAll(table, payload) {
   const [, , T] = payload.arrays.pattern.shape;
-  const colors = palette(isDark());
-  const image = new ImageData(T, T);
-  const pixels = new Uint32Array(image.data.buffer);
+  const scale = shareUnits(isDark());
+  const last = payload.tokens.map((_, query) => lastSeen(payload, query));
   for (const button of table.querySelectorAll("button")) {
     const { layer, head } = button.dataset;
-    const canvas = button.querySelector("canvas");
-    canvas.width = canvas.height = T;
-    paint(headBlock(payload, +layer, +head), T, colors, pixels, (query) => lastSeen(payload, query));
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const block = headBlock(payload, +layer, +head);
+    drawThumbnail(button.querySelector("canvas"), {
+      rows: T,
+      columns: T,
+      row: (query) => block.subarray(query * T, query * T + last[query] + 1),
+      scale,
+    });
   }
 }

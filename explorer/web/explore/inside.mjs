@@ -1,8 +1,8 @@
 // The switch between the panels that show the rest of the model, and which of them is seen.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
 import { store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
 
 const PANELS = { pipeline: "Pipeline", lens: "Logit lens", residual: "Residual stream", surgery: "Head surgery" };
 const ABOUT = {
@@ -24,7 +24,8 @@ export function mount(element) {
     about,
   );
   store.subscribe(element, (_, focus) => {
-    if (document.body.dataset.panel !== focus.panel) document.body.dataset.panel = focus.panel; // the store redraws when it is set
+    // the store redraws when it is set
+    if (document.body.dataset.panel !== focus.panel) document.body.dataset.panel = focus.panel;
     about.textContent = ABOUT[focus.panel];
   });
 }

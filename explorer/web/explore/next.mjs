@@ -2,8 +2,8 @@
 
 import { make } from "../base/dom.mjs";
 import { actualNext, nextTokens } from "../base/payload.mjs";
-import { store } from "../state/store.mjs";
 import { grouped, label, pieceName, probability, quoted, visible } from "../base/text.mjs";
+import { store } from "../state/store.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
 
 const SHOWN = 12;
@@ -28,7 +28,8 @@ export function mount(element) {
     scale.replaceChildren(...belowBars(top));
     tail.textContent = `The other ${grouped(others)} tokens of the vocabulary share ${probability(rest)}.`;
     actual.textContent = next
-      ? `Your text goes on with ${quoted(visible(next.text))}: probability ${probability(next.p)}, place ${grouped(next.rank)} of ${grouped(payload.model.vocab_size)}.`
+      ? `Your text goes on with ${quoted(visible(next.text))}: probability ${probability(next.p)}, place ` +
+        `${grouped(next.rank)} of ${grouped(payload.model.vocab_size)}.`
       : "This is the end of your text: the model would go on from here.";
   });
 }

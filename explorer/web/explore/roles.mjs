@@ -1,15 +1,15 @@
 // What the chosen head does, measured on standard tests: a score for each role, and a badge where it is far above
 // what uniform attention would score.
 
-import { worn } from "../ui/badges.mjs";
 import { make } from "../base/dom.mjs";
-import { roleMeaning, roleRows } from "../ui/role_table.mjs";
 import { store } from "../state/store.mjs";
+import { worn } from "../ui/badges.mjs";
+import { fillRoles, roleMeaning, roleTable } from "../ui/role_table.mjs";
 
 export function mount(element) {
   const title = make("h2");
   const badge = make("p", { className: "hs-badge-line" });
-  const table = make("table", { className: "hs-roles" });
+  const table = roleTable();
   const more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
   element.append(title, badge, table, more);
   let drawn = null;
@@ -19,7 +19,7 @@ export function mount(element) {
     const { layer, head } = focus;
     title.textContent = `What layer ${layer + 1}, head ${head + 1} does`;
     badge.textContent = sentence(roles, layer, head);
-    table.replaceChildren(...roleRows(roles, layer, head));
+    fillRoles(table, roles, layer, head);
     if (drawn === roles) return;
     drawn = roles;
     more.replaceChildren(more.firstElementChild, make("dl", {}, ...roles.flatMap((role) => roleMeaning(role))));
@@ -31,5 +31,8 @@ function sentence(roles, layer, head) {
   const names = worn(roles, layer, head).map(({ name }) => name);
   if (names.length)
     return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
-  return "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample articles and on repeated random tokens, not on your text.";
+  return (
+    "No badge: in none of the roles is it far above what uniform attention scores. Measured on sample " +
+    "articles and on repeated random tokens, not on your text."
+  );
 }

@@ -1,12 +1,11 @@
 // The token strip: every token of the text as a button, and how much of the model's window they use.
 
 import { make } from "../base/dom.mjs";
-import { store } from "../state/store.mjs";
 import { grouped, label, several, visible } from "../base/text.mjs";
+import { sequential } from "../color/scale.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
-import { css, ink } from "../color/color.mjs";
-import { isDark } from "../state/store.mjs";
+import { isDark, store } from "../state/store.mjs";
 
 export function mount(element) {
   const model = make("span", { className: "hs-model" });
@@ -26,7 +25,9 @@ export function mount(element) {
     }
     const shown = drawn(payload, focus);
     const read = reading(payload, focus, shown);
-    hint.textContent = `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to choose it; click to keep it.`;
+    hint.textContent =
+      `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to ` +
+      "choose it; click to keep it.";
     const dark = isDark();
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
@@ -41,7 +42,8 @@ const looks = new WeakMap(); // of the chips: only what changes is written, for 
 
 function lookOf(cell, dark, chosen, pressed) {
   const seen = cell?.state === "seen";
-  return [seen ? css(cell.p, dark) : "", seen ? ink(cell.p, dark) : "", chosen || "", !seen, pressed];
+  const scale = sequential(dark);
+  return [seen ? scale.css(cell.p) : "", seen ? scale.ink(cell.p) : "", chosen || "", !seen, pressed];
 }
 
 /** A share as a colour; none for what cannot be seen, or is left out. */
@@ -97,5 +99,8 @@ function parameters(count) {
 
 function usedLine({ tokens, total, was_cut, model }) {
   if (total <= tokens.length) return `${tokens.length} / ${model.token_limit} tokens`;
-  return `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the model's window ends there`;
+  return (
+    `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the ` +
+    "model's window ends there"
+  );
 }

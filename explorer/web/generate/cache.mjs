@@ -1,12 +1,15 @@
-// The KV cache of one step as a picture: a row for each layer, a column for each token; hatched is what was there
-// already, filled is what this step computes. And what the cache saves, as measured.
+// The KV cache of one step as a matrix: keys and values of each layer, a column for each token; hatched is what was
+// there already, filled is what this step computes. And what the cache saves, as measured.
 
-import { cssColor, make, prepare } from "../base/dom.mjs";
-import { grouped, several } from "../base/text.mjs";
+import { make } from "../base/dom.mjs";
+import { rangeOf } from "../charts/axis.mjs";
+import { keyPart, lineChart } from "../charts/line_chart.mjs";
+import { named } from "../color/scale.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { timesSentence } from "./words.mjs";
 
-const ROW = 14;
-const GAP = 2;
-const CHART = { height: 150, left: 46, bottom: 26, top: 8 };
+const ROW = 8; // px, of the keys and of the values of a layer
+const LOOKS = { "with cache": { color: "--hs-ink" }, without: { color: "--hs-muted", dash: [5, 3] } };
 
 /** {L, T, computed: columns that this step computes, of the T in the window}. The first step reads the whole text. */
 export function cacheStep(look, depth) {
@@ -15,102 +18,37 @@ export function cacheStep(look, depth) {
   return { L, T, slid, isFirst: depth === 0, computed: depth === 0 || slid ? T : 1, bytes: T * look.cache_bytes };
 }
 
-export function cacheSentence({ L, T, slid, isFirst, computed, bytes }) {
-  const held = `${grouped(Math.round(bytes / 1024))} KiB`;
-  if (slid)
-    return `The window of ${T} tokens is full and slides: every token gets another position, so nothing can be kept, and all ${T} columns are computed anew in every step.`;
-  if (isFirst)
-    return `First the model reads your text: keys and values of all ${T} tokens are computed at once, in ${several(L, "layer")}, and kept: ${held}.`;
-  return `To go on, ${computed} new column is computed in each of ${several(L, "layer")}; the ${grouped(T - 1)} earlier ones are reused as they are. Without the cache all ${T} would be computed again. Held now: ${held}.`;
+export function drawCache(canvas, width, { L, T, computed }, dark) {
+  const labels = Array.from({ length: 2 * L }, (_, row) => (row % 2 ? "" : `L${row / 2 + 1}`));
+  return drawMatrix(canvas, {
+    width,
+    rows: { count: 2 * L, labels },
+    columns: { count: T, head: String },
+    names: "heads",
+    value: (row) => row % 2,
+    scale: named(["key", "value"], dark),
+    hidden: (_, column) => column < T - computed,
+    cells: { size: { width: Math.max(2, Math.min(16, (width - 34) / T)), height: ROW } },
+  });
 }
 
-export function drawCache(canvas, width, { L, T, computed }) {
-  const left = 26;
-  const cell = Math.max(2, Math.min(16, (width - left) / T));
-  const height = L * (ROW + GAP) + 4;
-  const context = prepare(canvas, width, height);
-  const [key, value, ink, hatch] = ["--hs-key", "--hs-value", "--hs-muted", "--hs-faint"].map(cssColor);
-  context.font = "11px system-ui, sans-serif";
-  context.textBaseline = "middle";
-  for (let layer = 0; layer < L; layer++) {
-    const y = layer * (ROW + GAP) + 2;
-    context.fillStyle = ink;
-    context.fillText(`L${layer + 1}`, 0, y + ROW / 2);
-    for (let i = 0; i < T; i++) {
-      const x = left + i * cell;
-      const wide = Math.max(1, cell - (cell > 4 ? 1 : 0));
-      if (i < T - computed) reused(context, x, y, wide, hatch);
-      else {
-        context.fillStyle = key;
-        context.fillRect(x, y, wide, ROW / 2);
-        context.fillStyle = value;
-        context.fillRect(x, y + ROW / 2, wide, ROW / 2);
-      }
-    }
-  }
-}
-
-function reused(context, x, y, wide, color) {
-  context.strokeStyle = color;
-  context.lineWidth = 1;
-  if (wide > 4) context.strokeRect(x + 0.5, y + 0.5, wide - 1, ROW - 1);
-  context.beginPath();
-  context.moveTo(x, y + ROW);
-  context.lineTo(x + wide, y);
-  context.stroke();
-}
-
-export function timesSentence({ with_cache, without_cache, same, read, slid }) {
-  const [quick, slow] = [total(with_cache), total(without_cache)];
-  const much = slow / quick;
-  const tokens = same
-    ? "Both wrote the same tokens."
-    : "The two wrote different tokens: rounding made a near tie fall the other way.";
-  return `${with_cache.length} tokens behind ${grouped(read)}: ${seconds(quick)} with the cache, ${seconds(slow)} without, ${much >= 10 ? Math.round(much) : much.toFixed(1)} times as long. ${tokens}${slid ? " The window was full on the way: from there on the cache saves nothing." : ""}`;
-}
-
-/** Milliseconds per token, one line with the cache and one (dashed) without. */
-export function drawTimes(canvas, width, { with_cache, without_cache }) {
-  const { height, left, bottom, top } = CHART;
-  const context = prepare(canvas, width, height);
-  const most = Math.max(...with_cache, ...without_cache);
-  const x = (i) => left + (i / Math.max(1, with_cache.length - 1)) * (width - left - 90);
-  const y = (ms) => top + (1 - ms / most) * (height - top - bottom);
-  const ink = cssColor("--hs-muted");
-  context.font = "11px system-ui, sans-serif";
-  context.fillStyle = context.strokeStyle = ink;
-  context.strokeRect(left, top, 0, height - top - bottom);
-  context.strokeRect(left, height - bottom, width - left - 90, 0);
-  context.textAlign = "right";
-  context.textBaseline = "middle";
-  for (const ms of [0, most]) context.fillText(`${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`, left - 4, y(ms));
-  context.textAlign = "left";
-  context.fillText("token 1", left, height - 10);
-  context.textAlign = "right";
-  context.fillText(String(with_cache.length), x(with_cache.length - 1), height - 10);
-  context.textAlign = "left";
-  for (const [name, values, color, dash] of [
-    ["with cache", with_cache, "--hs-value", []],
-    ["without", without_cache, "--hs-key", [5, 3]],
-  ]) {
-    context.strokeStyle = context.fillStyle = cssColor(color);
-    context.setLineDash(dash);
-    context.lineWidth = 2;
-    context.beginPath();
-    values.forEach((ms, i) => context.lineTo(x(i), y(ms)));
-    context.stroke();
-    context.fillText(
-      name,
-      x(values.length - 1) + 6,
-      y(values.slice(-6).reduce((a, b) => a + b, 0) / Math.min(6, values.length)),
-    );
-  }
-}
-
-function total(values) {
-  return values.reduce((a, b) => a + b, 0);
-}
-
-export function seconds(ms) {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+/** Milliseconds per token, a line with the cache and one (dashed) without. */
+export function timesChart(width, times) {
+  const { with_cache, without_cache } = times;
+  const series = Object.entries({ "with cache": with_cache, without: without_cache }).map(([name, values]) => ({
+    ...LOOKS[name],
+    name,
+    points: values.map((ms, i) => [i + 1, ms]),
+  }));
+  const chart = lineChart({
+    width,
+    height: 170,
+    label: timesSentence(times),
+    last: with_cache.length,
+    range: [0, rangeOf([0, ...with_cache, ...without_cache])[1]],
+    xLabel: "new token",
+    yLabel: "milliseconds",
+    series,
+  });
+  return make("div", {}, chart, make("p", { className: "hs-hint" }, ...series.map((one) => keyPart(one, one.name))));
 }

@@ -1,13 +1,14 @@
 // How one token is chosen, as a table: the likeliest tokens with a bar after each step, struck where a step removes
-// them, and the rest of the vocabulary as one exact bar. Below it the draw: the sums on a line, and where u falls.
+// them, and the rest of the vocabulary as one exact bar.
 
 import { make } from "../base/dom.mjs";
+import { grouped, pieceName, probability } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 import { round } from "./settings.mjs";
 import { pick, sum, warp } from "./warp.mjs";
-import { grouped, pieceName, probability, quoted } from "../base/text.mjs";
+import { PAGE } from "./words.mjs";
 
 export const SHOWN = 50;
-const NAMED = 0.035; // of the line's width: below, a name has no room
 
 /**
  * What the picture shows. `look` has ids and logits of the vocabulary, likeliest first; `settings` are the model's,
@@ -26,186 +27,95 @@ export function choiceOf(look, settings, u, chosen) {
   const tail = warped.stages.map((stage) =>
     Math.max(0, sum(stage, SHOWN, stage.length) - apart.reduce((total, i) => total + stage[i], 0)),
   );
-  return { ids, warped, drawn, shown, rest, tail, settings, u, chosen };
+  const top = Math.max(...shown.flatMap((i) => warped.stages.map((stage) => stage[i])), ...tail);
+  return { ids, warped, drawn, shown, rest, tail, top, settings, u, chosen };
 }
 
 export function choiceTable(choice, pieces, onChoose) {
-  const { ids, warped, shown } = choice;
-  const top = Math.max(...shown.flatMap((i) => warped.stages.map((stage) => stage[i])), ...choice.tail);
-  const sums = runningSums(warped.stages[3], shown.at(-1) ?? 0);
-  const rows = shown.map((i) => row(choice, i, pieces[ids[i]], top, sums[i], onChoose));
-  const table = make(
-    "table",
-    { className: "hs-choice" },
-    make("thead", {}, heads(choice)),
-    make("tbody", {}, ...rows),
-    make("tfoot", {}, ...foot(choice, top)),
-  );
-  return { table, scale: `A full bar is ${probability(top)}.` };
+  const sums = runningSums(choice.warped.stages[3], choice.shown.at(-1) ?? 0);
+  return table({
+    label: PAGE.choiceTable,
+    className: "hs-choice",
+    columns: heads(choice),
+    rows: choice.shown.map((i) => row(choice, i, pieceName(pieces[choice.ids[i]]), sums[i], onChoose)),
+    foot: foot(choice),
+  });
 }
 
-function heads({ settings, warped }) {
-  const { removed, left, isGreedy } = warped;
-  const step = (number, name, text) =>
-    make("th", { scope: "col" }, make("strong", { text: `${number} ${name}` }), make("span", { text }));
-  const taken = (from, to, mass) =>
-    from === to ? "removes nothing" : `removes ${grouped(from - to)}: ${probability(mass)}`;
-  return make(
-    "tr",
-    {},
-    make("th", { scope: "col" }, make("strong", { text: "Token" }), make("span", { text: "press one to take it" })),
-    step("1", "Model", "as it predicts"),
-    step(
-      "2",
-      `Temper\u00adature ${round(settings.temperature)}`,
-      isGreedy
-        ? taken(left[0], left[1], removed[1])
-        : removed[1] < 0.0005
-          ? "moves nothing"
-          : `moves ${probability(removed[1])}`,
-    ),
-    step("3", settings.top_k ? `Top-k ${settings.top_k}` : "No top-k", taken(left[1], left[2], removed[2])),
-    step("4", settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : "No top-p", taken(left[2], left[3], removed[3])),
-    make("th", { scope: "col" }, make("strong", { text: "Sum" }), make("span", { text: "down to here" })),
-  );
+function heads({ settings, warped: { removed, left, isGreedy } }) {
+  const removes = (step) => {
+    const gone = left[step - 1] - left[step];
+    return gone === 0 ? "removes nothing" : `removes ${grouped(gone)}: ${probability(removed[step])}`;
+  };
+  const moves = removed[1] < 0.0005 ? "moves nothing" : `moves ${probability(removed[1])}`;
+  const step = (name, about, kind = "text") => ({
+    name: [make("strong", { text: name }), make("span", { text: about })],
+    kind,
+  });
+  return [
+    step("Token", PAGE.take, "row"),
+    step("1 Model", "as it predicts"),
+    step(`2 Temper\u00adature ${round(settings.temperature)}`, isGreedy ? removes(1) : moves),
+    step(`3 ${settings.top_k ? `Top-k ${settings.top_k}` : "No top-k"}`, removes(2)),
+    step(`4 ${settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : "No top-p"}`, removes(3)),
+    step("Sum", "down to here", "number"),
+  ];
 }
 
-function row(choice, i, piece, top, total, onChoose) {
-  const { ids, warped, chosen, drawn } = choice;
-  const id = ids[i];
-  const name = pieceName(piece);
-  const marks = [id === chosen ? "hs-taken" : "", drawn?.index === i ? "hs-drawn" : "", i >= SHOWN ? "hs-apart" : ""]
-    .filter(Boolean)
-    .join(" ");
-  const place = i >= SHOWN ? ` · place ${grouped(i + 1)}` : "";
+function row(choice, i, name, total, onChoose) {
+  const { ids, warped, chosen, drawn, top } = choice;
+  const [id, place] = [ids[i], grouped(i + 1)];
+  const marks = [id === chosen && "hs-taken", drawn?.index === i && "hs-drawn", i >= SHOWN && "hs-apart"];
   const button = make("button", {
     type: "button",
     className: "hs-pick",
     dir: "auto",
     text: name,
-    title: `token ${id}, place ${grouped(i + 1)}: take it and go on from there`,
+    title: `token ${id}, place ${place}: take it and continue from there`,
     "data-id": id,
     onclick: () => onChoose(id),
   });
-  const cells = warped.stages.map((stage, s) =>
-    cell(stage[i], s > 0 ? warped.stages[s - 1][i] : null, top, i < warped.left[s], s > 0 && i < warped.left[s - 1]),
-  );
-  const gone = i >= warped.left[3];
-  return make(
-    "tr",
-    { className: marks, "data-id": id },
-    make("th", { scope: "row" }, button, make("span", { className: "hs-place", text: place })),
-    ...cells,
-    make("td", { className: "hs-number hs-sum", text: gone ? "" : total.toFixed(4) }),
-  );
+  const apart = make("span", { className: "hs-place", text: i >= SHOWN ? ` · place ${place}` : "" });
+  const cells = warped.stages.map((stage, s) => {
+    const wasLeft = s > 0 && i < warped.left[s - 1];
+    return cell(stage[i], s > 0 ? warped.stages[s - 1][i] : null, top, i < warped.left[s], wasLeft);
+  });
+  const sum = { content: i >= warped.left[3] ? "" : total.toFixed(4), className: "hs-sum" };
+  return { cells: [[button, apart], ...cells, sum], className: marks.filter(Boolean).join(" "), "data-id": id };
 }
 
 /** `p` after a step, or struck what it was before the step that removed it. */
 function cell(p, before, top, isLeft, wasLeft) {
-  const bar = (value, more) => {
-    const fill = make("span", { className: `hs-fill ${more}` });
-    fill.style.width = `${(value / top) * 100}%`;
-    return make("span", { className: "hs-track" }, fill);
-  };
-  if (isLeft) return make("td", {}, bar(p, ""), make("span", { className: "hs-number", text: probability(p) }));
-  if (!wasLeft) return make("td", { className: "hs-out", text: "–" });
-  return make(
-    "td",
-    { className: "hs-out" },
-    bar(before, "hs-struck"),
-    make("s", { className: "hs-number", text: probability(before), title: "removed by this step" }),
-  );
+  if (isLeft) return [bar(p / top, ""), make("span", { className: "hs-number", text: probability(p) })];
+  if (!wasLeft) return { content: "–", className: "hs-out" };
+  const struck = make("s", { className: "hs-number", text: probability(before), title: "removed by this step" });
+  return { content: [bar(before / top, "hs-struck"), struck], className: "hs-out" };
 }
 
-function foot({ rest, tail, warped, shown }, top) {
-  const { left, removed } = warped;
-  const others =
-    rest === 0
-      ? []
-      : [
-          make(
-            "tr",
-            { className: "hs-others" },
-            make("th", { scope: "row", text: `${grouped(rest)} others` }),
-            ...tail.map((mass, s) =>
-              cell(mass, s > 0 ? tail[s - 1] : null, top, left[s] > SHOWN && mass > 0, s > 0 && left[s - 1] > SHOWN),
-            ),
-            make("td", {}),
-          ),
-        ];
-  const count = (text, values) =>
-    make(
-      "tr",
-      { className: "hs-left" },
-      make("th", { scope: "row", text }),
-      ...values.map((value) => make("td", { className: "hs-number", text: value })),
-      make("td", {}),
-    );
-  return [
-    ...others,
-    count("Tokens left", left.map(grouped)),
-    count(
-      "Mass removed",
-      removed.map((mass, s) => (s === 0 || (s === 1 && left[1] > 1) ? "" : probability(mass))),
-    ),
-  ];
+function bar(share, more) {
+  const fill = make("span", { className: `hs-fill ${more}`, style: `width: ${share * 100}%` });
+  return make("span", { className: "hs-track" }, fill);
+}
+
+function foot({ rest, tail, top, warped: { left, removed } }) {
+  const other = (mass, s) => {
+    const wasLeft = s > 0 && left[s - 1] > SHOWN;
+    return cell(mass, s > 0 ? tail[s - 1] : null, top, left[s] > SHOWN && mass > 0, wasLeft);
+  };
+  const count = (text, values) => ({
+    cells: [text, ...values.map((content) => ({ content, className: "hs-number" })), ""],
+    className: "hs-left",
+  });
+  const others = { cells: [`${grouped(rest)} others`, ...tail.map(other), ""], className: "hs-others" };
+  const isUnsaid = (s) => s === 0 || (s === 1 && left[1] > 1); // a temperature moves, it removes nothing
+  const masses = removed.map((mass, s) => (isUnsaid(s) ? "" : probability(mass)));
+  return [...(rest === 0 ? [] : [others]), count("Tokens left", left.map(grouped)), count("Mass removed", masses)];
 }
 
 function runningSums(probabilities, last) {
-  const sums = [];
   let total = 0;
-  for (let i = 0; i <= last; i++) sums.push((total += probabilities[i]));
-  return sums;
-}
-
-/** The line from 0 to 1 on which u falls. */
-export function drawLine(choice, pieces) {
-  const { ids, warped, shown, drawn, u } = choice;
-  const left = warped.left[3];
-  const kept = shown.filter((i) => i < Math.min(left, SHOWN));
-  const line = make("div", { className: "hs-draw-line", role: "img", "aria-label": drawSentence(choice, pieces) });
-  const part = (width, text, className) => {
-    const span = make("span", {
-      className,
-      text: width >= NAMED ? text : "",
-      title: `${text} ${probability(width)}`,
-      dir: "auto",
-    });
-    span.style.width = `${width * 100}%`;
-    return span;
-  };
-  for (const i of kept)
-    line.append(part(warped.stages[3][i], pieceName(pieces[ids[i]]), i === drawn?.index ? "hs-hit" : ""));
-  if (left > kept.length)
-    line.append(
-      part(
-        sum(warped.stages[3], kept.length, left),
-        `${grouped(left - kept.length)} others`,
-        drawn?.index >= kept.length ? "hs-rest-part hs-hit" : "hs-rest-part",
-      ),
-    );
-  const box = make("div", { className: "hs-draw" }, line);
-  if (u !== null && !warped.isGreedy) {
-    const mark = make("span", { className: `hs-u${u > 0.8 ? " hs-u-left" : ""}`, text: `u = ${u.toFixed(4)}` });
-    mark.style.left = `${u * 100}%`;
-    box.append(mark);
-  }
-  box.append(
-    make(
-      "div",
-      { className: "hs-draw-ends" },
-      make("span", { text: "0" }),
-      make("span", { text: "what is left, likeliest first" }),
-      make("span", { text: "1" }),
-    ),
-  );
-  return box;
-}
-
-export function drawSentence({ ids, warped, drawn, u }, pieces) {
-  if (warped.isGreedy)
-    return `Temperature 0: nothing is drawn, the likeliest token ${quoted(pieceName(pieces[ids[0]]))} is taken.`;
-  if (!drawn) return "There is no random number yet: the seed must be a whole number.";
-  const name = quoted(pieceName(pieces[ids[drawn.index]]));
-  return `The random number u = ${u.toFixed(4)} falls on ${name}, which has the line from ${drawn.from.toFixed(4)} to ${drawn.to.toFixed(4)}.`;
+  return Array.from({ length: last + 1 }, (_, i) => {
+    total += probabilities[i];
+    return total;
+  });
 }

@@ -1,12 +1,13 @@
 // The settings of the Generate page and its buttons.
 
 import { make } from "../base/dom.mjs";
-import { SETTINGS, clamped } from "./settings.mjs";
+import { clamped, SETTINGS } from "./settings.mjs";
 
 /** A slider and a number field for each setting, and the seed; `onChange` after each change. */
 export class Controls {
   constructor(onChange) {
     this.values = Object.fromEntries(SETTINGS.map(({ name, value }) => [name, value]));
+    this.show = {}; // by setting: a function that shows another value
     this.seed = make("input", {
       type: "text",
       inputmode: "numeric",
@@ -28,6 +29,12 @@ export class Controls {
     );
   }
 
+  /** What an address says, all at once. */
+  set(values) {
+    for (const { name } of SETTINGS) this.show[name](values[name]);
+    this.seed.value = values.seed;
+  }
+
   setting(setting, onChange) {
     const { name, label, min, max, step, value, about } = setting;
     const slider = make("input", { type: "range", min, max, step, value, "aria-label": label });
@@ -44,6 +51,9 @@ export class Controls {
       slider.value = this.values[name];
       if (isDone) field.value = this.values[name];
       onChange();
+    };
+    this.show[name] = (value) => {
+      this.values[name] = slider.value = field.value = clamped(setting, value);
     };
     slider.addEventListener("input", () => set(slider.value, true));
     field.addEventListener("input", () => set(field.value, false));

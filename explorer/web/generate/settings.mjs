@@ -31,7 +31,10 @@ export function clamped({ min, max, step, value }, typed) {
   return step === 1 ? Math.round(inside) : inside;
 }
 
-/** As llm_core has them: no top-k is null. */
+/**
+ * As llm_core has them: no top-k is null.
+ * @param {{[name: string]: number}} values
+ */
 export function forModel({ temperature, top_k, top_p }) {
   return { temperature, top_k: top_k || null, top_p };
 }

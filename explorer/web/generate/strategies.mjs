@@ -1,38 +1,14 @@
 // Several strategies next to each other: what each wrote, how likely the model finds it, and how much it repeats.
 
-import { make } from "../base/dom.mjs";
-import { seconds } from "./cache.mjs";
 import { visible } from "../base/text.mjs";
-
-export const WORDS = [
-  [
-    "Log-prob.",
-    "Log-probability: how likely the model finds the whole text: the natural logarithms of its tokens' probabilities, summed; whatever bent the draw, the model as it is judges. Nearer to 0 is likelier.",
-  ],
-  ["per token", "The same divided by the number of tokens, so that a short and a long text can be compared."],
-  [
-    "Repeated",
-    "Of all runs of 4 tokens, the share that stood in the text before. Greedy and beam search tend to go round in circles.",
-  ],
-  ["Distinct", "Of all pairs of neighbouring tokens, the share of different ones (distinct-2, Li et al. 2016)."],
-  ["Time", "What the model alone needed, without waiting for others. Beam search keeps 4 beginnings at once."],
-];
+import { html } from "../vendor/lit-html.mjs";
+import { seconds } from "./words.mjs";
 
 /** One strategy's card; `onWalk` puts its text into the tree. Without `found` it is being written. */
 export function card(name, found, onWalk) {
-  if (!found)
-    return make(
-      "li",
-      { className: "hs-strategy hs-waits" },
-      make("h3", { text: name }),
-      make("p", { className: "hs-hint", text: "to be written …" }),
-    );
-  const text = make("p", {
-    className: "hs-strategy-text",
-    dir: "auto",
-    text: found.text.trim() === "" ? visible(found.text) || "(ended at once)" : found.text,
-  });
-  const numbers = [
+  if (!found) return html`<li class="hs-strategy hs-waits"><h3>${name}</h3><p class="hs-hint">waiting …</p></li>`;
+  const text = found.text.trim() === "" ? visible(found.text) || "(ended at once)" : found.text;
+  const measures = [
     ["Log-prob.", found.logprob.toFixed(2)],
     ["per token", found.logprob_per_token.toFixed(3)],
     ["Repeated", share(found.repeated)],
@@ -40,21 +16,14 @@ export function card(name, found, onWalk) {
     ["Time", seconds(found.seconds * 1000)],
     ["Tokens", `${found.tokens.length}${found.ended ? ", ended" : ""}`],
   ];
-  return make(
-    "li",
-    { className: "hs-strategy", "data-name": name },
-    make("h3", { text: name }),
-    make("p", { className: "hs-hint", text: found.about }),
-    text,
-    make(
-      "dl",
-      {},
-      ...numbers.map(([what, number]) =>
-        make("div", {}, make("dt", { text: what }), make("dd", { className: "hs-number", text: number })),
-      ),
-    ),
-    make("button", { type: "button", text: "Put into the tree", onclick: onWalk }),
-  );
+  const measure = ([what, number]) => html`<div><dt>${what}</dt><dd class="hs-number">${number}</dd></div>`;
+  return html`<li class="hs-strategy" data-name=${name}>
+    <h3>${name}</h3>
+    <p class="hs-hint">${found.about}</p>
+    <p class="hs-strategy-text" dir="auto">${text}</p>
+    <dl>${measures.map(measure)}</dl>
+    <button type="button" @click=${onWalk}>Add to the tree</button>
+  </li>`;
 }
 
 function share(value) {

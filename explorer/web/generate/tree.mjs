@@ -7,7 +7,8 @@ let numbered = 0;
 
 export class Tree {
   constructor(text, model = "") {
-    Object.assign(this, { text, model });
+    this.text = text;
+    this.model = model;
     this.root = { number: numbered++, parent: null, children: [], token: null, depth: 0, next: null };
     this.at = this.root;
     this.size = 1;
@@ -37,11 +38,21 @@ export class Tree {
     return nodes;
   }
 
+  /** The node at the end of these ids, or undefined if nobody has walked there. */
+  nodeAt(ids) {
+    return ids.reduce((node, id) => node?.children.find(({ token }) => token.id === id), this.root);
+  }
+
   ids(node = this.at) {
     return this.path(node).map(({ token }) => token.id);
   }
 
-  /** What was last walked behind `at`. */
+  /** What every question says: the text, its model, and the ids after it. */
+  question(node = this.at) {
+    return { text: this.text, model: this.model, written: this.ids(node) };
+  }
+
+  /** What was last walked after `at`. */
   ahead() {
     const nodes = [];
     for (let one = this.at.next; one; one = one.next) nodes.push(one);

@@ -1,193 +1,114 @@
 // The Generate page. The tree of what was written is kept here; the server is asked for tokens, and once for a look at
-// each token: the logits behind it and what it looks at. Settings change the picture at once, without the server.
+// each token. Settings change the picture at once, without the server.
 
-import { make } from "../base/dom.mjs";
-import { cacheSentence, cacheStep, drawCache, drawTimes, timesSentence } from "./cache.mjs";
-import { choiceOf, choiceTable, drawLine, drawSentence } from "./choice.mjs";
-import { Controls, buttonRow } from "./controls.mjs";
-import { attentionRow, chooser } from "./row.mjs";
-import { Questions, work } from "./server.mjs";
-import { forModel, inWords } from "./settings.mjs";
-import { WORDS, card } from "./strategies.mjs";
-import { Tree } from "./tree.mjs";
-import { nameOf, treeList, treePicture } from "./tree_view.mjs";
 import { onceAFrame } from "../base/once_a_frame.mjs";
-import { page } from "../state/pages.mjs";
+import { label, probability } from "../base/text.mjs";
+import { ask } from "../state/ask.mjs";
+import { address } from "../state/history.mjs";
+import { page, showPage } from "../state/pages.mjs";
+import { promptText, runText } from "../state/run.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { grouped, label, probability, quoted, visible } from "../base/text.mjs";
+import { render } from "../vendor/lit-html.mjs";
+import { cacheStep, drawCache } from "./cache.mjs";
+import { choiceOf } from "./choice.mjs";
+import { Controls } from "./controls.mjs";
+import { drawSentence } from "./draw_line.mjs";
+import { Looks } from "./looks.mjs";
+import { pageTemplate } from "./page.mjs";
+import { forModel, inWords } from "./settings.mjs";
+import { Tree } from "./tree.mjs";
+import { nameOf } from "./tree_view.mjs";
+import { cacheSentence, chosenSentence, PAGE, stateSentence, strategiesSentence, timesSentence } from "./words.mjs";
+import { work } from "./work.mjs";
 
 const TREES = 8; // texts whose trees are kept
-const LOOKS = 60; // looks that are kept, some 60 KB each
 const TYPING_MS = 400;
-const BEFORE = 160; // letters of the text that are shown in front of what was written
+const HOW = { draw: "", hand: "h", "a strategy": "s" }; // how a token came, as the address says it
 
-export function mount(element, { props, watch, trigger }) {
-  const view = new Generate(element, JSON.parse(props.limits), trigger);
-  watch("value", () => props.value && view.questions.settle(JSON.parse(props.value)));
+export function mount(element, { props }) {
+  new Generate(element, JSON.parse(props.limits));
 }
 
 class Generate {
-  constructor(element, limits, trigger) {
-    Object.assign(this, {
-      element,
-      limits,
-      trigger,
-      questions: new Questions(trigger),
-      trees: new Map(),
-      looks: [],
-      numbers: new Map(),
-    });
-    Object.assign(this, { vocabularies: new Map(), mode: "next", asking: null, found: new Map(), times: null });
+  trees = new Map(); // by model and text, the newest last
+  mode = "next"; // which choice is shown: of the next token, or how the newest was "chosen"
+  found = new Map(); // what each strategy wrote
+  strategiesSaid = "";
+  times = null; // {with_cache, without_cache, …} once measured
+  timesProblem = "";
+  isMeasuring = false;
+  isListed = false; // the tree, as a list
+  problem = "";
+  named = null; // what the address says was written, until it stands there
+  pictureInSight = ""; // the picture whose row was brought into sight
+  controls = new Controls(() => this.settingsChanged());
+
+  constructor(element, limits) {
+    this.element = element;
+    this.limits = limits;
     this.changed = onceAFrame(() => this.draw());
-    this.build();
+    this.looks = new Looks(this.changed, (problem) => this.say(problem));
     this.tree = this.treeOf(promptText(), this.model);
+    element.classList.add("hs-generate");
+    this.listen();
+    this.return(address.of("generate"));
+    address.speak(
+      ["generate"],
+      () => this.told(),
+      (_, values) => this.return(values),
+    );
+  }
+
+  listen() {
     let typing = null;
     document.addEventListener("input", ({ target }) => {
-      if (!target.closest?.("#prompt")) return;
+      if (!(target instanceof Element && target.closest("#prompt"))) return;
       clearTimeout(typing);
       typing = setTimeout(() => this.textMayHaveChanged(), TYPING_MS);
     });
     document.addEventListener("hs-page", () => this.textMayHaveChanged());
-    store.subscribe(this.row, () => this.textMayHaveChanged()); // layer and head, or another model
-    new MutationObserver(() => this.changed()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-    addEventListener("resize", () => this.changed());
-    Object.assign(element.dataset, { ready: "true", error: "", count: "0" });
-    this.textMayHaveChanged();
+    store.subscribe(this.element, () => this.textMayHaveChanged()); // layer and head, or another model
+    new MutationObserver(this.changed).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+    addEventListener("resize", this.changed);
   }
 
-  build() {
-    this.controls = new Controls(() => this.settingsChanged());
-    const buttons = buttonRow([
-      { id: "step", text: "One token ▸", title: "draw the next token", onclick: () => this.write(1), primary: true },
-      {
-        id: "write",
-        text: "Write ▸▸",
-        title: "draw one token after the other",
-        onclick: () => this.write(this.controls.values.count),
-      },
-      { id: "stop", text: "Stop", onclick: () => work.stop() },
-      { id: "undo", text: "Undo", title: "go back by one token; it stays in the tree", onclick: () => this.undo() },
-      {
-        id: "clear",
-        text: "Clear",
-        title: "forget everything that was written behind this text",
-        onclick: () => this.clear(),
-      },
-      { id: "use", text: "Look inside this text", title: "open it on the Explore page", onclick: () => this.use() },
-    ]);
-    this.before = make("span", { className: "hs-before", dir: "auto" });
-    this.written = make("span", { className: "hs-written-tokens" });
-    this.state = make("p", { className: "hs-hint hs-state", "aria-live": "polite" });
-    this.note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    const modes = make(
-      "div",
-      { className: "hs-switch", role: "radiogroup", "aria-label": "Which choice to look at" },
-      ...["chosen", "next"].map((mode) =>
-        make("button", { type: "button", role: "radio", "data-mode": mode, onclick: () => this.show(mode) }),
-      ),
-    );
-    this.modes = modes;
-    this.choice = make("div", { className: "hs-choice-box" });
-    this.drawn = make("div");
-    this.said = make("p", { className: "hs-row hs-said", "aria-live": "polite" });
-    this.row = make("div");
-    this.choosers = make("div", { className: "hs-choosers" });
-    this.treeBox = make("div", { className: "hs-tree-box" });
-    this.treeWords = make(
-      "details",
-      { className: "hs-table", ontoggle: () => this.changed() },
-      make("summary", { text: "The tree as a list" }),
-    );
-    this.cache = make("canvas", { role: "img" });
-    this.cacheSaid = make("p");
-    this.timesButton = make("button", {
-      type: "button",
-      className: "hs-button",
-      id: "time-cache",
-      text: "Measure with and without",
-      onclick: () => this.measure(),
-    });
-    this.timesChart = make("canvas", { role: "img" });
-    this.timesSaid = make("p", { className: "hs-times", "aria-live": "polite" });
-    this.strategyList = make("ol", { className: "hs-strategies" });
-    this.strategySaid = make("p", { className: "hs-hint" });
-    const about = make(
-      "details",
-      { className: "hs-role-words" },
-      make("summary", { text: "What the numbers mean" }),
-      make("dl", {}, ...WORDS.flatMap(([word, text]) => [make("dt", { text: word }), make("dd", { text })])),
-    );
-    this.element.classList.add("hs-generate");
-    this.element.append(
-      make("h2", { text: "The model writes, one token at a time" }),
-      make("p", {
-        text: "For every next token the model gives each token of its vocabulary a probability; the settings bend it, and a random number picks. Press One token, or take one yourself.",
-      }),
-      this.controls.element,
-      buttons,
-      make("div", { className: "hs-written", role: "log", "aria-label": "Written text" }, this.before, this.written),
-      this.state,
-      this.note,
-      section("choice", "How a token is chosen", modes, this.choice, this.drawn, this.said),
-      section("looks", "What the newest token looks at", this.choosers, this.row),
-      section(
-        "tree",
-        "Every way you went",
-        make("p", {
-          className: "hs-hint",
-          text: "What two ways have in common stands once. Press a token to go there and go on; with the keyboard, arrows walk.",
-        }),
-        this.treeBox,
-        this.treeWords,
-      ),
-      section(
-        "kv",
-        "What is kept: the KV cache",
-        this.cacheSaid,
-        this.cache,
-        legend(),
-        make("p", {
-          className: "hs-hint",
-          text: "It lives while the model writes in one go; between two of your clicks the server keeps nothing.",
-        }),
-        this.timesButton,
-        this.timesSaid,
-        this.timesChart,
-      ),
-      section(
-        "strategies",
-        "Several strategies, side by side",
-        make("p", { text: "The same text and seed, seven ways to choose. Tokens says how many each writes." }),
-        make("button", {
-          type: "button",
-          className: "hs-button",
-          id: "compare-strategies",
-          text: "Compare strategies",
-          onclick: () => this.compare(),
-        }),
-        this.strategySaid,
-        this.strategyList,
-        about,
-      ),
-    );
-  }
+  // what the reader does
 
-  // what the learner does
-
-  async write(count) {
-    if (work.isOn) return;
+  /** Draw the next token, or as many as the settings say. */
+  write = async (count = this.controls.values.count) => {
     this.textMayHaveChanged();
     const { tree } = this;
-    const settings = this.settings();
-    const asked = { ...question(tree), count, seed: this.controls.seed.value.trim(), ...settings };
-    this.say(null);
-    try {
-      const written = work.start("write", asked, ({ logprob, rank, u, slid, ...token }) => {
-        tree.go(tree.add(tree.at, token, { logprob, rank, u, slid, settings, how: "draw" }));
-        this.show("chosen");
-      });
+    const settings = forModel(this.controls.values);
+    const body = { count, seed: this.controls.seed.value.trim(), ...settings };
+    await this.work("write", body, ({ logprob, rank, u, slid, ...token }) => {
+      tree.go(tree.add(tree.at, token, { logprob, rank, u, slid, settings, how: "draw" }));
+      this.show("chosen");
+    });
+  };
+
+  compare = async () => {
+    if (work.isOn) return;
+    this.textMayHaveChanged();
+    this.found = new Map();
+    const { tree, controls } = this;
+    const from = tree.at;
+    const { count } = controls.values;
+    this.strategiesSaid = strategiesSentence(from.depth, Math.min(count, this.limits.most));
+    await this.work("strategies", { count, seed: controls.seed.value.trim() }, (found) => {
+      this.found.set(found.name, { ...found, tree, from });
       this.changed();
-      await written;
+    });
+    if (this.found.size === 0) this.strategiesSaid = "";
+  };
+
+  /** One piece of work of the server, line by line. */
+  async work(kind, body, onLine) {
+    if (work.isOn) return;
+    this.say("");
+    try {
+      const done = work.start(kind, { ...this.tree.question(), ...body }, onLine);
+      this.changed();
+      await done;
     } catch ({ message }) {
       this.say(message);
     }
@@ -195,393 +116,295 @@ class Generate {
   }
 
   /** Take a token by hand: instead of the one that was chosen, or as the next one. */
-  take(id) {
+  take = (id) => {
     if (work.isOn) return;
-    const { tree, mode } = this;
+    const { tree, mode, choice, vocabulary } = this;
+    const index = choice.ids.indexOf(id);
+    const [special, partial] = ["special", "partial"].map((kind) => vocabulary[kind].includes(id));
+    const logprob = Math.log(choice.warped.stages[0][index]);
+    const how = { logprob, rank: index + 1, u: null, slid: false, settings: choice.settings, how: "hand" };
     const parent = mode === "chosen" ? tree.at.parent : tree.at;
-    const { ids, warped } = this.shown;
-    const index = ids.indexOf(id);
-    const text = this.vocabulary.pieces[id];
-    const [special, partial] = ["special", "partial"].map((kind) => this.vocabulary[kind].includes(id));
-    const node = tree.add(
-      parent,
-      { id, text, special, partial },
-      {
-        logprob: Math.log(warped.stages[0][index]),
-        rank: index + 1,
-        u: null,
-        slid: false,
-        settings: this.shown.settings,
-        how: "hand",
-      },
-    );
-    this.say(null);
-    this.go(node);
-  }
+    this.say("");
+    this.go(tree.add(parent, { id, text: vocabulary.pieces[id], special, partial }, how));
+  };
 
-  go(node, focus = false) {
+  go = (node) => {
     if (work.isOn) return;
     this.tree.go(node);
     this.show(node.parent ? "chosen" : "next");
-    this.refocus = focus;
-  }
+  };
 
-  undo() {
-    this.say(null);
+  undo = () => {
+    this.say("");
     if (this.tree.at.parent) this.go(this.tree.at.parent);
-  }
+  };
 
-  clear() {
+  clear = () => {
     work.stop();
-    this.say(null);
     const { text, model } = this.tree;
-    this.trees.delete(`${model}\n${text}`);
-    this.tree = this.treeOf(text, model);
-    Object.assign(this, { times: null, found: new Map() });
+    this.trees.delete(keyOf(text, model));
+    this.setTree(this.treeOf(text, model));
     this.show("next");
-  }
+  };
 
-  use() {
+  /** Open what was written on the Explore page. */
+  use = async () => {
     work.stop();
-    document.dispatchEvent(new CustomEvent("hs-busy"));
-    document.dispatchEvent(new CustomEvent("hs-show", { detail: "explore" }));
-    this.trigger("use", question(this.tree));
-  }
-
-  show(mode) {
-    this.mode = this.tree.at.parent ? mode : "next";
-    this.changed();
-  }
-
-  settingsChanged() {
-    if (!work.isOn) this.show("next");
-  }
-
-  async compare() {
-    if (work.isOn) return;
-    this.textMayHaveChanged();
-    const { tree } = this;
-    const from = tree.at;
-    this.say(null);
-    this.found = new Map();
-    this.isComparing = true;
-    this.strategySaid.textContent = `Behind your text${from.parent ? ` and the ${from.depth} tokens written so far` : ""}, at most ${Math.min(this.controls.values.count, this.limits.most)} tokens each.`;
+    const asked = ask("whole_text", this.tree.question());
+    showPage("explore");
     try {
-      const asked = { ...question(tree), count: this.controls.values.count, seed: this.controls.seed.value.trim() };
-      const told = work.start("strategies", asked, (found) => {
-        this.found.set(found.name, { ...found, tree, from });
-        this.changed();
-      });
-      this.changed();
-      await told;
+      const { text } = await asked;
+      runText(text);
     } catch ({ message }) {
       this.say(message);
     }
-    this.isComparing = false;
-    this.changed();
-  }
+  };
 
   /** Put what a strategy wrote into the tree, and go to its end. */
-  walk(found) {
-    if (work.isOn || found.tree !== this.tree) return;
-    let node = found.from;
-    for (const token of found.tokens)
-      node = this.tree.add(node, token, {
-        logprob: null,
-        rank: null,
-        u: null,
-        slid: false,
-        settings: forModel(this.controls.values),
-        how: found.name,
-      });
-    this.go(node);
+  walk = ({ name, tokens, tree, from }) => {
+    if (work.isOn || tree !== this.tree) return;
+    const settings = forModel(this.controls.values);
+    const how = { logprob: null, rank: null, u: null, slid: false, settings, how: name };
+    this.go(tokens.reduce((node, token) => tree.add(node, token, how), from));
     this.element.querySelector("#generate-tree").scrollIntoView({ block: "nearest" });
-  }
+  };
 
-  async measure() {
-    this.timesButton.disabled = true;
-    this.timesSaid.textContent = "The same tokens are written twice …";
+  measure = async () => {
+    this.isMeasuring = true;
+    this.timesProblem = "";
+    this.changed();
     try {
-      this.times = await this.questions.ask({ kind: "cache", ...question(this.tree) });
+      this.times = await ask("cache_times", this.tree.question());
     } catch ({ message }) {
       this.times = null;
-      this.timesSaid.textContent = message;
+      this.timesProblem = message;
     }
-    this.timesButton.disabled = false;
+    this.isMeasuring = false;
     this.changed();
+  };
+
+  show = (mode) => {
+    this.mode = this.tree.at.parent ? mode : "next";
+    this.changed();
+    address.changed();
+  };
+
+  settingsChanged() {
+    if (!work.isOn) this.show("next");
+    address.changed();
+  }
+
+  stop = () => work.stop();
+  focus = (part) => store.toggle(part);
+  list = (isListed) => {
+    this.isListed = isListed;
+    this.changed();
+  };
+
+  say(problem) {
+    this.problem = problem;
+    this.changed();
+  }
+
+  // the address
+
+  told() {
+    if (this.named || work.isOn) return null;
+    const { tree, controls, mode } = this;
+    const written = tree.path().map(({ token, how }) => `${token.id}${HOW[how] ?? "s"}`);
+    const text = tree.text === store.firstText ? null : tree.text;
+    return { ...controls.values, seed: controls.seed.value, written, choice: tree.at.parent ? mode : null, text };
+  }
+
+  /** What an address says: settings at once, what was written as soon as its text is here. */
+  return(values) {
+    work.stop();
+    this.controls.set(values);
+    this.named = { written: values.written, mode: values.choice, text: values.text, isAsked: false };
+    this.textMayHaveChanged();
+  }
+
+  async readAgain() {
+    const { named, tree } = this;
+    const isHere = store.payload && !store.asked && tree.text === (named?.text ?? store.firstText);
+    if (!named || named.isAsked || !isHere) return;
+    named.isAsked = true;
+    try {
+      const node = await this.pathOf(named.written, tree);
+      if (this.named !== named) return; // another address has come meanwhile
+      tree.go(node);
+      this.show(named.mode);
+    } catch ({ message }) {
+      this.say(message);
+    }
+    this.named = null;
+    this.changed();
+  }
+
+  /** The node at the end of written tokens; those that are not in the tree are asked for. */
+  async pathOf(written, tree) {
+    const ids = written.map((one) => Number.parseInt(one, 10));
+    const known = tree.nodeAt(ids);
+    if (known) return known;
+    const { tokens } = await ask("written", { text: tree.text, model: tree.model, written: ids });
+    const settings = forModel(this.controls.values);
+    return tokens.reduce((node, { logprob, rank, slid, ...token }, i) => {
+      const how = Object.keys(HOW).find((name) => HOW[name] && written[i].endsWith(HOW[name])) ?? "draw";
+      return tree.add(node, token, { logprob, rank, u: null, slid, settings, how });
+    }, tree.root);
   }
 
   // what is known
-
-  settings() {
-    return forModel(this.controls.values);
-  }
 
   /** The model that is shown: the strip above chooses it. */
   get model() {
     return store.payload?.model.name ?? this.limits.model;
   }
 
-  /** The texts of the tokens that the model writes, or undefined while they are not known. */
   get vocabulary() {
-    return this.vocabularies.get(this.tree.model);
+    return this.looks.vocabulary(this.tree.model);
   }
 
   treeOf(text, model) {
-    const key = `${model}\n${text}`;
+    const key = keyOf(text, model);
     const tree = this.trees.get(key) ?? new Tree(text, model);
     this.trees.delete(key);
-    this.trees.set(key, tree); // the newest last
+    this.trees.set(key, tree);
     if (this.trees.size > TREES) this.trees.delete(this.trees.keys().next().value);
     return tree;
+  }
+
+  setTree(tree) {
+    this.tree = tree;
+    this.times = null;
+    this.found = new Map();
+    this.strategiesSaid = "";
+    this.say("");
   }
 
   textMayHaveChanged() {
     const [text, { model }] = [promptText(), this];
     if (model !== this.tree.model) work.stop();
     if ((text !== this.tree.text || model !== this.tree.model) && !work.isOn) {
-      this.tree = this.treeOf(text, model);
-      Object.assign(this, { times: null, found: new Map() });
-      this.say(null);
+      this.setTree(this.treeOf(text, model));
       this.show("chosen");
     }
+    this.readAgain();
     this.changed();
   }
 
-  /** The look at a node, or null while it is on its way. */
-  lookAt(node) {
-    if (node.look) {
-      this.looks = [...this.looks.filter((one) => one !== node), node];
-      return node.look;
-    }
-    if (this.asking === null && !work.isOn) this.fetchLook(node, this.tree);
-    return null;
-  }
-
-  async fetchLook(node, tree) {
-    this.asking = node;
-    try {
-      if (!this.vocabularies.has(tree.model))
-        this.vocabularies.set(tree.model, await this.questions.fetch({ kind: "vocabulary", model: tree.model }));
-      node.look = await this.questions.fetch({ kind: "look", ...question(tree, node) });
-      this.looks.push(node);
-      if (this.looks.length > LOOKS) delete this.looks.shift().look;
-      this.asking = null;
-      this.changed();
-    } catch ({ message }) {
-      this.say(message); // asked again with the next thing that changes
-      this.asking = null;
-    }
-  }
-
-  /** The number that the seed draws for the token at `depth` (the first is 1), or null while it is not known. */
-  numberAt(depth) {
+  /** How the newest token was chosen, or what comes next; null while the server has not said what it needs. */
+  choiceNow() {
+    const { at } = this.tree;
+    const isNext = this.mode === "next";
+    const look = this.looks.at(this.tree, isNext ? at : at.parent, !work.isOn);
+    if (!look) return null;
+    const settings = isNext ? forModel(this.controls.values) : at.settings;
     const seed = this.controls.seed.value.trim();
-    if (!this.numbers.has(seed)) {
-      this.numbers.set(seed, null);
-      this.questions.ask({ kind: "numbers", seed }).then(
-        ({ numbers }) => {
-          this.numbers.set(seed, numbers);
-          this.changed();
-        },
-        () => {},
-      ); // a seed that cannot be is said when it is drawn with
-    }
-    return this.numbers.get(seed)?.[depth - 1] ?? null;
+    const seeded = () =>
+      !isNext && at.how === "draw" && at.u !== null ? at.u : this.looks.numberAt(seed, at.depth + (isNext ? 1 : 0));
+    return choiceOf(look, settings, settings.temperature === 0 ? null : seeded(), isNext ? null : at.token.id);
   }
 
-  say(problem) {
-    this.note.hidden = !problem;
-    this.note.textContent = problem ?? "";
-    this.element.dataset.error = problem ?? "";
+  /** Below the choice, in words. */
+  said(choice) {
+    const { at } = this.tree;
+    const drawn = drawSentence(choice, this.vocabulary.pieces);
+    const scale = `A full bar is ${probability(choice.top)}.`;
+    if (this.mode === "next") return `${drawn} One token takes it. ${scale}`;
+    const index = choice.ids.indexOf(at.token.id);
+    const p = choice.warped.stages[0][index];
+    const chosen = { how: at.how, name: nameOf(at.token), p, place: index + 1, settings: inWords(at.settings), drawn };
+    return `${chosenSentence(chosen)} ${scale}`;
   }
 
   // drawing, once a frame
 
   draw() {
-    if (!this.element.offsetParent || page() !== "generate") return;
-    const { at } = this.tree;
-    this.drawText();
-    this.drawTree();
-    const own = this.lookAt(at);
-    const before = this.mode === "chosen" ? this.lookAt(at.parent) : own;
-    if (before) this.drawChoice(before);
-    if (own) this.drawOwn(own);
-    this.drawTimes();
-    this.drawStrategies();
-    const isDrawn = Boolean(own && before && !work.isOn);
-    for (const box of [this.choice, this.drawn, this.row]) box.classList.toggle("hs-old", !isDrawn);
-    Object.assign(this.element.dataset, {
-      count: at.depth,
-      shown: isDrawn ? `${this.mode} ${at.number}` : "",
-      working: String(work.isOn),
-    });
-  }
-
-  drawText() {
-    const { tree } = this;
-    const letters = [...tree.text];
-    this.before.textContent = letters.length > BEFORE ? `…${letters.slice(-BEFORE).join("")}` : tree.text;
-    const path = tree.path();
-    const ahead = work.isOn ? [] : tree.ahead();
-    this.written.replaceChildren(...[...path, ...ahead].flatMap((node, i) => this.written_(node, i >= path.length)));
+    const { element, tree } = this;
+    if (!element.offsetParent || page() !== "generate") return;
     const { at } = tree;
-    const stopped = at.token?.special && label(at.token) === "end" ? "The model has ended its text here. " : "";
-    const slid = at.slid ? "The window was full, so the first tokens are no longer seen. " : "";
-    const empty =
-      tree.text.trim() === "" && !at.parent ? "There is no text: the model starts as it starts any article. " : "";
-    const grey = ahead.length ? "Grey: where you went from here before. " : "";
-    this.state.textContent = `${stopped}${slid}${empty}${at.depth} of at most ${grouped(this.limits.tokens)} tokens written. ${grey}The darker a token's ground, the surer the model was.`;
-    document.getElementById("stop").disabled = !work.isOn;
-    for (const id of ["step", "write", "compare-strategies"]) document.getElementById(id).disabled = work.isOn;
-    document.getElementById("undo").disabled = work.isOn || !at.parent;
+    const own = this.looks.at(tree, at, !work.isOn);
+    const choice = this.choiceNow();
+    if (own) this.own = own; // else the last one stays, faded
+    if (choice) this.choice = choice;
+    const isDrawn = Boolean(own && choice && !work.isOn);
+    const isWithinTree = element.querySelector(".hs-tree-box")?.contains(document.activeElement);
+    const chooser = document.activeElement?.closest(".hs-numbers button")?.getAttribute("data-name");
+    render(pageTemplate(this.shown(!isDrawn), this, this.controls.element), element);
+    if (isWithinTree) this.query(".hs-tree .hs-here").focus({ preventScroll: true }); // arrows go on from there
+    if (chooser) this.query(`[data-name="${chooser}"][aria-checked="true"]`).focus();
+    this.afterwards();
+    if (own || this.problem) element.dataset.ready = "true";
+    element.dataset.error = this.problem;
+    element.dataset.count = at.depth;
+    element.dataset.shown = isDrawn ? `${this.mode} ${at.number}` : "";
+    element.dataset.working = String(work.isOn);
+    element.dataset.strategies = this.found.size;
   }
 
-  written_(node, isAhead) {
-    const { token } = node;
-    const here = node === this.tree.at;
-    const button = make("button", {
-      type: "button",
-      dir: "auto",
-      text: token.special ? label(token) : visible(token.text),
-      "data-node": node.number,
-      className: `hs-token${token.partial ? " hs-partial" : ""}${token.special ? " hs-special" : ""}${isAhead ? " hs-ahead" : ""}${here ? " hs-here" : ""}${node.how === "hand" ? " hs-by-hand" : ""}`,
-      title:
-        node.logprob === null
-          ? `written by ${node.how}`
-          : `probability ${probability(Math.exp(node.logprob))}, place ${grouped(node.rank)}`,
-      onclick: () => this.go(node),
-    });
-    if (node.logprob !== null) button.style.setProperty("--sure", Math.exp(node.logprob).toFixed(3));
-    return token.text.includes("\n") ? [button, make("br")] : [button];
+  query(selector) {
+    return this.element.querySelector(selector);
   }
 
-  drawChoice(look) {
-    const { at } = this.tree;
-    const isNext = this.mode === "next";
-    const settings = isNext ? this.settings() : at.settings;
-    const u =
-      settings.temperature === 0
-        ? null
-        : isNext || at.how !== "draw"
-          ? this.numberAt(isNext ? at.depth + 1 : at.depth)
-          : at.u;
-    const choice = choiceOf(look, settings, u, isNext ? null : at.token.id);
-    this.shown = choice;
-    for (const button of this.modes.children) {
-      const { mode } = button.dataset;
-      button.textContent =
-        mode === "next"
-          ? "What comes next"
-          : at.parent
-            ? `How ${quoted(nameOf(at.token))} was chosen`
-            : "Nothing chosen yet";
-      button.setAttribute("aria-checked", String(mode === this.mode));
-      button.disabled = mode === "chosen" && !at.parent;
-    }
-    const { table, scale } = choiceTable(choice, this.vocabulary.pieces, (id) => this.take(id));
-    this.choice.replaceChildren(table);
-    this.keepInSight(table.querySelector(isNext ? ".hs-drawn" : ".hs-taken"), `${this.mode} ${at.number}`);
-    this.drawn.replaceChildren(drawLine(choice, this.vocabulary.pieces));
-    this.said.textContent = `${this.sentence(choice)} ${scale}`;
+  /** Everything that the page shows. */
+  shown(isOld) {
+    const { tree, choice, own, times, looks } = this;
+    const { at, text } = tree;
+    const ahead = work.isOn ? [] : tree.ahead();
+    const pieces = looks.vocabulary(tree.model)?.pieces;
+    this.step = own ? cacheStep(own, at.depth) : null;
+    return {
+      ...{ tree, at, text, own, times, choice, isOld, pieces, depth: at.depth, mode: this.mode, problem: this.problem },
+      ...{ isWorking: work.isOn, isMeasuring: this.isMeasuring, isListed: this.isListed, isDark: isDark() },
+      ...{ found: this.found, strategiesSaid: this.strategiesSaid, strategies: this.limits.strategies },
+      written: [...tree.path(), ...ahead],
+      state: this.stateNow(ahead.length > 0),
+      takenName: at.token ? nameOf(at.token) : null,
+      width: this.element.clientWidth,
+      said: choice && !isOld ? this.said(choice) : "",
+      focus: store.focus.now,
+      cacheSaid: this.step ? cacheSentence(this.step) : "",
+      timesSaid: this.timesNow(),
+    };
   }
 
-  /** Once for each picture: then the learner scrolls. */
-  keepInSight(row, picture) {
-    const { choice } = this;
-    const from =
-      this.inSight === picture
-        ? choice.scrollTop
-        : row && row.offsetTop > choice.clientHeight - 60
-          ? row.offsetTop - choice.clientHeight / 2
-          : 0;
-    this.inSight = picture;
-    choice.scrollTop = from;
+  stateNow(hasAhead) {
+    const { at, text } = this.tree;
+    const hasEnded = at.token?.special && label(at.token) === "end";
+    const isEmpty = text.trim() === "" && !at.parent;
+    return stateSentence({ hasEnded, slid: at.slid, isEmpty, depth: at.depth, most: this.limits.tokens, hasAhead });
   }
 
-  sentence(choice) {
-    const { at } = this.tree;
-    const drawn = drawSentence(choice, this.vocabulary.pieces);
-    if (this.mode === "next") return `${drawn} One token takes it.`;
-    const index = choice.ids.indexOf(at.token.id);
-    const place = `probability ${probability(choice.warped.stages[0][index])} by the model, place ${grouped(index + 1)}.`;
-    const name = quoted(nameOf(at.token));
-    if (at.how === "draw") return `${name}: ${place} Drawn with ${inWords(at.settings)}. ${drawn}`;
-    if (at.how === "hand") return `You took ${name} by hand: ${place} ${drawn}`;
-    return `${at.how} wrote ${name}: ${place} With the settings of now: ${drawn}`;
+  timesNow() {
+    if (this.isMeasuring) return PAGE.measuring;
+    return this.times ? timesSentence(this.times) : this.timesProblem;
   }
 
-  drawOwn(look) {
-    const focus = store.focus.now;
-    const [L, H] = look.arrays.pattern.shape;
-    const focused = document.activeElement?.closest?.(".hs-numbers") ? document.activeElement.dataset.name : null;
-    this.choosers.replaceChildren(chooser("layer", L, focus.layer), chooser("head", H, focus.head));
-    if (focused) this.choosers.querySelector(`[data-name="${focused}"][aria-checked="true"]`)?.focus();
-    this.row.replaceChildren(...attentionRow(look, focus, isDark()));
-    const step = cacheStep(look, this.tree.at.depth);
-    this.cacheSaid.textContent = cacheSentence(step);
-    this.cache.setAttribute("aria-label", this.cacheSaid.textContent);
-    drawCache(this.cache, this.row.clientWidth, step);
+  /** Canvases and scrolling, which no template knows. */
+  afterwards() {
+    if (this.step) drawCache(this.query(".hs-cache"), this.element.clientWidth, this.step, isDark());
+    this.keepChoiceInSight();
+    this.keepTreeInSight();
   }
 
-  drawTree() {
-    const { scrollLeft } = this.treeBox;
-    const wasWithin = this.treeBox.contains(document.activeElement); // who walks with the keys goes on walking
-    const picture = treePicture(this.tree, (node, focus) => this.go(node, focus));
-    this.treeBox.replaceChildren(picture);
-    const here = picture.querySelector(".hs-here");
-    const { offsetLeft, offsetWidth } = here;
-    const { clientWidth } = this.treeBox;
-    const inside = offsetLeft > scrollLeft + 60 && offsetLeft + offsetWidth < scrollLeft + clientWidth - 60;
-    this.treeBox.scrollLeft = inside ? scrollLeft : offsetLeft - clientWidth / 2;
-    if (this.refocus || wasWithin) here.focus({ preventScroll: true });
-    this.refocus = false;
-    this.treeWords.querySelector("ul")?.remove();
-    if (this.treeWords.open) this.treeWords.append(treeList(this.tree));
+  /** Once for each picture: then the reader scrolls. */
+  keepChoiceInSight() {
+    const picture = `${this.mode} ${this.tree.at.number}`;
+    const row = this.query(`.hs-choice .${this.mode === "next" ? "hs-drawn" : "hs-taken"}`);
+    if (!row || this.pictureInSight === picture) return;
+    const box = this.query(".hs-choice-box");
+    box.scrollTop = row.offsetTop > box.clientHeight - 60 ? row.offsetTop - box.clientHeight / 2 : 0;
+    this.pictureInSight = picture;
   }
 
-  drawTimes() {
-    this.timesChart.hidden = !this.times;
-    if (!this.times) {
-      if (!this.timesButton.disabled && !this.element.dataset.error) this.timesSaid.textContent = "";
-      return;
-    }
-    this.timesSaid.textContent = timesSentence(this.times);
-    this.timesChart.setAttribute("aria-label", this.timesSaid.textContent);
-    drawTimes(this.timesChart, Math.min(560, this.row.clientWidth), this.times);
-  }
-
-  drawStrategies() {
-    const isEmpty = this.found.size === 0 && !this.isComparing;
-    this.strategySaid.hidden = isEmpty;
-    const cards = isEmpty
-      ? []
-      : this.limits.strategies.map((name) => card(name, this.found.get(name), () => this.walk(this.found.get(name))));
-    this.strategyList.replaceChildren(...cards);
-    this.element.dataset.strategies = this.found.size;
+  keepTreeInSight() {
+    const box = this.query(".hs-tree-box");
+    const { offsetLeft, offsetWidth } = this.query(".hs-tree .hs-here");
+    const { scrollLeft, clientWidth } = box;
+    const isInside = offsetLeft > scrollLeft + 60 && offsetLeft + offsetWidth < scrollLeft + clientWidth - 60;
+    if (!isInside) box.scrollLeft = offsetLeft - clientWidth / 2;
   }
 }
 
-/** What every question says: the text, its model, and the ids behind it. */
-function question(tree, node = tree.at) {
-  return { text: tree.text, model: tree.model, written: tree.ids(node) };
-}
-
-function section(name, title, ...parts) {
-  return make("section", { id: `generate-${name}`, className: "hs-part" }, make("h3", { text: title }), ...parts);
-}
-
-function legend() {
-  const item = (className, text) => make("span", { className: "hs-legend-part" }, make("span", { className }), text);
-  return make(
-    "div",
-    { className: "hs-legend hs-kv-legend" },
-    item("hs-hatch", "reused"),
-    item("hs-swatch hs-k", "K computed"),
-    item("hs-swatch hs-v", "V computed"),
-  );
-}
-
-function promptText() {
-  return document.querySelector("#prompt textarea")?.value ?? "";
-}
+const keyOf = (text, model) => `${model}\n${text}`;

@@ -1,5 +1,5 @@
-// What temperature, top-k and top-p do to a distribution, as llm_core/warping.py does it, in double precision.
-// Pure: no DOM. All arrays are sorted, the likeliest token first; no step changes that order.
+// What temperature, top-k and top-p do to a distribution, as llm_core/generation/warping.py does it, in double
+// precision. Pure: no DOM. All arrays are sorted, the likeliest token first; no step changes that order.
 
 /** Logits (V) and {temperature, top_k (null: all), top_p} -> the four distributions, and what each step did. */
 export function warp(logits, settings) {

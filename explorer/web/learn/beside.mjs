@@ -2,6 +2,7 @@
 
 import { make } from "../base/dom.mjs";
 import { visible } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 import { withNouns } from "./nouns.mjs";
 
 const DRAWN = { bars, facts, message };
@@ -13,29 +14,20 @@ export function otherShown(item) {
 function bars({ title, names, series, decimals, unit }) {
   const labels = Object.keys(series);
   const top = Math.max(...Object.values(series).flat(), 1e-9);
-  const rows = names.map((name, i) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row", dir: "auto", text: visible(name) }),
-      ...labels.map((label) => {
-        const fill = make("span", { className: "hs-fill" });
-        fill.style.width = `${(Math.max(0, series[label][i]) / top) * 100}%`;
-        return make(
-          "td",
-          {},
-          make("span", { className: "hs-track" }, fill),
-          make("span", { className: "hs-number", text: series[label][i].toFixed(decimals) + (unit && ` ${unit}`) }),
-        );
-      }),
-    ),
-  );
-  const head = make("tr", {}, make("td"), ...labels.map((text) => make("th", { scope: "col", text })));
+  const bar = (value) => {
+    const fill = make("span", { className: "hs-fill", style: `width: ${(Math.max(0, value) / top) * 100}%` });
+    const number = make("span", { className: "hs-number", text: value.toFixed(decimals) + (unit && ` ${unit}`) });
+    return [make("span", { className: "hs-track" }, fill), number];
+  };
   return make(
     "figure",
     { className: "hs-beside hs-lesson-bars" },
     make("figcaption", { text: title }),
-    make("table", {}, head, ...rows),
+    table({
+      label: title,
+      columns: [{ name: "", kind: "row" }, ...labels.map((name) => ({ name, kind: "text" }))],
+      rows: names.map((name, i) => [visible(name), ...labels.map((label) => bar(series[label][i]))]),
+    }),
   );
 }
 

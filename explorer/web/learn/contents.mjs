@@ -7,7 +7,9 @@ const WORDS = { right: "answered rightly", wrong: "answered wrongly", shown: "lo
 
 export class Contents {
   constructor(catalog, { onLesson, onStep, onForget }) {
-    Object.assign(this, { catalog, onLesson, onStep });
+    this.catalog = catalog;
+    this.onLesson = onLesson;
+    this.onStep = onStep;
     this.list = make("ol", { className: "hs-lessons" });
     this.open = make(
       "details",

@@ -56,7 +56,7 @@ function strideLine(tape, index) {
 }
 
 const KINDS = {
-  products(payload, panel, index, told) {
+  products(payload, panel, index, _told) {
     const { a, b, bias, over } = panel.formula;
     const [left, right] = [reader(payload, panel, index, a), reader(payload, panel, index, b)];
     const size = left.size(over);
@@ -71,7 +71,8 @@ const KINDS = {
     const end = more ? `, plus the bias ${more.name({})} = ${number(more.at({}))}` : "";
     return {
       lines: [
-        `sum of ${size} products ${a.name} × ${b.name} = ${number(sum)}${end}${more ? ` gives ${number(sum + more.at({}))}` : ""}`,
+        `sum of ${size} products ${a.name} × ${b.name} = ` +
+          `${number(sum)}${end}${more ? ` gives ${number(sum + more.at({}))}` : ""}`,
       ],
       terms: { head: [a.name, "", b.name, "", "product"], rows },
       lit: [[a.name, left.cells(over)], [b.name, right.cells(over)], ...(more ? [[bias.name, more.cells("")]] : [])],
@@ -102,7 +103,7 @@ const KINDS = {
       lit: [[panel.formula.a.name, one.cells("")]],
     };
   },
-  softmax(payload, panel, index, told) {
+  softmax(payload, panel, index, _told) {
     const { a, over } = panel.formula;
     const one = reader(payload, panel, index, a);
     const scores = Array.from({ length: one.size(over) }, (_, k) => one.at({ [over]: k }));
@@ -114,7 +115,8 @@ const KINDS = {
     return {
       lines: [
         `largest of the ${line}: ${number(most)}; sum of all e^(score - largest): ${number(sum)}`,
-        `e^(${number(own)} - ${number(most)}) / ${number(sum)} = ${number(Math.exp(own - most))} / ${number(sum)} = ${number(Math.exp(own - most) / sum)}`,
+        `e^(${number(own)} - ${number(most)}) / ${number(sum)} = ${number(Math.exp(own - most))} / ` +
+          `${number(sum)} = ${number(Math.exp(own - most) / sum)}`,
       ],
       terms: {
         head: ["score", "", "minus largest", "e^…", "share"],
@@ -134,7 +136,9 @@ const KINDS = {
 function pair(payload, panel, index, sign, result) {
   const { a, b } = panel.formula;
   const [x, y] = [reader(payload, panel, index, a), reader(payload, panel, index, b)];
-  const line = `${x.name({})} ${sign} ${y.name({})} = ${number(x.at({}))} ${sign} ${number(y.at({}))} = ${number(result(x.at({}), y.at({})))}`;
+  const line =
+    `${x.name({})} ${sign} ${y.name({})} = ${number(x.at({}))} ${sign} ${number(y.at({}))} = ` +
+    `${number(result(x.at({}), y.at({})))}`;
   return {
     lines: [line],
     lit: [

@@ -3,7 +3,9 @@
 
 export const SECONDS = 0.6;
 
-/** For each new cell the number of the old one it comes from, or -1. Cells: {length, key: string[], panel: string[]}. */
+/**
+ * For each new cell the number of the old one it comes from, or -1. Cells: {length, key: string[], panel: string[]}.
+ */
 export function origins(before, after) {
   const own = new Map();
   const any = new Map();

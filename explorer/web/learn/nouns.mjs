@@ -23,7 +23,12 @@ export function lightOnHover(root) {
   let lit;
   root.addEventListener("pointerover", (event) => {
     const name = nameAt(event);
-    if (name !== lit) light(root, (lit = name));
+    if (name === lit) return;
+    lit = name;
+    light(root, lit);
   });
-  root.addEventListener("pointerleave", () => light(root, (lit = undefined)));
+  root.addEventListener("pointerleave", () => {
+    lit = undefined;
+    light(root, lit);
+  });
 }

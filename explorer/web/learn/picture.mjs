@@ -1,15 +1,17 @@
 // The picture of a step: one figure for each tensor, and one canvas over all of them, on which cells move from
 // where they were to where they go. Bars, facts and messages stand beside them as plain elements.
 
-import { cssColor, make, prepare } from "../base/dom.mjs";
+import { cssColor, make, prepare, turned } from "../base/dom.mjs";
+import { hatch } from "../color/hatching.mjs";
+import { cssOf, inkOn } from "../color/scale.mjs";
 import { isDark } from "../state/store.mjs";
 import { otherShown } from "./beside.mjs";
+import { colorsOf, limitOf } from "./colors.mjs";
 import { explain, number, read } from "./formula.mjs";
 import { blockAt, cellUnder, cornerOf, flatOf, indexOf, measure, tapeCorner } from "./geometry.mjs";
-import { colorer, inkOn, limitOf } from "../color/hues.mjs";
-import { SECONDS, ease, origins } from "./motion.mjs";
+import { ease, origins, SECONDS } from "./motion.mjs";
 import { withNouns } from "./nouns.mjs";
-import { scaleOf, shapeOf, sentenceOf } from "./words.mjs";
+import { scaleOf, sentenceOf, shapeOf } from "./words.mjs";
 
 const NOTHING = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
 const LARGEST = 46; // px, the side of a cell
@@ -82,7 +84,9 @@ export class Picture {
           "p",
           { className: "hs-hint hs-strides" },
           make("span", {
-            text: `strides (${panel.tape.strides.join(", ")}) · starts at place ${panel.tape.offset} · memory ${panel.tape.block + 1}`,
+            text:
+              `strides (${panel.tape.strides.join(", ")}) · starts at place ${panel.tape.offset} · memory ` +
+              `${panel.tape.block + 1}`,
           }),
         )
       : "";
@@ -113,7 +117,8 @@ export class Picture {
       );
       slot.style.width = `${entry.geometry.width}px`;
       slot.style.height = `${entry.geometry.height}px`;
-      slot.parentElement.style.maxWidth = `${Math.max(entry.geometry.width, LEAST_CAPTION)}px`; // words wrap under the cells
+      // words wrap under the cells
+      slot.parentElement.style.maxWidth = `${Math.max(entry.geometry.width, LEAST_CAPTION)}px`;
     }
     const ground = this.element.getBoundingClientRect();
     for (const entry of this.panels) {
@@ -155,20 +160,18 @@ export class Picture {
     if (t === 1) this.outline(context);
   }
 
-  /** Outlined: marked cells, the cell that is spoken of, and what it was computed from. */
+  /** Outlined: marked cells, the cell that is spoken of, and dashed what it was computed from. */
   outline(context) {
     const told = this.told();
     for (const entry of this.panels) {
-      for (const index of entry.panel.marks) frame(context, entry, flatOf(index, entry.shape), cssColor("--hs-ink"), 2);
-      for (const [name, cells] of told?.lit ?? [])
-        if (name === entry.panel.name)
-          for (const flat of cells) frame(context, entry, flat, cssColor("--hs-attention"), 2);
+      for (const index of entry.panel.marks) frame(context, entry, flatOf(index, entry.shape), 2);
+      const lit = (told?.lit ?? []).filter(([name]) => name === entry.panel.name);
+      for (const flat of lit.flatMap(([, cells]) => cells)) frame(context, entry, flat, 2, [3, 2]);
     }
     const spoken = this.pointed ?? this.locked;
     if (!spoken) return;
-    frame(context, spoken.entry, spoken.flat, cssColor("--hs-ink"), 3);
-    if (told.place !== undefined && spoken.entry.geometry.tape)
-      frameTape(context, spoken.entry, told.place, cssColor("--hs-ink"));
+    frame(context, spoken.entry, spoken.flat, 3);
+    if (told.place !== undefined && spoken.entry.geometry.tape) frameTape(context, spoken.entry, told.place);
   }
 
   told() {
@@ -226,151 +229,156 @@ export class Picture {
   }
 }
 
-/** All cells of all panels as parallel lists. */
+const LABEL_FONT = "12px system-ui, sans-serif";
+const LISTS = ["x", "y", "w", "h", "color", "ink", "text", "key", "panel", "hidden"];
+
+/** All cells of all panels as parallel lists. @returns {any} */
 function collect(payload, panels, dark) {
-  const cells = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
+  const cells = { length: 0, ...Object.fromEntries(LISTS.map((name) => [name, []])) };
   const css = new Map();
-  const add = (x, y, w, h, color, text, key, panel, hidden) => {
-    const packed = (color[0] << 16) | (color[1] << 8) | color[2];
-    if (!css.has(packed)) css.set(packed, [`rgb(${color.join(" ")})`, inkOn(color)]);
-    const [fill, ink] = css.get(packed);
-    cells.x.push(x);
-    cells.y.push(y);
-    cells.w.push(w);
-    cells.h.push(h);
-    cells.color.push(fill);
-    cells.ink.push(ink);
-    cells.text.push(text);
-    cells.key.push(key);
-    cells.panel.push(panel);
-    cells.hidden.push(hidden);
+  const add = ({ fill, ...cell }) => {
+    if (!css.has(fill)) css.set(fill, { color: cssOf(fill), ink: inkOn(fill) });
+    const whole = { ...cell, ...css.get(fill) };
+    for (const name of LISTS) cells[name].push(whole[name]);
     cells.length += 1;
   };
   for (const entry of panels) {
-    const { panel, data, geometry } = entry;
-    const origin = panel.origin && read(payload, panel.origin).data;
-    const hidden = panel.hidden && read(payload, panel.hidden).data;
-    const color = colorer(panel, data, origin, entry.limit, dark);
-    const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34);
-    for (let i = 0; i < data.length; i++) {
-      const [x, y] = cornerOf(geometry, i);
-      add(
-        entry.x + x,
-        entry.y + y,
-        geometry.cw,
-        geometry.ch,
-        color(i),
-        writes ? number(data[i], panel.decimals) : "",
-        `${panel.family}#${origin ? origin[i] : i}`,
-        panel.name,
-        hidden ? hidden[i] : 0,
-      );
-    }
-    if (geometry.tape) addTape(payload, entry, add, dark);
+    addPanel(payload, entry, add, dark);
+    if (entry.geometry.tape) addTape(payload, entry, add, dark);
   }
   return cells;
 }
 
-function addTape(payload, { panel, geometry, tape, x, y }, add, dark) {
-  const origin = read(payload, panel.tape.origin).data;
-  const color = colorer(panel, tape.data, origin, 1, dark);
-  for (let place = 0; place < tape.data.length; place++) {
-    const [tx, ty] = tapeCorner(geometry, place);
-    add(
-      x + tx,
-      y + ty,
-      geometry.tape.cell,
-      geometry.tape.cell,
-      color(place),
-      number(tape.data[place], panel.decimals),
-      `tape ${panel.tape.block}#${place}`,
-      `${panel.name} tape`,
-      0,
-    );
+function addPanel(payload, { panel, data, geometry, limit, x, y }, add, dark) {
+  const origin = panel.origin && read(payload, panel.origin).data;
+  const hidden = panel.hidden && read(payload, panel.hidden).data;
+  const color = colorsOf(panel, data, origin, limit, dark);
+  const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34);
+  for (let i = 0; i < data.length; i++) {
+    const [left, top] = cornerOf(geometry, i);
+    add({
+      x: x + left,
+      y: y + top,
+      w: geometry.cw,
+      h: geometry.ch,
+      fill: color(i),
+      text: writes ? number(data[i], panel.decimals) : "",
+      key: `${panel.family}#${origin ? origin[i] : i}`,
+      panel: panel.name,
+      hidden: hidden ? hidden[i] : 0,
+    });
   }
 }
 
-function drawCells(context, cells, before, from, t) {
-  const gap = (w) => (w > 8 ? 1 : w > 4 ? 0.5 : 0);
-  if (from) {
-    context.globalAlpha = 1 - t;
-    const stays = new Set(from);
-    for (let i = 0; i < before.length; i++) {
-      if (stays.has(i)) continue;
-      context.fillStyle = before.color[i];
-      context.fillRect(before.x[i], before.y[i], before.w[i] - gap(before.w[i]), before.h[i] - gap(before.h[i]));
-    }
+function addTape(payload, { panel, geometry, tape, x, y }, add, dark) {
+  const origin = read(payload, panel.tape.origin).data;
+  const color = colorsOf(panel, tape.data, origin, 1, dark);
+  const { cell } = geometry.tape;
+  for (let place = 0; place < tape.data.length; place++) {
+    const [left, top] = tapeCorner(geometry, place);
+    add({
+      x: x + left,
+      y: y + top,
+      w: cell,
+      h: cell,
+      fill: color(place),
+      text: number(tape.data[place], panel.decimals),
+      key: `tape ${panel.tape.block}#${place}`,
+      panel: `${panel.name} tape`,
+      hidden: 0,
+    });
   }
-  const written = t === 1 || cells.length < TEXT_WHILE_MOVING;
+}
+
+const gap = (w) => (w > 8 ? 1 : w > 4 ? 0.5 : 0);
+
+/** The cells on their way from where they were (`from[i]`, -1 for a new one): `t` is 0 at first and 1 at the end. */
+function drawCells(context, cells, before, from, t) {
+  if (from) fadeOut(context, before, new Set(from), 1 - t);
+  const writes = t === 1 || cells.length < TEXT_WHILE_MOVING;
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.font = "12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace";
   for (let i = 0; i < cells.length; i++) {
-    const o = from ? from[i] : -1;
-    let [x, y, w, h] = [cells.x[i], cells.y[i], cells.w[i], cells.h[i]];
-    if (o >= 0 && t < 1) {
-      x = before.x[o] + (x - before.x[o]) * t;
-      y = before.y[o] + (y - before.y[o]) * t;
-      w = before.w[o] + (w - before.w[o]) * t;
-      h = before.h[o] + (h - before.h[o]) * t;
+    const old = from ? from[i] : -1;
+    const [x, y, w, h] = boxAt(cells, i, before, t < 1 ? old : -1, t);
+    context.globalAlpha = from && old < 0 ? t : 1;
+    if (cells.hidden[i]) {
+      hatchCell(context, x, y, w, h);
+      continue;
     }
-    context.globalAlpha = from && o < 0 ? t : 1;
-    if (cells.hidden[i]) hatch(context, x, y, w, h);
-    else {
-      context.fillStyle = cells.color[i];
-      context.fillRect(x, y, w - gap(w), h - gap(h));
-    }
-    if (written && cells.text[i] && !cells.hidden[i]) {
-      context.fillStyle = cells.ink[i];
-      context.fillText(cells.text[i], x + w / 2, y + h / 2 + 0.5, w - 2);
-    }
+    context.fillStyle = cells.color[i];
+    context.fillRect(x, y, w - gap(w), h - gap(h));
+    if (!writes || !cells.text[i]) continue;
+    context.fillStyle = cells.ink[i];
+    context.fillText(cells.text[i], x + w / 2, y + h / 2 + 0.5, w - 2);
   }
   context.globalAlpha = 1;
 }
 
-function hatch(context, x, y, w, h) {
-  context.strokeStyle = cssColor("--hs-hatch");
-  context.lineWidth = 1;
-  context.beginPath();
-  for (let d = 0; d < w + h; d += 5) {
-    context.moveTo(x + Math.max(0, d - h), y + Math.min(h, d));
-    context.lineTo(x + Math.min(w, d), y + Math.max(0, d - w));
+/** Cells that are in no picture any more. */
+function fadeOut(context, before, stays, alpha) {
+  context.globalAlpha = alpha;
+  for (let i = 0; i < before.length; i++) {
+    if (stays.has(i)) continue;
+    context.fillStyle = before.color[i];
+    context.fillRect(before.x[i], before.y[i], before.w[i] - gap(before.w[i]), before.h[i] - gap(before.h[i]));
   }
-  context.rect(x + 0.5, y + 0.5, w - 1, h - 1);
-  context.stroke();
 }
 
-function drawLabels(context, { panel, geometry, x, y, shape }) {
-  const { left, top, cw, ch, rows, columns, blocks, block, numbered, perLine, tape } = geometry;
-  context.font = "12px system-ui, sans-serif";
+/** [x, y, w, h] of a cell, `t` of the way from the cell `old` of before, if there is one. */
+function boxAt(cells, i, before, old, t) {
+  return ["x", "y", "w", "h"].map((name) => {
+    const [end, start] = [cells[name][i], old < 0 ? cells[name][i] : before[name][old]];
+    return start + (end - start) * t;
+  });
+}
+
+function hatchCell(context, x, y, w, h) {
+  const color = cssColor("--hs-hatch");
+  hatch(context, { left: x, top: y, right: x + w, bottom: y + h }, (path) => path.rect(x, y, w, h), [1], color, 5);
+  context.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
+}
+
+function drawLabels(context, entry) {
+  const { geometry, x, y } = entry;
   context.fillStyle = cssColor("--hs-muted");
   context.textBaseline = "middle";
-  for (let b = 0; b < blocks; b++) {
-    const [bx, by] = blockAt(geometry, b).map((at, d) => at + [x, y][d]);
-    if (geometry.blockLabel) {
-      context.textAlign = "left";
-      context.fillText(panel.blocks[b] ?? blockName(panel, shape, b), bx, by - 8, block.width);
-    }
-    if (ch >= (panel.rows.length ? 8 : 14)) {
-      context.textAlign = "right";
-      context.font = `${Math.min(12, ch + 1)}px system-ui, sans-serif`;
-      if ((b % geometry.across) % perLine === 0)
-        for (let r = 0; r < rows; r++)
-          context.fillText(panel.rows[r] ?? String(r), bx - 6, by + (r + 0.5) * ch, left - 8);
-    }
-    context.font = "12px system-ui, sans-serif";
-    if (b >= perLine) continue;
-    for (let c = 0; c < columns; c++) {
-      if (panel.columns.length && cw >= 11) upwards(context, panel.columns[c] ?? "", bx + (c + 0.5) * cw, y + top - 4);
-      else if (numbered && c % numbered === 0) {
-        context.textAlign = "center";
-        context.fillText(String(c), bx + (c + 0.5) * cw, y + top - 8);
-      }
-    }
+  for (let b = 0; b < geometry.blocks; b++) {
+    const [left, top] = blockAt(geometry, b);
+    context.font = LABEL_FONT;
+    if (geometry.blockLabel) drawBlockName(context, entry, b, x + left, y + top);
+    if ((b % geometry.across) % geometry.perLine === 0) drawRowNames(context, entry, x + left, y + top);
+    context.font = LABEL_FONT;
+    if (b < geometry.perLine) drawColumnNames(context, entry, x + left);
   }
-  if (tape) {
-    context.textAlign = "left";
-    context.fillText("memory", x + left, y + geometry.tapeTop - 11);
+  if (!geometry.tape) return;
+  context.textAlign = "left";
+  context.fillText("memory", x + geometry.left, y + geometry.tapeTop - 11);
+}
+
+function drawBlockName(context, { panel, shape, geometry }, b, x, y) {
+  context.textAlign = "left";
+  context.fillText(panel.blocks[b] ?? blockName(panel, shape, b), x, y - 8, geometry.block.width);
+}
+
+function drawRowNames(context, { panel, geometry }, x, y) {
+  const { ch, rows, left } = geometry;
+  if (ch < (panel.rows.length ? 8 : 14)) return;
+  context.textAlign = "right";
+  context.font = `${Math.min(12, ch + 1)}px system-ui, sans-serif`;
+  for (let r = 0; r < rows; r++) context.fillText(panel.rows[r] ?? String(r), x - 6, y + (r + 0.5) * ch, left - 8);
+}
+
+function drawColumnNames(context, { panel, geometry, y }, x) {
+  const { cw, columns, numbered, top } = geometry;
+  for (let c = 0; c < columns; c++) {
+    const middle = x + (c + 0.5) * cw;
+    if (panel.columns.length && cw >= 11) turned(context, middle, y + top - 4, -1, panel.columns[c] ?? "", 90);
+    else if (numbered && c % numbered === 0) {
+      context.textAlign = "center";
+      context.fillText(String(c), middle, y + top - 8);
+    }
   }
 }
 
@@ -384,25 +392,18 @@ function blockName(panel, shape, b) {
     .join(", ");
 }
 
-function upwards(context, text, x, y) {
-  context.save();
-  context.translate(x, y);
-  context.rotate(-Math.PI / 2);
-  context.textAlign = "left";
-  context.fillText(text, 0, 0, 90);
-  context.restore();
-}
-
-function frame(context, { x, y, geometry }, flat, color, width) {
+function frame(context, { x, y, geometry }, flat, width, dash = []) {
   const [cx, cy] = cornerOf(geometry, flat);
-  context.strokeStyle = color;
+  context.strokeStyle = cssColor("--hs-chosen");
   context.lineWidth = Math.min(width, Math.max(1, geometry.cw / 3));
+  context.setLineDash(dash);
   context.strokeRect(x + cx, y + cy, geometry.cw, geometry.ch);
+  context.setLineDash([]);
 }
 
-function frameTape(context, { x, y, geometry }, place, color) {
+function frameTape(context, { x, y, geometry }, place) {
   const [tx, ty] = tapeCorner(geometry, place);
-  context.strokeStyle = color;
+  context.strokeStyle = cssColor("--hs-chosen");
   context.lineWidth = 3;
   context.strokeRect(x + tx, y + ty, geometry.tape.cell, geometry.tape.cell);
 }

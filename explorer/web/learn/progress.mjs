@@ -13,7 +13,8 @@ export function load() {
 
 /** Note a step; an answer once given is not overwritten by seeing the step again, nor a right one by another try. */
 export function note(progress, lesson, step, what) {
-  const steps = (progress[lesson] ??= {});
+  progress[lesson] ??= {};
+  const steps = progress[lesson];
   const rank = { seen: 0, shown: 1, wrong: 2, right: 3 };
   if (steps[step] === undefined || rank[what] > rank[steps[step]]) steps[step] = what;
   save(progress);

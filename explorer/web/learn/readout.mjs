@@ -1,6 +1,7 @@
 // What is known of one cell: its value, its tensor and index, and how it was computed, with the real numbers.
 
 import { make } from "../base/dom.mjs";
+import { table } from "../ui/table.mjs";
 import { number } from "./formula.mjs";
 
 export function readout(told) {
@@ -35,15 +36,10 @@ export function readout(told) {
 /** Every term of the sum behind a cell that is kept. */
 export function working(told) {
   if (!told?.terms) return [];
-  return [make("h3", { text: `${told.name}[${told.index.join(", ")}], term by term` }), terms(told.terms)];
+  const name = `${told.name}[${told.index.join(", ")}], term by term`;
+  return [make("h3", { text: name }), terms(name, told.terms)];
 }
 
-function terms({ head, rows }) {
-  const table = make(
-    "table",
-    {},
-    make("tr", {}, ...head.map((text) => make("th", { scope: "col", text }))),
-    ...rows.map((row) => make("tr", {}, ...row.map((text) => make("td", { className: "hs-number", text })))),
-  );
-  return make("div", { className: "hs-terms", tabindex: "0" }, table);
+function terms(label, { head, rows }) {
+  return make("div", { className: "hs-terms", tabindex: "0" }, table({ label, columns: head, rows }));
 }

@@ -2,30 +2,36 @@
 // the server is asked for a lesson once, and again when the learner changes the text or a setting.
 
 import { make } from "../base/dom.mjs";
+import { address } from "../state/history.mjs";
+import { onPage, page } from "../state/pages.mjs";
+import { stale } from "../state/stale.mjs";
+import { store } from "../state/store.mjs";
 import { listings, showMarked } from "./code.mjs";
 import { Contents } from "./contents.mjs";
 import { controlRow } from "./controls.mjs";
 import { light, lightOnHover, withNouns } from "./nouns.mjs";
 import { Picture } from "./picture.mjs";
-import { addressOf, inside, placeIn } from "./place.mjs";
 import * as progress from "./progress.mjs";
 import { questionCard } from "./question.mjs";
 import { readout, working } from "./readout.mjs";
 import { LessonSource } from "./source.mjs";
 import { tablesOf } from "./tables.mjs";
-import { onPage, page } from "../state/pages.mjs";
-import { store } from "../state/store.mjs";
 
-export function mount(element, { props, watch, trigger }) {
+export function mount(element, { props }) {
   const catalog = JSON.parse(props.catalog);
-  const view = new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults), trigger));
-  watch("value", () => view.source.answered(props.value));
+  new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults)));
 }
 
 class Learn {
   constructor(element, catalog, source) {
-    Object.assign(this, { element, catalog, source, payload: null, revealed: new Set(), inputs: {} });
-    Object.assign(this, placeIn(location.search, catalog));
+    this.element = element;
+    this.catalog = catalog;
+    this.source = source;
+    this.payload = null;
+    this.revealed = new Set();
+    this.inputs = {}; // what the learner has set of the lesson's settings
+    this.sent = {}; // and what was asked for last
+    this.place(address.of("learn"));
     this.progress = progress.load();
     source.onLesson = (payload, id) => this.arrived(payload, id);
     source.onProblem = (problem) => this.say(problem);
@@ -33,13 +39,32 @@ class Learn {
     lightOnHover(element);
     document.addEventListener("keydown", (event) => this.key(event));
     onPage((name) => name === "learn" && this.opened());
-    store.subscribe(element, () => this.textMayHaveChanged());
+    address.speak(
+      ["learn"],
+      () => ({ lesson: this.lesson, step: this.step, set: this.inputs }),
+      (_, values) => this.show(values),
+    );
+    store.subscribe(this.title, () => this.textMayHaveChanged());
     new MutationObserver(() => this.picture.redraw()).observe(document.body, {
       attributes: true,
       attributeFilter: ["class"],
     });
     if (page() === "learn") this.opened();
-    element.dataset.ready = "true";
+  }
+
+  /** Which lesson and step an address names, kept inside what there is. */
+  place({ lesson, step, set }) {
+    this.lesson = (this.catalog.find(({ id }) => id === lesson) ?? this.catalog[0]).id;
+    this.step = inside(step ?? 0, this.entry().num_steps);
+    this.inputs = set;
+  }
+
+  /** Back or Forward led to a step. */
+  show(values) {
+    const before = this.lesson;
+    this.place(values);
+    if (this.lesson !== before) this.revealed = new Set();
+    this.opened();
   }
 
   build() {
@@ -92,21 +117,22 @@ class Learn {
     );
     const walk = make("div", { className: "hs-walk" }, this.back, this.where, this.next, tools);
     this.element.classList.add("hs-learn");
+    this.shown = make(
+      "div",
+      { className: "hs-lesson-shown" },
+      this.title,
+      this.text,
+      walk,
+      this.controls,
+      this.problem,
+      stage,
+      this.readout,
+      this.tables,
+      this.about,
+    );
     this.element.append(
       this.contents.element,
-      make(
-        "section",
-        { className: "hs-lesson" },
-        this.title,
-        this.text,
-        walk,
-        this.controls,
-        this.problem,
-        stage,
-        this.readout,
-        this.tables,
-        this.about,
-      ),
+      make("section", { className: "hs-lesson" }, this.shown),
       make("aside", { className: "hs-side" }, this.working, this.side),
     );
   }
@@ -115,6 +141,7 @@ class Learn {
 
   opened() {
     document.body.dataset.lessonUsesText = String(this.entry().uses_text);
+    this.say(null);
     this.ask();
   }
 
@@ -126,11 +153,18 @@ class Learn {
   go(lesson, step) {
     const other = lesson !== this.lesson;
     this.lesson = lesson;
-    this.step = inside(step, this.entry().num_steps);
+    this.step = inside(step ?? 0, this.entry().num_steps);
     if (other) {
-      Object.assign(this, { inputs: {}, revealed: new Set() });
+      this.inputs = {};
+      this.revealed = new Set();
       this.opened();
-    } else if (this.payload) this.draw();
+    } else if (this.payload?.lesson === lesson) {
+      this.say(null);
+      this.draw();
+    } else {
+      this.inputs = {}; // with what an address said, there was no lesson
+      this.opened();
+    }
   }
 
   forward() {
@@ -205,10 +239,7 @@ class Learn {
   }
 
   change(name, value) {
-    const isAction = this.payload.controls.find((control) => control.name === name).kind === "action";
-    const given = { ...this.inputs, [name]: value };
-    if (!isAction) this.inputs = given;
-    this.source.ask(this.lesson, this.textOf(), given);
+    this.send({ ...this.inputs, [name]: value });
   }
 
   textMayHaveChanged() {
@@ -216,23 +247,38 @@ class Learn {
   }
 
   textOf() {
-    return this.entry().uses_text ? (store.payload?.text ?? this.source.defaults.text) : "";
+    return this.entry().uses_text ? (store.asked?.text ?? store.payload?.text ?? this.source.defaults.text) : "";
   }
 
   ask() {
-    this.source.ask(this.lesson, this.textOf(), this.inputs);
+    this.send(this.inputs);
+  }
+
+  send(inputs) {
+    this.sent = inputs;
+    this.dim(this.payload ? `step ${this.drawnStep + 1} of “${this.titleOf(this.payload.lesson)}”` : null);
+    this.source.ask(this.lesson, this.textOf(), inputs);
+  }
+
+  /** What is shown belongs to an earlier question; null: it is right. */
+  dim(of) {
+    stale(this.shown, of);
+    for (const part of [this.working, this.side]) part.toggleAttribute("data-dim", of !== null);
+  }
+
+  titleOf(lesson) {
+    return this.catalog.find(({ id }) => id === lesson).title;
   }
 
   arrived(payload, id) {
     if (id !== this.lesson) return;
     const same = this.payload?.lesson === payload.lesson;
     this.payload = payload;
-    this.inputs = Object.fromEntries(
-      payload.controls.filter(({ kind }) => kind !== "action").map(({ name, value }) => [name, value]),
-    );
+    const actions = payload.controls.filter(({ kind }) => kind === "action").map(({ name }) => name);
+    this.inputs = Object.fromEntries(Object.entries(this.sent).filter(([name]) => !actions.includes(name)));
     this.say(null);
     if (!same) this.revealed.clear();
-    this.draw(same);
+    this.draw();
   }
 
   /** What was typed stays, to be mended. */
@@ -240,6 +286,7 @@ class Learn {
     this.problem.hidden = !problem;
     this.problem.textContent = problem ?? "";
     this.element.dataset.error = problem ?? "";
+    if (problem && this.payload?.lesson === this.lesson) this.dim(null); // it is still the lesson's picture
   }
 
   // drawing
@@ -252,7 +299,9 @@ class Learn {
   drawStep(animate) {
     const step = this.payload.steps[this.step];
     const waits = this.waits();
-    history.replaceState(null, "", addressOf(location.search, this));
+    this.drawnStep = this.step;
+    this.dim(null);
+    address.write();
     document.title = `${step.title} · Headscope`;
     this.title.textContent = step.title;
     this.text.replaceChildren(
@@ -274,6 +323,7 @@ class Learn {
     this.drawAbout();
     this.note("seen");
     Object.assign(this.element.dataset, {
+      ready: "true",
       lesson: this.lesson,
       step: String(this.step + 1),
       waits: String(Boolean(waits)),
@@ -321,9 +371,12 @@ class Learn {
     if (!about) return this.about.replaceChildren();
     const cut =
       about.total > about.tokens.length
-        ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single numbers can be seen.`
+        ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single ` +
+          "numbers can be seen."
         : "";
-    this.about.textContent = `Every number is the ${about.model} model's, for “${[...about.text].slice(0, 80).join("")}${about.text.length > 80 ? "…" : ""}”.${cut}`;
+    this.about.textContent =
+      `Every number is the ${about.model} model's, for ` +
+      `“${[...about.text].slice(0, 80).join("")}${about.text.length > 80 ? "…" : ""}”.${cut}`;
   }
 
   told(told, locked) {
@@ -333,9 +386,12 @@ class Learn {
   }
 
   fillTables() {
-    this.tables.querySelectorAll("table").forEach((table) => table.remove());
+    for (const table of this.tables.querySelectorAll("table")) table.remove();
     if (this.tables.open && this.payload) this.tables.append(...tablesOf(this.payload, this.items()));
   }
 }
 
-document.addEventListener("hs-show-lesson", () => showPage("learn"));
+/** A step that there is: what is beyond is the last one. */
+function inside(step, count) {
+  return Math.min(Math.max(step, 0), count - 1);
+}

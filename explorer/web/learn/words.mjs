@@ -1,8 +1,9 @@
 // What is said about a panel beside its cells: shape, colour scale, and a sentence for those who do not see it.
 
 import { make } from "../base/dom.mjs";
+import { shortBar } from "../color/legend.mjs";
+import { scaleOf as colors } from "./colors.mjs";
 import { number } from "./formula.mjs";
-import { divergingColor, probabilityColor } from "../color/hues.mjs";
 
 /** "(B=1, T=3, C=4)", every letter in its colour. */
 export function shapeOf(panel, shape) {
@@ -22,22 +23,18 @@ export function shapeText(panel, shape) {
 /** The scale of its colours: a bar with its ends. */
 export function scaleOf(panel, limit, dark) {
   if (panel.color === "origin") return [];
-  const at =
-    panel.color === "probability"
-      ? (t) => probabilityColor(t * t, dark)
-      : (t) => divergingColor((2 * t - 1) * limit, limit, dark);
-  const stops = Array.from({ length: 13 }, (_, i) => `rgb(${at(i / 12).join(" ")})`);
-  const bar = make("span", { className: "hs-scale-bar" });
-  bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   const [low, high] = panel.color === "probability" ? ["0", "1"] : [number(-limit, 2), number(limit, 2)];
-  return [make("span", { text: low }), bar, make("span", { text: high })];
+  return shortBar(colors(panel, limit, dark), low, high);
 }
 
 export function sentenceOf(panel, shape) {
   const colors = {
     origin: "coloured by the token that each number came from",
     probability: "darker is nearer to 1",
-    diverging: "blue above zero, orange below",
+    diverging: "teal above zero, brown below",
   };
-  return `${panel.name}${panel.title ? `, ${panel.title}` : ""}: shape ${shapeText(panel, shape)}, ${colors[panel.color]}. Arrow keys go from cell to cell.`;
+  return (
+    `${panel.name}${panel.title ? `, ${panel.title}` : ""}: shape ${shapeText(panel, shape)}, ` +
+    `${colors[panel.color]}. Arrow keys go from cell to cell.`
+  );
 }

@@ -1,9 +1,10 @@
-// What the logit lens shows, read from the part "stream": rows 0..L (the embedding, then after each layer). Pure: no DOM.
+// What the logit lens shows, read from the part "stream": rows 0..L (the embedding, then after each layer). Pure: no
+// DOM.
 
-import { TICKS } from "../color/color.mjs";
 import { probability } from "../base/text.mjs";
+import { TICKS } from "../color/scale.mjs";
 
-/** What cells are coloured by: a value of 0..limit, drawn at its place 0..1 on the scale. */
+/** What cells are coloured by: a value of 0..limit, by its root or evenly. */
 export const MEASURES = {
   probability: {
     array: "lens_probs",
@@ -12,7 +13,7 @@ export const MEASURES = {
     write: probability,
     limit: () => 1,
     ticks: () => TICKS,
-    at: (value, limit) => Math.sqrt(value / limit),
+    root: true,
   },
   entropy: {
     array: "entropy",
@@ -21,7 +22,7 @@ export const MEASURES = {
     write: (value) => value.toFixed(2),
     limit: (_, payload) => Math.log(payload.model.vocab_size),
     ticks: (limit) => [0, 3, 6, limit].filter((tick, i) => i === 3 || tick < limit - 1),
-    at: (value, limit) => value / limit,
+    root: false,
   },
   kl: {
     array: "kl",
@@ -30,7 +31,7 @@ export const MEASURES = {
     write: (value) => value.toFixed(2),
     limit: (part) => Math.max(1, Math.ceil(part.arrays.kl.data.reduce((most, value) => Math.max(most, value), 0))),
     ticks: (limit) => [0, limit / 16, limit / 4, limit].map((tick) => Number(tick.toFixed(1))),
-    at: (value, limit) => Math.sqrt(value / limit),
+    root: true,
   },
 };
 
@@ -84,5 +85,8 @@ export function firstSentence(part, place) {
   const { first, stays } = firstOnTop(part, place);
   if (first === rowsOf(part) - 1) return "comes on top only after the last layer.";
   if (first === stays) return `comes on top ${whereName(first)}, and stays there.`;
-  return `comes on top ${whereName(first)} for the first time, and is there to stay from ${stays ? `layer ${stays}` : "the embedding"} on.`;
+  return (
+    `comes on top ${whereName(first)} for the first time, and is there to stay from ` +
+    `${stays ? `layer ${stays}` : "the embedding"} on.`
+  );
 }

@@ -1,31 +1,37 @@
-// The logit lens: a row for the embedding and after each layer, a column for each token of the text; beside it the chosen
+// The logit lens: a row for the embedding and after each layer, a column for each token of the text; beside it the
+// chosen
 // cell, and how the prediction came about along the column.
 
-import { choice } from "../ui/choice.mjs";
-import { css, ink } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { along, firstSentence, layerName, lensCell, measured, MEASURES, rowsOf, whereName } from "./lens.mjs";
 import { actualNext } from "../base/payload.mjs";
-import { scaleBar } from "../color/scale.mjs";
-import { isDark, store } from "../state/store.mjs";
 import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
+import { legend as legendOf, scaleBar } from "../color/legend.mjs";
+import { sequential } from "../color/scale.mjs";
+import { move } from "../state/focus.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
+import { fillTable, paintCell, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
+import { along, firstSentence, layerName, lensCell, MEASURES, measured, rowsOf } from "./lens.mjs";
 
 const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL to the end" };
 const ABOUT =
-  "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads its last one, through the final norm and the output matrix. The norm was never trained for early layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist 2020). Point at a cell to open it, click to keep it.";
-const SHADES = 100; // colours are made once, not for each of thousands of cells
+  "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
+  "its last one, through the final norm and the output matrix. The norm was never trained for early " +
+  "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
+  "2020). Point at a cell to open it, click to keep it.";
 const KEY = "Bold: already the token that the model ends with.  ✓ the token that your text goes on with.";
 
 export function mount(element) {
-  const table = make("table", {
+  const grid = table({
+    label: "Logit lens: a row for each layer, a column for each token",
     className: "hs-lens",
     role: "grid",
     tabindex: "0",
-    "aria-label": "Logit lens: a row for each layer, a column for each token",
+    columns: [],
+    rows: [],
   });
-  const scroller = make("div", { className: "hs-lens-scroll" }, table);
+  const scroller = make("div", { className: "hs-lens-scroll" }, grid);
   const legend = make("div");
   const opened = make("section", { className: "hs-lens-cell", "aria-live": "polite" });
   const way = make("section", { className: "hs-lens-column" });
@@ -45,7 +51,7 @@ export function mount(element) {
       way,
     ),
   );
-  listen(table);
+  listen(grid);
   const drawn = { table: null, colors: "", kept: null };
 
   store.subscribe(
@@ -55,17 +61,17 @@ export function mount(element) {
       const row = rowOf(focus);
       if (drawn.table !== part) {
         drawn.table = part;
-        table.replaceChildren(...lines(payload, part));
+        fillTable(grid, cellsOf(payload, part));
         drawn.colors = "";
       }
       const colors = `${focus.lens}/${isDark()}`;
       if (drawn.colors !== colors) {
         drawn.colors = colors;
-        paint(table, payload, part, focus.lens);
-        legend.replaceChildren(scaleOf(payload, part, focus.lens));
+        paint(grid, payload, part, focus.lens);
+        legend.replaceChildren(scaleLegend(payload, part, focus.lens));
       }
-      mark(table, row, place);
-      if (drawn.kept !== place && !Object.keys(store.focus.preview).length) bringIntoView(scroller, table, place);
+      mark(grid, row, place);
+      if (drawn.kept !== place && !Object.keys(store.focus.preview).length) bringIntoView(scroller, grid, place);
       drawn.kept = place;
       opened.replaceChildren(...cell(payload, part, row, place));
       way.replaceChildren(...development(payload, part, row, place));
@@ -98,64 +104,54 @@ function listen(table) {
   });
 }
 
-function lines(payload, part) {
+function cellsOf(payload, part) {
   const rows = rowsOf(part);
-  const text = payload.tokens.map((token, place) =>
-    make("th", {
-      scope: "col",
+  const tokens = payload.tokens.map((token, place) => ({
+    name: {
+      content: label(token, 12),
       dir: "auto",
       "data-place": place,
-      text: label(token, 12),
       title: `after ${label(token, 40)}, place ${place}`,
-    }),
-  );
-  const head = make(
-    "tr",
-    {},
-    make("th", { className: "hs-lens-name", scope: "row" }, make("span", { className: "hs-long", text: "your text" })),
-    ...text,
-  );
-  return [
-    head,
-    ...Array.from({ length: rows }, (_, row) =>
-      make("tr", {}, rowName(row, rows - 1), ...payload.tokens.map((_, place) => lensTd(payload, part, row, place))),
-    ),
-  ];
+    },
+    kind: "text",
+  }));
+  const corner = { content: make("span", { className: "hs-long", text: "your text" }), className: "hs-lens-name" };
+  return {
+    columns: [{ name: corner, kind: "row" }, ...tokens],
+    rows: Array.from({ length: rows }, (_, row) => [
+      rowName(row, rows - 1),
+      ...payload.tokens.map((_, place) => lensTd(payload, part, row, place)),
+    ]),
+  };
 }
 
 /** "layer 3"; on a phone "L3". */
 function rowName(row, L) {
   const [long, short] = row === 0 ? ["embedding", "emb"] : [`layer ${row}`, `L${row}`];
-  const name = make(
-    "th",
-    { className: "hs-lens-name", scope: "row", title: layerName(row, L) },
+  const content = [
     make("span", { className: "hs-long", text: long }),
     make("span", { className: "hs-short", text: short, "aria-hidden": "true" }),
-  );
-  if (row === L) name.append(make("small", { text: "the model itself" }));
-  return name;
+    ...(row === L ? [make("small", { text: "the model itself" })] : []),
+  ];
+  return { content, className: "hs-lens-name", title: layerName(row, L) };
 }
 
 function lensTd(payload, part, row, place) {
   const { id, text } = lensCell(part, row, place).best[0];
   const isFinal = id === lensCell(part, rowsOf(part) - 1, place).best[0].id;
   const isNext = id === payload.tokens[place + 1]?.id;
-  return make(
-    "td",
-    {
-      "data-row": row,
-      "data-place": place,
-      id: `hs-lens-${row}-${place}`,
-      className: isFinal ? "hs-final" : "",
-      "data-value": saved(part, row, place, text),
-    },
-    make("span", {
-      className: "hs-lens-token",
-      dir: "auto",
-      text: `${isNext ? "✓ " : ""}${pieceName(text).trim() || "␣"}`,
-    }),
-    make("span", { className: "hs-number", text: " " }),
-  );
+  const name = `${isNext ? "✓ " : ""}${pieceName(text).trim() || "␣"}`;
+  return {
+    content: [
+      make("span", { className: "hs-lens-token", dir: "auto", text: name }),
+      make("span", { className: "hs-number", text: " " }),
+    ],
+    "data-row": row,
+    "data-place": place,
+    id: `hs-lens-${row}-${place}`,
+    className: isFinal ? "hs-final" : "",
+    "data-value": saved(part, row, place, text),
+  };
 }
 
 /** A cell of the table that is saved: all that is known of it. */
@@ -165,29 +161,25 @@ function saved(part, row, place, text) {
 }
 
 function paint(table, payload, part, name) {
-  const { write, limit, at } = MEASURES[name];
-  const [most, colors] = [limit(part, payload), shades(isDark())];
+  const { write } = MEASURES[name];
+  const scale = scaleOf(payload, part, name);
   const T = payload.tokens.length;
-  table.querySelectorAll("td").forEach((td, i) => {
+  table.tBodies[0].querySelectorAll("td").forEach((td, i) => {
     const value = measured(part, name, Math.floor(i / T), i % T);
-    td.style.cssText = colors[Math.round(at(value, most) * SHADES)];
+    paintCell(td, scale, value);
     td.lastChild.firstChild.data = write(value);
   });
 }
 
-/** The cells' styles from 0 to the end of the scale. */
-function shades(dark) {
-  return Array.from(
-    { length: SHADES + 1 },
-    (_, i) => `background: ${css((i / SHADES) ** 2, dark)}; color: ${ink((i / SHADES) ** 2, dark)}`,
-  );
+function scaleOf(payload, part, name) {
+  const { limit, root } = MEASURES[name];
+  return sequential(isDark(), { limit: limit(part, payload), root });
 }
 
-function scaleOf(payload, part, name) {
-  const { limit, ticks, at, label, note } = MEASURES[name];
-  const most = limit(part, payload);
-  const marks = ticks(most).map((tick) => ({ at: at(tick, most), text: String(Number(tick.toFixed(2))) }));
-  return scaleBar({ label, note, ticks: marks, color: (x) => css(x ** 2, isDark()) });
+function scaleLegend(payload, part, name) {
+  const { limit, ticks, label, note } = MEASURES[name];
+  const marks = ticks(limit(part, payload)).map((value) => ({ value, text: String(Number(value.toFixed(2))) }));
+  return legendOf(scaleBar(scaleOf(payload, part, name), { label, ticks: marks }), make("span", { text: note }));
 }
 
 function mark(table, row, place) {
@@ -258,42 +250,31 @@ function development(payload, part, row, place) {
   const followed = [["final", pieceName(choice.text), "the model's choice"]];
   if (next && next.text !== choice.text) followed.push(["next", pieceName(next.text), "your text"]);
   const ways = followed.map(([kind]) => along(part, kind, place));
-  const head = make(
-    "tr",
-    {},
-    make("th", { text: "after" }),
-    ...followed.map(([, text, whose]) =>
-      make(
-        "th",
-        { scope: "col" },
-        make("span", { className: "hs-bar-name", dir: "auto", text }),
-        make("small", { text: whose }),
-      ),
-    ),
-  );
-  const lines = ways[0].map((_, at) =>
-    make(
-      "tr",
-      { className: at === row ? "hs-lens-open" : "" },
-      make("th", { scope: "row", text: at ? `layer ${at}` : "embedding" }),
-      ...ways.map((way) => wayTd(way[at])),
-    ),
-  );
+  const heads = followed.map(([, text, whose]) => ({
+    name: [make("span", { className: "hs-bar-name", dir: "auto", text }), make("small", { text: whose })],
+    kind: "text",
+  }));
+  const rows = ways[0].map((_, at) => ({
+    cells: [at ? `layer ${at}` : "embedding", ...ways.map((way) => wayCell(way[at]))],
+    className: at === row ? "hs-lens-open" : "",
+  }));
   return [
     make("h3", { text: "How it came about" }),
     make("p", {}, `${quoted(pieceName(choice.text))}, the model's choice, ${firstSentence(part, place)}`),
-    make("table", { className: "hs-lens-way" }, head, ...lines),
+    table({
+      label: "Both tokens, layer by layer",
+      className: "hs-lens-way",
+      columns: [{ name: "after", kind: "row" }, ...heads],
+      rows,
+    }),
   ];
 }
 
-function wayTd({ p, rank }) {
-  const fill = make("span", { className: "hs-fill" });
-  fill.style.width = `${p * 100}%`;
-  return make(
-    "td",
-    {},
+function wayCell({ p, rank }) {
+  const fill = make("span", { className: "hs-fill", style: `width: ${p * 100}%` });
+  return [
     make("span", { className: "hs-track" }, fill),
     make("span", { className: "hs-number", text: probability(p) }),
     make("span", { className: "hs-rank", text: `place ${grouped(rank)}` }),
-  );
+  ];
 }

@@ -1,186 +1,149 @@
-// Draws attention as a matrix on a canvas: a pure function of payload, focus and size. Returns the layout, from which
-// `cellAt` finds what lies under the pointer. Along the edges, bars say what each token receives and gives.
+// The matrix of the app: every map of numbers is this one. Channels in, pixels out; the layout is returned, so that
+// `cellAt` can find what lies under the pointer.
 
-import { css, ink, paint, palette } from "../color/color.mjs";
 import { cssColor, prepare } from "../base/dom.mjs";
-import { drawn } from "../patterns/drawn.mjs";
-import { hatch } from "../color/hatching.mjs";
-import { drawBars } from "./margin_bars.mjs";
-import { reading } from "../patterns/reading.mjs";
-import { label } from "../base/text.mjs";
+import { hatchCells } from "../color/hatching.mjs";
+import { inWindow, layoutOf } from "./layout.mjs";
+import { drawMargins } from "./margins.mjs";
+import { drawBorder, drawCrossed, drawEmpty, drawFocus, drawNames, drawNumbers } from "./marks.mjs";
 
-const FONT = "12px system-ui, sans-serif";
-const NUMBERS_FROM = 34; // px: cells at least this wide carry their number
-const LABELS_FROM = 11;
-const HATCH = 6; // px between the strokes of the mask, along an edge
-const GAP = 5; // px between the matrix and its bars
+/**
+ * What a matrix shows, channel by channel. Rows and columns count from 0; functions take (row, column).
+ *
+ * @typedef {(row: number, column: number) => boolean} IsCell
+ * @typedef {(row: number) => ArrayLike<number>} Row  shorter than the columns if all others are hidden
+ *
+ * @typedef {object} Side  rows, or columns
+ * @property {number} count
+ * @property {string[]} [labels]  left of the rows; above the columns, turned
+ * @property {string} [name]  of the axis, for where labels have no room
+ * @property {(column: number) => string} [head]  above a column, not turned
+ *
+ * @typedef {object} Matrix
+ * @property {number} [width]  px that there are for it, if there is no layout yet
+ * @property {Side} rows
+ * @property {Side} columns
+ * @property {(row: number, column: number) => number} value  NaN has no colour and is hatched
+ * @property {import("../color/scale.mjs").Colors} scale  the colour of a value
+ * @property {IsCell} [hidden]  hatched: what a mask hides
+ * @property {Row} [row]  the values of a row at once, where they lie side by side: much faster for many cells
+ * @property {{write: (row: number, column: number) => string, from?: number}} [numbers]  in cells of at least `from` px
+ * @property {{row?: number, column?: number, cell?: {row: number, column: number}}} [focus]  what is outlined
+ * @property {string} [names]  beside the cells: "tokens", "axes", "heads" or "none"; else what there is room for
+ * @property {import("./margins.mjs").Margins} [margins]  bars along the edges
+ * @property {number} [border]  a dashed line before this row and column
+ * @property {number} [crossed]  so many columns from the left are left out
+ * @property {(row: number) => boolean} [empty]  of this row almost nothing is left
+ * @property {import("./layout.mjs").Cells} [cells]  how large they are
+ * @property {import("./layout.mjs").Layout} [layout]  if it is known already
+ * @property {{x: number, y: number, width: number, height: number}} [window]  what is in sight of a large one
+ *
+ * @typedef {object} Thumbnail
+ * @property {number} rows
+ * @property {number} columns
+ * @property {(row: number, column: number) => number} [value]
+ * @property {Pick<import("../color/scale.mjs").Colors, "pixel"|"table">} scale
+ * @property {IsCell} [hidden]
+ * @property {Row} [row]  instead of `value` and `hidden`
+ */
 
-export function drawMatrix(canvas, width, payload, focus, query, dark) {
-  const shown = drawn(payload, focus);
-  const layout = measure(canvas, width, payload);
-  const context = prepare(canvas, layout.width, layout.height);
-  const ground = cssColor("--hs-muted");
-  const { column, token } = reading(payload, { draw: "matrix", ...focus, query: focus.query ?? query }, shown);
-  const place = column ? { query: focus.query, key: token } : { query: token, key: focus.key };
-  drawCells(context, layout, shown, dark);
-  if (!shown.open) drawMask(context, layout, cssColor("--hs-hatch"));
-  if (shown.hidden) drawHidden(context, layout, shown, cssColor("--hs-faint"));
-  if (layout.cell >= NUMBERS_FROM) drawNumbers(context, layout, shown, dark);
-  drawLabels(context, layout, payload, place, ground);
-  drawBars(context, layout, shown);
-  drawFocus(context, layout, place);
+/** @param {HTMLCanvasElement} canvas @param {Matrix} matrix @returns {import("./layout.mjs").Layout} */
+export function drawMatrix(canvas, matrix) {
+  const layout = matrix.layout ?? layoutOf(matrix);
+  const seen = inWindow(layout, matrix.window);
+  const context = prepare(canvas, seen.width, seen.height);
+  context.save();
+  if (matrix.window) clipTo(context, layout, seen);
+  drawCells(context, layout, seen, matrix);
+  if (matrix.crossed) drawCrossed(context, layout, matrix.crossed);
+  if (matrix.empty) drawEmpty(context, layout, matrix.empty, matrix.crossed);
+  if (matrix.numbers) drawNumbers(context, layout, seen, matrix);
+  if (matrix.border) drawBorder(context, layout, matrix.border);
+  if (matrix.window) drawFocus(context, layout, seen, matrix.focus);
+  context.restore();
+  drawNames(context, layout, seen, matrix);
+  if (matrix.margins) drawMargins(context, layout, matrix.margins);
+  if (!matrix.window) drawFocus(context, layout, seen, matrix.focus);
   return layout;
 }
 
-export function cellAt({ left, top, cell, T }, x, y) {
-  const key = Math.floor((x - left) / cell);
-  const query = Math.floor((y - top) / cell);
-  return key >= 0 && key < T && query >= 0 && query < T ? { query, key } : null;
+/**
+ * The same at one pixel a cell: the page stretches it.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Thumbnail} thumbnail
+ */
+export function drawThumbnail(canvas, thumbnail) {
+  const { rows, columns } = thumbnail;
+  canvas.width = columns;
+  canvas.height = rows;
+  const all = { row: 0, rowEnd: rows, column: 0, columnEnd: columns };
+  canvas.getContext("2d").putImageData(painted(all, thumbnail), 0, 0);
 }
 
-/** Beside the cells: a key's name or bar asks who looks at it, a query's where it looks. */
-export function edgeAt({ left, top, cell, T }, x, y) {
-  const key = Math.floor((x - left) / cell);
-  const query = Math.floor((y - top) / cell);
-  const isKey = key >= 0 && key < T;
-  const isQuery = query >= 0 && query < T;
-  if (isKey === isQuery) return null;
-  return isKey ? { key, read: "column" } : { query, read: "row" };
+function clipTo(context, { left, top }, { width, height }) {
+  context.beginPath();
+  context.rect(left, top, width, height);
+  context.clip();
 }
 
-const longest = new WeakMap(); // by payload: the widest label, in px
+/** Cells over hatching: what has no colour is hatched, never merely pale. */
+function drawCells(context, { cell }, seen, /** @type {Matrix} */ matrix) {
+  const { row, rowEnd, column, columnEnd } = seen;
+  if (rowEnd <= row || columnEnd <= column) return;
+  const image = painted(seen, matrix);
+  const [left, top, right, bottom] = [seen.x(column), seen.y(row), seen.x(columnEnd), seen.y(rowEnd)];
+  hatchCells(context, { left, top, right, bottom }, cell, bareCells(image), cssColor("--hs-hatch"));
+  const small = new OffscreenCanvas(image.width, image.height);
+  small.getContext("2d").putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, left, top, image.width * cell.width, image.height * cell.height);
+  context.strokeStyle = cssColor("--hs-line");
+  context.lineWidth = 1;
+  context.strokeRect(left, top, right - left, bottom - top);
+}
 
-function measure(canvas, width, payload) {
-  const T = payload.tokens.length;
-  const bars = width < 420 ? 26 : 40;
-  const edge = GAP + bars + 2;
-  const depth = 40; // of the bars below
-  if (!longest.has(payload)) longest.set(payload, widest(canvas, payload));
-  const names = longest.get(payload);
-  const labelled = (width - names - 12 - edge) / T >= LABELS_FROM;
-  const left = labelled ? names + 12 : 24;
-  const top = labelled ? Math.max(names + 12, 40) : 40;
-  const cell = Math.min(44, (width - left - edge) / T);
-  const size = cell * T;
-  return {
-    T,
-    left,
-    top,
-    cell,
-    size,
-    bars,
-    depth,
-    gap: GAP,
-    labelled,
-    width: Math.ceil(left + size + edge),
-    height: Math.ceil(top + size + GAP + depth + 2),
+/** An image of a pixel for each cell, good until the next one; clear where there is no colour. */
+function painted({ row, rowEnd, column, columnEnd }, matrix) {
+  const image = clearImage(columnEnd - column, rowEnd - row);
+  const pixels = new Uint32Array(image.data.buffer);
+  const numbers = matrix.row ?? numbersOf(matrix, column, columnEnd);
+  const { pixel, table } = matrix.scale;
+  for (let r = row; r < rowEnd; r++) {
+    const line = numbers(r);
+    const end = Math.min(columnEnd, line.length);
+    const start = (r - row) * image.width - column;
+    if (table) lookUp(pixels, start, line, column, end, table);
+    else for (let c = column; c < end; c++) pixels[start + c] = pixel(line[c]);
+  }
+  return image;
+}
+
+/** Apart, so that it stays fast: it only ever sees whole numbers. */
+function lookUp(pixels, start, line, column, end, table) {
+  for (let c = column; c < end; c++) pixels[start + c] = table[line[c]];
+}
+
+let used = new ImageData(1, 1); // the last image: a grid of heads paints dozens of one size
+
+function clearImage(width, height) {
+  if (used.width !== width || used.height !== height) used = new ImageData(width, height);
+  used.data.fill(0);
+  return used;
+}
+
+/** The values of a row at once, for a matrix that has them cell by cell: NaN for what is hidden. */
+function numbersOf({ value, hidden }, column, columnEnd) {
+  const line = new Float64Array(columnEnd);
+  return (row) => {
+    for (let c = column; c < columnEnd; c++) line[c] = hidden?.(row, c) ? NaN : value(row, c);
+    return line;
   };
 }
 
-function widest(canvas, { tokens }) {
-  const context = canvas.getContext("2d");
-  context.font = FONT;
-  return Math.ceil(Math.max(...tokens.map((token) => context.measureText(label(token)).width), 20));
-}
-
-function drawCells(context, { left, top, size, T }, shown, dark) {
-  const image = new ImageData(T, T);
-  paint(shown.block, T, palette(dark), new Uint32Array(image.data.buffer), shown.last);
-  const small = new OffscreenCanvas(T, T);
-  small.getContext("2d").putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = false;
-  context.drawImage(small, left, top, size, size);
-}
-
-/** Strokes from the diagonal to the upper right edges: a masked cell is never merely pale. */
-function drawMask(context, { left, top, cell, size }, color) {
-  context.strokeStyle = color;
-  context.lineWidth = 1;
-  context.beginPath();
-  for (let sum = HATCH; sum < 2 * size; sum += HATCH) {
-    // of x and y, along a rising line
-    const i = Math.floor(sum / 2 / cell); // it leaves the diagonal in this cell, to the right or upwards
-    const x = (2 * i + 1) * cell <= sum ? (i + 1) * cell : sum - i * cell;
-    if (x >= size) continue;
-    context.moveTo(left + x, top + sum - x);
-    context.lineTo(left + Math.min(sum, size), top + Math.max(sum - size, 0));
-  }
-  context.stroke();
-}
-
-/** The column of the first token, crossed; and a dashed line where almost nothing is left of a row. */
-function drawHidden(context, { left, top, cell, size, T }, shown, color) {
-  const wide = Math.max(cell, 4); // to be seen in a long text, too
-  const box = { left, top, right: left + wide, bottom: top + size };
-  hatch(context, box, (path) => path.rect(left, top, wide, size), [1, -1], color, 5);
-  context.strokeStyle = color;
-  context.lineWidth = 1;
-  context.setLineDash([3, 3]);
-  context.beginPath();
-  for (let q = 1; q < T; q++) {
-    if (shown.state(q, q) !== "faint") continue;
-    context.moveTo(left + cell, top + (q + 0.5) * cell);
-    context.lineTo(left + (q + 1) * cell, top + (q + 0.5) * cell);
-  }
-  context.stroke();
-  context.setLineDash([]);
-}
-
-function drawNumbers(context, { left, top, cell, T }, shown, dark) {
-  context.font = "11px ui-monospace, Menlo, Consolas, monospace";
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  for (let q = 0; q < T; q++) {
-    for (let k = 0; k <= shown.last(q); k++) {
-      if (shown.state(q, k) !== "seen") continue;
-      const p = shown.at(q, k);
-      context.fillStyle = ink(p, dark);
-      context.fillText(p.toFixed(2).replace(/^0/, ""), left + (k + 0.5) * cell, top + (q + 0.5) * cell);
-    }
-  }
-}
-
-function drawLabels(context, { left, top, cell, T, labelled }, payload, { query, key }, color) {
-  context.font = FONT;
-  context.textBaseline = "middle";
-  context.fillStyle = color;
-  if (!labelled) return drawAxes(context, left, top);
-  const [queryColor, keyColor] = [cssColor("--hs-query"), cssColor("--hs-key")];
-  for (let i = 0; i < T; i++) {
-    const middle = (i + 0.5) * cell;
-    const text = label(payload.tokens[i]);
-    context.fillStyle = i === query ? queryColor : color;
-    context.textAlign = "right";
-    context.fillText(text, left - 8, top + middle);
-    context.fillStyle = i === key ? keyColor : color;
-    context.textAlign = "left";
-    turned(context, left + middle, top - 8, -1, () => context.fillText(text, 0, 0));
-  }
-}
-
-function drawAxes(context, left, top) {
-  context.textAlign = "left";
-  context.fillText("keys →", left, top - 12);
-  turned(context, left - 12, top, 1, () => context.fillText("queries →", 0, 0));
-}
-
-function turned(context, x, y, quarters, draw) {
-  context.save();
-  context.translate(x, y);
-  context.rotate((quarters * Math.PI) / 2);
-  draw();
-  context.restore();
-}
-
-/** The chosen row and column; the other one only if there is a choice of it. */
-function drawFocus(context, { left, top, cell, size }, { query, key }) {
-  context.lineWidth = 2;
-  if (query !== null) {
-    context.strokeStyle = cssColor("--hs-query");
-    context.strokeRect(left, top + query * cell, size, cell);
-  }
-  if (key !== null) {
-    context.strokeStyle = cssColor("--hs-key");
-    context.strokeRect(left + key * cell, top, cell, size);
-  }
+/** Of each row the first and the last cell without a colour; -1 if there is none. */
+function bareCells({ data, width, height }) {
+  const pixels = new Uint32Array(data.buffer);
+  const lines = Array.from({ length: height }, (_, row) => pixels.subarray(row * width, (row + 1) * width));
+  return lines.map((line) => ({ first: line.indexOf(0), last: line.lastIndexOf(0) }));
 }

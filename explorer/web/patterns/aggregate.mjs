@@ -6,7 +6,11 @@ import { cellName, headBlock, lastSeen } from "../base/payload.mjs";
 
 const known = new WeakMap(); // by payload: what was computed, by name
 
-/** The [layer, head] of every head that the shown numbers are made of. */
+/**
+ * The [layer, head] of every head that the shown numbers are made of.
+ * @param {Payload} payload
+ * @param {Heads} heads
+ */
 export function headsOf(payload, { layer, head, by, over }) {
   const [L, H] = payload.arrays.pattern.shape;
   if (by === "one") return [[layer, head]];
@@ -15,7 +19,11 @@ export function headsOf(payload, { layer, head, by, over }) {
   return layers.flatMap((l) => heads.map((h) => [l, h]));
 }
 
-/** T×T numbers, 0..65535 as they travel; fractions of these for a mean. */
+/**
+ * T×T numbers, 0..65535 as they travel; fractions of these for a mean.
+ * @param {Payload} payload
+ * @param {Heads} focus
+ */
 export function blockOf(payload, focus) {
   if (focus.by === "one") return headBlock(payload, focus.layer, focus.head);
   if (!known.has(payload)) known.set(payload, new Map());
@@ -59,10 +67,14 @@ export function titleOf(payload, { layer, head, by, over }) {
   return `${capital(WORDS[by])} over all ${L * H} heads`;
 }
 
-/** A row of the numbers as one would write it in Python; `trace` is what was recorded. */
+/**
+ * A row of the numbers as one would write it in Python; `trace` is what was recorded.
+ * @param {Payload} payload
+ * @param {Heads} focus
+ */
 export function rowName(payload, focus, query) {
   const { pattern } = payload.names;
-  if (focus.by === "one") return `${pattern.replace("{layer}", focus.layer)}[0, ${focus.head}, ${query}]`;
+  if (focus.by === "one") return `${pattern.replace("{layer}", String(focus.layer))}[0, ${focus.head}, ${query}]`;
   return `${severalName(payload, focus)}[${query}]`;
 }
 
@@ -71,12 +83,15 @@ export function numberName(payload, focus, query, key) {
   return `${severalName(payload, focus)}[${query}, ${key}]`;
 }
 
-function severalName(payload, { layer, head, by, over }) {
+function severalName(payload, /** @type {Heads} */ { layer, head, by, over }) {
   const { pattern } = payload.names;
   const function_ = { mean: "mean", max: "amax" }[by];
-  if (over === "heads") return `${pattern.replace("{layer}", layer)}[0].${function_}(0)`;
+  if (over === "heads") return `${pattern.replace("{layer}", String(layer))}[0].${function_}(0)`;
   const each = `trace[f"${pattern.replace("{layer}", "{i}")}"][${over === "layers" ? `0, ${head}` : "0"}]`;
-  return `torch.stack([${each} for i in range(${payload.arrays.pattern.shape[0]})]).${function_}(${over === "layers" ? "0" : "(0, 1)"})`;
+  return (
+    `torch.stack([${each} for i in ` +
+    `range(${payload.arrays.pattern.shape[0]})]).${function_}(${over === "layers" ? "0" : "(0, 1)"})`
+  );
 }
 
 const range = (count) => Array.from({ length: count }, (_, i) => i);

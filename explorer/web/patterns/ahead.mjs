@@ -5,7 +5,10 @@ import { mixing } from "./rollout.mjs";
 
 const whenIdle = globalThis.requestIdleCallback ?? ((job) => setTimeout(job, 50));
 
-/** One piece at a time, and no more once `isShown()` says that another text has come. */
+/**
+ * One piece at a time, and no more once `isShown()` says that another text has come.
+ * @param {Payload} payload
+ */
 export function computeAhead(payload, isShown) {
   const layers = Array.from({ length: payload.arrays.pattern.shape[0] }, (_, layer) => layer);
   const jobs = [

@@ -1,6 +1,7 @@
 // What the views draw: rows of shares, and how to call them. Pure: no DOM.
 //
-// {title, verb, row(query): shares of the keys 0..last(query), open: whether there is no mask, name(query, key): the number as one would write it in Python}
+// {title, verb, row(query): shares of the keys 0..last(query), open: whether there is no mask, name(query, key): the
+// number as one would write it in Python}
 // and what stands behind the rows:
 // {at(query, key): one share, state(query, key): "seen", "later" (masked), "out" (the hidden first token) or "faint"
 //  (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token is,
@@ -8,10 +9,10 @@
 //  block: T×T numbers 0..65535 (none for the rollout)}
 // A number that is not "seen" is 0 in rows and blocks.
 
-import { blockOf, numberName, rowName, titleOf } from "./aggregate.mjs";
 import { lastSeen } from "../base/payload.mjs";
+import { blockOf, numberName, rowName, titleOf } from "./aggregate.mjs";
 import { sharesOf } from "./rollout.mjs";
-import { LEAST_LEFT, digits, leftOf, withoutFirst } from "./sink.mjs";
+import { digits, LEAST_LEFT, leftOf, withoutFirst } from "./sink.mjs";
 
 const last = new WeakMap(); // by payload: {key, value}; several views ask for the same in one frame
 
@@ -71,7 +72,8 @@ function hiding(payload, focus, plain) {
     total: () => 1,
     left: (query) => left[query],
     get block() {
-      return (block ??= withoutFirst(units, T, left, last));
+      block ??= withoutFirst(units, T, left, last);
+      return block;
     },
     name: (query, key) => `(row := ${rowName(payload, focus, query)})[${key}] / row[1:].sum()`,
   };

@@ -1,6 +1,9 @@
 // How the chosen token is read: where it looks (its row), or who looks at it (its column). Pure: no DOM.
 
-/** Whether a column is read. Flow leads to one token of the last layer, and a neuron view to a pair: they have no other way. */
+/**
+ * Whether a column is read. Flow leads to one token of the last layer, and a neuron view to a pair: they have no
+ * other way.
+ */
 export function readsColumn({ read, draw }) {
   return read === "column" && (draw === "matrix" || draw === "lines");
 }

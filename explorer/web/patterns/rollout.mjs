@@ -2,8 +2,8 @@
 // attention and the way around it carry half each. A(layer) = (mean over heads of its pattern + identity) / 2, each
 // row divided by its sum; rollout = A(last) · … · A(2) · A(1). Pure: no DOM.
 
-import { blockOf } from "./aggregate.mjs";
 import { lastSeen } from "../base/payload.mjs";
+import { blockOf } from "./aggregate.mjs";
 
 const known = new WeakMap(); // by payload: A of every layer
 const shared = new WeakMap(); // by payload: the shares of every token that was asked for
@@ -29,7 +29,9 @@ function mixingOf(payload) {
   });
 }
 
-/** What of `query` in the last layer comes through each token: L+1 rows of T shares, from the input to the last layer. */
+/**
+ * What of `query` in the last layer comes through each token: L+1 rows of T shares, from the input to the last layer.
+ */
 export function sharesOf(payload, query) {
   if (!shared.has(payload)) shared.set(payload, new Map());
   const found = shared.get(payload);

@@ -29,7 +29,7 @@ const HOW = {
   embedding: sumOf("token", "position"),
   resid_mid: sumOf("resid_pre", "attn_out"),
   resid_post: sumOf("resid_mid", "mlp_out"),
-  scores(read, row, key) {
+  scores(read, _row, key) {
     const [q, k] = [read("q"), read("k")];
     const D = q.columns;
     let sum = 0;
@@ -41,23 +41,32 @@ const HOW = {
     const most = Math.max(...scores);
     const sum = scores.reduce((total, score) => total + Math.exp(score - most), 0);
     const own = Math.exp(scores[key] - most);
-    return `the row's largest score is ${three(most)}: e^(${three(scores[key])} - ${three(most)}) / sum of all such = ${three(own)} / ${three(sum)} = ${three(own / sum)}`;
+    return (
+      `the row's largest score is ${three(most)}: e^(${three(scores[key])} - ${three(most)}) / sum of all ` +
+      `such = ${three(own)} / ${three(sum)} = ${three(own / sum)}`
+    );
   },
   z(read, row, dim) {
     const [weights, v] = [read("pattern").row, read("v")];
     const terms = Array.from({ length: row + 1 }, (_, key) => weights[key] * v.values[key * v.columns + dim]);
     const key = terms.reduce((best, term, i) => (Math.abs(term) > Math.abs(terms[best]) ? i : best), 0);
     const sum = terms.reduce((a, b) => a + b, 0);
-    return `sum of ${row + 1} products weight × value = ${three(sum)}; the largest: ${three(weights[key])} × ${three(v.values[key * v.columns + dim])} = ${three(terms[key])}, from place ${key}`;
+    return (
+      `sum of ${row + 1} products weight × value = ${three(sum)}; the largest: ${three(weights[key])} × ` +
+      `${three(v.values[key * v.columns + dim])} = ${three(terms[key])}, from place ${key}`
+    );
   },
-  post(read, row, neuron) {
+  post(read, _row, neuron) {
     const x = read("pre").row[neuron];
     return `GELU(${three(x)}) = ${three(0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))))}`;
   },
   softmax(read, row, rank) {
     const { part, row: logits } = read("logits");
     const all = part.arrays.log_sum_exp.data[row];
-    return `log of the sum of e^logit over all tokens: ${all.toFixed(3)}; e^(${logits[rank].toFixed(3)} - ${all.toFixed(3)}) = ${three(Math.exp(logits[rank] - all))}`;
+    return (
+      `log of the sum of e^logit over all tokens: ${all.toFixed(3)}; e^(${logits[rank].toFixed(3)} - ` +
+      `${all.toFixed(3)}) = ${three(Math.exp(logits[rank] - all))}`
+    );
   },
 };
 
@@ -67,7 +76,10 @@ function normed(stage, part, { layer }, read, row, column) {
   const below = Math.sqrt(deviation ** 2 + part.epsilon);
   const [weight, bias] = ["weight", "bias"].map((kind) => learned(part, `${stage}.${kind}`, layer, column));
   const value = ((before.row[column] - mean) / below) * weight + (bias ?? 0);
-  return `(${three(before.row[column])} - ${meanText(mean, deviation)}) / ${three(below)} × ${three(weight)}${bias === null ? "" : ` + ${three(bias)}`} = ${three(value)}`;
+  return (
+    `(${three(before.row[column])} - ${meanText(mean, deviation)}) / ${three(below)} × ` +
+    `${three(weight)}${bias === null ? "" : ` + ${three(bias)}`} = ${three(value)}`
+  );
 }
 
 /** A weight or bias of a LayerNorm; null if the model has none. */

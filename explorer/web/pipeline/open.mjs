@@ -1,19 +1,24 @@
 // The stage that is open: what it does, and its whole tensor, a row for each token. Every number can be read with
 // its name, and how it follows from the stage before.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { explain } from "./explain.mjs";
-import { drawMap, mapCellAt, measureMap, scrollTo } from "../matrix/pipeline_map.mjs";
-import { colorer, paintSmall, scaleGradient } from "../matrix/pipeline_paint.mjs";
-import { dimensions, sizes } from "./shape.mjs";
-import { STAGES, nameOf, neighbour } from "./stages.mjs";
-import { limitOf, tensorOf, three, writer } from "./tensor.mjs";
-import { rowText, tableOf } from "./words.mjs";
+import { label, labels, quoted, visible } from "../base/text.mjs";
+import { hatched, shortBar } from "../color/legend.mjs";
+import { cellAt, layoutOf, scrollTo } from "../matrix/layout.mjs";
+import { listen } from "../matrix/listen.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { drawSmall } from "../matrix/shrink.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { label, quoted, visible } from "../base/text.mjs";
+import { choice } from "../ui/choice.mjs";
+import { foldedTable } from "../ui/table.mjs";
+import { explain } from "./explain.mjs";
+import { dimensions, sizes } from "./shape.mjs";
+import { nameOf, neighbour, STAGES } from "./stages.mjs";
+import { limitOf, scaleOf, tensorOf, three, writer } from "./tensor.mjs";
+import { rowText, tableOf } from "./words.mjs";
 
+const NUMBERS = { width: 60, height: 22 }; // px of a cell that holds its number
+const NAMED = { width: 124, height: 22 }; // with the text of a token before the number
 const HEIGHT = 480; // px of the window onto a map
 const COLUMN = { dim: "column", key: "key", rank: "column" }; // the part of the focus that chooses a column
 
@@ -45,7 +50,7 @@ export class OpenStage {
     this.tokens = make("ol", { className: "hs-token-list" });
     this.legend = make("p", { className: "hs-map-legend" });
     this.switch = choice("cells", { map: "Colours", numbers: "Numbers" }, "How to show the tensor");
-    this.table = make("details", { className: "hs-table", ontoggle: () => store.changed() }, make("summary"));
+    this.table = foldedTable("", () => store.changed());
     const words = make(
       "div",
       { className: "hs-open-words" },
@@ -72,14 +77,13 @@ export class OpenStage {
   }
 
   listen() {
-    const at = (event) => this.layout && mapCellAt(this.layout, this.scroll(), event.offsetX, event.offsetY);
-    this.canvas.addEventListener("mousemove", (event) => this.preview(at(event)));
-    this.canvas.addEventListener("mouseleave", () => store.preview({}));
-    this.canvas.addEventListener("click", (event) => {
-      const cell = at(event);
-      if (cell) store.toggle(this.part(cell));
+    listen(this.canvas, {
+      at: (x, y) => this.layout && cellAt(this.layout, x, y, this.scroll()),
+      point: (cell) => store.preview(cell ? this.part(cell) : {}),
+      choose: (cell) => store.toggle(this.part(cell)),
+      place: () => ({ row: this.marks.row, column: this.marks.column ?? 0, ...sizeOf(this.tensor) }),
+      go: (cell) => this.go(this.marks.column === null ? { ...cell, column: 0 } : cell),
     });
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.scroller.addEventListener("scroll", () => this.drawMap());
   }
 
@@ -87,10 +91,6 @@ export class OpenStage {
     const { locked } = store.focus;
     const next = neighbour(locked, step, store.payload.model.n_layer);
     if (next) store.toggle(next);
-  }
-
-  preview(cell) {
-    store.preview(cell ? this.part(cell) : {});
   }
 
   /** A cell of the map as a part of the focus. */
@@ -102,13 +102,7 @@ export class OpenStage {
     return { x: this.scroller.scrollLeft, y: this.scroller.scrollTop };
   }
 
-  key(event) {
-    const { row, column } = this.marks;
-    const next = move(event.key, row, column ?? 0, this.tensor.rows, this.tensor.columns);
-    if (!next && event.key !== "Enter") return;
-    event.preventDefault();
-    if (!next) return store.toggle(this.part({ row, column: column ?? 0 }));
-    const cell = { row: next[0], column: column === null ? 0 : next[1] };
+  go(cell) {
     Object.assign(store.focus.locked, this.part(cell));
     this.scroller.scrollTo(this.scrolled(cell));
     store.preview({});
@@ -197,17 +191,29 @@ export class OpenStage {
     const column = focus[COLUMN[columns]];
     const row = store.query(focus);
     const limit = kind === "weights" ? 1 : limitOf(stage, payload, part, focus);
-    this.marks = { row, column: column !== null && column < this.tensor.columns ? column : null };
-    const labels = payload.tokens.map((token) => label(token));
-    const heads = { dim: String, key: (i) => label(payload.tokens[i], 6), rank: (i) => `${i + 1}.` }[columns];
+    const { tensor } = this;
+    this.marks = { row, column: column !== null && column < tensor.columns ? column : null };
+    const head = { dim: String, key: (i) => label(payload.tokens[i], 6), rank: (i) => `${i + 1}.` }[columns];
     const withNumbers = columns === "rank" || focus.cells === "numbers";
-    this.look = { kind, limit, marks: this.marks, labels, heads, write: writer(stage), dark: isDark() };
-    this.measure(labels, withNumbers);
+    const write = writer(stage);
+    const value = (r, c) => tensor.values[r * tensor.columns + c];
+    const said = (r, c) => (tensor.text ? `${tensor.text(r, c)}  ${write(value(r, c))}` : write(value(r, c)));
+    this.look = {
+      rows: { count: tensor.rows, labels: labels(payload.tokens) },
+      columns: { count: tensor.columns, head },
+      names: "heads",
+      value,
+      scale: scaleOf(stage, payload, part, focus, isDark()),
+      numbers: withNumbers ? { write: said } : null,
+      focus: { row, cell: this.marks.column === null ? null : this.marks },
+    };
+    this.measure(withNumbers);
     this.follow(focus);
     this.drawMap();
     this.canvas.setAttribute(
       "aria-label",
-      `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys go from number to number; the chosen row stands below as a table.`,
+      `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys ` +
+        "go from number to number; the chosen row stands below as a table.",
     );
     this.drawLegend(kind, limit);
     this.row.textContent = rowText(stage, payload, part, focus, row);
@@ -215,15 +221,13 @@ export class OpenStage {
     this.fillTable(payload, part, focus, row);
   }
 
-  measure(labels, withNumbers) {
-    this.layout = measureMap(
-      this.tensor,
-      labels,
-      Math.max(280, this.scroller.clientWidth),
-      HEIGHT,
-      withNumbers,
-      STAGES[this.stage].columns === "key",
-    );
+  measure(withNumbers) {
+    const size = this.tensor.text ? NAMED : NUMBERS;
+    this.layout = layoutOf({
+      ...this.look,
+      width: Math.max(280, this.scroller.clientWidth),
+      cells: withNumbers ? { size } : { room: HEIGHT, isSquare: STAGES[this.stage].columns === "key" },
+    });
     Object.assign(this.sheet.style, { width: `${this.layout.width}px`, height: `${this.layout.height}px` });
   }
 
@@ -239,30 +243,19 @@ export class OpenStage {
   drawMap() {
     if (!this.look || this.scroller.hidden) return;
     const window = { ...this.scroll(), width: this.scroller.clientWidth, height: this.scroller.clientHeight };
-    drawMap(this.canvas, this.layout, window, this.tensor, this.look);
+    drawMatrix(this.canvas, { ...this.look, layout: this.layout, window });
   }
 
   drawLegend(kind, limit) {
-    const bar = make("span", { className: "hs-scale-bar" });
-    bar.style.background = scaleGradient(kind, isDark());
     const [low, high] = kind === "weights" ? ["0", "1"] : [three(-limit), three(limit)];
     const words =
       kind === "weights"
         ? this.stage === "softmax"
           ? "probability"
           : "weight, 0 to 1"
-        : "orange below 0, blue above; 1 in 100 numbers lies beyond the scale";
-    const masked =
-      STAGES[this.stage].columns === "key"
-        ? [make("span", { className: "hs-hatch" }), make("span", { text: "hidden by the mask" })]
-        : [];
-    this.legend.replaceChildren(
-      make("span", { className: "hs-number", text: low }),
-      bar,
-      make("span", { className: "hs-number", text: high }),
-      make("span", { text: words }),
-      ...masked,
-    );
+        : "brown below 0, teal above; 1 in 100 numbers lies beyond the scale";
+    const masked = STAGES[this.stage].columns === "key" ? [hatched("hidden by the mask")] : [];
+    this.legend.replaceChildren(...shortBar(this.look.scale, low, high), make("span", { text: words }), ...masked);
   }
 
   drawCell(payload, focus, part) {
@@ -294,29 +287,29 @@ export class OpenStage {
     const look = `${store.seq}/${isDark()}/${focus.stage}/${focus.layer}`;
     if (this.headsLook !== look) {
       this.headsLook = look;
-      const { kind } = STAGES[focus.stage];
-      const color = colorer(kind, kind === "weights" ? 1 : limitOf(focus.stage, payload, part, focus), isDark());
+      const scale = scaleOf(focus.stage, payload, part, focus, isDark());
       this.heads.replaceChildren(
         ...Array.from({ length: H }, (_, head) =>
-          headButton(head, tensorOf(focus.stage, payload, part, { ...focus, head }), color),
+          headButton(head, tensorOf(focus.stage, payload, part, { ...focus, head }), scale),
         ),
       );
     }
-    [...this.heads.children].forEach((button, head) =>
-      button.setAttribute("aria-pressed", String(head === focus.head)),
-    );
+    for (const [head, button] of [...this.heads.children].entries()) {
+      button.setAttribute("aria-pressed", String(head === focus.head));
+    }
   }
 
   fillTable(payload, part, focus, row) {
-    this.table.querySelector("summary").textContent = `The row of ${quoted(label(payload.tokens[row], 20))} as a table`;
-    this.table.querySelector("table")?.remove();
-    if (this.table.open) this.table.append(tableOf(focus.stage, payload, part, this.tensor, row));
+    this.table.rename(`The row of ${quoted(label(payload.tokens[row], 20))} as a table`);
+    this.table.fill(() => tableOf(focus.stage, payload, part, this.tensor, row));
   }
 }
 
-function headButton(head, tensor, color) {
+const sizeOf = ({ rows, columns }) => ({ rows, columns });
+
+function headButton(head, tensor, scale) {
   const canvas = make("canvas");
-  paintSmall(canvas, tensor, color);
+  drawSmall(canvas, tensor, scale);
   return make(
     "button",
     {

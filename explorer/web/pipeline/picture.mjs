@@ -2,17 +2,18 @@
 // from left to right; the chosen block is opened below its place in the row. On a phone all of it runs downwards.
 
 import { make } from "../base/dom.mjs";
-import { dimensions } from "./shape.mjs";
-import { colorer, paintSmall } from "../matrix/pipeline_paint.mjs";
-import { STAGES, inPart, nameOf } from "./stages.mjs";
-import { limitOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 import { nextTokens } from "../base/payload.mjs";
-import { isDark, store } from "../state/store.mjs";
 import { label, pieceName, probability } from "../base/text.mjs";
+import { drawSmall } from "../matrix/shrink.mjs";
+import { isDark, store } from "../state/store.mjs";
 import { topOf } from "../ui/token_bars.mjs";
+import { dimensions } from "./shape.mjs";
+import { inPart, nameOf, STAGES } from "./stages.mjs";
+import { limitOf, scaleOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 
 const ROWS = 5; // of the lists of tokens
-const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"]; // the stream, and where it is read and added to
+// the stream, and where it is read and added to
+const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"];
 const AFTER = { tokens: "→", token: "+", position: "=", embedding: "→", ln_f: "→", logits: "→" };
 
 export class Picture {
@@ -158,8 +159,8 @@ export class Picture {
     for (const place of ["before", "after"]) this.drawStages(place, payload, focus, part);
     for (let layer = 0; layer < L; layer++) {
       const at = { layer, head: 0 };
-      const color = colorer("signed", limitOf("resid_post", payload, part, at), isDark());
-      paintSmall(this.blocks.children[layer].querySelector("canvas"), tensorOf("resid_post", payload, part, at), color);
+      const scale = scaleOf("resid_post", payload, part, at, isDark());
+      drawSmall(this.blocks.children[layer].querySelector("canvas"), tensorOf("resid_post", payload, part, at), scale);
     }
   }
 
@@ -173,16 +174,15 @@ export class Picture {
     const { thumb, scale } = this.cards.get(id);
     const { kind, columns, letters } = STAGES[id];
     const H = payload.model.n_head;
-    const limit = kind === "weights" ? 1 : limitOf(id, payload, part, { layer, head: 0 });
-    const color = colorer(kind, limit, isDark());
+    const colors = scaleOf(id, payload, part, { layer, head: 0 }, isDark());
     const tensors =
       columns === "key"
         ? Array.from({ length: H }, (_, head) => tensorOf(id, payload, part, { layer, head }))
         : [letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
     if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
       fillThumb(thumb, tensors.length, letters[0] === "H");
-    thumb.querySelectorAll("canvas").forEach((canvas, i) => paintSmall(canvas, tensors[i], color));
-    scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limit)}`;
+    for (const [i, canvas] of thumb.querySelectorAll("canvas").entries()) drawSmall(canvas, tensors[i], colors);
+    scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limitOf(id, payload, part, { layer, head: 0 }))}`;
   }
 
   /** Some tokens around the chosen one, with their ids. */
@@ -239,9 +239,9 @@ export class Picture {
       button.setAttribute("aria-label", `${STAGES[id].title}: ${tensor}, shape (${STAGES[id].letters.join(", ")})`);
       button.setAttribute("aria-pressed", String(id === focus.stage));
       button.tabIndex = id === focus.stage ? 0 : -1;
-      thumb
-        .querySelectorAll("[data-head]")
-        .forEach((canvas, head) => canvas.classList.toggle("hs-shown", head === focus.head));
+      for (const [head, canvas] of thumb.querySelectorAll("[data-head]").entries()) {
+        canvas.classList.toggle("hs-shown", head === focus.head);
+      }
     }
     for (const button of this.blocks.children) {
       button.setAttribute("aria-pressed", String(Number(button.dataset.layer) === focus.layer));

@@ -6,6 +6,8 @@
 // columns  what a column is: a dimension, a key, or a place in the order of likely tokens
 // part     of the picture: before the blocks, in each block, after them
 
+import { STAGE_IDS } from "../state/focus.mjs";
+
 const signed = { kind: "signed", columns: "dim", letters: ["T", "C"] };
 const stream = { ...signed, isStream: true };
 const heads = { ...signed, letters: ["H", "T", "D"] };
@@ -16,7 +18,9 @@ export const STAGES = {
     title: "Tokens",
     kind: "tokens",
     letters: ["T"],
-    says: "The text is cut into pieces that the model knows, its tokens. Each has a number, its place in the vocabulary; from here on, only these numbers count. The first, “start”, stands before every text.",
+    says:
+      "The text is cut into pieces that the model knows, its tokens. Each has a number, its place in the " +
+      "vocabulary; from here on, only these numbers count. The first, “start”, stands before every text.",
     formula: "ids = [start, *tokenizer.encode(text)]",
   },
   token: {
@@ -40,7 +44,9 @@ export const STAGES = {
     part: "before",
     title: "Sum",
     tensor: "embedding.sum",
-    says: "Both rows added: what it is, plus where it stands. This is the start of the residual stream, which every block reads and adds to.",
+    says:
+      "Both rows added: what it is, plus where it stands. This is the start of the residual stream, which " +
+      "every block reads and adds to.",
     formula: "token + position",
   },
   resid_pre: {
@@ -57,7 +63,9 @@ export const STAGES = {
     title: "LayerNorm",
     tensor: "ln_1",
     normOf: "resid_pre",
-    says: "Each row is brought to mean 0 and standard deviation 1, then each dimension gets its learned weight and bias. The stream itself stays as it is: attention reads this copy.",
+    says:
+      "Each row is brought to mean 0 and standard deviation 1, then each dimension gets its learned weight " +
+      "and bias. The stream itself stays as it is: attention reads this copy.",
     formula: "(x - mean) / √(variance + ε) · weight + bias",
   },
   q: {
@@ -91,7 +99,9 @@ export const STAGES = {
     kind: "signed",
     columns: "key",
     letters: ["H", "T", "T"],
-    says: "How well each query fits each key, in each head: their dot product, divided by √D so that it does not grow with D. Keys that come later are masked: their score is -∞.",
+    says:
+      "How well each query fits each key, in each head: their dot product, divided by √D so that it does not " +
+      "grow with D. Keys that come later are masked: their score is -∞.",
     formula: "q · k / √D",
   },
   pattern: {
@@ -101,7 +111,9 @@ export const STAGES = {
     kind: "weights",
     columns: "key",
     letters: ["H", "T", "T"],
-    says: "Softmax makes weights of each row of scores: all between 0 and 1, together 1. They say where this token looks.",
+    says:
+      "Softmax makes weights of each row of scores: all between 0 and 1, together 1. They say where this " +
+      "token looks.",
     formula: "e^score / sum of e^score over the row",
   },
   z: {
@@ -134,7 +146,9 @@ export const STAGES = {
     title: "LayerNorm",
     tensor: "ln_2",
     normOf: "resid_mid",
-    says: "Again each row is brought to mean 0 and standard deviation 1, with weights and biases of its own: the copy that the MLP reads.",
+    says:
+      "Again each row is brought to mean 0 and standard deviation 1, with weights and biases of its own: the " +
+      "copy that the MLP reads.",
     formula: "(x - mean) / √(variance + ε) · weight + bias",
   },
   pre: {
@@ -143,7 +157,9 @@ export const STAGES = {
     title: "MLP: widen",
     tensor: "mlp.pre",
     letters: ["T", "4C"],
-    says: "Each token for itself: its row times a matrix that makes it four times as wide. Each of these numbers is called a neuron.",
+    says:
+      "Each token for itself: its row times a matrix that makes it four times as wide. Each of these numbers " +
+      "is called a neuron.",
     formula: "ln_2 · W_up + b_up",
   },
   post: {
@@ -187,7 +203,9 @@ export const STAGES = {
     kind: "signed",
     columns: "rank",
     letters: ["T", "V"],
-    says: "A score for every token of the vocabulary: the normed row times each row of the token table, the same one as at the start. The 20 largest of each place are shown, largest first.",
+    says:
+      "A score for every token of the vocabulary: the normed row times each row of the token table, the same " +
+      "one as at the start. The 20 largest of each place are shown, largest first.",
     formula: "ln_f · token_tableᵀ",
   },
   softmax: {
@@ -197,12 +215,12 @@ export const STAGES = {
     kind: "weights",
     columns: "rank",
     letters: ["T", "V"],
-    says: "Softmax over the whole vocabulary makes probabilities of the logits: what the model expects next. The 20 likeliest of each place are shown.",
+    says:
+      "Softmax over the whole vocabulary makes probabilities of the logits: what the model expects next. The " +
+      "20 likeliest of each place are shown.",
     formula: "e^logit / sum of e^logit over all V tokens",
   },
 };
-
-export const STAGE_IDS = Object.keys(STAGES);
 
 /** What a stage's tensor is called in a trace. */
 export function nameOf(stage, layer) {
@@ -215,7 +233,10 @@ export function nameOf(stage, layer) {
 
 export const inPart = (part) => STAGE_IDS.filter((id) => STAGES[id].part === part);
 
-/** The stage computed after this one (`step` 1) or before it (-1), {stage, layer}: through all L blocks; null at an end. */
+/**
+ * The stage computed after this one (`step` 1) or before it (-1), {stage, layer}: through all L blocks; null at an
+ * end.
+ */
 export function neighbour({ stage, layer }, step, L) {
   const [before, block, after] = ["before", "block", "after"].map(inPart);
   const way = [...before, ...Array.from({ length: L }).flatMap(() => block), ...after];

@@ -4,8 +4,9 @@
 // and where a cell is one of the vocabulary: text(row, column)
 
 import { cellName, headBlock } from "../base/payload.mjs";
-import { STAGES } from "./stages.mjs";
 import { pieceName } from "../base/text.mjs";
+import { diverging, sequential } from "../color/scale.mjs";
+import { STAGES } from "./stages.mjs";
 
 const known = new WeakMap(); // by part: what was made of it once
 
@@ -31,6 +32,11 @@ export function limitOf(stage, payload, part, { layer, head }) {
       within(tensorOf(stage, payload, part, { layer, head }).values),
     );
   return once(part, `limit/${stage}/${layer}`, () => within(layerOf(part, tensor, layer)));
+}
+
+/** The colours of a stage: weights from 0 to 1, all else around 0 up to `limitOf`. */
+export function scaleOf(stage, payload, part, place, dark) {
+  return STAGES[stage].kind === "weights" ? sequential(dark) : diverging(limitOf(stage, payload, part, place), dark);
 }
 
 /** All heads side by side, (T, H·D), as merge_heads lays them. */

@@ -1,10 +1,11 @@
-// What is said of one row of a stage: a sentence with its numbers, and all of them as a table; and all rows, to be saved.
+// What is said of one row of a stage: a sentence with its numbers, and all of them as a table; and all rows, to be
+// saved.
 
-import { make } from "../base/dom.mjs";
+import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
+import { table } from "../ui/table.mjs";
 import { focusOf } from "./explain.mjs";
 import { STAGES } from "./stages.mjs";
 import { meanText, rowFacts, tensorOf, three, writer } from "./tensor.mjs";
-import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
 
 const LOUD = 0.1; // a neuron above this counts as active
 
@@ -16,19 +17,35 @@ export function rowText(stage, payload, part, focus, row) {
   if (STAGES[stage].normOf) {
     const before = rowFacts(tensorOf(STAGES[stage].normOf, payload, part, focusOf(stage, payload, focus)), row);
     const after = rowFacts(tensor, row);
-    return `${token}. Before: mean ${meanText(before.mean, before.deviation)}, standard deviation ${three(before.deviation)}. Brought to 0 and 1; behind weight and bias: mean ${meanText(after.mean, after.deviation)}, standard deviation ${three(after.deviation)}.`;
+    return (
+      `${token}. Before: mean ${meanText(before.mean, before.deviation)}, standard deviation ` +
+      `${three(before.deviation)}. Brought to 0 and 1; behind weight and bias: mean ` +
+      `${meanText(after.mean, after.deviation)}, standard deviation ${three(after.deviation)}.`
+    );
   }
   if (stage === "pattern") return `${token}: ${row + 1} weights, together ${three(sum)}.`;
   if (stage === "scores")
     return `${token}: ${row + 1} keys can be seen; the other ${payload.tokens.length - row - 1} come later.`;
   if (stage === "post")
-    return `${token}: ${numbers.filter((x) => x > LOUD).length} of ${grouped(tensor.columns)} neurons are above ${LOUD}.`;
+    return (
+      `${token}: ${numbers.filter((x) => x > LOUD).length} of ${grouped(tensor.columns)} neurons are above ` +
+      `${LOUD}.`
+    );
   if (stage === "softmax")
-    return `${token}: the ${tensor.columns} tokens shown have ${three(sum)} of all probability; the other ${grouped(payload.model.vocab_size - tensor.columns)} share ${three(Math.max(0, 1 - sum))}.`;
+    return (
+      `${token}: the ${tensor.columns} tokens shown have ${three(sum)} of all probability; the other ` +
+      `${grouped(payload.model.vocab_size - tensor.columns)} share ${three(Math.max(0, 1 - sum))}.`
+    );
   const { mean, deviation, low, high } = rowFacts(tensor, row);
   if (stage === "logits")
-    return `${token}: the largest of ${grouped(payload.model.vocab_size)} logits is ${three(high)}, the ${tensor.columns}th ${three(low)}.`;
-  return `${token}: ${grouped(tensor.columns)} numbers from ${three(low)} to ${three(high)}, mean ${meanText(mean, deviation)}, standard deviation ${three(deviation)}.`;
+    return (
+      `${token}: the largest of ${grouped(payload.model.vocab_size)} logits is ${three(high)}, the ` +
+      `${tensor.columns}th ${three(low)}.`
+    );
+  return (
+    `${token}: ${grouped(tensor.columns)} numbers from ${three(low)} to ${three(high)}, mean ` +
+    `${meanText(mean, deviation)}, standard deviation ${three(deviation)}.`
+  );
 }
 
 /** One row of a stage, a line for each of its numbers. */
@@ -47,16 +64,17 @@ export function tableOf(stage, payload, part, tensor, row) {
     key: ["place", "key token", stage === "scores" ? "score" : "weight"],
     rank: ["order", "token", "id", stage === "softmax" ? "probability" : "logit"],
   }[columns];
-  const lines = Array.from({ length: count }, (_, i) =>
-    make(
-      "tr",
-      {},
-      make("td", { text: String(columns === "rank" ? i + 1 : i) }),
-      ...what(i).map((text) => make("td", { dir: "auto", text })),
-      make("td", { className: "hs-number", text: write(value(i)) }),
-    ),
-  );
-  return make("table", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text }))), ...lines);
+  const [place, ...names] = heads;
+  const number = names.pop();
+  return table({
+    label: `The numbers of ${quoted(label(payload.tokens[row], 20))}`,
+    columns: [{ name: place, kind: "text" }, ...names.map((name) => ({ name, kind: "name" })), number],
+    rows: Array.from({ length: count }, (_, i) => [
+      String(columns === "rank" ? i + 1 : i),
+      ...what(i),
+      write(value(i)),
+    ]),
+  });
 }
 
 /** Rows of a spreadsheet: all numbers of the open stage, a row for each token; masked cells are empty. */

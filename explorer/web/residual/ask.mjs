@@ -1,13 +1,15 @@
 // Tokens that the reader types: the server is asked once for a text and a token, for all places together.
 
-import { parsePayload } from "../base/payload.mjs";
-import { GONE, watchServer } from "../state/server.mjs";
+import { ask, isAborted } from "../state/ask.mjs";
 import { store } from "../state/store.mjs";
 
 export class TypedToken {
-  /** `onAnswer()` is called whenever something has changed here. */
-  constructor(trigger, onAnswer) {
-    Object.assign(this, { trigger, onAnswer, seq: 0, waiting: null, found: null, failed: null });
+  /** `onAnswer(answer)` is called whenever something has changed here. */
+  constructor(onAnswer) {
+    this.onAnswer = onAnswer;
+    this.waiting = null;
+    this.answer = null; // {id, of, part}
+    this.failed = null;
   }
 
   /** What went wrong with the last question about the text that is shown, or "". */
@@ -15,52 +17,32 @@ export class TypedToken {
     return this.failed?.of === store.seq ? this.failed.problem : "";
   }
 
-  /** `question`: {token: "as typed"} or {id}. */
-  ask(question) {
-    this.seq += 1;
-    const asked = { seq: this.seq, of: store.seq, id: question.id };
-    Object.assign(this, { waiting: asked, failed: null });
-    watchServer(
-      () => this.waiting === asked,
-      (problem) => this.end(asked, { problem }),
-    );
-    this.trigger("ask", { seq: this.seq, text: store.payload.text, model: store.payload.model.name, ...question });
-    this.onAnswer();
+  /** `token` is text as it was typed, or an id. */
+  async ask(token) {
+    const waiting = { token, of: store.seq };
+    const { text, model } = store.payload;
+    this.waiting = waiting;
+    this.failed = null;
+    const asked = ask("shares", { text, token, model: model.name }, { newest: "shares", quiet: true });
+    this.onAnswer(null);
+    try {
+      const part = await asked;
+      this.answer = { id: part.arrays.share_ids.data[0], of: waiting.of, part };
+    } catch (problem) {
+      if (isAborted(problem)) return;
+      this.failed = { ...waiting, problem: problem.message };
+    }
+    this.waiting = null;
+    this.onAnswer(this.failed ? null : this.answer);
   }
 
   /** The shares of token `id` in the text that is shown, or null; asked for when they are not there. */
   shares(id) {
     if (id === null) return null;
-    if (this.found?.id === id && this.found.of === store.seq) return this.found.part;
-    const isAsked = this.waiting?.id === id && this.waiting.of === store.seq;
-    const hasFailed = this.failed?.id === id && this.failed.of === store.seq;
-    if (!isAsked && !hasFailed) this.ask({ id });
+    if (this.answer?.id === id && this.answer.of === store.seq) return this.answer.part;
+    const isAsked = this.waiting?.token === id && this.waiting.of === store.seq;
+    const hasFailed = this.failed?.token === id && this.failed.of === store.seq;
+    if (!isAsked && !hasFailed) this.ask(id);
     return null;
-  }
-
-  /** The server's JSON: {seq, id, url} or {seq, error}. */
-  async answered(value) {
-    const { seq, id, url, error } = JSON.parse(value);
-    const asked = this.waiting;
-    if (seq !== asked?.seq) return;
-    if (error) return this.end(asked, { problem: error });
-    try {
-      const answer = await fetch(new URL(url, document.baseURI)).catch(() => {
-        throw new Error(GONE);
-      });
-      if (!answer.ok) throw new Error(await answer.text());
-      const part = parsePayload(await answer.arrayBuffer());
-      this.end(asked, { found: { id, of: asked.of, part } });
-    } catch ({ message }) {
-      this.end(asked, { problem: message });
-    }
-  }
-
-  end(asked, { found = null, problem = "" }) {
-    if (this.waiting !== asked) return;
-    this.waiting = null;
-    if (found) this.found = found;
-    else this.failed = { ...asked, problem };
-    this.onAnswer(found);
   }
 }

@@ -45,7 +45,11 @@ export function waterfall(shares) {
   }
   steps.push({ name: "norm bias", kind: "norm", value: shares.normBias });
   let sum = 0;
-  return steps.map((step) => ({ ...step, from: sum, to: (sum += step.value) }));
+  return steps.map((step) => {
+    const from = sum;
+    sum += step.value;
+    return { ...step, from, to: sum };
+  });
 }
 
 /** Every part once: [{name, value}], the heads one by one. */

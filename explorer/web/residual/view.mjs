@@ -2,104 +2,93 @@
 // and by head, and how long the vectors are.
 
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { divergingColor, inkOn } from "../color/hues.mjs";
-import { choices, largest, lengths, minus, partsOf, sharesAt, signed, waterfall } from "./residual.mjs";
-import { TypedToken } from "./ask.mjs";
-import { scaleBar } from "../color/scale.mjs";
-import { isDark, store } from "../state/store.mjs";
 import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
+import { legend as legendOf, scaleBar } from "../color/legend.mjs";
+import { diverging } from "../color/scale.mjs";
+import { move } from "../state/focus.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { fillTable, paintCell, table } from "../ui/table.mjs";
+import { TypedToken } from "./ask.mjs";
+import { choices, largest, lengths, minus, partsOf, sharesAt, signed, waterfall } from "./residual.mjs";
 
 const ABOUT =
-  "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose the token whose score is to be explained.";
+  "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a " +
+  "token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose " +
+  "the token whose score is to be explained.";
 const FIXED =
-  "The final norm divides by the length of the whole stream; that is held at the value it had. What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. 2021).";
+  "The final norm divides by the length of the whole stream; that is held at the value it had. What a part " +
+  "did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
+  "2021).";
+const HEADS = "Point at a head to look at its attention above; click to keep it.";
+const LENGTHS =
+  "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your " +
+  "token.";
 
-export function mount(element, { props, watch, trigger }) {
-  const typed = new TypedToken(trigger, (found) => {
-    if (found) keepTyped(found.id);
+export function mount(element) {
+  const typed = new TypedToken((answer) => {
+    if (answer) keepTyped(answer.id);
     store.changed();
   });
-  watch("value", () => typed.answered(props.value));
-  const [target, against] = [tokenSelect("target"), tokenSelect("against")];
-  const field = typedField(typed);
-  const summary = make("p", { "aria-live": "polite" });
-  const sum = make("table", { className: "hs-waterfall" });
-  const heads = make("table", {
-    className: "hs-shares",
-    role: "grid",
-    tabindex: "0",
-    "aria-label": "What each head adds: a row for each layer",
-  });
-  const [legend, readout] = [make("div"), make("p", { className: "hs-cell", "aria-live": "polite" })];
-  const norms = make("table", { className: "hs-lengths" });
+  const parts = build(element, typed);
+  listen(parts.heads);
+  store.subscribe(element, (payload, focus, part) => draw(parts, typed, payload, focus, part), "stream");
+}
+
+/** The elements, from top to bottom. */
+function build(element, typed) {
+  const empty = { columns: [], rows: [] };
+  const grid = { label: "What each head adds: a row for each layer", className: "hs-shares", role: "grid" };
+  const parts = {
+    target: tokenSelect("target"),
+    against: tokenSelect("against"),
+    field: typedField(typed),
+    summary: make("p", { "aria-live": "polite" }),
+    sum: table({ label: "What each part adds", className: "hs-waterfall", ...empty }),
+    heads: table({ ...grid, tabindex: "0", ...empty }),
+    legend: make("div"),
+    readout: make("p", { className: "hs-cell", "aria-live": "polite" }),
+    norms: table({ label: "How long the vectors are", className: "hs-lengths", ...empty }),
+  };
+  const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
+  const hint = (text) => make("p", { className: "hs-hint", text });
+  const title = (text) => make("h3", { text });
+  const [explain, compare] = [labelled("Explain", target), labelled("compared with", against)];
+  const left = make("section", {}, title("The sum, from the embedding to the end"), sum, hint(FIXED));
+  const scroll = make("div", { className: "hs-shares-scroll" }, heads);
+  const right = make("section", {}, title("Head by head"), hint(HEADS), scroll, legend, readout);
+  right.append(title("How long the vectors are"), hint(LENGTHS), norms);
   element.append(
     make("h2", { text: "Residual stream" }),
-    make("p", { className: "hs-hint", text: ABOUT }),
-    make(
-      "div",
-      { className: "hs-residual-ask" },
-      labelled("Explain", target),
-      labelled("compared with", against),
-      field.element,
-    ),
+    hint(ABOUT),
+    make("div", { className: "hs-residual-ask" }, explain, compare, field.element),
     field.note,
     summary,
-    make(
-      "div",
-      { className: "hs-residual-both" },
-      make(
-        "section",
-        {},
-        make("h3", { text: "The sum, from the embedding to the end" }),
-        sum,
-        make("p", { className: "hs-hint", text: FIXED }),
-      ),
-      make(
-        "section",
-        {},
-        make("h3", { text: "Head by head" }),
-        make("p", { className: "hs-hint", text: "Point at a head to look at its attention above; click to keep it." }),
-        make("div", { className: "hs-shares-scroll" }, heads),
-        legend,
-        readout,
-        make("h3", { text: "How long the vectors are" }),
-        make("p", {
-          className: "hs-hint",
-          text: "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your token.",
-        }),
-        norms,
-      ),
-    ),
+    make("div", { className: "hs-residual-both" }, left, right),
   );
-  listen(heads);
+  return parts;
+}
 
-  store.subscribe(
-    element,
-    (payload, focus, part) => {
-      const place = store.query(focus);
-      const asked =
-        focus.target === "typed" || focus.against === "typed"
-          ? typed.shares(focus.typed)
-          : typed.found?.of === store.seq
-            ? typed.found.part
-            : null;
-      const options = choices(payload, part, place, asked);
-      const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
-      const other = options.find(({ choice }) => choice === focus.against) ?? null;
-      fill(target, options, explained.choice, []);
-      fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
-      field.say();
-      const shares = of(place, explained, other);
-      const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
-      summary.replaceChildren(...sumUp(payload, place, shares, names));
-      sum.replaceChildren(...waterfallRows(shares, names));
-      legend.replaceChildren(scaleOf(drawHeads(heads, shares, focus)));
-      readout.replaceChildren(...headWords(shares, focus, place, names));
-      norms.replaceChildren(...lengthRows(part, place));
-    },
-    "stream",
-  );
+function draw({ target, against, field, summary, sum, heads, legend, readout, norms }, typed, payload, focus, part) {
+  const place = store.query(focus);
+  const options = choices(payload, part, place, typedShares(typed, focus));
+  const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
+  const other = options.find(({ choice }) => choice === focus.against) ?? null;
+  fill(target, options, explained.choice, []);
+  fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
+  field.say();
+  const shares = of(place, explained, other);
+  const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
+  summary.replaceChildren(...sumUp(payload, place, shares, names));
+  fillTable(sum, waterfallOf(shares, names));
+  legend.replaceChildren(scaleLegend(drawHeads(heads, shares, focus)));
+  readout.replaceChildren(...headWords(shares, focus, place, names));
+  fillTable(norms, lengthsOf(part, place));
+}
+
+/** The shares of the token that was typed, if it is spoken of, or is known at least. */
+function typedShares(typed, focus) {
+  if ([focus.target, focus.against].includes("typed")) return typed.shares(focus.typed);
+  return typed.answer?.of === store.seq ? typed.answer.part : null;
 }
 
 function of(place, explained, other) {
@@ -149,7 +138,7 @@ function typedField(typed) {
     {
       onsubmit: (event) => {
         event.preventDefault();
-        typed.ask({ token: input.value });
+        typed.ask(input.value);
       },
     },
     labelled("or type one", input),
@@ -166,7 +155,7 @@ function typedField(typed) {
 
 // what is drawn
 
-function sumUp(payload, place, shares, [name, other]) {
+function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
   const parts = partsOf(shares).sort((a, b) => b.value - a.value);
   const list = (some) => some.map((part) => `${part.name} ${signed(part.value, 2)}`).join(", ");
   const up = parts.filter(({ value }) => value > 0).slice(0, 3);
@@ -202,37 +191,29 @@ function times(difference) {
   return difference < 0 ? `${written} times less likely than` : `${written} times as likely as`;
 }
 
-function waterfallRows(shares, [, other]) {
+function waterfallOf(shares, /** @type {string[]} */ [, other]) {
   const steps = waterfall(shares);
   const ends = steps.flatMap(({ from, to }) => [from, to]);
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const x = (value) => ((value - low) / (high - low || 1)) * 100;
-  const head = make("tr", {}, ...["part", "", "adds", "sum so far"].map((text) => make("th", { scope: "col", text })));
-  const rows = steps.map(({ name, value, from, to }) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row", text: name }),
-      make("td", {}, floating(x(Math.min(from, to)), x(Math.max(from, to)), x(0), value)),
-      numberTd(value),
-      numberTd(to),
-    ),
-  );
-  const last = make(
-    "tr",
-    { className: "hs-end" },
-    make("th", { scope: "row", text: other ? "difference" : "logit" }),
-    make("td", {}, floating(x(Math.min(0, shares.logit)), x(Math.max(0, shares.logit)), x(0), 0)),
-    make("td"),
-    numberTd(shares.logit),
-  );
-  return [head, ...rows, last];
+  const rows = steps.map(({ name, value, from, to }) => [
+    name,
+    floating(x(Math.min(from, to)), x(Math.max(from, to)), x(0), value),
+    exact(value),
+    exact(to),
+  ]);
+  const bar = floating(x(Math.min(0, shares.logit)), x(Math.max(0, shares.logit)), x(0), 0);
+  const last = { cells: [other ? "difference" : "logit", bar, "", exact(shares.logit)], className: "hs-end" };
+  return {
+    columns: [{ name: "part", kind: "row" }, { name: "", kind: "text" }, "adds", "sum so far"],
+    rows: [...rows, last],
+  };
 }
 
 /** `data-value`: what is saved as a table is exact, and no typographic minus. */
-const numberTd = (value) => make("td", { className: "hs-number", text: signed(value), "data-value": value });
+const exact = (value) => ({ content: signed(value), "data-value": value });
 
-/** A bar from `left` to `right` (percent) with the line of zero; blue adds, orange takes away, the result is grey. */
+/** A bar from `left` to `right` (percent) with the line of zero; teal adds, ochre takes away, the result is grey. */
 function floating(left, right, zero, value) {
   const bar = make("span", { className: `hs-sum-step ${value > 0 ? "hs-up" : value < 0 ? "hs-down" : ""}` });
   Object.assign(bar.style, { left: `${left}%`, width: `${right - left}%` });
@@ -245,14 +226,14 @@ function floating(left, right, zero, value) {
 function drawHeads(table, shares, { layer, head }) {
   const { L, H, heads, biases, mlps } = shares;
   if (table.dataset.shape !== `${L}x${H}`) buildHeads(table, L, H);
-  const [limit, dark] = [largest(shares), isDark()];
-  table.querySelectorAll("td").forEach((cell, i) => {
+  const limit = largest(shares);
+  const scale = diverging(limit, isDark());
+  table.tBodies[0].querySelectorAll("td").forEach((cell, i) => {
     const [row, column] = [Math.floor(i / (H + 2)), i % (H + 2)];
     const value = column < H ? heads[row * H + column] : (column === H ? biases : mlps)[row];
-    const color = divergingColor(value, limit, dark);
     cell.textContent = signed(value, 2);
     cell.dataset.value = value;
-    Object.assign(cell.style, { background: `rgb(${color.join(" ")})`, color: inkOn(color) });
+    paintCell(cell, scale, value);
     cell.classList.toggle("hs-share-open", row === layer && column === head);
   });
   table.setAttribute("aria-activedescendant", `hs-share-${layer}-${head}`);
@@ -261,21 +242,17 @@ function drawHeads(table, shares, { layer, head }) {
 
 function buildHeads(table, L, H) {
   table.dataset.shape = `${L}x${H}`;
-  const names = ["", ...Array.from({ length: H }, (_, h) => `H${h + 1}`), "bias", "MLP"];
-  const td = (about) => make("td", { className: "hs-number", ...about });
-  const row = (_, layer) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row", text: `L${layer + 1}` }),
-      ...Array.from({ length: H }, (_, h) => td({ "data-layer": layer, "data-head": h, id: `hs-share-${layer}-${h}` })),
-      td({ title: "the bias of the output projection: it belongs to no head" }),
-      td({ title: "the whole MLP of this layer" }),
-    );
-  table.replaceChildren(
-    make("tr", {}, ...names.map((text) => make("th", { scope: "col", text }))),
-    ...Array.from({ length: L }, row),
-  );
+  const heads = Array.from({ length: H }, (_, head) => head);
+  const row = (layer) => [
+    `L${layer + 1}`,
+    ...heads.map((head) => ({ "data-layer": layer, "data-head": head, id: `hs-share-${layer}-${head}` })),
+    { title: "the bias of the output projection: it belongs to no head" },
+    { title: "the whole MLP of this layer" },
+  ];
+  fillTable(table, {
+    columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head + 1}`), "bias", "MLP"],
+    rows: Array.from({ length: L }, (_, layer) => row(layer)),
+  });
 }
 
 function listen(table) {
@@ -297,20 +274,13 @@ function listen(table) {
   });
 }
 
-function scaleOf(limit) {
-  const ticks = [-limit, -limit / 2, 0, limit / 2, limit].map((value) => ({
-    at: (value / limit + 1) / 2,
-    text: signed(value, 2),
-  }));
-  return scaleBar({
-    label: "adds, logits",
-    ticks,
-    color: (at) => `rgb(${divergingColor((2 * at - 1) * limit, limit, isDark()).join(" ")})`,
-    note: "blue raises the score, orange lowers it",
-  });
+function scaleLegend(limit) {
+  const ticks = [-limit, -limit / 2, 0, limit / 2, limit].map((value) => ({ value, text: signed(value, 2) }));
+  const bar = scaleBar(diverging(limit, isDark()), { label: "adds, logits", ticks });
+  return legendOf(bar, make("span", { text: "teal raises the score, brown lowers it" }));
 }
 
-function headWords({ H, heads }, { layer, head }, place, [name, other]) {
+function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
   const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
   return [
     make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }),
@@ -323,25 +293,21 @@ function headWords({ H, heads }, { layer, head }, place, [name, other]) {
   ];
 }
 
-function lengthRows(part, place) {
+function lengthsOf(part, place) {
   const rows = lengths(part, place);
   const most = Math.max(...rows.flatMap(({ added, stream }) => [added, stream ?? 0]));
-  const td = (value, className) => {
-    if (value === null) return make("td");
-    const fill = make("span", { className: `hs-fill ${className}` });
-    fill.style.width = `${(value / most) * 100}%`;
-    return make(
-      "td",
-      { "data-value": value },
-      make("span", { className: "hs-track" }, fill),
-      make("span", { className: "hs-number", text: value.toFixed(2) }),
-    );
+  const bar = (value, className) => {
+    if (value === null) return "";
+    const fill = make("span", { className: `hs-fill ${className}`, style: `width: ${(value / most) * 100}%` });
+    const number = make("span", { className: "hs-number", text: value.toFixed(2) });
+    return { content: [make("span", { className: "hs-track" }, fill), number], "data-value": value };
   };
-  const head = make("tr", {}, ...["part", "adds", "stream after it"].map((text) => make("th", { scope: "col", text })));
-  return [
-    head,
-    ...rows.map(({ name, added, stream }) =>
-      make("tr", {}, make("th", { scope: "row", text: name }), td(added, "hs-added"), td(stream, "")),
-    ),
-  ];
+  return {
+    columns: [
+      { name: "part", kind: "row" },
+      { name: "adds", kind: "text" },
+      { name: "stream after it", kind: "text" },
+    ],
+    rows: rows.map(({ name, added, stream }) => [name, bar(added, "hs-added"), bar(stream, "")]),
+  };
 }

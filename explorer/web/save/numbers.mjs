@@ -1,8 +1,8 @@
 // The numbers that a view shows, as the rows of a table, and a table as CSV.
 
-import { drawn } from "../patterns/drawn.mjs";
 import { headBlock, nextTokens } from "../base/payload.mjs";
 import { visible } from "../base/text.mjs";
+import { drawn } from "../patterns/drawn.mjs";
 
 const places = ({ tokens }) => tokens.map(({ text }, i) => `${i} ${visible(text)}`);
 const exact = (unit) => (unit / 65535).toFixed(6); // as it travels: in 16 bits
@@ -26,9 +26,9 @@ const NUMBERS = {
     for (let layer = 0; layer < L; layer++) {
       for (let head = 0; head < H; head++) {
         const block = headBlock(payload, layer, head);
-        places(payload).forEach((name, q) =>
-          rows.push([layer + 1, head + 1, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]),
-        );
+        for (const [q, name] of places(payload).entries()) {
+          rows.push([layer + 1, head + 1, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]);
+        }
       }
     }
     return rows;
@@ -93,5 +93,5 @@ function lensRows(payload, _focus, _query, part) {
 export function csv(rows) {
   const cell = (value) =>
     /[",\r\n]|^\s|\s$/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
-  return rows.map((row) => row.map(cell).join(",") + "\r\n").join("");
+  return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }

@@ -1,11 +1,11 @@
 // "Save" below a view: its picture, its numbers, and below the tokens what belongs to the whole text.
 
 import { make } from "../base/dom.mjs";
-import { csv, numbersOf } from "./numbers.mjs";
-import { GONE } from "../state/server.mjs";
-import { isDark, store } from "../state/store.mjs";
-import { svgOf } from "./svg_page.mjs";
 import { grouped } from "../base/text.mjs";
+import { ask } from "../state/ask.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { csv, numbersOf } from "./numbers.mjs";
+import { svgOf } from "./svg_page.mjs";
 
 const SHARPNESS = 2; // pixels of a PNG for each of the page
 const KEEP_MS = 60_000; // a browser may still be reading what a link offers
@@ -23,14 +23,14 @@ const OF_VIEW = {
 };
 const OF_TEXT = {
   Link: { title: "Copy an address that opens what you see now", save: copyLink },
-  NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveFrom("numbers/trace.npz", "npz") },
+  NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveTensors("npz") },
   safetensors: {
     title: "Every tensor that was recorded, for Trace.load",
-    save: () => saveFrom("numbers/trace.safetensors", "safetensors"),
+    save: () => saveTensors("safetensors"),
   },
   "HTML page": {
     title: "These views in one file that works without this app and without a network",
-    save: () => saveFrom("standalone/view.html", "html"),
+    save: () => saveFrom("standalone", { focus: store.focus.locked }, "html"),
   },
 };
 
@@ -101,14 +101,16 @@ function saveNumbers(view) {
         (name) => store.part(name).value,
       ));
   if (!rows) throw new Error("This view shows no table of numbers now.");
-  return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv")); // the mark tells a spreadsheet that it is UTF-8
+  // the mark tells a spreadsheet that it is UTF-8
+  return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv"));
 }
 
 async function copyLink() {
-  store.toAddress();
+  store.address.write();
   const { href, searchParams } = new URL(location.href);
-  const isSaid = searchParams.has("text") || store.payload.text === store.firstText;
-  const but = isSaid ? "" : " The text is too long for an address: send it along.";
+  const but = searchParams.has("cut")
+    ? " It holds only the beginning of the text, which is too long for an address."
+    : "";
   try {
     await navigator.clipboard.writeText(href);
     return `The link is copied.${but}`;
@@ -118,16 +120,14 @@ async function copyLink() {
 }
 
 /** What the app makes of the text, in the changed model if that is shown: it has tensors that the page has not. */
-async function saveFrom(address, ending) {
+async function saveFrom(name, more, ending) {
   const { text, model, edits = [] } = store.payload;
-  const asked = { text, model: model.name, edits, focus: store.focus.locked };
-  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) };
-  const answer = await fetch(new URL(address, document.baseURI), options).catch(() => {
-    throw new Error(GONE);
-  });
-  if (!answer.ok) throw new Error(await answer.text());
-  return saveFile(await answer.blob(), nameOf(null, ending));
+  const read = (response) => response.blob();
+  const file = await ask(name, { text, model: model.name, edits, ...more }, { read, quiet: true });
+  return saveFile(file, nameOf(null, ending));
 }
+
+const saveTensors = (kind) => saveFrom("numbers", { kind }, kind);
 
 async function saveFile(promised, name) {
   const file = await promised;

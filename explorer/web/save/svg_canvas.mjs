@@ -128,7 +128,9 @@ class Drawing {
     this.lineTo(...at(from));
     for (let i = 1; i <= steps; i++) {
       const t = from + ((back ? -1 : 1) * sweep * i) / steps;
-      this.path += `A${short(rx * scale)} ${short(ry * scale)} ${short((turn * 180) / Math.PI)} 0 ${back ? 0 : 1} ${this.point(...at(t))}`;
+      this.path +=
+        `A${short(rx * scale)} ${short(ry * scale)} ${short((turn * 180) / Math.PI)} 0 ${back ? 0 : 1} ` +
+        `${this.point(...at(t))}`;
     }
   }
 
@@ -156,7 +158,7 @@ class Drawing {
     if (!this.saved.length) this.clear();
   }
 
-  add(d, { fill, stroke }) {
+  add(d, /** @type {{fill?: boolean, stroke?: boolean}} */ { fill = false, stroke = false }) {
     const { real } = this;
     const paint = paintOf(rgb(fill ? real.fillStyle : real.strokeStyle));
     if (!d || !paint) return;
@@ -195,7 +197,9 @@ class Drawing {
       tag(
         "text",
         {
-          transform: `matrix(${[a, b, c, d].map((n) => Math.round(n * 1e4) / 1e4).join(" ")} ${short(e + a * x + c * (y + down))} ${short(f + b * x + d * (y + down))})`,
+          transform:
+            `matrix(${[a, b, c, d].map((n) => Math.round(n * 1e4) / 1e4).join(" ")} ` +
+            `${short(e + a * x + c * (y + down))} ${short(f + b * x + d * (y + down))})`,
           style: `font: ${real.font}; white-space: pre`,
           fill: paint.color,
           opacity: opacity === 1 ? null : opacity,
@@ -233,7 +237,8 @@ class Drawing {
   // saved and restored: a clip is a group that ends where what was saved before it is restored
 
   clip() {
-    const id = `clip${(clips += 1)}`;
+    clips += 1;
+    const id = `clip${clips}`;
     this.parts.push(tag("clipPath", { id }, tag("path", { d: this.path })), `<g clip-path="url(#${id})">`);
     this.open += 1;
   }

@@ -1,8 +1,8 @@
 // An element of the page as SVG: boxes, text and drawings, each where the browser put it. Nothing is fetched, and no
 // HTML is left inside, so that every program can read the file.
 
-import { imageOf, listen } from "./svg_canvas.mjs";
 import { escaped, paintOf, short, tag } from "../base/svg.mjs";
+import { imageOf, listen } from "./svg_canvas.mjs";
 
 const MARGIN = 16;
 const SIDES = ["Top", "Right", "Bottom", "Left"];
@@ -164,7 +164,8 @@ class Walk {
   }
 
   openClip(box, style) {
-    const id = `box${(this.clips += 1)}`;
+    this.clips += 1;
+    const id = `box${this.clips}`;
     this.parts.push(
       tag("clipPath", { id }, tag("rect", { ...box, rx: radiusOf(box, style) })),
       `<g clip-path="url(#${id})">`,
@@ -254,7 +255,8 @@ class Walk {
 
   /** Of gradients, those in use: from left to right, and hatching. */
   gradient(box, image) {
-    const id = `fill${(this.clips += 1)}`;
+    this.clips += 1;
+    const id = `fill${this.clips}`;
     const fill = image.startsWith("repeating-linear-gradient") ? hatching(id, image) : leftToRight(id, image);
     if (fill) this.parts.push(fill, tag("rect", { ...box, fill: `url(#${id})` }));
   }
@@ -285,7 +287,9 @@ class Walk {
           direction: isBackward ? "rtl" : null,
           fill: paint.color,
           "fill-opacity": paint.opacity,
-          style: `font: ${font.replaceAll('"', "'")}; white-space: pre${style.letterSpacing === "normal" ? "" : `; letter-spacing: ${style.letterSpacing}`}`,
+          style:
+            `font: ${font.replaceAll('"', "'")}; white-space: ` +
+            `pre${style.letterSpacing === "normal" ? "" : `; letter-spacing: ${style.letterSpacing}`}`,
           "text-decoration": style.textDecorationLine === "none" ? null : style.textDecorationLine,
         },
         escaped(text),
@@ -345,7 +349,8 @@ class Walk {
       this.parts.push(imageOf(canvas, box.x, box.y, box.width, box.height, style.imageRendering));
       return;
     }
-    const scale = `matrix(${box.width / canvas.width} 0 0 ${box.height / canvas.height} ${short(box.x)} ${short(box.y)})`;
+    const scale =
+      `matrix(${box.width / canvas.width} 0 0 ` + `${box.height / canvas.height} ${short(box.x)} ${short(box.y)})`;
     this.parts.push(tag("g", { transform: scale }, markup));
   }
 
@@ -387,8 +392,9 @@ function linesOf(node) {
     range.setEnd(node, end);
     const rect = [...range.getClientRects()].find(({ width }) => width > 0);
     const last = lines.at(-1);
-    if (!rect) last && (last.text += node.data.slice(start, end));
-    else if (last && Math.abs(last.rect.top - rect.top) < rect.height / 2) {
+    if (!rect) {
+      if (last) last.text += node.data.slice(start, end);
+    } else if (last && Math.abs(last.rect.top - rect.top) < rect.height / 2) {
       last.text += node.data.slice(start, end);
       last.rect = united(last.rect, rect);
     } else lines.push({ rect, text: node.data.slice(start, end) });

@@ -1,7 +1,8 @@
-// Name, theme switch, keys, and the thin bar that moves while the model works.
+// What the header does: pages, theme, keys, and the thin bar that moves while the model works.
 
 import { make } from "../base/dom.mjs";
-import { PAGES, onPage, page, showPage } from "../state/pages.mjs";
+import { onPage, page, showPage } from "../state/pages.mjs";
+import { table } from "../ui/table.mjs";
 
 const KEYS = [
   ["Tab", "go from view to view"],
@@ -13,44 +14,13 @@ const KEYS = [
   ["H", "show or hide this list"],
 ];
 
-export function mount(element) {
+/** The header stands in the first HTML (header.html): here it learns what it does. */
+export function wireHeader(element) {
   const keys = keysDialog();
-  const theme = make("button", {
-    className: "hs-icon",
-    type: "button",
-    text: "☾",
-    title: "Dark or light",
-    "aria-label": "Switch between dark and light",
-    onclick: switchTheme,
-  });
-  const help = make("button", {
-    className: "hs-icon",
-    type: "button",
-    text: "?",
-    title: "Keys (H)",
-    "aria-label": "Show the keys",
-    onclick: () => keys.showModal(),
-  });
-  element.append(
-    make(
-      "div",
-      { className: "hs-brand" },
-      make("strong", { text: "Headscope" }),
-      make("span", { text: "see inside a real Transformer" }),
-    ),
-    pageLinks(),
-    make("div", { className: "hs-header-buttons" }, theme, help),
-    make("div", { className: "hs-busy", role: "progressbar", "aria-label": "The model is working" }),
-    keys,
-  );
-  const busy = (on) => () => (document.body.dataset.busy = on);
-  document.addEventListener("hs-busy", busy("true"));
-  document.addEventListener("hs-idle", busy("false"));
-  // Gradio refuses a question (its queue is full, say) with a toast, and then nothing is on its way any more.
-  const TOAST = '[data-testid="toast-body"]';
-  const isToast = (node) => node.matches?.(TOAST) || node.querySelector?.(TOAST);
-  const refused = (changes) => changes.some(({ addedNodes }) => [...addedNodes].some(isToast)) && busy("false")();
-  new MutationObserver(refused).observe(document.body, { childList: true, subtree: true });
+  element.querySelector("#theme").addEventListener("click", switchTheme);
+  element.querySelector("#help").addEventListener("click", () => keys.showModal());
+  wireLinks(element);
+  element.append(keys);
   document.addEventListener("keydown", (event) => {
     if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
       return;
@@ -60,20 +30,16 @@ export function mount(element) {
   element.dataset.ready = "true";
 }
 
-function pageLinks() {
-  const links = Object.entries(PAGES).map(([name, text]) =>
-    make("a", {
-      href: `?view=${name}`,
-      text,
-      "data-page": name,
-      onclick: (event) => {
-        if (event.ctrlKey || event.metaKey) return; // in a tab of its own
-        event.preventDefault();
-        showPage(name);
-      },
-    }),
-  );
-  const nav = make("nav", { className: "hs-pages", "aria-label": "Pages" }, ...links);
+function wireLinks(element) {
+  const links = [...element.querySelectorAll("a[data-page]")];
+  for (const link of links) {
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab of its own
+      event.preventDefault();
+      showPage(link.dataset.page);
+    });
+  }
+  const nav = element.querySelector("nav");
   const mark = () => {
     for (const link of links) link.toggleAttribute("aria-current", false);
     const current = links.find((link) => link.dataset.page === page());
@@ -81,24 +47,33 @@ function pageLinks() {
     if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft; // on a phone not all of them have room
   };
   onPage(mark);
-  requestAnimationFrame(mark);
-  return nav;
+  mark();
+}
+
+/** One sentence under the header, until it is closed. */
+export function notice(sentence) {
+  const close = make("button", { className: "hs-link", type: "button", text: "Close", onclick: () => note.remove() });
+  const note = make("p", { id: "notice", className: "hs-view hs-hint", role: "status" }, `${sentence} `, close);
+  document.getElementById("header").after(note);
 }
 
 function isTyping(target) {
   return target.closest?.("input, textarea, select, [contenteditable]") !== null;
 }
 
+/** The choice stands in the address, under the name by which Gradio knows it, too. */
 function switchTheme() {
-  document.body.classList.toggle("dark");
+  const isDark = document.body.classList.toggle("dark");
+  const url = new URL(location.href);
+  url.searchParams.set("__theme", isDark ? "dark" : "light");
+  history.replaceState(history.state, "", url);
 }
 
 function keysDialog() {
   const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
-  const rows = KEYS.map(([key, what]) => make("tr", {}, make("th", { text: key }), make("td", { text: what })));
   dialog.append(
     make("h2", { text: "Keys" }),
-    make("table", {}, ...rows),
+    table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
     make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
   );
   return dialog;

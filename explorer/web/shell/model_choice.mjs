@@ -3,12 +3,13 @@
 import { make } from "../base/dom.mjs";
 import { models, refreshModels } from "../state/models.mjs";
 import { onPage, page } from "../state/pages.mjs";
+import { chooseModel } from "../state/run.mjs";
 import { store } from "../state/store.mjs";
 
 export function mount(element, { props }) {
   const name = make("span");
   const select = make("select", {
-    onchange: () => store.choose(select.value),
+    onchange: () => chooseModel(select.value),
     onpointerenter: refreshModels,
     onfocus: refreshModels,
   });
@@ -28,7 +29,7 @@ export function mount(element, { props }) {
     element.dataset.model = shown;
   }
 
-  store.subscribe(element, draw);
+  store.subscribe(element, draw, null, false);
   document.addEventListener("hs-models", draw);
   onPage(draw);
   draw();

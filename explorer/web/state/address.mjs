@@ -1,65 +1,129 @@
-// What the address says of the Explore page: the place that is looked at, how it is drawn, and a short text.
-// Pure: no DOM. Layers and heads count from 1, as on the page; tokens from 0.
+// How an address is written and read: kinds of fields, and from fields to the part behind the question mark and back.
+// Pure: no DOM. What each page says is in fields.mjs.
+//
+// A field has a `start` (what is not said is as at the start), `read(said)` (undefined if it is not understood),
+// `write(value)`, and `pushes` if a change of it is a step that Back takes back.
 
-import { CHOICES, START } from "./focus.mjs";
+export const LONGEST = 1500; // characters of a text as the address writes it
+const MOST_SETTINGS = 20;
 
-export const LONGEST = 500; // characters of the text as the address writes it
-const COUNTED = { layer: 1, head: 1, query: 0, key: 0, dim: 0, least: 0, typed: 0, column: 0 };
-const LISTED = { also: 1 }; // "2_5"
-const WORDS = ["edits"]; // of the model, as surgery_edits.mjs writes them
+/** A whole number from 0, or null. */
+export const integer = (start, most = 999_999) => ({
+  start,
+  read: (said) => (/^\d{1,6}$/.test(said) && Number(said) <= most ? Number(said) : undefined),
+  write: String,
+});
 
-/** "?layer=4&head=1&query=5" -> {focus, text}: what is not said, or not understood, is as at the start. */
-export function readAddress(search) {
-  const query = new URLSearchParams(search);
-  const focus = { ...START };
-  for (const [name, from] of Object.entries(COUNTED)) {
-    const value = query.get(name) ?? "";
-    if (/^\d{1,6}$/.test(value) && value >= from) focus[name] = value - from;
+/** A whole number from 0 that is written, and read by people, from 1. */
+export const counted = (start) => ({
+  start,
+  read: (said) => (/^\d{1,6}$/.test(said) ? Math.max(0, Number(said) - 1) : undefined),
+  write: (value) => String(value + 1),
+});
+
+export const number = (start, least, most) => ({
+  start,
+  read: (said) =>
+    /^\d{1,6}(\.\d{1,6})?$/.test(said) && Number(said) >= least && Number(said) <= most ? Number(said) : undefined,
+  write: String,
+});
+
+/** One of `choices`; the first is the start. */
+export const oneOf = (choices) => ({
+  start: choices[0],
+  read: (said) => (choices.includes(said) ? said : undefined),
+  write: String,
+});
+
+/** Letters, digits and a few signs: a name or a code of ours. */
+export const word = (start = null, longest = 60) => ({
+  start,
+  read: (said) => (said.length <= longest && /^[\w.~-]+$/.test(said) ? said : undefined),
+  write: String,
+});
+
+/** Anything that a person wrote. */
+export const text = (start = null, longest = LONGEST) => ({
+  start,
+  read: (said) => said.slice(0, longest),
+  write: (value) => fitting(value, longest),
+});
+
+/** Several, between them `sign`. */
+export const listOf = (field, start, sign = ",", most = 300) => ({
+  start,
+  read(said) {
+    const values = said.split(sign).map((one) => field.read(one));
+    return values.length <= most && !values.includes(undefined) ? values : undefined;
+  },
+  write: (values) => values.slice(0, most).map(field.write).join(sign),
+});
+
+/** A head: "3.7" is {layer: 3, head: 7}. */
+export const place = (start = null) => ({
+  start,
+  read(said) {
+    const found = /^(\d{1,3})\.(\d{1,3})$/.exec(said);
+    return found ? { layer: Number(found[1]), head: Number(found[2]) } : undefined;
+  },
+  write: ({ layer, head }) => `${layer}.${head}`,
+});
+
+/** What was set of settings that only the page knows by name: {name: number, text or whether}. */
+export const settings = () => ({
+  start: {},
+  read(said) {
+    try {
+      const found = JSON.parse(said);
+      const entries = Object.entries(found ?? {});
+      const isPlain = ([name, value]) => name.length <= 60 && ["number", "string", "boolean"].includes(typeof value);
+      const isRight = !Array.isArray(found) && entries.length <= MOST_SETTINGS && entries.every(isPlain);
+      return isRight ? Object.fromEntries(entries) : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  write: (value) => JSON.stringify(value),
+});
+
+/** A change of this field is a step that Back takes back. */
+export const pushing = (field) => ({ ...field, pushes: true });
+
+/** The values of `fields` that a query says, all others as at the start. */
+export function readFields(query, fields) {
+  const values = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const said = query.get(name);
+    values[name] = (said === null ? undefined : field.read(said)) ?? field.start;
   }
-  for (const [name, from] of Object.entries(LISTED)) {
-    const values = (query.get(name) ?? "").split("_");
-    if (values.every((value) => /^\d{1,3}$/.test(value) && value >= from)) focus[name] = shifted(values, -from);
-  }
-  for (const name of WORDS) {
-    if (/^[\w.~-]{1,600}$/.test(query.get(name) ?? "")) focus[name] = query.get(name);
-  }
-  for (const [name, choices] of Object.entries(CHOICES)) {
-    if (choices.includes(query.get(name))) focus[name] = query.get(name);
-  }
-  return { focus, text: query.get("text") || null, model: query.get("model") || null };
+  return values;
 }
 
-/** The address with what differs from the start; parts that are not ours stay as they are. `text`, `model`: null for none. */
-export function writeAddress(search, focus, text, model = null) {
-  const query = new URLSearchParams(clearAddress(search));
-  for (const [name, from] of Object.entries(COUNTED)) {
-    if (focus[name] !== START[name]) query.set(name, focus[name] + from);
+/** Adds to a query what differs from the start, in the order of the fields. */
+export function writeFields(query, fields, values) {
+  for (const [name, field] of Object.entries(fields)) {
+    const value = values[name] ?? field.start;
+    if (value === null || isSame(value, field.start)) continue;
+    query.set(name, field.write(value));
   }
-  for (const [name, from] of Object.entries(LISTED)) {
-    if (focus[name] !== START[name]) query.set(name, shifted(focus[name].split("_"), from));
-  }
-  for (const name of [...WORDS, ...Object.keys(CHOICES)]) {
-    if (focus[name] !== START[name]) query.set(name, focus[name]);
-  }
-  if (model) query.set("model", model);
-  if (text && fits(text)) query.set("text", text);
-  return query.size ? `?${query}` : "";
+  return query;
 }
 
-/** The address without anything of the Explore page, but with the `model` if there is one. */
-export function clearAddress(search, model = null) {
-  const query = new URLSearchParams(search);
-  for (const name of [COUNTED, LISTED, CHOICES].flatMap(Object.keys).concat(WORDS, "text", "model")) query.delete(name);
-  if (model) query.set("model", model);
-  return query.size ? `?${query}` : "";
-}
+/** Whether a step that Back takes back lies between the values. */
+export const isStep = (fields, before, after) =>
+  Object.entries(fields).some(([name, { pushes, start }]) => {
+    return pushes && !isSame(before[name] ?? start, after[name] ?? start);
+  });
 
-function shifted(values, by) {
-  return values.map((value) => Number(value) + by).join("_");
-}
+export const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-/** Whether the text is short enough, and comes back as it was: half of a surrogate pair would not. */
-function fits(text) {
-  const written = new URLSearchParams({ text }).toString();
-  return written.length - "text=".length <= LONGEST && new URLSearchParams(written).get("text") === text;
+/** As much of a text as the address can hold; half of a surrogate pair would not come back. */
+export function fitting(value, longest = LONGEST) {
+  const letters = [...value.toWellFormed()];
+  let used = 0;
+  const end = letters.findIndex((letter) => {
+    used += new URLSearchParams({ a: letter }).toString().length - 2;
+    return used > longest;
+  });
+  return end < 0 ? letters.join("") : letters.slice(0, end).join("");
 }

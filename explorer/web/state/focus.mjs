@@ -1,9 +1,15 @@
 // The one focus that all views share: layer, head, query token, key token, and how they are drawn. Pure: no DOM.
 // Hover previews, click locks, click again unlocks.
 
-import { STAGE_IDS } from "../pipeline/stages.mjs";
-
-const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"]; // the 20 likeliest, the text's own, `typed`
+// the 20 likeliest, the text's own, `typed`
+const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", "typed"];
+/** What a forward pass computes, one after the other: the pipeline shows one of it. */
+export const STAGE_IDS = [
+  ...["tokens", "token", "position", "embedding"],
+  ...["resid_pre", "ln_1", "q", "k", "v", "scores", "pattern", "z", "attn_out"],
+  ...["resid_mid", "ln_2", "pre", "post", "mlp_out", "resid_post"],
+  ...["ln_f", "logits", "softmax"],
+];
 /** What can be chosen by name; the first is what a page starts with. */
 export const CHOICES = {
   draw: ["matrix", "lines", "flow", "neuron"],
@@ -13,7 +19,8 @@ export const CHOICES = {
   over: ["heads", "layers", "all"],
   read: ["row", "column"], // see reading.mjs
   sink: ["shown", "hidden"], // the first token: see sink.mjs
-  sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"], // the grid, by a role
+  // the grid, by a role
+  sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"],
   panel: ["pipeline", "lens", "residual", "surgery"],
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
   cells: ["map", "numbers"],

@@ -1,31 +1,18 @@
 // Which page is shown: the address says so first, then the links in the header.
 
-export const PAGES = {
-  learn: "Learn",
-  explore: "Explore",
-  compare: "Compare",
-  generate: "Generate",
-  train: "Train",
-  check: "Check your code",
-};
+import { FIELDS, readAddress } from "./fields.mjs";
+import { address } from "./history.mjs";
+
+export const PAGES = Object.keys(FIELDS);
 
 export function page() {
-  return (document.body.dataset.page ??= pageIn(location.search));
-}
-
-/** "?view=explore" and "?lesson=heads&step=3" name a page; the first of all is the default. */
-export function pageIn(search) {
-  const query = new URLSearchParams(search);
-  const named = query.get("view");
-  return PAGES[named] && !query.has("lesson") ? named : "learn";
+  document.body.dataset.page ??= readAddress(location.search).page;
+  return document.body.dataset.page;
 }
 
 export function showPage(name) {
-  document.body.dataset.page = name;
-  const query = new URLSearchParams(location.search);
-  for (const part of ["view", "lesson", "step"]) query.delete(part);
-  query.set("view", name);
-  history.replaceState(null, "", `?${query}`);
+  if (name === page()) return;
+  address.open(name);
   if (name !== "learn") document.title = "Headscope";
   document.dispatchEvent(new CustomEvent("hs-page"));
 }
@@ -33,5 +20,3 @@ export function showPage(name) {
 export function onPage(action) {
   document.addEventListener("hs-page", () => page() && action(page()));
 }
-
-document.addEventListener("hs-show", ({ detail }) => showPage(detail)); // from what Python wires

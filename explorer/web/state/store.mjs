@@ -1,19 +1,17 @@
-// The client store: the newest payload, the model it is of, and the shared focus. Views subscribe; drawing happens once a
-// frame.
+// The client store: the newest payload, the model it is of, and the shared focus. Views subscribe.
 // What is kept stands in the address, so that a link shows another person the same.
 
-import { clearAddress, readAddress, writeAddress } from "./address.mjs";
-import { Focus } from "./focus.mjs";
-import { onceAFrame } from "../base/once_a_frame.mjs";
+import { Drawing } from "./drawing.mjs";
+import { FIELDS, readAddress } from "./fields.mjs";
+import { Focus, START } from "./focus.mjs";
+import { address } from "./history.mjs";
 import { page } from "./pages.mjs";
 import { fetchPart } from "./parts.mjs";
-import { runAgain } from "./run_text.mjs";
 
 export const isDark = () => document.body.classList.contains("dark");
 
-const OF_THE_TEXT = ["explore", "compare"]; // pages whose address says which text and what of it is looked at
-const OF_THE_MODEL = ["explore", "generate"]; // and those whose address says which model
-const ADDRESS_MS = 150; // browsers refuse an address that changes more often than some 10 times a second
+// pages whose address says the text
+export const OF_THE_TEXT = Object.keys(FIELDS).filter((name) => "text" in FIELDS[name]);
 
 class Store {
   constructor() {
@@ -21,17 +19,13 @@ class Store {
     this.focus = new Focus();
     this.parts = new Map(); // of this payload: by name {value} or {error}, or {} on the way
     this.seq = 0;
-    this.views = new Set();
-    this.drawSoon = onceAFrame(() => this.drawViews());
-    this.away = new Set(); // elements that are scrolled out of sight
-    this.late = new Set(); // their views, to be drawn a frame later: what is seen does not wait for them
-    this.sight = new IntersectionObserver((all) =>
-      all.forEach(({ target, isIntersecting }) => this.away[isIntersecting ? "delete" : "add"](target)),
-    );
+    this.drawing = new Drawing(this);
     this.firstText = this.firstModel = null; // what the page opens with when the address names none
     this.wanted = null; // the model that was chosen, until its result is here
-    this.asked = [...OF_THE_TEXT, ...OF_THE_MODEL].includes(page()) ? readAddress(location.search) : null; // until the result it speaks of is here
-    this.addressTimer = null;
+    this.asked = null; // {text, model, focus} that the address speaks of, until the result is here
+    this.isAsking = false; // whether another result than the one that is here is on its way
+    this.address = address;
+    if (OF_THE_TEXT.includes(page())) this.asked = askedIn(readAddress(location.search).values);
     new MutationObserver(() => this.changed()).observe(document.body, {
       attributes: true,
       attributeFilter: ["class", "data-panel"],
@@ -42,13 +36,11 @@ class Store {
 
   /**
    * Call `draw(payload, focus)` now and whenever something changes, while `element` is on the page. A view that
-   * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`.
+   * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`. `isOfText`: whether what it
+   * shows is the payload's; one with questions of its own says itself what is old.
    */
-  subscribe(element, draw, part = null) {
-    const view = { element, draw, part };
-    this.views.add(view);
-    this.sight.observe(element);
-    if (this.payload) this.drawView(view);
+  subscribe(element, draw, part = null, isOfText = true) {
+    this.drawing.add({ element, draw, part, isOfText, drawn: null });
   }
 
   /** The name of the model that the next text is given to: the chosen one, or else the one that is shown. */
@@ -56,14 +48,15 @@ class Store {
     return this.wanted ?? this.payload?.model.name ?? "";
   }
 
-  /** Give the text that is there to another model. */
-  choose(model) {
-    this.wanted = model;
-    runAgain();
+  /** A text is on its way to the model, or no longer. */
+  asking(isOn) {
+    this.isAsking = isOn;
+    this.drawing.markAll();
   }
 
   /** Told of each answer: which model it is of, and what went wrong, if something did. */
   answered(model, problem) {
+    this.asking(false);
     const isSettled = this.wanted !== null && (problem || model === this.wanted);
     const isRefused = this.asked !== null && problem;
     if (isSettled) this.wanted = null;
@@ -76,14 +69,21 @@ class Store {
     this.payload = payload;
     this.parts = new Map();
     this.seq += 1;
-    const [L, H, T] = payload.arrays.pattern.shape;
-    if (this.asked) this.focus.locked = { ...this.asked.focus };
+    if (this.asked) Object.assign(this.focus.locked, this.asked.focus);
     else if (isOther) this.focus.forgetTokens();
-    this.focus.fit(L, H, T);
+    this.fit();
     const { text, model } = this.asked ?? {};
-    if (this.seq > 1 || ((!text || text === payload.text) && (!model || model === payload.model.name)))
+    if (
+      this.seq > 1 ||
+      ((text ?? payload.text) === payload.text && (model ?? payload.model.name) === payload.model.name)
+    )
       this.asked = null;
     this.changed();
+  }
+
+  fit() {
+    const [L, H, T] = this.payload.arrays.pattern.shape;
+    this.focus.fit(L, H, T);
   }
 
   preview(part) {
@@ -98,59 +98,45 @@ class Store {
   }
 
   changed() {
-    this.addressTimer ??= setTimeout(() => this.toAddress(), ADDRESS_MS);
-    this.drawSoon();
+    address.changed();
+    this.drawing.soon();
   }
 
-  drawViews() {
-    if (!this.payload) return;
-    for (const view of this.views) {
-      if (!view.element.isConnected) this.forget(view);
-      else if (this.away.has(view.element)) this.late.add(view);
-      else this.drawView(view);
-    }
-    if (this.late.size) requestAnimationFrame(() => this.drawLate());
-  }
-
-  drawLate() {
-    const { late } = this;
-    this.late = new Set();
-    for (const view of late) this.drawView(view);
-  }
-
-  forget(view) {
-    this.views.delete(view);
-    this.away.delete(view.element);
-    this.sight.unobserve(view.element);
-  }
-
-  /** Draw at once what `root` shows, as often as it is asked for: who saves a picture listens meanwhile. */
   redraw(root) {
-    if (!this.payload) return;
-    for (const view of this.views) if (root.contains(view.element)) this.drawView(view);
+    this.drawing.redraw(root);
   }
 
-  /** On the other pages nothing of this one stands in the address. */
-  toAddress() {
-    this.addressTimer = null;
-    if (!this.payload || this.asked) return;
+  /** What the address says of text, model and focus. */
+  told(name) {
+    if (!this.payload || this.asked) return null;
     const { text, model } = this.payload;
-    const named = OF_THE_MODEL.includes(page()) && model.name !== this.firstModel ? model.name : null;
-    const search = OF_THE_TEXT.includes(page())
-      ? writeAddress(location.search, this.focus.locked, text === this.firstText ? null : text, named)
-      : clearAddress(location.search, named);
-    if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
+    return {
+      ...this.focus.locked,
+      text: text === this.firstText ? null : text,
+      cut: null,
+      model: "model" in FIELDS[name] && model.name !== this.firstModel ? model.name : null,
+    };
   }
 
-  drawView({ element, draw, part }) {
-    if (!element.offsetParent) return; // on a page that is not shown: drawn when it is
-    const { value, error } = part ? this.part(part) : {};
-    element.dataset.waiting = String(Boolean(part && !value && !error));
-    element.dataset.error = error ?? "";
-    if (part && !value) return;
-    draw(this.payload, this.focus.now, value);
-    element.dataset.seq = this.seq;
-    element.dataset.ready = "true";
+  /** Back or Forward led to an address: the text that is to be run for it, or null if it is here, or on its way. */
+  show(name, values) {
+    const asked = askedIn(values);
+    if (!this.payload) {
+      this.asked = asked;
+      return null;
+    }
+    asked.text ??= this.firstText;
+    asked.model = "model" in FIELDS[name] ? (asked.model ?? this.firstModel) : this.payload.model.name;
+    if (asked.text === this.payload.text && asked.model === this.payload.model.name) {
+      Object.assign(this.focus.locked, asked.focus);
+      this.asked = null;
+      this.fit();
+      this.changed();
+      return null;
+    }
+    this.asked = asked;
+    this.wanted = asked.model;
+    return asked.text;
   }
 
   /** What is there of a part; asked for when it was not yet. */
@@ -177,4 +163,11 @@ class Store {
   }
 }
 
-export const store = (globalThis.headscope ??= new Store());
+/** What an address asks the store for; `focus`: only what its page says of it. */
+function askedIn(values) {
+  const focus = Object.fromEntries(Object.entries(values).filter(([name]) => name in START));
+  return { text: values.text ?? null, model: values.model ?? null, focus };
+}
+
+globalThis.headscope ??= new Store();
+export const store = globalThis.headscope;

@@ -3,7 +3,9 @@
 import { make } from "../base/dom.mjs";
 import { store } from "./store.mjs";
 
-/** `element` in a box that hides it unless focus.draw is `name`; `draw` and `part` are as store.subscribe takes them. */
+/**
+ * `element` in a box that hides it unless focus.draw is `name`; `draw` and `part` are as store.subscribe takes them.
+ */
 export function whenDrawn(name, element, draw, part = null) {
   const box = make("div", {}, element);
   queueMicrotask(() => {

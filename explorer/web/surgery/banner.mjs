@@ -1,9 +1,9 @@
 // Above everything: that it is the changed model that is shown, and a way back.
 
 import { make } from "../base/dom.mjs";
+import { store } from "../state/store.mjs";
 import { editName } from "./edits.mjs";
 import { operation } from "./state.mjs";
-import { store } from "../state/store.mjs";
 
 const NAMED = 3; // edits
 const FUTURE = " Later tokens that it may look at are drawn under Head surgery only; the other views hatch them.";

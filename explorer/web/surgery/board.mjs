@@ -2,9 +2,9 @@
 
 import { make } from "../base/dom.mjs";
 import { move } from "../state/focus.mjs";
-import { HOWS, counting, editName, fitsMlp, placeName, toggle } from "./edits.mjs";
-import { operation } from "./state.mjs";
 import { store } from "../state/store.mjs";
+import { counting, editName, fitsMlp, HOWS, placeName, toggle } from "./edits.mjs";
+import { operation } from "./state.mjs";
 
 const WHOLE = { what: "everywhere" };
 

@@ -1,15 +1,19 @@
 // What the edits change in this text: attention of the chosen head, the next token, and the loss. Before and after.
 
-import { palette } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
-import { divergingColor, inkOn } from "../color/hues.mjs";
 import { headBlock } from "../base/payload.mjs";
+import { label, pieceName, probability, quoted, visible } from "../base/text.mjs";
+import { hatched, legend as row, shortBar } from "../color/legend.mjs";
+import { diverging, sequential } from "../color/scale.mjs";
+import { pairOf, sidesOf } from "../matrix/channels.mjs";
+import { cellAt } from "../matrix/layout.mjs";
+import { listen } from "../matrix/listen.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { foldedTable, paintCell, table } from "../ui/table.mjs";
 import { counting, sees } from "./edits.mjs";
 import { leaks } from "./leaks.mjs";
-import { cellIn, drawMap } from "../matrix/surgery_map.mjs";
 import { operation } from "./state.mjs";
-import { isDark, store } from "../state/store.mjs";
-import { label, pieceName, probability, quoted, visible } from "../base/text.mjs";
 
 const SHOWN = 8; // next tokens of each side
 const LINES = 5; // leaks that are told at once
@@ -60,10 +64,11 @@ export function lossCard() {
     );
     const limit = Math.max(0.1, ...before.map((loss, i) => Math.abs(after[i] - loss)));
     list.replaceChildren(
-      ...payload.tokens.slice(1).map((token, i) => chip(payload, token, i, before[i], after[i], limit, focus)),
+      ...payload.tokens.slice(1).map((token, i) => chip(token, i, before[i], after[i], limit, focus)),
     );
     hint.textContent =
-      "Under each token: how its own loss changed. + (blue): harder to predict than before; − (orange): easier. Point at one for both numbers.";
+      "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
+      "easier. Point at one for both numbers.";
     leak.replaceChildren(...leakWords(payload, before, after));
   };
   return { element, draw };
@@ -77,18 +82,19 @@ export function lossesOf(payload) {
   return [[...before], [...(result ? result.arrays.loss_after.data : before)]];
 }
 
-function chip(payload, token, i, before, after, limit, focus) {
+function chip(token, i, before, after, limit, focus) {
   const change = after - before;
-  const color = divergingColor(change, limit, isDark());
   const delta = make("span", { className: "hs-number", text: signed(change, 2) });
-  Object.assign(delta.style, { backgroundColor: `rgb(${color.join(" ")})`, color: inkOn(color) });
+  paintCell(delta, diverging(limit, isDark()), change);
   return make(
     "button",
     {
       type: "button",
       role: "listitem",
       className: `hs-loss-token${i === store.query(focus) ? " hs-query" : ""}`,
-      title: `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} before, ${after.toFixed(3)} after`,
+      title:
+        `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} ` +
+        `before, ${after.toFixed(3)} after`,
       onclick: () => store.toggle({ query: i }),
       onmouseenter: () => store.preview({ query: i }),
       onmouseleave: () => store.preview({}),
@@ -139,47 +145,51 @@ export function attentionCard() {
     ),
   );
   const words = make("p", { className: "hs-cell", "aria-live": "polite" });
-  const legend = make("div", { className: "hs-legend hs-surgery-legend" });
-  const table = make("details", { className: "hs-table" }, make("summary", { text: "This row as a table" }));
-  table.addEventListener("toggle", () => store.changed());
+  const legend = make("div", { className: "hs-surgery-legend" });
+  const numbers = foldedTable("This row as a table", () => store.changed());
   const trio = make("div", { className: "hs-trio" }, ...figures);
-  const element = make("section", {}, title, trio, words, legend, table);
-  for (const map of maps) listen(map);
+  const element = make("section", {}, title, trio, words, legend, numbers);
+  for (const map of maps) follow(map);
   const draw = (payload, focus) => {
     const { layer, head, key } = focus;
     const query = store.query(focus);
     const blocks = blocksOf(payload, layer, head);
     const limit = limitOf(blocks);
-    title.textContent = `Attention of layer ${layer + 1}, head ${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
+    title.textContent =
+      `Attention of layer ${layer + 1}, head ` + `${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
     const width = Math.max(220, figures[0].clientWidth);
-    maps.forEach(
-      (map) =>
-        (map.layout = drawMap(
-          map.canvas,
-          width,
-          payload.tokens,
-          pixelsOf(map.name, blocks, payload, layer, head, limit),
-          { query, key },
-        )),
-    );
-    maps.forEach(({ name, canvas }) =>
-      canvas.setAttribute(
+    const sides = sidesOf({
+      T: payload.tokens.length,
+      S: payload.tokens.length,
+      queries: payload.tokens,
+      keys: payload.tokens,
+    });
+    for (const map of maps) {
+      map.layout = drawMatrix(map.canvas, {
+        ...sides,
+        ...channelsOf(map.name, blocks, counting(operation.done, layer, head).mask, limit),
+        width,
+        focus: { row: query, column: key },
+        cells: { largest: 34 },
+      });
+      map.canvas.setAttribute(
         "aria-label",
-        `${title.textContent}, ${name}. The table below has the numbers of the row of place ${query}.`,
-      ),
-    );
+        `${title.textContent}, ${map.name}. The table below has the numbers of the row of place ${query}.`,
+      );
+    }
     words.replaceChildren(...cellWords(payload, blocks, query, key, layer, head));
-    legend.replaceChildren(...legendParts(limit));
-    if (table.open) fillTable(table, payload, blocks, query);
+    legend.replaceChildren(legendOf(limit));
+    numbers.fill(() => rowTable(payload, blocks, query));
   };
   return { element, draw };
 }
 
-function listen(map) {
-  const at = (event) => map.layout && cellIn(map.layout, event.offsetX, event.offsetY);
-  map.canvas.addEventListener("mousemove", (event) => store.preview(at(event) ?? {}));
-  map.canvas.addEventListener("mouseleave", () => store.preview({}));
-  map.canvas.addEventListener("click", (event) => at(event) && store.toggle(at(event)));
+function follow(map) {
+  listen(map.canvas, {
+    at: (x, y) => map.layout && cellAt(map.layout, x, y),
+    point: (cell) => store.preview(pairOf(cell) ?? {}),
+    choose: (cell) => store.toggle(pairOf(cell)),
+  });
 }
 
 function blocksOf(payload, layer, head) {
@@ -195,24 +205,17 @@ function limitOf({ before, after }) {
 
 const unchanged = ({ before, after }) => before === after || before.every((unit, i) => unit === after[i]);
 
-function pixelsOf(name, { before, after }, payload, layer, head, limit) {
-  const T = payload.tokens.length;
-  const dark = isDark();
-  const colors = palette(dark);
-  const mask = counting(operation.done, layer, head).mask;
-  const shown = {
-    before: (q, k) => k <= q,
-    after: (q, k) => sees(mask, q, k),
-    difference: (q, k) => k <= q || sees(mask, q, k),
-  }[name];
-  const unit = { before, after }[name];
-  const color = unit
-    ? (i) => colors[(Math.sqrt(unit[i] / 65535) * 255 + 0.5) | 0]
-    : (i) => packed(divergingColor((after[i] - before[i]) / 65535, limit, dark));
-  return Uint32Array.from({ length: T * T }, (_, i) => (shown(Math.floor(i / T), i % T) ? color(i) : 0));
+function channelsOf(name, { before, after }, mask, limit) {
+  const T = Math.sqrt(before.length);
+  const seen = { before: (q, k) => k <= q, after: (q, k) => sees(mask, q, k) };
+  seen.difference = (q, k) => seen.before(q, k) || seen.after(q, k);
+  const units = { before, after }[name];
+  return {
+    value: (q, k) => (units ? units[q * T + k] : after[q * T + k] - before[q * T + k]) / 65535,
+    scale: units ? sequential(isDark()) : diverging(limit, isDark()),
+    hidden: (q, k) => !seen[name](q, k),
+  };
 }
-
-const packed = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
 function cellWords(payload, { before, after }, query, key, layer, head) {
   if (key === null) return ["Point at a cell to read its three numbers."];
@@ -229,59 +232,25 @@ function cellWords(payload, { before, after }, query, key, layer, head) {
   ];
 }
 
-function legendParts(limit) {
-  const dark = isDark();
-  const part = (text, stops, ends) => {
-    const bar = make("span", { className: "hs-strip" });
-    bar.style.background = `linear-gradient(to right, ${stops})`;
-    return make(
-      "span",
-      { className: "hs-legend-part" },
-      make("span", { text }),
-      make("span", { text: ends[0] }),
-      bar,
-      make("span", { text: ends[1] }),
-    );
-  };
-  const colors = palette(dark);
-  const weight = Array.from(
-    { length: 9 },
-    (_, i) => `#${[0, 8, 16].map((shift) => ((colors[i * 31] >> shift) & 255).toString(16).padStart(2, "0")).join("")}`,
+function legendOf(limit) {
+  const part = (text, bar) => make("span", { className: "hs-legend-part" }, make("span", { text }), ...bar);
+  return row(
+    part("weight (root scale)", shortBar(sequential(isDark()), "0", "1")),
+    part("difference", shortBar(diverging(limit, isDark()), `−${limit.toFixed(3)}`, `+${limit.toFixed(3)}`)),
+    hatched("hidden by the mask"),
   );
-  const change = Array.from({ length: 9 }, (_, i) => `rgb(${divergingColor(i - 4, 4, dark).join(" ")})`);
-  return [
-    part("weight (root scale)", weight, ["0", "1"]),
-    part("difference", change, [`−${limit.toFixed(3)}`, `+${limit.toFixed(3)}`]),
-    make(
-      "span",
-      { className: "hs-legend-part" },
-      make("span", { className: "hs-hatch" }),
-      make("span", { text: "hidden by the mask" }),
-    ),
-  ];
 }
 
-function fillTable(table, payload, { before, after }, query) {
-  const T = payload.tokens.length;
-  const rows = payload.tokens.map((token, key) => {
-    const [was, now] = [before, after].map((block) => block[query * T + key] / 65535);
-    return make(
-      "tr",
-      {},
-      make("td", { text: String(key) }),
-      make("td", { dir: "auto", text: label(token, 24) }),
-      ...[was.toFixed(4), now.toFixed(4), signed(now - was, 4)].map((text) =>
-        make("td", { className: "hs-number", text }),
-      ),
-    );
+function rowTable({ tokens }, { before, after }, query) {
+  const rowOf = (token, key) => {
+    const [was, now] = [before, after].map((block) => block[query * tokens.length + key] / 65535);
+    return [String(key), label(token, 24), was.toFixed(4), now.toFixed(4), signed(now - was, 4)];
+  };
+  return table({
+    label: "Weights of the chosen token, before and after",
+    columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "before", "after", "difference"],
+    rows: tokens.map(rowOf),
   });
-  const head = make(
-    "tr",
-    {},
-    ...["place", "key token", "before", "after", "difference"].map((text) => make("th", { text })),
-  );
-  table.querySelector("table")?.remove();
-  table.append(make("table", {}, head, ...rows));
 }
 
 /** The likeliest next tokens of both sides, with both probabilities. */
@@ -297,8 +266,7 @@ export function nextCard() {
     const top = Math.max(...rows.map(({ was, now }) => Math.max(was, now)));
     const next = payload.tokens[query + 1]?.text;
     bars.replaceChildren(...rows.map((row) => bar(row, top, row.text === next)));
-    const answer =
-      next === undefined ? "" : ` Blue and bold: the token that your text goes on with, ${quoted(visible(next))}.`;
+    const answer = next === undefined ? "" : ` Bold: the token that your text goes on with, ${quoted(visible(next))}.`;
     scale.textContent = `Probability from 0 to ${probability(top)}: grey before, violet after.${answer}`;
   };
   return { element, draw };

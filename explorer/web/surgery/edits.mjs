@@ -1,4 +1,5 @@
-// Edits of the model, as llm_core/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no DOM.
+// Edits of the model, as llm_core/analysis/surgery.py understands them: {what, how, layer, head, n, rows}. Pure: no
+// DOM.
 
 export const HOWS = {
   zero: {
@@ -12,7 +13,8 @@ export const HOWS = {
     says: "its mean",
     sign: "μ",
     about:
-      "What comes out of it is replaced by its average over other articles: it goes on adding what it always adds, but no longer reacts to your text.",
+      "What comes out of it is replaced by its average over other articles: it goes on adding what it " +
+      "always adds, but no longer reacts to your text.",
   },
   uniform: {
     tool: "Look everywhere",
@@ -147,12 +149,14 @@ function readEdit(text) {
     ...(count > 1 && { head: place[1] }),
     ...(how === "window" && { n: Number(n) }),
   };
-  if (how !== "painted") return edit;
-  const T = Number(rest[count]);
-  const cells = fromDigits(rest[count + 1] ?? "").slice(0, T * T);
-  return T > 0 && cells.length === T * T
-    ? { ...edit, rows: Array.from({ length: T }, (_, q) => cells.slice(q * T, (q + 1) * T)) }
-    : null;
+  return how === "painted" ? painted(edit, Number(rest[count]), rest[count + 1] ?? "") : edit;
+}
+
+/** The edit with its mask of T rows, or null if the digits do not fill them. */
+function painted(edit, T, digits) {
+  const cells = fromDigits(digits).slice(0, T * T);
+  if (!(T > 0) || cells.length !== T * T) return null;
+  return { ...edit, rows: Array.from({ length: T }, (_, q) => cells.slice(q * T, (q + 1) * T)) };
 }
 
 function toDigits(cells) {

@@ -32,8 +32,11 @@ function summary(count, answers, T, before, after) {
   const [was, now] = [mean(before), mean(after)];
   const end =
     was - now >= LEAST_FALL
-      ? `There the loss fell from ${was.toFixed(2)} to ${now.toFixed(2)} nats per token, because tokens saw their own answer.`
-      : `There the loss did not fall (${was.toFixed(2)} before, ${now.toFixed(2)} now): this model was trained without such a mask, and never learned to read the answer off. One that is trained with it does.`;
+      ? `There the loss fell from ${was.toFixed(2)} to ${now.toFixed(2)} nats per token, because tokens saw ` +
+        "their own answer."
+      : `There the loss did not fall (${was.toFixed(2)} before, ${now.toFixed(2)} now): this model was ` +
+        "trained without such a mask, and never learned to read the answer off. One that is trained with it " +
+        "does.";
   return `${first}, ${answers.length} of them of the very token that they have to predict. ${end}`;
 }
 

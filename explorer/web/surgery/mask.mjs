@@ -1,125 +1,136 @@
 // A mask, painted by hand: a row for each query, a column for each key. Dragging paints, arrows move, space flips.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
-import { isMask, counting, isCausal, placeName, put, rowsOf, sees } from "./edits.mjs";
-import { cellIn, drawMap } from "../matrix/surgery_map.mjs";
-import { operation } from "./state.mjs";
-import { isDark, store } from "../state/store.mjs";
 import { label, quoted } from "../base/text.mjs";
+import { hatched, legend as row, sign } from "../color/legend.mjs";
+import { named } from "../color/scale.mjs";
+import { pairOf, sidesOf } from "../matrix/channels.mjs";
+import { cellAt } from "../matrix/layout.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { move } from "../state/focus.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
+import { counting, isCausal, isMask, placeName, put, rowsOf, sees } from "./edits.mjs";
+import { operation } from "./state.mjs";
 
 const SCOPES = { head: "This head", attention: "This layer", everywhere: "All heads" };
+const ABOUT =
+  "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let through; with the " +
+  "keyboard, arrows move and space flips.";
 const LARGEST = 460; // px
 const MARKS_FROM = 8; // px: cells at least this wide carry a sign where they leak
-// as little-endian RGBA, of surgery.css: a token that may be seen, and one that comes later and may be seen
-const SEEN = { false: 0xffd9a58f, true: 0xff8a4a63 };
-const LEAK = { false: 0xff1c6fe8, true: 0xff3c92fb };
 
-export function maskEditor() {
-  const at = { query: 0, key: 0, painting: null, layout: null, began: false };
-  const title = make("h3");
-  const size = make("input", {
-    type: "number",
-    min: "1",
-    max: "256",
-    value: "3",
-    "aria-label": "How many tokens the window has",
-    oninput: () => windowOf(size),
-  });
-  const presets = make(
+export const maskEditor = () => new MaskEditor();
+
+class MaskEditor {
+  query = 0; // the cell that is spoken of
+  key = 0;
+  painting = null; // whether a drag lets through or hides; null before it has begun
+  began = false;
+  layout = null;
+
+  constructor() {
+    this.title = make("h3");
+    this.presets = presets();
+    this.canvas = make("canvas", { tabindex: "0", role: "application" });
+    this.words = make("p", { className: "hs-cell", "aria-live": "polite" });
+    const legend = row(
+      sign("hs-mask-seen", "may be looked at"),
+      sign("hs-mask-leak", "! comes later, and may be looked at: a leak"),
+      hatched("hidden"),
+    );
+    const [scope, about] = [choice("scope", SCOPES, "Whose mask"), make("p", { className: "hs-hint", text: ABOUT })];
+    const parts = [this.title, scope, this.presets, about, this.canvas, this.words, legend];
+    this.element = make("div", { className: "hs-mask-editor" }, ...parts);
+    this.listen();
+  }
+
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      canvas.focus();
+      canvas.setPointerCapture(event.pointerId);
+      this.painting = null;
+      this.began = false;
+      this.paint(this.cellAt(event));
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const cell = this.cellAt(event);
+      if (event.buttons && this.began) this.paint(cell);
+      else if (cell && (cell.query !== this.query || cell.key !== this.key)) this.speakOf(cell);
+    });
+    canvas.addEventListener("keydown", (event) => {
+      const T = operation.base.tokens.length;
+      const next = move(event.key, this.query, this.key, T, T);
+      if (!next && event.key !== " ") return;
+      event.preventDefault();
+      if (next) [this.query, this.key] = next;
+      else flip(this, false);
+      store.changed();
+    });
+  }
+
+  cellAt({ offsetX, offsetY }) {
+    return pairOf(cellAt(this.layout, offsetX, offsetY));
+  }
+
+  speakOf({ query, key }) {
+    this.query = query;
+    this.key = key;
+    store.changed();
+  }
+
+  /** The first cell of a drag says whether it lets through or hides. */
+  paint(cell) {
+    if (!cell) return;
+    const isSeen = sees(maskNow(), cell.query, cell.key);
+    this.painting ??= !isSeen;
+    this.query = cell.query;
+    this.key = cell.key;
+    if (isSeen !== this.painting) flip(cell, this.began);
+    else store.changed();
+    this.began = true;
+  }
+
+  draw = (payload, focus) => {
+    const { element, canvas } = this;
+    element.hidden = focus.tool !== "mask";
+    if (element.hidden) return;
+    const T = payload.tokens.length;
+    this.query = Math.min(this.query, T - 1);
+    this.key = Math.min(this.key, T - 1);
+    const mask = maskNow();
+    this.title.textContent = `Mask of ${placeName(place()).toLowerCase()}`;
+    for (const button of this.presets.querySelectorAll("[data-name]"))
+      button.setAttribute("aria-pressed", String(button.getAttribute("data-name") === (mask?.how ?? "causal")));
+    this.layout = drawMask(canvas, Math.min(LARGEST, element.clientWidth || LARGEST), payload.tokens, mask, this);
+    this.words.textContent = this.sentence(payload.tokens, mask);
+    canvas.setAttribute("aria-label", `Mask for ${T} tokens. ${this.words.textContent}`);
+  };
+
+  sentence(tokens, mask) {
+    const { query, key } = this;
+    const [from, to] = [query, key].map((i) => quoted(label(tokens[i], 24)));
+    const seen = sees(mask, query, key);
+    const leak = seen && key > query ? ", which comes later: a leak" : "";
+    return `${from} (place ${query}) ${seen ? "sees" : "does not see"} ${to} (place ${key})${leak}.`;
+  }
+}
+
+/** Masks to start from. */
+function presets() {
+  const field = { type: "number", min: "1", max: "256", value: "3", "aria-label": "How many tokens the window has" };
+  const size = make("input", { ...field, oninput: () => windowOf(size) });
+  const button = { type: "button", className: "hs-button", text: "Window of", "data-name": "window" };
+  return make(
     "div",
     { className: "hs-mask-presets", role: "group", "aria-label": "Masks to start from" },
     preset("Causal (normal)", "causal"),
     preset("Let the future through", "open"),
     preset("First token only", "first"),
-    make(
-      "span",
-      {},
-      make("button", {
-        type: "button",
-        className: "hs-button",
-        text: "Window of",
-        "data-name": "window",
-        onclick: () => windowOf(size),
-      }),
-      size,
-    ),
+    make("span", {}, make("button", { ...button, onclick: () => windowOf(size) }), size),
   );
-  const canvas = make("canvas", { tabindex: "0", role: "application" });
-  const words = make("p", { className: "hs-cell", "aria-live": "polite" });
-  const legend = make(
-    "div",
-    { className: "hs-legend" },
-    key("hs-mask-seen", "may be looked at"),
-    key("hs-mask-leak", "! comes later, and may be looked at: a leak"),
-    key("hs-hatch", "hidden"),
-  );
-  const element = make(
-    "div",
-    { className: "hs-mask-editor" },
-    title,
-    choice("scope", SCOPES, "Whose mask"),
-    presets,
-    make("p", {
-      className: "hs-hint",
-      text: "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let through; with the keyboard, arrows move and space flips.",
-    }),
-    canvas,
-    words,
-    legend,
-  );
-
-  const paint = (cell) => {
-    if (!cell) return;
-    Object.assign(at, cell);
-    if (at.painting === null) at.painting = !sees(maskNow(), cell.query, cell.key);
-    if (sees(maskNow(), cell.query, cell.key) !== at.painting) flip(cell, at.began);
-    else store.changed();
-    at.began = true;
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    event.preventDefault();
-    canvas.focus();
-    canvas.setPointerCapture(event.pointerId);
-    Object.assign(at, { painting: null, began: false });
-    paint(cellIn(at.layout, event.offsetX, event.offsetY));
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const cell = cellIn(at.layout, event.offsetX, event.offsetY);
-    if (event.buttons && at.began) paint(cell);
-    else if (cell && (cell.query !== at.query || cell.key !== at.key)) {
-      Object.assign(at, cell);
-      store.changed();
-    }
-  });
-  canvas.addEventListener("keydown", (event) => {
-    const T = operation.base.tokens.length;
-    const next = move(event.key, at.query, at.key, T, T);
-    if (!next && event.key !== " ") return;
-    event.preventDefault();
-    if (next) [at.query, at.key] = next;
-    else flip(at, false);
-    store.changed();
-  });
-
-  const draw = (payload, focus) => {
-    element.hidden = focus.tool !== "mask";
-    if (element.hidden) return;
-    const T = payload.tokens.length;
-    Object.assign(at, { query: Math.min(at.query, T - 1), key: Math.min(at.key, T - 1) });
-    const mask = maskNow();
-    title.textContent = `Mask of ${placeName(place()).toLowerCase()}`;
-    for (const button of presets.querySelectorAll("[data-name]"))
-      button.setAttribute("aria-pressed", String(button.dataset.name === (mask?.how ?? "causal")));
-    at.layout = drawMap(canvas, Math.min(LARGEST, element.clientWidth || LARGEST), payload.tokens, pixels(mask, T), at);
-    markLeaks(canvas.getContext("2d"), at.layout, mask);
-    const [from, to] = [at.query, at.key].map((i) => quoted(label(payload.tokens[i], 24)));
-    const seen = sees(mask, at.query, at.key);
-    words.textContent = `${from} (place ${at.query}) ${seen ? "sees" : "does not see"} ${to} (place ${at.key})${seen && at.key > at.query ? ", which comes later: a leak" : ""}.`;
-    canvas.setAttribute("aria-label", `Mask for ${T} tokens. ${words.textContent}`);
-  };
-  return { element, draw };
 }
 
 function place() {
@@ -174,27 +185,17 @@ function windowOf(input) {
   if (n >= 1 && n <= 999) use({ how: "window", n });
 }
 
-function pixels(mask, T) {
-  const [seen, leak] = [SEEN[isDark()], LEAK[isDark()]];
-  return Uint32Array.from({ length: T * T }, (_, i) => {
-    const [query, key] = [Math.floor(i / T), i % T];
-    return sees(mask, query, key) ? (key > query ? leak : seen) : 0;
+/** What a mask lets through, and a sign on what leaks: colour is not the only cue. Returns the layout. */
+export function drawMask(canvas, width, tokens, mask, { query, key }) {
+  const leaks = (row, column) => Number(column > row);
+  return drawMatrix(canvas, {
+    ...sidesOf({ T: tokens.length, S: tokens.length, queries: tokens, keys: tokens }),
+    width,
+    value: leaks,
+    scale: named(["seen", "bad"], isDark()),
+    hidden: (row, column) => !sees(mask, row, column),
+    numbers: { write: (...cell) => (leaks(...cell) ? "!" : ""), from: MARKS_FROM },
+    focus: { row: query, column: key },
+    cells: { largest: 34 },
   });
-}
-
-/** A sign on what leaks: colour is not the only cue. */
-function markLeaks(context, { left, top, cell, T }, mask) {
-  if (cell < MARKS_FROM) return;
-  context.font = `bold ${Math.min(14, cell - 2)}px system-ui, sans-serif`;
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  context.fillStyle = "#000";
-  for (let query = 0; query < T; query++) {
-    for (let key = query + 1; key < T; key++)
-      if (sees(mask, query, key)) context.fillText("!", left + (key + 0.5) * cell, top + (query + 0.5) * cell);
-  }
-}
-
-function key(className, text) {
-  return make("span", { className: "hs-legend-part" }, make("span", { className }), make("span", { text }));
 }

@@ -2,132 +2,125 @@
 // time, and can be cancelled.
 
 import { make } from "../base/dom.mjs";
-import { divergingColor, inkOn } from "../color/hues.mjs";
+import { diverging } from "../color/scale.mjs";
+import { ask, isAborted } from "../state/ask.mjs";
+import { isDark, store } from "../state/store.mjs";
+import { paintCell, table } from "../ui/table.mjs";
 import { signed } from "./change.mjs";
 import { editName, placeName } from "./edits.mjs";
 import { operation } from "./state.mjs";
-import { watchServer } from "../state/server.mjs";
-import { isDark, store } from "../state/store.mjs";
 
 const SENTENCES =
-  "The sentences are from our own sample articles, which no model was trained on. Each is read where it stands in its article.";
+  "The sentences are from our own sample articles, which no model was trained on. Each is read where it " +
+  "stands in its article.";
+const ABOUT =
+  "One text proves little. Measure what your changes do to the loss of 100 sentences, or switch off every head and " +
+  `MLP, one after the other, and see which matter most. ${SENTENCES}`;
+const RANKS = { zero: "Rank by switching off", mean: "Rank by mean" };
 
-export function measureCard(trigger) {
-  const job = { seq: 0, kind: null, started: 0, answer: null };
-  const found = { model: null, effect: null, edits: null, sweep: null };
-  const go = make("button", {
-    type: "button",
-    className: "hs-button",
-    text: "Measure on 100 sentences",
-    "data-name": "effect",
-    onclick: () => start("effect", { edits: operation.edits }),
-  });
-  const ranks = ["zero", "mean"].map((how) =>
-    make("button", {
-      type: "button",
-      className: "hs-button",
-      text: how === "zero" ? "Rank by switching off" : "Rank by mean",
-      "data-name": `sweep-${how}`,
-      onclick: () => start("sweep", { how }),
-    }),
-  );
-  const bar = make("progress", { max: "1", value: "0" });
-  const state = make("span", { className: "hs-hint", role: "status" });
-  const cancel = make("button", {
-    type: "button",
-    className: "hs-button",
-    text: "Cancel",
-    "data-name": "cancel",
-    onclick: () => stop("Cancelled.", true),
-  });
-  const running = make("div", { className: "hs-job", hidden: "" }, bar, cancel);
-  const result = make("div", { className: "hs-effect" });
-  const grid = make("div", { className: "hs-sweep-grid", role: "group", "aria-label": "Effect of every head and MLP" });
-  const table = make("div", {
-    className: "hs-sweep-table",
-    tabindex: "0",
-    role: "region",
-    "aria-label": "Heads and MLPs by effect",
-  });
-  const element = make(
-    "section",
-    { className: "hs-measure" },
-    make("h3", { text: "Is it true in general?" }),
-    make("p", {
-      className: "hs-hint",
-      text: `One text proves little. Measure what your changes do to the loss of 100 sentences, or switch off every head and MLP, one after the other, and see which matter most. ${SENTENCES}`,
-    }),
-    make("div", { className: "hs-cut-tools" }, go, ...ranks),
-    running,
-    state,
-    result,
-    make("div", { className: "hs-sweep" }, grid, table),
-  );
+export const measureCard = () => new Measurement();
 
-  function start(kind, question) {
-    Object.assign(job, { seq: job.seq + 1, kind, started: performance.now(), answer: null });
+class Measurement {
+  kind = null; // "effect" or "sweep" while one is being measured
+  started = 0;
+  controller = null;
+  found = { model: null, effect: null, edits: null, sweep: null };
+
+  constructor() {
+    const button = (text, name, onclick) =>
+      make("button", { type: "button", className: "hs-button", text, "data-name": name, onclick });
+    this.go = button("Measure on 100 sentences", "effect", () => this.start("effect", { edits: operation.edits }));
+    this.ranks = Object.entries(RANKS).map(([how, text]) =>
+      button(text, `sweep-${how}`, () => this.start("sweep", { how })),
+    );
+    this.bar = make("progress", { max: "1", value: "0" });
+    this.state = make("span", { className: "hs-hint", role: "status" });
+    const cancel = button("Cancel", "cancel", () => this.stop("Cancelled."));
+    this.running = make("div", { className: "hs-job", hidden: "" }, this.bar, cancel);
+    this.result = make("div", { className: "hs-effect" });
+    this.grid = make("div", {
+      className: "hs-sweep-grid",
+      role: "group",
+      "aria-label": "Effect of every head and MLP",
+    });
+    const labels = { tabindex: "0", role: "region", "aria-label": "Heads and MLPs by effect" };
+    this.ranking = make("div", { className: "hs-sweep-table", ...labels });
+    this.element = make(
+      "section",
+      { className: "hs-measure" },
+      make("h3", { text: "Is it true in general?" }),
+      make("p", { className: "hs-hint", text: ABOUT }),
+      make("div", { className: "hs-cut-tools" }, this.go, ...this.ranks),
+      this.running,
+      this.state,
+      this.result,
+      make("div", { className: "hs-sweep" }, this.grid, this.ranking),
+    );
+  }
+
+  async start(kind, question) {
+    this.controller = new AbortController();
+    this.kind = kind;
+    this.started = performance.now();
+    const { found, controller } = this;
     if (kind === "effect") found.edits = operation.edits;
     found[kind] = kind === "sweep" ? { how: question.how, list: [] } : null;
-    const { seq } = job;
-    trigger(kind, { seq, model: found.model, ...question });
-    watchServer(
-      () => job.kind !== null && job.seq === seq,
-      (problem) => job.seq === seq && stop(problem, false),
-    );
-    state.textContent = "Waiting for its turn …";
-    update();
+    this.state.textContent = "Waiting for its turn …";
+    this.update();
+    const options = { onLine: (line) => this.hear(line), signal: controller.signal, quiet: true };
+    try {
+      await ask(`surgery_${kind}`, { ...question, model: found.model }, options);
+    } catch (problem) {
+      if (!isAborted(problem)) this.stop(problem.message);
+    }
   }
 
-  function stop(why, tellServer) {
-    job.kind = null;
-    job.seq += 1; // what still comes is of no interest
-    state.textContent = why;
-    if (tellServer) trigger("halt", {});
-    update();
+  stop(why) {
+    this.controller.abort();
+    this.kind = null;
+    this.state.textContent = why;
+    this.update();
   }
 
-  function answered(value) {
-    const { seq, done, of, effect, found: list, error } = JSON.parse(value);
-    if (seq !== job.seq || !job.kind) return;
-    if (error) return stop(error, false);
-    const seconds = (performance.now() - job.started) / 1000;
+  hear({ done, of, effect, one }) {
+    const seconds = (performance.now() - this.started) / 1000;
     const left = done ? ` · about ${Math.ceil((seconds / done) * (of - done))} s left` : "";
-    bar.value = done / of;
-    state.textContent = `${done}/${of} ${job.kind === "effect" ? "sentences" : "heads and MLPs"}${left}`;
-    if (list) found.sweep.list = list;
-    if (effect) found.effect = effect;
-    const isDone = job.kind === "effect" ? Boolean(effect) : done === of;
-    if (isDone)
-      stop(`Done: ${of} ${job.kind === "effect" ? "sentences" : "heads and MLPs"} in ${seconds.toFixed(1)} s.`, false);
-    else update();
+    const isEffect = this.kind === "effect";
+    const what = isEffect ? "sentences" : "heads and MLPs";
+    this.bar.value = done / of;
+    this.state.textContent = `${done}/${of} ${what}${left}`;
+    if (one) this.found.sweep.list.push(one);
+    if (effect) this.found.effect = effect;
+    if (isEffect ? effect : done === of) this.stop(`Done: ${of} ${what} in ${seconds.toFixed(1)} s.`);
+    else this.update();
   }
 
-  function update() {
-    running.hidden = job.kind === null;
-    if (job.kind === null || !bar.value) bar.value = job.kind === null ? 0 : bar.value;
-    element.dataset.job = job.kind ?? "";
+  update() {
+    const { element, kind, found } = this;
+    this.running.hidden = kind === null;
+    if (kind === null) this.bar.value = 0;
+    element.dataset.job = kind ?? "";
     element.dataset.found = String(found.sweep?.list.length ?? 0);
     store.changed();
   }
 
   /** What was measured on one model says nothing of another. */
-  function sees({ name }) {
-    if (name === found.model) return;
-    if (job.kind !== null) stop("", true);
-    state.textContent = "";
-    Object.assign(found, { model: name, effect: null, edits: null, sweep: null });
-    element.dataset.found = "0";
+  sees({ name }) {
+    if (name === this.found.model) return;
+    if (this.kind !== null) this.stop("");
+    this.state.textContent = "";
+    this.found = { model: name, effect: null, edits: null, sweep: null };
+    this.element.dataset.found = "0";
   }
 
-  const draw = (payload, focus) => {
-    sees(payload.model);
-    go.disabled = job.kind !== null || !operation.edits.length;
-    go.title = operation.edits.length ? "" : "Change something first";
-    for (const button of ranks) button.disabled = job.kind !== null;
-    result.replaceChildren(...effectWords(found));
-    drawSweep(grid, table, found.sweep, payload, focus);
+  draw = (payload, focus) => {
+    this.sees(payload.model);
+    this.go.disabled = this.kind !== null || !operation.edits.length;
+    this.go.title = operation.edits.length ? "" : "Change something first";
+    for (const button of this.ranks) button.disabled = this.kind !== null;
+    this.result.replaceChildren(...effectWords(this.found));
+    drawSweep(this.grid, this.ranking, this.found.sweep, payload, focus);
   };
-  return { element, draw, answered };
 }
 
 function effectWords({ effect, edits }) {
@@ -156,7 +149,9 @@ function effectWords({ effect, edits }) {
     interval(effect),
     make("p", {
       className: "hs-hint",
-      text: `Mean of ${n} differences, each sentence compared with itself; Student's t interval. A painted mask acts on the first places of each article.`,
+      text:
+        `Mean of ${n} differences, each sentence compared with itself; Student's t interval. A painted mask ` +
+        "acts on the first places of each article.",
     }),
     ...stale,
   ];
@@ -176,8 +171,8 @@ function interval({ mean, low, high }) {
   return make("div", { className: "hs-interval", "aria-hidden": "true" }, zero, bar, dot);
 }
 
-function drawSweep(grid, table, sweep, payload, focus) {
-  grid.hidden = table.hidden = !sweep?.list.length;
+function drawSweep(grid, ranking, sweep, payload, focus) {
+  grid.hidden = ranking.hidden = !sweep?.list.length;
   if (grid.hidden) return;
   const look = `${sweep.how}/${sweep.list.length}/${isDark()}/${focus.layer}/${focus.head}`;
   if (grid.dataset.look === look) return;
@@ -194,28 +189,23 @@ function drawSweep(grid, table, sweep, payload, focus) {
     ...names.map((_, head) => sweepCell(of(layer, head), limit, focus, layer, head)),
   ]);
   grid.replaceChildren(make("span"), ...names, ...rows.flat());
-  const ranked = [...sweep.list].sort((a, b) => b.mean - a.mean);
-  const lines = ranked.map((one, i) =>
-    make(
-      "tr",
-      {},
-      ...[String(i + 1), placeName(one)].map((text) => make("td", { text })),
-      ...[signed(one.mean), `${signed(one.low)} to ${signed(one.high)}`].map((text) =>
-        make("td", { className: "hs-number", text }),
-      ),
-    ),
-  );
-  table.replaceChildren(
-    make(
-      "table",
-      {},
-      make("caption", {
-        text: `${sweep.how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats per token. + does harm. The colours end at the largest effect of a head.`,
-      }),
-      make("tr", {}, ...["", "which", "change", "95 % interval"].map((text) => make("th", { text }))),
-      ...lines,
-    ),
-  );
+  ranking.replaceChildren(rankingOf(sweep));
+}
+
+function rankingOf({ how, list }) {
+  const ranked = [...list].sort((a, b) => b.mean - a.mean);
+  return table({
+    caption:
+      `${how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats ` +
+      "per token. + does harm. The colours end at the largest effect of a head.",
+    columns: [{ name: "", kind: "text" }, { name: "which", kind: "text" }, "change", "95 % interval"],
+    rows: ranked.map((one, i) => [
+      String(i + 1),
+      placeName(one),
+      signed(one.mean),
+      `${signed(one.low)} to ${signed(one.high)}`,
+    ]),
+  });
 }
 
 /** The end of the colour scale: the largest effect of a head, for an MLP's can be fifty times as large. */
@@ -225,7 +215,6 @@ function reasonable(list) {
 
 function sweepCell(one, limit, focus, layer, head) {
   if (!one) return make("span", { className: "hs-sweep-cell" });
-  const color = divergingColor(one.mean, limit, isDark());
   const choose = one.what === "head" ? { layer, head } : { layer };
   const shown = one.what === "head" && layer === focus.layer && head === focus.head;
   const cell = make("button", {
@@ -235,7 +224,7 @@ function sweepCell(one, limit, focus, layer, head) {
     title: `${placeName(one)}: ${signed(one.mean)} (${signed(one.low)} to ${signed(one.high)})`,
     onclick: () => store.toggle(choose),
   });
-  Object.assign(cell.style, { backgroundColor: `rgb(${color.join(" ")})`, color: inkOn(color) });
+  paintCell(cell, diverging(limit, isDark()), one.mean);
   return cell;
 }
 

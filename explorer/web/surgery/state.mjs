@@ -2,8 +2,8 @@
 // time; of what is changed meanwhile the newest is asked next.
 
 import { fetchPart } from "../state/parts.mjs";
-import { readEdits, writeEdits } from "./edits.mjs";
 import { store } from "../state/store.mjs";
+import { readEdits, writeEdits } from "./edits.mjs";
 
 const MOST_STEPS = 100; // that can be undone
 
@@ -83,7 +83,9 @@ class Operation {
   }
 
   arrived(result, done) {
-    Object.assign(this, { result, done, problem: "" });
+    this.result = result;
+    this.done = done;
+    this.problem = "";
     this.show(this.changed);
     store.changed();
   }

@@ -1,25 +1,25 @@
 // Head surgery: choose what to do, press what to do it to, and see what changes.
 
-import { choice } from "../ui/choice.mjs";
 import { make } from "../base/dom.mjs";
+import { store } from "../state/store.mjs";
+import { choice } from "../ui/choice.mjs";
 import { board } from "./board.mjs";
 import { attentionCard, lossCard, nextCard } from "./change.mjs";
 import { HOWS } from "./edits.mjs";
 import { maskEditor } from "./mask.mjs";
 import { measureCard } from "./measure.mjs";
 import { operation } from "./state.mjs";
-import { store } from "../state/store.mjs";
 
 const SHOW = { here: "Only here", everywhere: "In all views" };
 
-export function mount(element, { props, watch, trigger }) {
+export function mount(element) {
   const tools = choice(
     "tool",
     Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`])),
     "What to do",
   );
   const problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-  const measure = measureCard(trigger);
+  const measure = measureCard();
   const cards = {
     board: board(),
     mask: maskEditor(),
@@ -36,7 +36,9 @@ export function mount(element, { props, watch, trigger }) {
   );
   element.append(
     make("p", {
-      text: "Which part of the model does the work? Choose what to do, then press a head, a layer’s attention or an MLP, and see what becomes of the prediction.",
+      text:
+        "Which part of the model does the work? Choose what to do, then press a head, a layer’s attention or " +
+        "an MLP, and see what becomes of the prediction.",
     }),
     make("div", { className: "hs-cut-choose" }, tools),
     problem,
@@ -49,7 +51,6 @@ export function mount(element, { props, watch, trigger }) {
     cards.attention.element,
     measure.element,
   );
-  watch("value", () => props.value && measure.answered(props.value));
 
   store.subscribe(element, (payload, focus) => {
     operation.sees(payload, focus);

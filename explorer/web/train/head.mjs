@@ -1,12 +1,16 @@
 // One head, large, at one step: what each token looks at.
 
-import { TICKS, css, position } from "../color/color.mjs";
-import { cellAt, drawCells, patternPicture } from "../matrix/compare_matrix.mjs";
 import { make } from "../base/dom.mjs";
-import { move } from "../state/focus.mjs";
 import { label, probability, quoted } from "../base/text.mjs";
+import { weightLegend } from "../color/legend.mjs";
+import { pairOf, pattern } from "../matrix/channels.mjs";
+import { cellAt } from "../matrix/layout.mjs";
+import { listen } from "../matrix/listen.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
 
 const NAMED = 3; // tokens in the sentence
+const CELLS = { largest: 40, tallest: 640 };
 
 export class HeadAtStep {
   /** `choose(place)` is called with the query token that is pressed. */
@@ -18,14 +22,16 @@ export class HeadAtStep {
     this.picture = make("div", { className: "hs-tl-picture" }, this.canvas);
     this.readout = make("p", { className: "hs-cell", "aria-live": "polite" });
     this.legend = weightLegend();
-    this.table = make("details", { className: "hs-table" }, make("summary", { text: "This row as a table" }));
+    this.table = foldedTable("This row as a table", () => this.tell());
     this.element = make(
       "section",
       { className: "hs-tl-head" },
       this.title,
       make("p", {
         className: "hs-hint",
-        text: "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; press a row to keep that token.",
+        text:
+          "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; " +
+          "press a row to keep that token.",
       }),
       this.picture,
       this.readout,
@@ -36,22 +42,19 @@ export class HeadAtStep {
   }
 
   listen() {
-    const at = (event) => this.layout && cellAt(this.layout, event.offsetX, event.offsetY);
-    this.canvas.addEventListener("mousemove", (event) => this.point(at(event)));
-    this.canvas.addEventListener("mouseleave", () => this.point(null));
-    this.canvas.addEventListener("click", (event) => {
-      const cell = at(event);
-      if (cell) this.choose(cell.query);
+    listen(this.canvas, {
+      at: (x, y) => this.layout && cellAt(this.layout, x, y),
+      point: (cell) => this.point(pairOf(cell)),
+      choose: ({ row }) => this.choose(row),
+      place: () => {
+        const { part, query } = this.given;
+        return { row: query, column: this.pointed?.key ?? 0, rows: part.T, columns: part.S };
+      },
+      go: ({ row, column }) => {
+        this.pointed = { query: row, key: column };
+        this.choose(row);
+      },
     });
-    this.canvas.addEventListener("keydown", (event) => {
-      const { T, S } = this.given.part;
-      const next = move(event.key, this.given.query, this.pointed?.key ?? 0, T, S);
-      if (!next) return;
-      event.preventDefault();
-      this.pointed = { query: next[0], key: next[1] };
-      this.choose(next[0]);
-    });
-    this.table.addEventListener("toggle", () => this.tell());
   }
 
   point(cell) {
@@ -71,24 +74,14 @@ export class HeadAtStep {
     const { T, S } = part;
     const inside = this.pointed && this.pointed.query < T && this.pointed.key < S;
     const focus = inside ? this.pointed : { query, key: null };
-    const names = (tokens) => tokens.map((token) => label(token, 12));
     const block = part.block(layer, head);
     const width = Math.max(240, this.picture.clientWidth);
-    this.layout = drawCells(
-      this.canvas,
+    this.layout = drawMatrix(this.canvas, {
+      ...pattern(part, block, dark),
       width,
-      patternPicture({
-        T,
-        S,
-        block,
-        mask: part.mask,
-        prefix: part.prefix,
-        queries: names(part.queries),
-        keys: names(part.keys),
-        dark,
-        focus,
-      }),
-    );
+      focus: { row: focus.query, column: focus.key },
+      cells: CELLS,
+    });
     this.block = block;
     this.title.textContent = `Layer ${layer + 1}, head ${head + 1}, step ${step}`;
     this.legend.paint(dark);
@@ -103,8 +96,7 @@ export class HeadAtStep {
     this.told = focus;
     const { part, query } = this.given;
     this.readout.replaceChildren(...readout(this.given, this.block, focus));
-    this.table.querySelector("table")?.remove();
-    if (this.table.open) this.table.append(rowTable(part, this.block, query));
+    this.table.fill(() => rowTable(part, this.block, query));
   }
 }
 
@@ -134,47 +126,10 @@ function readout({ part, layer, head }, block, { query, key }) {
 }
 
 function rowTable({ S, mask, keys }, block, query) {
-  const row = (k) =>
-    make(
-      "tr",
-      {},
-      make("td", { text: String(k) }),
-      make("td", { dir: "auto", text: label(keys[k], 24) }),
-      make("td", {
-        className: "hs-number",
-        text: mask[query * S + k] ? probability(block[query * S + k] / 65535) : "masked",
-      }),
-    );
-  return make(
-    "table",
-    {},
-    make("tr", {}, ...["place", "key token", "weight"].map((text) => make("th", { scope: "col", text }))),
-    ...Array.from({ length: S }, (_, k) => row(k)),
-  );
-}
-
-/** The scale of the weights, 0 to 1, in the square root. */
-function weightLegend() {
-  const bar = make("span", { className: "hs-legend-bar" });
-  const ticks = TICKS.map((tick) => make("span", { text: String(tick), style: `left: ${position(tick) * 100}%` }));
-  const legend = make(
-    "div",
-    { className: "hs-legend" },
-    make(
-      "span",
-      { className: "hs-legend-part" },
-      make("span", { text: "weight" }),
-      make("span", { className: "hs-legend-scale" }, bar, make("span", { className: "hs-legend-ticks" }, ...ticks)),
-    ),
-    make(
-      "span",
-      { className: "hs-legend-part" },
-      make("span", { className: "hs-hatch" }),
-      make("span", { text: "hidden by the mask" }),
-    ),
-  );
-  legend.paint = (dark) => {
-    bar.style.background = `linear-gradient(to right, ${Array.from({ length: 17 }, (_, i) => css((i / 16) ** 2, dark)).join()})`;
-  };
-  return legend;
+  const weight = (key) => (mask[query * S + key] ? probability(block[query * S + key] / 65535) : "masked");
+  return table({
+    label: "Weights of the chosen token",
+    columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "weight"],
+    rows: keys.map((token, key) => [String(key), label(token, 24), weight(key)]),
+  });
 }

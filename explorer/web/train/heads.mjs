@@ -1,9 +1,10 @@
 // All heads of a stack at one step as thumbnails, with the badges that they wear at that step.
 
-import { sign, worn } from "../ui/badges.mjs";
-import { palette } from "../color/color.mjs";
 import { make } from "../base/dom.mjs";
+import { sequential } from "../color/scale.mjs";
+import { drawThumbnail } from "../matrix/matrix.mjs";
 import { move } from "../state/focus.mjs";
+import { sign, worn } from "../ui/badges.mjs";
 
 export class HeadsAtStep {
   /** `choose(layer, head)` is called when one is pressed; `advice` says what to do then. */
@@ -17,7 +18,9 @@ export class HeadsAtStep {
       make("h3", { text: "All heads at this step" }),
       make("p", {
         className: "hs-hint",
-        text: `Each picture is one head: a row for each token, dark where that token looks. Press one to see it large; ${advice}.`,
+        text:
+          "Each picture is one head: a row for each token, dark where that token looks. Press one to see it " +
+          `large; ${advice}.`,
       }),
       this.table,
       this.marks,
@@ -31,10 +34,17 @@ export class HeadsAtStep {
     const layout = `${part.name}/${L}/${H}`;
     if (this.layout !== layout) this.build(part, layout);
     this.size = [L, H];
-    const [image, colors] = [new ImageData(part.S, part.T), palette(dark)];
+    const scale = sequential(dark);
     for (const button of this.table.querySelectorAll("button")) {
       const [layer, head] = [Number(button.dataset.layer), Number(button.dataset.head)];
-      drawThumbnail(button.querySelector("canvas"), image, part, part.block(layer, head), colors);
+      const block = part.block(layer, head);
+      drawThumbnail(button.querySelector("canvas"), {
+        rows: part.T,
+        columns: part.S,
+        value: (query, key) => block[query * part.S + key] / 65535,
+        scale,
+        hidden: (query, key) => part.mask[query * part.S + key] === 0,
+      });
       this.dress(button, layer, head, worn(roles, layer, head));
       const isChosen = layer === chosen.layer && head === chosen.head;
       button.setAttribute("aria-pressed", String(isChosen));
@@ -77,14 +87,6 @@ export class HeadsAtStep {
     this.choose(...next);
     this.table.querySelector(`[data-layer="${next[0]}"][data-head="${next[1]}"]`).focus();
   }
-}
-
-function drawThumbnail(canvas, image, { T, S, mask }, block, colors) {
-  const pixels = new Uint32Array(image.data.buffer);
-  for (let i = 0; i < T * S; i++) pixels[i] = mask[i] ? colors[(Math.sqrt(block[i] / 65535) * 255 + 0.5) | 0] : 0;
-  canvas.width = S;
-  canvas.height = T;
-  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 /** What the signs mean: those that heads wear at this step. */

@@ -1,9 +1,19 @@
-// The rows of a table of roles: the score of one head in each, and what uniform attention would score.
+// A table of roles: the score of one head in each, and what uniform attention would score.
 
 import { make } from "../base/dom.mjs";
+import { fillTable, table } from "./table.mjs";
 
-export function roleRows(roles, layer, head) {
-  return [heading(), ...roles.map((role) => row(role, layer, head))];
+const COLUMNS = [
+  { name: "role", kind: "row" },
+  { name: "score", kind: "text" },
+  { name: "by chance", kind: "number" },
+];
+
+export const roleTable = () =>
+  table({ label: "What the chosen head scores in each role", className: "hs-roles", columns: COLUMNS, rows: [] });
+
+export function fillRoles(element, roles, layer, head) {
+  fillTable(element, { columns: COLUMNS, rows: roles.map((role) => row(role, layer, head)) });
 }
 
 /** What a role means, for a list of terms; `name` is how it is written there. */
@@ -14,24 +24,13 @@ export function roleMeaning({ name, sentence, source, threshold }, written = nam
   ];
 }
 
-function heading() {
-  return make("tr", {}, ...["role", "score", "by chance"].map((text) => make("th", { scope: "col", text })));
-}
-
 function row({ name, scores, lifts, threshold, baseline }, layer, head) {
-  const fill = make("span", { className: "hs-fill" });
-  fill.style.width = `${Math.max(0, Math.min(1, scores[layer][head])) * 100}%`;
+  const score = scores[layer][head];
+  const fill = make("span", { className: "hs-fill", style: `width: ${Math.max(0, Math.min(1, score)) * 100}%` });
   const wears = lifts[layer][head] >= threshold;
-  return make(
-    "tr",
-    { className: wears ? "hs-marked" : "" },
-    make("th", { scope: "row", text: wears ? `★ ${name}` : name }),
-    make(
-      "td",
-      {},
-      make("span", { className: "hs-track" }, fill),
-      make("span", { className: "hs-number", text: scores[layer][head].toFixed(3) }),
-    ),
-    make("td", { className: "hs-number", text: baseline.toFixed(3) }),
-  );
+  const bar = [
+    make("span", { className: "hs-track" }, fill),
+    make("span", { className: "hs-number", text: score.toFixed(3) }),
+  ];
+  return { className: wears ? "hs-marked" : "", cells: [wears ? `★ ${name}` : name, bar, baseline.toFixed(3)] };
 }

@@ -5,7 +5,9 @@ import { probability } from "../base/text.mjs";
 
 const TOPS = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1];
 
-/** The probability at full width for bars of at most `p`; never below `least`, which would make little look like much. */
+/**
+ * The probability at full width for bars of at most `p`; never below `least`, which would make little look like much.
+ */
 export function topOf(p, least = 0.05) {
   return TOPS.find((top) => top >= least && p <= top) ?? 1;
 }

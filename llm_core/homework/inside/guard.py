@@ -72,7 +72,7 @@ def _hook(folder: str, hidden: list[str]) -> Callable:
     opened = 0
     free = {folder, os.path.realpath(os.devnull)}
 
-    def is_outside(path: object) -> bool:
+    def is_outside(path: int | str | bytes | os.PathLike[str]) -> bool:
         if isinstance(path, int):  # opened already: then it was allowed
             return False
         real = os.path.realpath(os.fsdecode(path))

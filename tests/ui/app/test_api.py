@@ -4,6 +4,8 @@ import re
 
 import pytest
 from gradio_client import Client
+from tokenizers import ByteLevelBPETokenizer
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from llm_core.paths import ROOT
 
@@ -41,6 +43,18 @@ def test_every_parameter_is_named(endpoints):
                 assert f"`{parameter['parameter_name']}" in section, (match[1], parameter["parameter_name"])
 
 
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> None:
+    """The folder that the document names, with a small GPT-2 of Hugging Face's."""
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(["The capital of France is Paris."], vocab_size=270, special_tokens=["<|endoftext|>"])
+    sizes = GPT2Config(vocab_size=tokenizer.get_vocab_size(), n_positions=64, n_embd=16, n_layer=2, n_head=4)
+    GPT2LMHeadModel(sizes).save_pretrained(tmp_path / "path/to/folder")
+    tokenizer.save(str(tmp_path / "path/to/folder/tokenizer.json"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("section", SECTIONS[1:], ids=lambda section: section.split("\n")[0].strip("`/"))
 def test_examples_run(names, section):
     examples = EXAMPLE.findall(section)

@@ -169,7 +169,7 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     strip.page.wait_for_selector('[data-view="model_choice"][data-model="decoder"]')
     assert strip.select.input_value() == "decoder" and strip.bars() == before
     strip.run("on it goes")
-    assert strip.view("payload_link").locator(".hs-problem").is_hidden()
+    assert strip.view("prompt_view").locator(".hs-problem:visible").count() == 0
 
 
 def test_two_users_look_at_different_models(strip, app, kept, profile, reference):
@@ -199,13 +199,12 @@ def test_an_address_with_a_model_that_is_not_there_says_so_and_shows_the_example
 
 
 def test_the_address_names_a_model_and_another_model_forgets_token_numbers(js):
-    read = "({readAddress}, search) => readAddress(search).model"
-    assert js("state/address", read, "?view=explore&model=runs%2Fmine") == "runs/mine"
-    assert js("state/address", read, "?view=explore&model=") is js("state/address", read, "?text=a") is None
-    write = "({writeAddress, readAddress}, model) => writeAddress('?view=explore', readAddress('').focus, 'a', model)"
-    assert js("state/address", write, "runs/mine") == "?view=explore&model=runs%2Fmine&text=a"
-    assert js("state/address", write, None) == "?view=explore&text=a"
-    assert js("state/address", "({clearAddress}) => clearAddress('?layer=2&model=a&x=1', 'b')") == "?x=1&model=b"
+    read = "({readAddress}, search) => readAddress(search).values.model ?? null"
+    assert js("state/fields", read, "?show=explore&model=runs%2Fmine") == "runs/mine"
+    assert js("state/fields", read, "?show=explore") is js("state/fields", read, "?text=a") is None
+    write = "({writeAddress}, model) => writeAddress('?x=1', 'explore', { model, text: 'a' })"
+    assert js("state/fields", write, "runs/mine") == "?show=explore&model=runs%2Fmine&text=a&x=1"
+    assert js("state/fields", write, None) == "?show=explore&text=a&x=1"
     focus = """({Focus}) => {
         const focus = new Focus();
         Object.assign(focus.locked, { layer: 1, typed: 5000, target: "typed", against: "2" });

@@ -16,10 +16,10 @@ READ = """({ reading }, column) => {
     const focus = { draw: "matrix", read: column ? "column" : "row", query: 2, key: 2 };
     return reading({ tokens: Array(7) }, focus, shown).others.map(({ place, p }) => [place, p]);
 }"""
-PAINTED = """({ paint }) => {
-    const [pixels, block] = [new Uint32Array(4), Uint16Array.from([65535, 65535, 65535, 65535])];
-    paint(block, 2, new Uint32Array(256).fill(7), pixels, () => 1);
-    return [...pixels];
+PAINTED = """({ drawThumbnail }) => {
+    const canvas = document.createElement("canvas");
+    drawThumbnail(canvas, { rows: 2, columns: 2, value: () => 1, scale: { pixel: () => 0xff000007 } });
+    return [...new Uint32Array(canvas.getContext("2d").getImageData(0, 0, 2, 2).data.buffer)];
 }"""
 
 
@@ -66,4 +66,4 @@ def test_a_token_is_read_in_both_directions(js):
 
 
 def test_every_cell_is_painted(js):
-    assert js("color/color", PAINTED) == [7, 7, 7, 7]
+    assert js("matrix/matrix", PAINTED) == [0xFF000007] * 4

@@ -176,7 +176,7 @@ def test_flow_is_the_rollout_of_torchs_patterns(screen: Screen, reference):
     assert screen.text_of(".hs-cell code") == "rollout[30, 7]"
     assert same(screen.text_of(".hs-cell strong"), rollout[30, 7].item())
     assert "draws most on" in screen.text_of("p.hs-row")
-    assert screen.address().startswith("view=explore&query=30&draw=flow")
+    assert screen.address().startswith("show=explore&query=30&draw=flow")
     screen.point_at(screen.page.locator(".hs-grid button").nth(9))
     assert screen.title() == "Layer 2, head 2"
     screen.point_away()
@@ -200,21 +200,21 @@ def seen(screen: Screen) -> list:
 
 
 def test_the_address_shows_another_reader_the_same(screen: Screen, page: Page):
-    assert screen.address() == "view=explore"
+    assert screen.address() == "show=explore"
     screen.choose_head(3, 0)
     screen.point_at_cell(5, 2)
     page.mouse.down()
     page.mouse.up()
     screen.choose_drawing("lines")
-    assert screen.address() == "view=explore&layer=4&query=5&key=2&draw=lines"
+    assert screen.address() == "show=explore&layer=3&query=5&key=2&draw=lines"
     before = seen(screen)
     page.reload()
     screen.open("&layer=4&query=5&key=2&draw=lines")
     assert seen(screen) == before
-    assert screen.address() == "view=explore&layer=4&query=5&key=2&draw=lines"
+    assert screen.address() == "show=explore&layer=3&query=5&key=2&draw=lines"
     screen.choose_drawing("matrix")
     screen.choose_head(0, 0)
-    assert screen.address() == "view=explore&query=5&key=2"
+    assert screen.address() == "show=explore&query=5&key=2"
 
 
 def test_a_short_text_is_part_of_the_address_and_runs_on_load(screen: Screen, reference):
@@ -222,32 +222,32 @@ def test_a_short_text_is_part_of_the_address_and_runs_on_load(screen: Screen, re
     screen.choose_token(6)
     screen.choose_head(1, 1)
     address, before = screen.address(), seen(screen)
-    assert address == "view=explore&layer=2&head=2&query=6&text=one+two+%3Cb%3Ethree%3C%2Fb%3E+%26+four"
+    assert address == "show=explore&layer=1&head=1&query=6&text=one+two+%3Cb%3Ethree%3C%2Fb%3E+%26+four"
     screen.page.goto("about:blank")
-    screen.open(address.removeprefix("view=explore"))
+    screen.open_address(address)
     screen.page.wait_for_selector('[data-view="grid_view"][data-seq="2"]')
     screen.next_frame()
     assert seen(screen) == before
     assert (screen.prompt.input_value(), screen.address()) == ("one two <b>three</b> & four", address)
     assert not screen.is_busy()
-    screen.run("one " * 200)
-    assert "text" not in screen.address(), "too long for an address"
+    screen.run("one " * 500)
+    assert screen.address().endswith("&cut=2000") and len(screen.address()) < 1600, "too long for an address"
 
 
 def test_an_address_beyond_the_text_is_fitted_into_it(screen: Screen):
     screen.open("&layer=99&head=99&query=999&key=999&draw=nonsense")
     assert (screen.title(), screen.chosen_token()) == ("Layer 6, head 8", len(screen.tokens()) - 1)
-    assert screen.address() == "view=explore&layer=6&head=8"
+    assert screen.address() == "show=explore&layer=5&head=7"
 
 
 def test_the_learn_page_keeps_its_own_address(screen: Screen):
     screen.choose_head(3, 2)
-    assert screen.address() == "view=explore&layer=4&head=3"
+    assert screen.address() == "show=explore&layer=3&head=2"
     screen.page.click('[data-page="learn"]')
     screen.page.wait_for_function("/^\\?lesson=\\w+&step=1$/.test(location.search)")
     screen.page.click('[data-page="explore"]')
     screen.next_frame()
-    assert set(screen.address().split("&")) == {"view=explore", "layer=4", "head=3"}
+    assert set(screen.address().split("&")) == {"show=explore", "layer=3", "head=2"}
 
 
 # keys
@@ -381,29 +381,29 @@ def wait_for_one(page: Page, waiting: list) -> None:
 
 def test_while_the_model_works_the_old_picture_stays_and_a_bar_moves(screen: Screen):
     before, seq = screen.tokens(), screen.seq()
-    waiting = held(screen.page, "**/queue/join*")
+    waiting = held(screen.page, "**/ask/run")
     screen.prompt.fill("one two three")
     screen.prompt.press("Enter")
     wait_for_one(screen.page, waiting)
     assert screen.is_busy()
     assert (screen.tokens(), screen.seq()) == (before, seq)
-    screen.wait_for_result_of(lambda: let_go(screen.page, "**/queue/join*", waiting))
+    screen.wait_for_result_of(lambda: let_go(screen.page, "**/ask/run", waiting))
     screen.page.wait_for_selector(".hs-busy", state="hidden")
     assert screen.tokens()[1:] == ["one", " two", " three"]
 
 
-def test_an_older_result_that_comes_later_is_dropped(screen: Screen):
-    waiting = held(screen.page, "**/payload/*")
+def test_an_older_result_that_comes_later_is_dropped(screen: Screen, problems):
+    problems.expect("net::ERR_ABORTED")
+    waiting = held(screen.page, "**/ask/run")
     screen.prompt.fill("this one is slow")
     screen.prompt.press("Enter")
     wait_for_one(screen.page, waiting)
     screen.wait_for_result_of(lambda: screen.page.click("#examples .chip >> nth=0"))
     seq, tokens = screen.seq(), screen.tokens()
-    with screen.page.expect_response("**/payload/*"):
-        let_go(screen.page, "**/payload/*", waiting)
+    screen.page.unroute("**/ask/run")
     screen.page.wait_for_timeout(300)
     assert (screen.seq(), screen.tokens()) == (seq, tokens)
-    assert screen.tokens()[1] == "How"
+    assert screen.tokens()[1] == "How" and not screen.is_busy() and not screen.has_problem()
 
 
 def test_the_last_of_several_hurried_texts_is_shown(screen: Screen):
@@ -415,31 +415,42 @@ def test_the_last_of_several_hurried_texts_is_shown(screen: Screen):
     assert screen.tokens()[1:] == ["one", " two", " three"]
 
 
-def test_a_full_queue_is_one_sentence_over_the_old_picture(screen: Screen, problems):
+def test_too_many_questions_are_one_sentence_over_the_old_picture(screen: Screen, problems):
     problems.expect("503")
     before, seq = screen.tokens(), screen.seq()
-    full = '{"detail": "Queue is full. Max size is 64 and size is 64."}'
     screen.page.route(
-        "**/queue/join*", lambda route: route.fulfill(status=503, content_type="application/json", body=full)
+        "**/ask/run", lambda route: route.fulfill(status=503, content_type="text/plain", body="Too many wait already.")
     )
     screen.prompt.fill("one two three")
     screen.prompt.press("Enter")
-    said = screen.page.locator('[data-testid="toast-body"]')
-    said.wait_for()
-    assert "busy. Please try again" in said.text_content()
-    screen.page.wait_for_selector(".hs-busy", state="hidden")
+    assert screen.problem() == "Too many wait already."
+    assert not screen.is_busy()
     assert (screen.tokens(), screen.seq()) == (before, seq)
-    assert screen.busy_after("document.body.append(document.createElement('i'))")  # the old toast ends no new question
-    screen.page.unroute("**/queue/join*")
+    screen.page.unroute("**/ask/run")
     screen.run("one two three")
-    assert screen.tokens()[1:] == ["one", " two", " three"]
+    assert screen.tokens()[1:] == ["one", " two", " three"] and not screen.has_problem()
+
+
+def test_a_lost_server_is_said_once_and_what_was_asked_comes_when_it_is_back(screen: Screen, problems):
+    problems.expect("net::ERR_FAILED")
+    before, seq = screen.tokens(), screen.seq()
+    screen.page.route("**/ask/*", lambda route: route.abort())
+    screen.prompt.fill("one two three")
+    screen.prompt.press("Enter")
+    assert screen.problem() == "The server does not answer. Is the app still running?"
+    assert not screen.is_busy()
+    screen.choose_head(2, 3)  # what is there can still be looked at
+    assert (screen.tokens(), screen.seq()) == (before, seq)
+    screen.page.wait_for_timeout(2500)
+    assert screen.page.locator(".hs-problem:visible").count() == 1
+    screen.wait_for_result_of(lambda: screen.page.unroute("**/ask/*"))
+    assert screen.tokens()[1:] == ["one", " two", " three"] and not screen.has_problem()
 
 
 @pytest.mark.parametrize(
     ("answer", "sentence", "console"),
     [
-        (None, "The server does not answer. Is the app still running?", "net::ERR_FAILED"),
-        ((404, "No longer kept: press Run again."), "No longer kept: press Run again.", "404"),
+        ((404, "No such question: load the page again."), "No such question: load the page again.", "404"),
         ((200, "<html>some proxy</html>"), "The server sent something that is not a result.", None),
     ],
 )  # fmt: skip
@@ -450,14 +461,14 @@ def test_a_result_that_does_not_arrive_is_one_sentence_over_the_old_picture(
         problems.expect(console)
     before, seq = screen.tokens(), screen.seq()
     screen.page.route(
-        "**/payload/*",
-        lambda route: route.abort() if answer is None else route.fulfill(status=answer[0], body=answer[1]),
+        "**/ask/run",
+        lambda route: route.fulfill(status=answer[0], body=answer[1]),
     )
     screen.prompt.fill("one two three")
     screen.prompt.press("Enter")
     assert screen.problem() == sentence
     assert not screen.is_busy()
     assert (screen.tokens(), screen.seq()) == (before, seq)
-    screen.page.unroute("**/payload/*")
+    screen.page.unroute("**/ask/run")
     screen.run("one two three")
     assert not screen.has_problem()

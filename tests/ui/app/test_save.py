@@ -131,7 +131,7 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
     menu(screen.page, "tokens_view").get_by_role("button", name="Link").click()
     screen.page.locator(".hs-save-note", has_text="The link is copied.").wait_for()
     link = screen.page.evaluate("navigator.clipboard.readText()")
-    assert "layer=3" in link and "head=6" in link and link == screen.page.url
+    assert "layer=2" in link and "head=5" in link and link == screen.page.url
 
     _, content = saved(screen.page, "tokens_view", "HTML page")
     (tmp_path / "view.html").write_bytes(content)
@@ -213,7 +213,7 @@ def test_a_clip_ends_where_what_was_saved_before_it_is_restored(js):
         c.fillText("<a>", 3, 4);
         return heard.markup();
     }"""
-    root = ET.fromstring(f"<svg>{js('svg_canvas', call)}</svg>")
+    root = ET.fromstring(f"<svg>{js('save/svg_canvas', call)}</svg>")
     assert [child.tag for child in root] == ["clipPath", "g", "text"]
     assert root[1].get("clip-path") == f"url(#{root[0].get('id')})" and root[1][0].get("d") == "M0 0L9 0L9 9L0 9Z"
     assert root[2].text == "<a>"

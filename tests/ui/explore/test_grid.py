@@ -172,7 +172,7 @@ def test_a_column_is_every_later_row_at_that_key(js):
 
 
 def test_beside_the_matrix_lie_keys_whose_columns_and_queries_whose_rows_are_read(js):
-    layout = {"left": 30, "top": 40, "cell": 11.5, "T": T}
+    layout = {"left": 30, "top": 40, "cell": {"width": 11.5, "height": 11.5}, "rows": T, "columns": T}
     points = [
         [31, 5],
         [30 + 11.5 * 5, 40 + 11.5 * T + 9],
@@ -182,10 +182,20 @@ def test_beside_the_matrix_lie_keys_whose_columns_and_queries_whose_rows_are_rea
         [3, 3],
     ]
     found = js(
-        "matrix/matrix", "({edgeAt}, layout, points) => points.map(([x, y]) => edgeAt(layout, x, y))", layout, points
+        "attention/view",
+        "({weightAt}, layout, points) => points.map(([x, y]) => weightAt(layout, x, y))",
+        layout,
+        points,
     )
     column, row = ({"read": "column"}, {"read": "row"})
-    assert found == [{"key": 0, **column}, {"key": 5, **column}, {"query": 0, **row}, {"query": 4, **row}, None, None]
+    assert found == [
+        {"key": 0, **column},
+        {"key": 5, **column},
+        {"query": 0, **row},
+        {"query": 4, **row},
+        {"query": 1, "key": 1},
+        None,
+    ]
 
 
 def test_the_grid_can_be_sorted_by_every_role(js):
@@ -344,7 +354,7 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
     screen.run(TEXT)
     canvas = screen.page.locator(".hs-picture canvas")
     canvas.scroll_into_view_if_needed()
-    box, (x, _) = canvas.bounding_box(), screen.call("matrix", KEY_NAME, 5)
+    box, (x, _) = canvas.bounding_box(), screen.call("weights", KEY_NAME, 5)
     screen.page.mouse.click(box["x"] + x, box["y"] + 20)
     screen.point_away()
     hide_first(screen)
@@ -363,18 +373,18 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
     before = seen()
     assert before[1]["title"] == "Head 1: maximum over 6 layers, without the first token"
     screen.page.goto("about:blank")
-    screen.open(address.removeprefix("view=explore"))
+    screen.open_address(address)
     screen.page.wait_for_selector('[data-view="grid_view"][data-seq="2"]')
     screen.next_frame()
     assert seen() == before and screen.address() == address
 
 
 # The canvas is drawn once more, unseen: its layout says where a key's name stands.
-KEY_NAME = """({ drawMatrix }, key) => {
+KEY_NAME = """({ drawWeights }, key) => {
     const { payload, focus } = globalThis.headscope;
     const width = Math.max(280, document.querySelector('.hs-picture').clientWidth);
-    const { left, cell } = drawMatrix(document.createElement('canvas'), width, payload, focus.now, 0, false);
-    return [left + (key + 0.5) * cell, 0];
+    const { left, cell } = drawWeights(document.createElement('canvas'), width, payload, focus.now, 0, false);
+    return [left + (key + 0.5) * cell.width, 0];
 }"""
 
 

@@ -121,7 +121,7 @@ def test_a_cell_opens_to_its_distribution_and_its_column(opened: Screen, lens: L
         ]
         compared += 12 + 2 * expected.numel()
     assert compared >= 60
-    assert "query=14" in opened.address() and "layer=6" in opened.address()
+    assert "query=14" in opened.address() and "layer=5" in opened.address()
 
 
 def test_arrows_walk_through_the_cells_and_a_link_opens_the_same(opened: Screen, app):

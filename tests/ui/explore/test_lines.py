@@ -8,7 +8,6 @@ from playwright.sync_api import Page
 
 from explorer.examples import EXAMPLES
 
-from ..modules import STATIC
 from ..modules_alone.test_modules import ARRAYS, AS_TEXT, H, T
 from ..reference import same
 from ..screen import Screen
@@ -61,46 +60,6 @@ def test_beyond_eight_heads_lines_are_dashed(js):
     looks = {(style["color"], *style["dash"]) for style in styles}
     assert len(looks) == 20
     assert [bool(style["dash"]) for style in styles] == [False] * 8 + [True] * 12
-
-
-# the colours of lines.css
-
-MACHADO = {  # Machado, Oliveira and Fernandes 2009, severity 1: what colour-blind eyes see of linear RGB
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-    "none": np.eye(3).tolist(),
-}
-TO_LMS = [
-    [0.4122214708, 0.5363325363, 0.0514459929],
-    [0.2119034982, 0.6806995451, 0.1073969566],
-    [0.0883024619, 0.2817188376, 0.6299787005],
-]
-TO_LAB = [
-    [0.2104542553, 0.7936177850, -0.0040720468],
-    [1.9779984951, -2.4285922050, 0.4505937099],
-    [0.0259040371, 0.7827717662, -0.8086757660],
-]
-
-
-def linear(colors: list[str]) -> np.ndarray:
-    """#rrggbb -> linear RGB, (N, 3)."""
-    rgb = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in colors]) / 255
-    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-
-
-@pytest.mark.parametrize(("theme", "ground"), [(0, "#ffffff"), (1, "#0f0f12")])
-def test_the_colours_of_heads_stand_out_from_the_ground_and_from_each_other(theme, ground):
-    colors = re.findall(r"--hs-head-\d: (#\w{6})", (STATIC / "lines.css").read_text())[8 * theme : 8 * theme + 8]
-    assert len(set(colors)) == 8
-    light = linear([*colors, ground]) @ [0.2126, 0.7152, 0.0722]
-    contrast = (np.maximum(light[:8], light[8]) + 0.05) / (np.minimum(light[:8], light[8]) + 0.05)
-    assert contrast.min() >= 3  # WCAG 2.1, 1.4.11
-    for name, matrix in MACHADO.items():
-        seen = np.clip(linear(colors) @ np.array(matrix).T, 0, 1)
-        lab = np.cbrt(seen @ np.array(TO_LMS).T) @ np.array(TO_LAB).T  # Oklab: 0.02 is just seen
-        distances = np.linalg.norm(lab[:, None] - lab[None], axis=-1)[np.triu_indices(8, 1)]
-        assert distances.min() > 0.1, name
 
 
 # lines.mjs and line_series.mjs
@@ -206,18 +165,18 @@ def test_line_at_finds_queries_above_and_keys_below(js):
 
 
 def test_heads_threshold_and_sides_stand_in_the_address(js):
-    search = "?layer=4&head=1&dim=17&least=50&also=3_6&sides=top-bottom"
-    focus = js("state/address", "({readAddress}, search) => readAddress(search).focus", search)
-    assert {name: focus[name] for name in ("also", "least", "dim", "sides")} == {
-        "also": "2_5", "least": 50, "dim": 17, "sides": "top-bottom",
+    read = "({readAddress}, search) => readAddress(search).values"
+    values = js("state/fields", read, "?view=explore&layer=4&head=1&dim=17&least=50&also=3_6&sides=top-bottom")
+    assert {name: values[name] for name in ("layer", "head", "also", "least", "dim", "sides")} == {
+        "layer": 3, "head": 0, "also": "2_5", "least": 50, "dim": 17, "sides": "top-bottom",
     }  # fmt: skip
-    again = js("state/address", "({writeAddress}, ...given) => writeAddress(...given)", "", focus, None)
-    assert set(again.removeprefix("?").split("&")) == set(
-        search.removeprefix("?head=1").replace("head=1&", "")[1:].split("&")
-    )
-    for wrong in ("?also=0_2", "?also=a", "?also=", "?least=x", "?also=1_"):
-        focus = js("state/address", "({readAddress}, search) => readAddress(search).focus", wrong)
-        assert (focus["also"], focus["least"]) == ("", 20)
+    again = js("state/fields", "({writeAddress}, ...given) => writeAddress(...given)", "", "explore", values)
+    assert set(again.removeprefix("?").split("&")) == {
+        "show=explore", "layer=3", "also=2_5", "least=50", "dim=17", "sides=top-bottom",
+    }  # fmt: skip
+    for wrong in ("also=a", "also=", "least=x", "also=1_"):
+        values = js("state/fields", read, f"?show=explore&{wrong}")
+        assert (values["also"], values["least"]) == ("", 20)
 
 
 def test_heads_and_threshold_are_fitted_into_a_model(js):
@@ -316,7 +275,7 @@ def test_chips_threshold_and_sides_by_mouse_and_keyboard(screen: Screen, referen
     assert said(screen)["count"].startswith(f"{int((weights >= 0.5).sum())} of 45 lines are drawn; the ")
     screen.page.click('.hs-switch [data-name="top-bottom"]')
     screen.point_away()
-    assert set(screen.address().split("&")) == {"view=explore", "draw=lines", "head=2", "least=500", "sides=top-bottom"}
+    assert set(screen.address().split("&")) == {"show=explore", "draw=lines", "head=1", "least=500", "sides=top-bottom"}
     screen.page.set_viewport_size({"width": 390, "height": 844})
     screen.page.get_by_role("button", name="all", exact=True).click()
     for name in ("top-bottom", "left-right"):

@@ -97,7 +97,7 @@ def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     asked = []
     screen.page.on("request", lambda request: asked.append(request.url))
     screen.run(TEXT)
-    assert not [url for url in asked if "/part/neurons" in url], "fetched only for who looks"
+    assert not [url for url in asked if "/ask/neurons" in url], "fetched only for who looks"
     screen.choose_drawing("neuron")
     read(screen)
     screen.page.click(".hs-dim-table summary")
@@ -188,7 +188,7 @@ def test_a_masked_pair_says_that_the_mask_hides_it(page: Page, app: App, referen
 def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(screen: Screen, problems):
     problems.expect("503")
     waiting = []
-    screen.page.route("**/part/neurons", lambda route: waiting.append(route))
+    screen.page.route("**/ask/neurons", lambda route: waiting.append(route))
     screen.choose_drawing("neuron")
     view = screen.view("neuron_view")
     sign = "getComputedStyle(document.querySelector('[data-view=neuron_view]'), '::PART').content"

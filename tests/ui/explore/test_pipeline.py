@@ -192,7 +192,7 @@ def test_it_can_be_walked_from_text_to_next_token_without_the_server(pipeline: S
     for key in ("ArrowUp", "ArrowUp", "ArrowRight", "Enter"):
         page.keyboard.press(key)
     page.click(f'{view} .hs-switch [data-name="numbers"]')
-    assert {"stage=pattern", "layer=4", "head=6", "cells=numbers"} <= set(pipeline.address().split("&"))
+    assert {"stage=pattern", "layer=3", "head=5", "cells=numbers"} <= set(pipeline.address().split("&"))
     page.set_viewport_size({"width": 390, "height": 844})
     pipeline.next_frame()
     downwards = [".hs-pipe-blocks", '[data-stage="q"]', '[data-stage="post"]', '[data-stage="ln_f"]']
@@ -237,7 +237,7 @@ def test_a_small_picture_keeps_the_strongest_of_the_numbers_that_share_a_cell(js
         const { values, ...size } = shrink({ rows, columns, values: Float32Array.from(given, (x) => x ?? NaN) });
         return [size, [...values].map((x) => (Number.isNaN(x) ? null : x))];
     }"""
-    size, values = js("matrix/pipeline_paint", code, [rows, columns, [x for row in numbers for x in row]])
+    size, values = js("matrix/shrink", code, [rows, columns, [x for row in numbers for x in row]])
     assert size == {"rows": 64, "columns": 128}
     expected = [0.0] * (64 * 128)
     for r in range(rows):
@@ -246,7 +246,7 @@ def test_a_small_picture_keeps_the_strongest_of_the_numbers_that_share_a_cell(js
             if abs(numbers[r][c]) > abs(expected[cell]):
                 expected[cell] = numbers[r][c]
     assert values == pytest.approx(expected)
-    assert js("matrix/pipeline_paint", code, [1, 3, [None, 1, -2]])[1] == [None, 1, -2]
+    assert js("matrix/shrink", code, [1, 3, [None, 1, -2]])[1] == [None, 1, -2]
 
 
 def test_numbers_have_three_digits(js):

@@ -146,7 +146,7 @@ def test_the_parts_on_the_page_are_those_of_the_model_and_sum_to_the_logit(opene
     compared += compare(opened, shares, 9, shares.ids[10], best[1])
     assert compared >= 400
     address = opened.address()
-    assert all(part in address for part in ("target=next", "against=2", "layer=5", "head=3", "query=9"))
+    assert all(part in address for part in ("target=next", "against=2", "layer=4", "head=2", "query=9"))
 
 
 def test_a_typed_token_is_asked_once_for_all_places(opened: Screen, shares: Shares, reference):

@@ -238,16 +238,15 @@ def test_a_mask_is_painted_with_the_mouse_and_a_drag_is_one_step(panel: Screen):
     page.click('.hs-cut-choose [data-name="mask"]')
     canvas = page.locator(".hs-mask-editor canvas")
     canvas.scroll_into_view_if_needed()
-    layout = """({drawMap}, at) => {
+    layout = """({drawMask}, at) => {
         const width = Math.min(460, document.querySelector('.hs-mask-editor').clientWidth);
-        return drawMap(document.createElement('canvas'), width, headscope.payload.tokens, [], at);
+        return drawMask(document.createElement('canvas'), width, headscope.payload.tokens, undefined, at);
     }"""
-    place, box = panel.call("surgery_map", layout, {"query": 0, "key": 0}), canvas.bounding_box()
+    place, box = panel.call("surgery/mask", layout, {"query": 0, "key": 0}), canvas.bounding_box()
 
     def at(query: int, key: int) -> tuple[float, float]:
-        return box["x"] + place["left"] + (key + 0.5) * place["cell"], box["y"] + place["top"] + (query + 0.5) * place[
-            "cell"
-        ]
+        side = place["cell"]["width"]
+        return box["x"] + place["left"] + (key + 0.5) * side, box["y"] + place["top"] + (query + 0.5) * side
 
     page.mouse.move(*at(6, 1))
     page.mouse.down()
@@ -255,7 +254,7 @@ def test_a_mask_is_painted_with_the_mouse_and_a_drag_is_one_step(panel: Screen):
     page.mouse.up()
     wait(panel, 1)
     assert page.evaluate("headscope.payload.tokens.length") == T
-    mask = panel.call("surgery_edits", "({readEdits}) => readEdits(headscope.focus.locked.edits)[0].rows")
+    mask = panel.call("surgery/edits", "({readEdits}) => readEdits(headscope.focus.locked.edits)[0].rows")
     assert mask[6] == "100001100" and mask[5] == "111111000"
     page.click('.hs-cut-tools [data-name="undo"]')
     wait(panel, 0)

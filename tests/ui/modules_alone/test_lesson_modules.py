@@ -183,38 +183,47 @@ def test_numbers_are_written_as_they_are(js, number, decimals, text):
     assert js("learn/formula", f"({{number}}, d) => number({number}, d)", decimals) == text
 
 
-# hues.mjs
+# scale.mjs
+
+CHANNELS = "const rgb = (pixel) => [pixel & 255, (pixel >> 8) & 255, (pixel >> 16) & 255];"
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_tokens_have_colours_that_can_be_told_apart(js, dark):
-    colors = js(
-        "color/hues", "({tokenColor}, dark) => Array.from({ length: 16 }, (_, t) => tokenColor(t, 1, dark))", dark
-    )
+    tokens = "Array.from({ length: 16 }, (_, token) => rgb(tokenColor(token, 1, dark)))"
+    code = f"({{tokenColor}}, dark) => {{ {CHANNELS} return {tokens}; }}"
+    colors = js("color/scale", code, dark)
     distances = [math.dist(a, b) for i, a in enumerate(colors) for b in colors[i + 1 :]]
     assert min(distances) > 40
 
 
 def test_diverging_colours_are_centred_at_zero_and_show_what_is_no_number(js):
-    low, zero, high, none = js(
-        "color/hues", "({divergingColor}) => [-2, 0, 2, NaN].map((v) => divergingColor(v, 2, false))"
-    )
-    assert zero == [247, 247, 247] and low[0] > low[2] + 100 and high[2] > high[0] + 100
-    assert none not in (low, zero, high)
-    assert js("color/hues", "({limitOf}) => limitOf({ limit: null }, [-3, 1, Infinity, NaN])") == 3
-    assert js("color/hues", "({divergingColor}) => divergingColor(1, 0, false)") == [247, 247, 247]
+    low, zero, high, none = js("color/scale", "({diverging}) => [-2, 0, 2, NaN].map(diverging(2, false).css)")
+    assert zero == "rgb(247 247 247)" and len({low, zero, high, none}) == 4
+    ends = """({DIVERGING, ROLES}) => {
+        const css = (hex) => `rgb(${[1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16)).join(" ")})`;
+        return [DIVERGING.light[0], DIVERGING.light[2], ROLES.bad[0]].map(css);
+    }"""
+    assert js("color/palette", ends) == [low, high, none]
+    assert js("color/scale", "({diverging}) => [-9, 9, NaN].map(diverging(2, false).pixel)[2]") == 0, "hatched"
+    assert js("color/scale", "({diverging}) => [-9, 9].map(diverging(2, false).css)") == [low, high]
+    assert js("learn/colors", "({limitOf}) => limitOf({ limit: null }, [-3, 1, Infinity, NaN])") == 3
+    assert js("color/scale", "({diverging}) => diverging(0, false).css(1)") == zero
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_numbers_on_any_colour_can_be_read(js, dark):
     """Contrast of at least 4.5 by the formula of WCAG 2.1."""
     pairs = js(
-        "color/hues",
-        """({tokenColor, divergingColor, probabilityColor, inkOn}, dark) => [
-            ...Array.from({ length: 64 }, (_, i) => tokenColor(i % 16, i / 63, dark)),
-            ...Array.from({ length: 64 }, (_, i) => divergingColor(i / 32 - 1, 1, dark)),
-            ...Array.from({ length: 64 }, (_, i) => probabilityColor(i / 63, dark)),
-        ].map((color) => [color, inkOn(color)])""",
+        "color/scale",
+        f"""({{tokenColor, diverging, sequential, inkOn}}, dark) => {{
+            {CHANNELS}
+            return [
+                ...Array.from({{ length: 64 }}, (_, i) => tokenColor(i % 16, i / 63, dark)),
+                ...Array.from({{ length: 64 }}, (_, i) => diverging(1, dark).pixel(i / 32 - 1)),
+                ...Array.from({{ length: 64 }}, (_, i) => sequential(dark).pixel(i / 63)),
+            ].map((color) => [rgb(color), inkOn(color)]);
+        }}""",
         dark,
     )
     assert all(contrast(color, {"#000": [0, 0, 0], "#fff": [255, 255, 255]}[ink]) >= 4.5 for color, ink in pairs)
@@ -229,32 +238,3 @@ def luminance(color: list[float]) -> float:
     parts = [c / 255 for c in color]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-# place.mjs, pages.mjs
-
-
-@pytest.mark.parametrize(
-    ("search", "lesson", "step"),
-    [
-        ("", "a", 0), ("?lesson=b&step=2", "b", 1), ("?lesson=b&step=9", "b", 2), ("?lesson=b&step=0", "b", 0),
-        ("?lesson=b&step=x", "b", 0), ("?lesson=<x>", "a", 0), ("?step=2", "a", 1), ("?lesson=b&step=-1", "b", 0),
-    ],
-)  # fmt: skip
-def test_an_address_names_a_step_that_exists(js, search, lesson, step):
-    catalog = [{"id": "a", "num_steps": 2}, {"id": "b", "num_steps": 3}]
-    found = js("learn/place", "({placeIn}, search, catalog) => placeIn(search, catalog)", search, catalog)
-    assert found == {"lesson": lesson, "step": step}
-
-
-def test_the_address_of_a_step_keeps_the_rest(js):
-    address = js("learn/place", "({addressOf}) => addressOf('?view=explore&__theme=dark', { lesson: 'b', step: 1 })")
-    assert address == "?__theme=dark&lesson=b&step=2"
-
-
-@pytest.mark.parametrize(
-    ("search", "page"),
-    [("", "learn"), ("?view=explore", "explore"), ("?view=x", "learn"), ("?view=explore&lesson=heads", "learn")],
-)
-def test_the_address_names_the_page(js, search, page):
-    assert js("state/pages", "({pageIn}, search) => pageIn(search)", search) == page

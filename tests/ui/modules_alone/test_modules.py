@@ -132,32 +132,6 @@ def test_what_is_no_payload_is_refused_in_a_sentence(js, damaged):
         js("base/payload", "({parsePayload}, bytes) => parsePayload(buffer(bytes))", base64.b64encode(damaged).decode())
 
 
-# payload_link.mjs
-
-
-def test_of_two_results_the_one_that_was_asked_for_later_stays(js):
-    """Whatever the order in which the server finishes them: the older one is not even fetched."""
-    fetched = js(
-        "shell/payload_link",
-        """async ({mount}) => {
-            const fetched = [];
-            globalThis.fetch = async (url) => {
-                fetched.push(url.pathname);
-                return new Response("gone", { status: 404 });
-            };
-            const props = { value: JSON.stringify({ url: "later", asked: 5 }) };
-            let update;
-            mount(document.createElement("div"), { props, watch: (_, callback) => (update = callback) });
-            for (const [url, asked] of [["earlier", 4], ["latest", 6]]) {
-                props.value = JSON.stringify({ url, asked });
-                await update();
-            }
-            return fetched;
-        }""",
-    )
-    assert fetched == ["/later", "/latest"]
-
-
 # text.mjs
 
 
@@ -268,9 +242,12 @@ def lightness(color: int) -> float:
     return 116 * y ** (1 / 3) - 16 if y > 216 / 24389 else y * 24389 / 27
 
 
+SHADES = "({sequential}, dark) => Array.from({ length: 256 }, (_, i) => sequential(dark).pixel((i / 255) ** 2))"
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_more_weight_is_always_farther_from_the_ground(js, dark):
-    colors = js("color/color", "({palette}, dark) => Array.from(palette(dark))", dark)
+    colors = js("color/scale", SHADES, dark)
     steps = np.diff([lightness(color) for color in colors])
     assert len(colors) == 256 and all(color >> 24 == 255 for color in colors)
     assert (steps > -0.2).all() if dark else (steps < 0.2).all()  # rounding to 8 bits may take back a little
@@ -283,8 +260,8 @@ def test_more_weight_is_always_farther_from_the_ground(js, dark):
 @pytest.mark.parametrize("dark", [False, True])
 def test_css_has_the_palettes_colours_on_a_square_root_scale(js, dark):
     weights = [0, 0.0001, 0.01, 0.05, 0.25, 0.5, 0.9, 1]
-    css = js("color/color", "({css}, all, dark) => all.map((w) => css(w, dark))", weights, dark)
-    colors = js("color/color", "({palette}, dark) => Array.from(palette(dark))", dark)
+    css = js("color/scale", "({sequential}, all, dark) => all.map(sequential(dark).css)", weights, dark)
+    colors = js("color/scale", SHADES, dark)
     for weight, text in zip(weights, css):
         got = [int(part) for part in text.removeprefix("rgb(").removesuffix(")").split()]
         near = colors[round(math.sqrt(weight) * 255)]
@@ -293,7 +270,7 @@ def test_css_has_the_palettes_colours_on_a_square_root_scale(js, dark):
 
 def test_position_is_the_square_root(js):
     values = [0, 0.04, 0.25, 0.5, 1]
-    assert js("color/color", "({position}, all) => all.map(position)", values) == pytest.approx(
+    assert js("color/scale", "({sequential}, all) => all.map(sequential(false).at)", values) == pytest.approx(
         [math.sqrt(v) for v in values]
     )
 
@@ -302,8 +279,8 @@ def test_position_is_the_square_root(js):
 def test_numbers_on_cells_can_be_read(js, dark):
     weights = [i / 200 for i in range(201)]
     css, inks = js(
-        "color/color",
-        "({css, ink}, all, dark) => [all.map((w) => css(w, dark)), all.map((w) => ink(w, dark))]",
+        "color/scale",
+        "({sequential}, all, dark) => [all.map(sequential(dark).css), all.map(sequential(dark).ink)]",
         weights,
         dark,
     )
@@ -314,20 +291,23 @@ def test_numbers_on_cells_can_be_read(js, dark):
         assert contrast > 4.5
 
 
-def test_paint_colours_the_lower_triangle_and_leaves_the_rest_clear(js):
+def test_a_thumbnail_has_a_pixel_for_each_cell_and_none_where_the_mask_hides(js):
     block = np.rint(ARRAYS["pattern"][1, 1] * 65535).astype(int)
     pixels = js(
-        "color/color",
-        """({paint}, block, T) => {
-            const pixels = new Uint32Array(T * T).fill(7);
-            paint(block, T, Uint32Array.from({ length: 256 }, (_, i) => 1000 + i), pixels);
-            return Array.from(pixels);
+        "matrix/matrix",
+        """({drawThumbnail}, block, T) => {
+            const canvas = document.createElement("canvas");
+            const scale = { pixel: (value) => 0xff000000 + Math.round(value * 65535) };
+            const value = (q, k) => block[q * T + k] / 65535;
+            drawThumbnail(canvas, { rows: T, columns: T, value, scale, hidden: (q, k) => k > q });
+            const { data } = canvas.getContext("2d").getImageData(0, 0, T, T);
+            return [canvas.width, canvas.height, ...new Uint32Array(data.buffer)];
         }""",
         block.flatten().tolist(),
         T,
     )
-    expected = np.tril(1000 + np.floor(np.sqrt(block / 65535) * 255 + 0.5)).astype(int)
-    assert np.array_equal(np.array(pixels).reshape(T, T), expected)
+    expected = np.tril(0xFF000000 + block)
+    assert pixels[:2] == [T, T] and np.array_equal(np.array(pixels[2:]).reshape(T, T), expected)
 
 
 # focus.mjs
@@ -432,86 +412,42 @@ def test_rows_are_what_title_and_name_say(js, draw, title, name):
         assert row == pytest.approx(expected[query, : query + 1], abs=1e-12)
 
 
-# address.mjs
-
-READ = """({readAddress}, search) => {
-    const { focus: { layer, head, query, key, draw }, text } = readAddress(search);
-    return { focus: { layer, head, query, key, draw }, text };
-}"""
-WRITE = """({writeAddress, readAddress}, search, place, text) =>
-    writeAddress(search, { ...readAddress("").focus, ...place }, text)"""
-
-
-@pytest.mark.parametrize(
-    ("search", "focus"),
-    [
-        ("", place()),
-        ("?view=explore&layer=4&head=1&query=5&key=2&draw=lines", place(3, 0, 5, 2, "lines")),
-        ("?query=0&key=0", place(query=0, key=0)),
-        ("?layer=0&head=-1&query=x&key=1.5&draw=paint", place()),
-        ("?layer=3&layer=4&head=%3Cb%3E&query=&key=9999999", place(2)),
-    ],
-)
-def test_the_address_names_a_place_and_what_is_wrong_in_it_is_the_default(js, search, focus):
-    assert js("state/address", READ, search) == {"focus": focus, "text": None}
-
-
-@pytest.mark.parametrize(
-    ("search", "focus", "text", "written"),
-    [
-        ("?view=explore", place(), None, "?view=explore"),
-        ("", place(), None, ""),
-        ("?key=9&text=old", place(3, 0, 5, 2, "lines"), None, "?layer=4&query=5&key=2&draw=lines"),
-        ("?__theme=dark", place(query=0), "a b&c", "?__theme=dark&query=0&text=a+b%26c"),
-        ("?text=old", place(), "x" * 500, "?text=" + "x" * 500),
-        ("?text=old", place(), "x" * 501, ""),
-        ("", place(), "é" * 84, ""),  # six letters each in the address
-    ],
-)  # fmt: skip
-def test_only_what_differs_from_the_default_is_written(js, search, focus, text, written):
-    assert js("state/address", WRITE, search, focus, text) == written
-
-
-@pytest.mark.parametrize(
-    "text", ["<img src=x onerror=alert(1)>", "${1+1} {{1}} \\x", "naïve ☕ 👩\u200d👧 a+b%20c\n#&="]
-)
-def test_what_is_written_is_read_again(js, text):
-    focus = place(5, 7, 31, 0, "lines")
-    assert js("state/address", READ, js("state/address", WRITE, "?view=explore", focus, text)) == {
-        "focus": focus,
-        "text": text,
-    }
-
-
-def test_half_of_a_surrogate_pair_stays_out_of_the_address(js):
-    call = "({writeAddress, readAddress}) => writeAddress('', readAddress('').focus, 'a' + String.fromCharCode(0xd83d))"
-    assert js("state/address", call) == ""
-
-
-def test_an_address_is_cleared_of_what_is_ours_alone(js):
-    clear = "({clearAddress}, search) => clearAddress(search)"
-    assert js("state/address", clear, "?lesson=heads&step=2&layer=4&draw=lines&text=x") == "?lesson=heads&step=2"
-    assert js("state/address", clear, "?key=1") == ""
-
-
-# matrix.mjs and lines.mjs
-
-LAYOUT = {"left": 30, "top": 40, "cell": 11.5, "T": T}
-
-
+LAYOUT = {"left": 30, "top": 40, "cell": {"width": 11.5, "height": 11.5}, "rows": T, "columns": T}
 CELL_AT = "({cellAt}, layout, points) => points.map(([x, y]) => cellAt(layout, x, y))"
 
 
 @pytest.mark.parametrize("inside", [0.01, 5.75, 11.49])
 def test_cell_at_finds_the_cell_under_the_pointer(js, inside):
-    places = [(query, key) for query in range(T) for key in range(T)]
-    points = [[30 + 11.5 * key + inside, 40 + 11.5 * query + inside] for query, key in places]
-    assert js("matrix/matrix", CELL_AT, LAYOUT, points) == [{"query": query, "key": key} for query, key in places]
+    places = [(row, column) for row in range(T) for column in range(T)]
+    points = [[30 + 11.5 * column + inside, 40 + 11.5 * row + inside] for row, column in places]
+    assert js("matrix/layout", CELL_AT, LAYOUT, points) == [{"row": row, "column": column} for row, column in places]
 
 
 def test_cell_at_is_null_beside_the_matrix(js):
     outside = [[29.9, 50], [50, 39.9], [30 + 11.5 * T + 0.1, 50], [50, 40 + 11.5 * T + 0.1], [0, 0]]
-    assert js("matrix/matrix", CELL_AT, LAYOUT, outside) == [None] * len(outside)
+    assert js("matrix/layout", CELL_AT, LAYOUT, outside) == [None] * len(outside)
+
+
+def test_a_matrix_that_is_scrolled_shows_only_what_is_in_its_window(js):
+    """Every cell that the window touches, and no other; the cell found under a point is the one drawn there."""
+    layout = {"left": 50, "top": 22, "cell": {"width": 7, "height": 13}, "rows": 40, "columns": 300}
+    layout |= {"width": 50 + 2100 + 2, "height": 22 + 520 + 2}
+    window = {"x": 333, "y": 100, "width": 400, "height": 300}
+    seen, at = js(
+        "matrix/layout",
+        """({inWindow, cellAt}, layout, window) => {
+            const { x, y, ...seen } = inWindow(layout, window);
+            const under = cellAt(layout, x(60.5), y(20.5), window);
+            return [seen, [under, x(60), y(20)]];
+        }""",
+        layout,
+        window,
+    )
+    assert seen == {"width": 400, "height": 300, "row": 7, "rowEnd": 30, "column": 47, "columnEnd": 98}
+    assert at == [{"row": 20, "column": 60}, 50 + 420 - 333, 22 + 260 - 100]
+    inside = "({scrollTo}, layout, window, cell) => scrollTo(layout, window, cell)"
+    assert js("matrix/layout", inside, layout, window, {"row": 20, "column": 60}) == {"x": 333, "y": 100}
+    assert js("matrix/layout", inside, layout, window, {"row": 0, "column": 299}) == {"x": 2100 - 348, "y": 0}
 
 
 SIDES_OF_LINES = [("query", "row", [0, 3]), ("key", "column", [3, T - 1])]
@@ -543,20 +479,21 @@ def test_flow_at_finds_keys_left_where_the_input_is(js):
 def test_the_matrix_has_in_each_cell_the_colour_of_its_weight(js, dark):
     """Read back from the canvas, near the corner of each cell, where no number stands."""
     cells = js(
-        "matrix/matrix",
-        """async ({drawMatrix}, bytes, dark, T) => {
+        "attention/weights",
+        """async ({drawWeights}, bytes, dark, T) => {
             const { parsePayload, weight } = await import("/base/payload.mjs");
-            const { css } = await import("/color/color.mjs");
+            const { sequential } = await import("/color/scale.mjs");
             const payload = parsePayload(buffer(bytes));
             const canvas = document.createElement("canvas");
             const focus = { layer: 2, head: 1, query: null, key: null };
-            const { left, top, cell } = drawMatrix(canvas, 300, payload, focus, 0, dark);
+            const { left, top, cell } = drawWeights(canvas, 300, payload, focus, 0, dark);
             const context = canvas.getContext("2d");
             const range = Array.from({ length: T }, (_, i) => i);
             return range.slice(1).flatMap((q) => range.slice(0, q + 1).map((k) => {
-                const at = [left + k * cell + 3, top + q * cell + 4].map((x) => Math.round(x * devicePixelRatio));
+                const place = [left + k * cell.width + 3, top + q * cell.height + 4];
+                const at = place.map((x) => Math.round(x * devicePixelRatio));
                 const [r, g, b] = context.getImageData(...at, 1, 1).data;
-                return [[r, g, b], css(weight(payload, 2, 1, q, k), dark).match(/\\d+/g).map(Number)];
+                return [[r, g, b], sequential(dark).css(weight(payload, 2, 1, q, k)).match(/\\d+/g).map(Number)];
             }));
         }""",
         AS_TEXT,

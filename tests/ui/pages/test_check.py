@@ -319,8 +319,7 @@ def test_by_default_the_app_takes_no_code(checker: Page, app: App):
     endpoints = Client(app.url, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert "/check_code" not in endpoints
     assert ask(app.url, "print(1)").status_code >= 400
-    targets = httpx.get(f"{app.url}config").json()["dependencies"]
-    assert not [event for event in targets if any(name in ("check", "halt_check") for _, name in event["targets"])]
+    assert httpx.post(f"{app.url}ask/check", json={"name": "a.py", "code": "print(1)"}).status_code == 404
 
 
 NOTE_PROGRESS = """() => {

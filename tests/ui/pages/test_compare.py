@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from explorer.engine.models import MODELS
+from explorer.engine.runner import MODELS
 from llm_core import Decoder, Encoder, EncoderDecoder, ModelConfig, load_model, record, save_model
 from llm_core.analysis.costs import flops
 from llm_core.model.checkpoints import num_parameters
@@ -37,19 +37,27 @@ SMALL_PICTURES = """({MASKS}) => MASKS.map(({ where, shape: { T, S }, sees }) =>
     const range = (count) => [...Array(count).keys()];
     return [where, range(T).map((q) => range(S).map((k) => sees(q, k)))];
 })"""
-THERE_AND_BACK = """({readCompare, writeCompare}, setup) => {
-    const address = writeCompare("?view=compare&layer=2", setup);
-    return [address, readCompare(address)];
-}"""
-CELLS = """({drawCells, maskPicture, cellAt, diverging}) => {
-    const mask = Uint8Array.from({ length: 15 }, (_, i) => Number(i % 5 <= Math.floor(i / 5)));
-    const names = { queries: ["a", "b", "c"], keys: ["d", "e", "f", "g", "h"] };
-    const picture = maskPicture({ T: 3, S: 5, mask, ...names, dark: false, focus: null });
-    const layout = drawCells(document.createElement("canvas"), 300, picture);
+THERE_AND_BACK = """({ setupOf, toldOf }, setup) => setupOf({ ...toldOf(setup) })"""
+CELLS = """async ({mask, difference}) => {
+    const { drawMatrix } = await import("/matrix/matrix.mjs");
+    const { cellAt } = await import("/matrix/layout.mjs");
+    const sees = Uint8Array.from({ length: 15 }, (_, i) => Number(i % 5 <= Math.floor(i / 5)));
+    const tokens = (letters) => [...letters].map((text) => ({ text }));
+    const part = { T: 3, S: 5, mask: sees, queries: tokens("abc"), keys: tokens("defgh") };
+    const canvas = document.createElement("canvas");
+    const layout = drawMatrix(canvas, { ...mask(part, false), width: 300 });
     const { left, top, cell } = layout;
-    const under = (q, k) => cellAt(layout, left + (k + 0.5) * cell, top + (q + 0.5) * cell);
-    const colors = [1, 0, -1].map((t) => diverging(t, false)).map((c) => [c & 255, (c >> 8) & 255, (c >> 16) & 255]);
-    return [under(2, 4), under(0, 0), cellAt(layout, 1, 1), under(3, 0), colors];
+    const under = (q, k) => cellAt(layout, left + (k + 0.5) * cell.width, top + (q + 0.5) * cell.height);
+    const seen = Array.from({ length: 15 }, (_, i) => {
+        const at = [left + ((i % 5) + 0.5) * cell.width, top + (Math.floor(i / 5) + 0.3) * cell.height];
+        const pixel = at.map((x) => Math.round(x * devicePixelRatio));
+        const [r, g, b] = canvas.getContext("2d").getImageData(...pixel, 1, 1).data;
+        return Number(r === 0x9f && g === 0x84 && b === 0xcf);
+    });
+    const blocks = [Uint16Array.of(65535, 0, 9), Uint16Array.of(0, 65535, 9)];
+    const { value, scale } = difference({ T: 1, S: 3 }, blocks, [[1, 1, 1]], 1, false);
+    const colors = [0, 1, 2].map((k) => scale.css(value(0, k)));
+    return [under(2, 4), under(0, 0), cellAt(layout, 1, 1), under(3, 0), seen, colors];
 }"""
 
 
@@ -270,7 +278,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
     columns.click(f'{columns.cell(0, 2)} [aria-label="Head"] button[data-name="6"]')
     columns.click('.hs-compare-chips button[data-name="/no/such/folder"]')
     columns.settled()
-    assert "own=3.7&" in columns.page.evaluate("location.search + '&'")
+    assert "own=2.6&" in columns.page.evaluate("location.search + '&'")
     columns.click('.hs-compare-controls button[data-name="texts"]')
     columns.settled()
     assert "second=How+to+Make+a+Paper+House" in columns.page.evaluate("location.search")
@@ -278,11 +286,11 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
         "How to Make a Paper Boat", "How to Make a Paper House",
     ]  # fmt: skip
     columns.page.click('a[data-page="explore"]')
-    assert columns.page.evaluate("location.search") == "?view=explore"
+    assert columns.page.evaluate("location.search") == "?show=explore"
 
     told = columns.page.evaluate(CALL, [TEXT, ["decoder", saved.folders["cross"]], -1, None])
     url = json.loads(told.split("data: ", 1)[1].splitlines()[0])[0]
-    assert re.fullmatch(r"payload/[0-9a-f]{24}", url)
+    assert re.fullmatch(r"payload/[0-9a-f]{32}", url)
 
 
 # the modules alone
@@ -306,7 +314,9 @@ def test_the_small_pictures_show_the_masks_of_llm_core(js):
 
 
 def test_the_address_says_what_is_compared_and_nothing_that_is_as_at_the_start(js):
-    start = js("compare/address", "({START}) => START")
+    start = js("compare/setup", "({FIRST}) => FIRST")
+    nothing = {"models": None, "mask": None, "second": None, "own": None}
+    assert js("compare/setup", "({FIRST, toldOf}) => toldOf(FIRST)") == nothing
     for setup in [
         start,
         {
@@ -316,16 +326,12 @@ def test_the_address_says_what_is_compared_and_nothing_that_is_as_at_the_start(j
             "own": [{"layer": 2, "head": 0}, {"layer": 0, "head": 7}],
         },
         {**start, "models": ["decoder"], "second": "a & b\nc"},
-        {**start, "models": ["decoder"], "second": ""},
+        {**start, "models": ["encoder"], "second": ""},
     ]:
-        address, back = js("compare/address", THERE_AND_BACK, setup)
-        assert back == setup
-        assert address.startswith("?view=compare&layer=2")
-    assert js("compare/address", THERE_AND_BACK, start)[0] == "?view=compare&layer=2"
-    for search in ["", "?models=", "?mask=-3&own=1.x", "?models=,,&mask=1e9"]:
-        assert js("compare/address", "({readCompare}, search) => readCompare(search)", search) == start
-    many = js("compare/address", "({readCompare}) => readCompare('?models=a,b,a,c,d,e').models")
-    assert many == ["a", "b", "c", "d"]
+        assert js("compare/setup", THERE_AND_BACK, setup) == setup
+    many = js("compare/setup", "({setupOf}, said) => setupOf(said)", {**nothing, "models": [*"abacde", ""]})
+    assert many == {**start, "models": ["a", "b", "c", "d"]}
+    assert js("compare/setup", "({setupOf}, said) => setupOf(said)", {**nothing, "models": [""]}) == start
 
 
 def test_pictures_of_one_size_share_their_cell(js):
@@ -354,12 +360,13 @@ def test_numbers_and_reasons_in_words(js):
     )
 
 
-def test_a_cell_lies_where_it_is_drawn_and_differences_are_blue_or_orange(js):
-    found = js("matrix/compare_matrix", CELLS)
+def test_a_cell_lies_where_it_is_drawn_and_differences_are_teal_or_brown(js):
+    found = js("matrix/channels", CELLS)
     assert found == [
-        {"query": 2, "key": 4},
-        {"query": 0, "key": 0},
+        {"row": 2, "column": 4},
+        {"row": 0, "column": 0},
         None,
         None,
-        [[29, 78, 216], [255, 255, 255], [194, 65, 12]],
+        [1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0],
+        ["rgb(14 106 132)", "rgb(138 90 0)", "rgb(247 247 247)"],
     ]

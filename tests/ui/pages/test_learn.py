@@ -318,10 +318,12 @@ def test_the_server_gone_is_said_and_the_picture_stays(learn: LessonScreen, prob
     learn.open("attention", 8)
     before = learn.table("pattern")
     problems.expect("net::ERR")
-    learn.page.route("**/gradio_api/**", lambda route: route.abort())
-    learn.page.route("**/static/**", lambda route: route.abort())
+    learn.page.route("**/ask/**", lambda route: route.abort())
+    learn.page.route("**/web/**", lambda route: route.abort())
     learn.page.locator('[data-control="layer"] button >> nth=0').click()
-    assert learn.problem() == "The server does not answer. Is the app still running?"
+    lost = learn.page.locator(".hs-lost")
+    lost.wait_for()
+    assert lost.text_content() == "The server does not answer. Is the app still running?"
     assert learn.table("pattern") == before
     learn.page.wait_for_selector(".hs-busy", state="hidden")
 
@@ -405,7 +407,7 @@ def test_pages_are_links_and_keep_what_was_typed(learn: LessonScreen):
     learn.page.click(".hs-pages >> text=Explore")
     learn.page.wait_for_selector('[data-view="grid_view"][data-ready="true"]')
     assert learn.page.locator("#page-explore").is_visible() and not learn.page.locator("#page-learn").is_visible()
-    assert "view=explore" in learn.page.url
+    assert "show=explore" in learn.page.url
     learn.page.click(".hs-pages >> text=Learn")
     learn.wait_for("attention", 8)
     assert learn.page.locator(".hs-lesson h2").is_visible()

@@ -14,8 +14,9 @@ import pytest
 import torch
 from playwright.sync_api import BrowserContext, Page
 
+from explorer.ask import FRAMES
 from explorer.engine.payload import pack, unpack
-from explorer.live.runs import GONE, joined
+from explorer.live.runs import GONE
 from llm_core import load_model, record
 
 from ..modules import Modules
@@ -114,27 +115,27 @@ def test_attention_of_each_part_is_cut_out_of_the_frame(js: Modules):
 
 def test_a_diverged_run_leaves_the_picture_at_the_top_and_does_not_flatten_the_others(js: Modules):
     def loss_range(losses: list, uniform: float) -> list:
-        return js("charts/live_axes", "({lossRange}, losses, uniform) => lossRange(losses, uniform)", losses, uniform)
+        return js("charts/axis", "({lossRange}, losses, uniform) => lossRange(losses, uniform)", losses, uniform)
 
     assert loss_range([5.6, 3.0], 5.56) == [0, 8]
     assert loss_range([5.6, 1e9, None], 5.56) == [0, 10]
     code = "({clipped, beyond}, points) => [clipped(points, 10).map(([, v]) => String(v)), beyond(points, 10)]"
     points = [[0, 5], [1, 40], [2, None], [3, 4e6]]
-    assert js("charts/live_axes", code, points) == [["5", "10", "NaN", "10"], {"step": 1, "most": 4e6}]
+    assert js("charts/points", code, points) == [["5", "10", "NaN", "10"], {"step": 1, "most": 4e6}]
 
 
 def test_thinned_curves_keep_every_peak(js: Modules):
     points = [[i, math.sin(i * i)] for i in range(5000)]
     points[777][1], points[4321][1] = 50, -50
-    thin = js("charts/live_axes", "({thinned}, points) => thinned(points, 100)", points)
+    thin = js("charts/points", "({thinned}, points) => thinned(points, 100)", points)
     assert len(thin) <= 200 and [777, 50] in thin and [4321, -50] in thin
     assert all(point in points for point in thin) and [x for x, _ in thin] == sorted(x for x, _ in thin)
-    assert js("charts/live_axes", "({thinned}, points) => thinned(points, 100)", points[:150]) == points[:150]
+    assert js("charts/points", "({thinned}, points) => thinned(points, 100)", points[:150]) == points[:150]
 
 
 @pytest.mark.parametrize("steps, end", [([0], 10), ([11], 15), ([99, 3], 100), ([401], 500), ([3000], 3000)])
 def test_the_axis_of_steps_ends_at_a_round_number(js: Modules, steps, end):
-    assert js("charts/live_axes", "({lastStep}, steps) => lastStep(steps)", steps) == end
+    assert js("charts/axis", "({lastStep}, steps) => lastStep(steps)", steps) == end
 
 
 # with the engine
@@ -254,7 +255,7 @@ def test_a_run_from_the_button_to_a_checkpoint(page, app, engine, clean_runs):
     name = live.view.locator(".hs-live-kept code").text_content()
     assert name.startswith("runs/from-the-test")
     link = live.view.locator(".hs-live-kept a").get_attribute("href")
-    assert link == f"?view=compare&models={quote(name, safe='')}"
+    assert link == f"?show=compare&models={quote(name, safe='')}"
     model = load_model(ROOT / name)
     attention = pattern_of(model, facts)  # (L, H, T, S)
     shown = [frame_arrays["decoder"] for _, frame_arrays in engine if frame_arrays][-1]
@@ -304,7 +305,7 @@ def drawn_losses(page: Page) -> list[float]:
         const number = (tick) => [Number(tick.textContent), Number(tick.getAttribute("y"))];
         const [a, b] = [ticks[0], ticks.at(-1)].map(number);
         const value = (y) => a[0] + ((y - a[1]) / (b[1] - a[1])) * (b[0] - a[0]);
-        const path = svg.querySelector(".hs-live-thin").getAttribute("d");
+        const path = svg.querySelector(".hs-curve-thin").getAttribute("d");
         return path.split(/[ML]/).slice(1).map((point) => value(Number(point.split(" ")[1])));
     }""")
 
@@ -337,7 +338,7 @@ def test_pause_resume_the_queue_and_the_end_of_a_tab(page, profile: BrowserConte
     second.page.goto("about:blank")  # its run ends, and the third one's turn has come
     third.page.wait_for_selector('.hs-live-events [data-what="diverging"]')
     assert "a learning rate below 100 takes smaller steps" in third.trouble()
-    assert third.page.wait_for_selector(".hs-live-off").text_content().startswith("▲ up to ")
+    assert third.page.wait_for_selector(".hs-curve-off").text_content().startswith("▲ up to ")
     third.page.close()
     second.page.close()
 
@@ -360,9 +361,10 @@ def test_a_run_that_breaks_is_told_and_cannot_be_kept(page, app: App, engine, pr
     lost = {"step": [8, 9], "loss": [1e30, None], "lr": [1, 1], "grad_norm": [1, None]}
     last = {"kind": "measured", "step": 9, "seconds": 1, "tokens_per_second": 9, "fresh": None, "points": lost}
     first = [pack(header, {name: ("unit16", array) for name, array in arrays.items()}) for header, arrays in engine[:3]]
-    body = joined([*first, pack({**last, "roles": []}, {}), pack(broken, {})])
-    page.route("**/live/start", lambda route: route.fulfill(json={"run": "made-up"}))
-    page.route("**/live/made-up/frames?*", lambda route: route.fulfill(body=body))
+    frames = [*first, pack({**last, "roles": []}, {}), pack(broken, {})]
+    body = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
+    page.route("**/ask/live_start", lambda route: route.fulfill(json={"run": "made-up"}))
+    page.route("**/ask/live_frames", lambda route: route.fulfill(body=body, content_type=FRAMES))
     live = LivePage(page, app.url)
     live.press("train")
     live.wait_for("failed")
@@ -371,8 +373,8 @@ def test_a_run_that_breaks_is_told_and_cannot_be_kept(page, app: App, engine, pr
     assert [row[2] for row in live.rows()][-2:] == [1e30, ""]
     assert live.view.locator(".hs-live-now h2").text_content() == "Run 1 at step 0"  # what was seen before
 
-    page.unroute("**/live/made-up/frames?*")
-    problems.expect("404")
+    page.unroute("**/ask/live_frames")
+    problems.expect("422")
     live.press("train")  # this run the server does not know
     live.wait_for("lost")
     assert live.trouble() == GONE

@@ -192,51 +192,33 @@ def test_a_triangle_becomes_the_square_of_its_mask(js: Modules):
 
 def test_the_axis_of_steps(js: Modules):
     def along(step, log):
-        return js("charts/chart", "({along}, ...given) => along(...given)", step, 20000, log)
+        return js("charts/axis", "({along}, ...given) => along(...given)", step, 20000, log)
 
     for step in (0, 1, 7, 512, 20000):
         assert along(step, True) == pytest.approx(math.log1p(step) / math.log1p(20000))
         assert along(step, False) == pytest.approx(step / 20000)
-    assert js("charts/chart", "({along}) => along(0, 0, true)") == 0
+    assert js("charts/axis", "({along}) => along(0, 0, true)") == 0
     ticks = "({stepTicks}, ...given) => stepTicks(...given)"
-    assert js("charts/chart", ticks, 20000, True) == [0, 10, 100, 1000, 20000]  # 1 and 10,000 have no room
-    assert js("charts/chart", ticks, 20000, True, 0.05) == [0, 1, 10, 100, 1000, 10000, 20000]
-    assert js("charts/chart", ticks, 20000, False) == [0, 5000, 10000, 15000, 20000]
-    assert js("charts/chart", ticks, 0, True) == [0]
+    assert js("charts/axis", ticks, 20000, True) == [0, 10, 100, 1000, 20000]  # 1 and 10,000 have no room
+    assert js("charts/axis", ticks, 20000, True, 0.05) == [0, 1, 10, 100, 1000, 10000, 20000]
+    assert js("charts/axis", ticks, 20000, False) == [0, 5000, 10000, 15000, 20000]
+    assert js("charts/axis", ticks, 0, True) == [0]
     near = "({nearest}, steps, x, log) => nearest(steps, x, log)"
     for step, log in [(64, True), (64, False), (0, True), (1000, False), (1, True)]:
         at = math.log1p(step) / math.log1p(1000) if log else step / 1000
-        assert js("charts/chart", near, STEPS, at + 1e-4, log) == STEPS.index(step)
-    assert js("charts/chart", near, STEPS, -3, True) == 0
-    assert js("charts/chart", near, STEPS, 9, True) == len(STEPS) - 1
+        assert js("charts/axis", near, STEPS, at + 1e-4, log) == STEPS.index(step)
+    assert js("charts/axis", near, STEPS, -3, True) == 0
+    assert js("charts/axis", near, STEPS, 9, True) == len(STEPS) - 1
 
 
 def test_scales_hold_their_values_and_gaps_stay_gaps(js: Modules):
     range_of = "({rangeOf}, values) => rangeOf(values.map((value) => value ?? NaN))"
-    assert js("charts/chart", range_of, [9.02, 4.1, None]) == [4, 10]
-    assert js("charts/chart", range_of, [3, 3]) == [2.5, 3.5]
-    assert js("charts/chart", range_of, [None]) == [0, 1]
-    assert js("charts/chart", "({evenTicks}) => evenTicks(0, 1, 4)") == [0, 0.25, 0.5, 0.75, 1]
+    assert js("charts/axis", range_of, [9.02, 4.1, None]) == [4, 10]
+    assert js("charts/axis", range_of, [3, 3]) == [2.5, 3.5]
+    assert js("charts/axis", range_of, [None]) == [0, 1]
+    assert js("charts/axis", "({evenTicks}) => evenTicks(0, 1, 4)") == [0, 0.25, 0.5, 0.75, 1]
     path = "({pathOf}, points) => pathOf(points.map(([x, y]) => [x, y ?? NaN]))"
-    assert js("charts/chart", path, [[0, 1], [1, 2], [2, None], [3, 4], [4, 5]]) == "M0.0 1.0L1.0 2.0M3.0 4.0L4.0 5.0"
-
-
-def test_the_address_says_what_is_looked_at(js: Modules):
-    state = {"of": "decoder", "prompt": 1, "at": 64, "layer": 1, "head": 4, "stack": "cross", "token": 0, "log": False}
-    written = js("train/timeline/address", "({writeTimeline}, state) => writeTimeline('?view=train&x=1', state)", state)
-    assert written == "?view=train&x=1&of=decoder&prompt=2&at=64&unit=2.5&stack=cross&token=0&steps=even"
-    read = js("train/timeline/address", "({readTimeline}, search) => readTimeline(search)", written)
-    assert read == {**state, "isNamed": True}
-    assert (
-        js("train/timeline/address", "({clearTimeline}, search) => clearTimeline(search)", written) == "?view=train&x=1"
-    )
-    nonsense = "?of=../x&prompt=-1&at=1e9&unit=0.0&token=x&stack=<b>"
-    read = js("train/timeline/address", "({readTimeline}, search) => readTimeline(search)", nonsense)
-    start = {"of": None, "prompt": 0, "at": None, "layer": 0, "head": 0, "stack": None, "token": None, "log": True}
-    assert read == {**start, "isNamed": True}
-    part = "({partIn, withPart}, search, name) => [partIn(search), withPart(search, name)]"
-    assert js("train/switch", part, "?view=train&train=timeline", "live") == ["timeline", "?view=train"]
-    assert js("train/switch", part, "?train=x", "timeline") == ["live", "?train=timeline"]
+    assert js("charts/points", path, [[0, 1], [1, 2], [2, None], [3, 4], [4, 5]]) == "M0.0 1.0L1.0 2.0M3.0 4.0L4.0 5.0"
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross"])
@@ -282,15 +264,27 @@ def test_words_say_what_numbers_show(js: Modules):
         "high": 0.7,
     }
     assert js("train/timeline/words", rise, [0.5, 0.55, 0.2], [0, 1, 2]) is None
-    marks = """({marksOf}, events) => marksOf(events, (role) => role[0], (a, b) => b - a < 10)
-        .map(({step, text, events}) => [step, text, events.length])"""
-    events = [{"step": 90, "role": "induction"}, {"step": 8, "role": "previous"}, {"step": 12, "role": "induction"}]
-    assert js("train/timeline/words", marks, events) == [[8, "p i", 2], [90, "i", 1]]
     same = "({sameness}, ids) => sameness(ids.map((id) => ({id, text: `t${id}`})))"
     assert "after every one of the 4 tokens" in js("train/timeline/next", same, [7, 7, 7, 7])
     assert "“t7” is the likeliest after 3 of the 4 tokens" in js("train/timeline/next", same, [7, 7, 2, 7])
     assert "3 different first choices after the 4" in js("train/timeline/next", same, [7, 7, 2, 3])
     assert js("train/timeline/next", same, [1, 2, 3]) == ""
+
+
+def test_marks_that_lie_near_share_one_and_texts_that_would_meet_go_down_a_line(js: Modules):
+    gather = """({gathered}) => {
+        const choose = { first: () => "first" };
+        const marks = [[90, "I", "c"], [8, "P", "a"], [12, "I", "b"], [14, "P", "d"]];
+        const one = ([step, text, name]) => ({ step, text, name, choose: name === "a" ? choose.first : () => name });
+        return gathered(marks.map(one), (a, b) => b - a < 10).map(({ choose, ...mark }) => ({ ...mark, at: choose() }));
+    }"""
+    assert js("charts/axis", gather) == [
+        {"step": 8, "text": "P I", "name": "a\nb\nd", "at": "first"},
+        {"step": 90, "text": "I", "name": "c", "at": "c"},
+    ]
+    boxes = [[0, 50, 10], [40, 90, 10], [95, 120, 10], [45, 60, 10]]
+    apart = "({apart}, boxes) => apart(boxes.map(([left, right, y]) => ({ left, right, y })), 14)"
+    assert js("charts/axis", apart, boxes) == [10, 24, 10, 38]
 
 
 def test_who_wants_less_motion_gets_no_fast_play(js: Modules):
@@ -441,8 +435,8 @@ def test_slider_keys_curve_and_marks_move_without_the_server(screen: Screen):
         (one) => ['x1', 'x2'].map((end) => Number(document.querySelector(`{VIEW} ${{one}}`).getAttribute(end))))""")
     assert at[0] == at[1] == pytest.approx(sum(ends) / 2)  # the second of two cycles begins half way
     assert "the learning rate (how far a step moves the weights) rises once more" in screen.text(".hs-tl-key")
-    shown = {"of": "decoder", "at": "1", "unit": "1.3", "stack": "decoder", "steps": "even"}
-    assert query == {"view": "train", "train": "timeline", **shown}
+    shown = {"of": "decoder", "at": "1", "unit": "0.2", "stack": "decoder", "steps": "even"}
+    assert query == {"show": "train", "train": "timeline", **shown}
     page.click('[data-page="explore"]')
     page.wait_for_function("!new URLSearchParams(location.search).has('unit')")
     assert [url for url in asked if "/timeline/" in url] == []

@@ -94,16 +94,19 @@ def test_stop_stops_and_the_text_can_be_gone_on_with(writer: Writer, reference):
     assert writer.written() == [] and not writer.page.locator("#stop").is_enabled()
 
 
-def test_writing_without_a_server_is_answered_in_a_sentence(writer: Writer, problems):
+def test_writing_without_a_server_is_said_and_goes_on_when_it_is_back(writer: Writer, problems):
     problems.expect("net::ERR_FAILED")
     writer.set(tokens=2)
     writer.write(2)
     before = writer.written()
     writer.wait_for_picture()
-    writer.page.route("**/*", lambda route: route.abort())
+    writer.page.route("**/ask/*", lambda route: route.abort())
     writer.page.click("#write")
-    assert writer.problem("generate_view") == "The server does not answer. Is the app still running?"
+    assert writer.problem() == "The server does not answer. Is the app still running?"
     assert writer.written() == before
+    writer.page.unroute("**/ask/*")
+    writer.wait_for_at_least(4)  # what was asked comes when the server is back
+    assert not writer.has_problem()
 
 
 def test_look_inside_runs_the_text_with_what_was_written(writer: Writer, reference):

@@ -1,9 +1,9 @@
 // What is to be trained: a task, and below "More choices" everything else that llm_core.live lets one choose.
 
 import { make } from "../../base/dom.mjs";
+import { visible } from "../../base/text.mjs";
 import { choiceText, numberText, shortTitle } from "./names.mjs";
 import { EXPERIMENTS } from "./words.mjs";
-import { visible } from "../../base/text.mjs";
 
 export class ChoicesForm {
   /** `described` = {choices, tasks} of llm_core.live. `changed()` is called when something else is chosen. */
@@ -46,6 +46,23 @@ export class ChoicesForm {
   /** What is chosen now; throws with a sentence for a number that is none. */
   get choices() {
     return Object.fromEntries([...this.inputs].map(([name, { read }]) => [name, read()]));
+  }
+
+  /** Those that are not as at the start. */
+  get changedChoices() {
+    const isChanged = ([name, value]) => value !== null && value !== this.start[name];
+    return Object.fromEntries(Object.entries(this.choices).filter(isChanged));
+  }
+
+  /** Of what an address says, that which there is. */
+  possible(choices) {
+    const { choices: known, tasks } = this.described;
+    const isRight = ([name, value]) => {
+      const choice = known.find((one) => one.name === name);
+      const allowed = name === "task" ? tasks.map((task) => task.name) : choice?.allowed;
+      return choice && (allowed ? allowed.includes(value) : typeof value === typeof choice.default);
+    };
+    return Object.fromEntries(Object.entries(choices).filter(isRight));
   }
 
   set(choices, tell = true) {

@@ -1,12 +1,12 @@
 // What the model does at this moment of its training: attention of all heads on one fixed input, and its answer to it.
 
-import { choiceOf } from "../../ui/choice.mjs";
 import { make } from "../../base/dom.mjs";
-import { answeringPart, partsOf, probeText, rolesOf } from "./record.mjs";
-import { isDark } from "../../state/store.mjs";
 import { label, probability } from "../../base/text.mjs";
+import { isDark } from "../../state/store.mjs";
+import { choiceOf } from "../../ui/choice.mjs";
 import { HeadAtStep } from "../head.mjs";
 import { HeadsAtStep } from "../heads.mjs";
+import { answeringPart, partsOf, probeText, rolesOf } from "./record.mjs";
 
 export class ModelNow {
   constructor() {
@@ -51,7 +51,9 @@ export class ModelNow {
     const query = Math.min(this.place.query ?? record.facts.probe.places.at(-1) ?? part.T - 1, part.T - 1);
     const { step } = record.now;
     this.title.textContent = `Run ${record.number} at step ${step}`;
-    this.about.textContent = `Always the same input is looked at, one that it never trains on, so that only the model changes: “${probeText(record.facts).replaceAll("\n", "⏎")}”.`;
+    this.about.textContent =
+      "Always the same input is looked at, one that it never trains on, so that only the model changes: " +
+      `“${probeText(record.facts).replaceAll("\n", "⏎")}”.`;
     this.answers(record);
     const roles = rolesOf(record, part.name);
     this.heads.draw(part, roles, { layer, head }, isDark());
@@ -110,7 +112,9 @@ export class ModelNow {
         {
           className: "hs-live-cells",
           role: "img",
-          "aria-label": `Right answer: ${answers.map((token) => label(token)).join(" ")}. The model says: ${now.answer.map((token) => label(token)).join(" ")}.`,
+          "aria-label":
+            `Right answer: ${answers.map((token) => label(token)).join(" ")}. The model says: ` +
+            `${now.answer.map((token) => label(token)).join(" ")}.`,
         },
         names,
         ...cells,

@@ -1,13 +1,15 @@
 // Loss and accuracy of all runs on one picture, and a legend that says what differs between them.
 
-import { sign } from "../../ui/badges.mjs";
 import { make } from "../../base/dom.mjs";
+import { grouped } from "../../base/text.mjs";
+import { lastStep, lossRange } from "../../charts/axis.mjs";
+import { lineChart } from "../../charts/line_chart.mjs";
+import { upTo } from "../../charts/points.mjs";
 import { lineStyle } from "../../color/heads.mjs";
-import { lastStep, lossRange, upTo } from "../../charts/live_axes.mjs";
-import { runsChart } from "../../charts/live_chart.mjs";
+import { sign } from "../../ui/badges.mjs";
+import { foldedTable, table } from "../../ui/table.mjs";
 import { runNames } from "./names.mjs";
 import { lossWords, percent } from "./words.mjs";
-import { grouped } from "../../base/text.mjs";
 
 const HEIGHT = 260;
 export const styleOf = ({ number }) => lineStyle((number - 1) % 24);
@@ -15,13 +17,16 @@ export const styleOf = ({ number }) => lineStyle((number - 1) % 24);
 export class RunsPlot {
   /** `choose(record)` looks at a run, `remove(record)` takes it off, `openHead(event)` shows the head of an event. */
   constructor({ choose, remove, openHead }) {
-    Object.assign(this, { choose, remove, openHead, cursor: null });
+    this.choose = choose;
+    this.remove = remove;
+    this.openHead = openHead;
+    this.cursor = null;
     this.loss = make("div", { className: "hs-live-chart" });
     this.accuracy = make("div", { className: "hs-live-chart" });
     this.readout = make("p", { className: "hs-hint hs-live-readout" });
     this.legend = make("ul", { className: "hs-live-legend", "aria-label": "Runs on the picture" });
     this.events = make("ul", { className: "hs-live-events", "aria-label": "What happened", "aria-live": "polite" });
-    this.table = make("details", { className: "hs-table" }, make("summary", { text: "These curves as a table" }));
+    this.table = foldedTable("These curves as a table", () => this.fillTable());
     this.element = make(
       "section",
       { className: "hs-live-plot" },
@@ -37,10 +42,15 @@ export class RunsPlot {
       this.table,
     );
     for (const box of [this.loss, this.accuracy]) {
-      box.addEventListener("pointermove", (event) => this.point(box.firstElementChild?.stepAt(event.clientX) ?? null));
+      box.addEventListener("pointermove", (event) => this.point(this.stepAt(box, event.clientX)));
       box.addEventListener("pointerleave", () => this.point(null));
     }
-    this.table.addEventListener("toggle", () => this.fillTable());
+  }
+
+  /** The step under a pointer, null beside the picture. */
+  stepAt(box, clientX) {
+    const share = box.firstElementChild?.shareAt(clientX) ?? -1;
+    return share >= 0 && share <= 1 ? Math.round(share * this.last) : null;
   }
 
   point(cursor) {
@@ -68,6 +78,7 @@ export class RunsPlot {
   charts(shown, names, chosen) {
     const uniform = shown.find(({ facts }) => facts)?.facts.uniform_loss ?? null;
     const last = lastStep(shown.map(({ step }) => step));
+    this.last = last;
     const series = shown.map((record, i) => ({
       record,
       name: `run ${record.number}, ${names[i]}`,
@@ -95,7 +106,7 @@ export class RunsPlot {
       range: lossRange(values, uniform ?? 5.56),
       yLabel: "loss in nats",
       levels,
-      curves: [...raw, ...losses],
+      series: [...raw, ...losses],
       label: `Loss over the steps of training. ${said(losses, lossWords)}.`,
     });
     this.put(this.accuracy, {
@@ -104,13 +115,13 @@ export class RunsPlot {
       height: HEIGHT,
       range: [0, 1],
       yLabel: "accuracy, 0 to 1",
-      curves: accuracies,
+      series: accuracies,
       label: `Accuracy over the steps of training. ${said(accuracies, percent)}.`,
     });
   }
 
   put(box, given) {
-    box.replaceChildren(runsChart({ width: Math.max(280, box.clientWidth), ...given }));
+    box.replaceChildren(lineChart({ width: Math.max(280, box.clientWidth), ...given }));
   }
 
   marks({ events }) {
@@ -134,7 +145,8 @@ export class RunsPlot {
         );
         return (
           step &&
-          `run ${number}: loss ${lossWords(step[1].loss)}, accuracy ${percent(step[1].accuracy)} (measured at step ${grouped(step[0])})`
+          `run ${number}: loss ${lossWords(step[1].loss)}, accuracy ${percent(step[1].accuracy)} (measured ` +
+            `at step ${grouped(step[0])})`
         );
       })
       .filter(Boolean);
@@ -247,25 +259,16 @@ export class RunsPlot {
   }
 
   fillTable() {
-    this.table.querySelector("table")?.remove();
-    if (!this.table.open || !this.given) return;
+    if (!this.given) return;
     const { records } = this.given;
-    const rows = records.flatMap(({ number, fresh }) =>
-      fresh.map(({ step, loss, accuracy }) => [`Run ${number}`, grouped(step), lossWords(loss), percent(accuracy)]),
-    );
-    this.table.append(
-      make(
-        "table",
-        {},
-        make(
-          "tr",
-          {},
-          ...["run", "step", "loss on fresh sequences (nats)", "accuracy"].map((text) =>
-            make("th", { scope: "col", text }),
-          ),
+    this.table.fill(() =>
+      table({
+        label: "What was measured of every run",
+        columns: [{ name: "run", kind: "text" }, "step", "loss on fresh sequences (nats)", "accuracy"],
+        rows: records.flatMap(({ number, fresh }) =>
+          fresh.map(({ step, loss, accuracy }) => [`Run ${number}`, grouped(step), lossWords(loss), percent(accuracy)]),
         ),
-        ...rows.map((row) => make("tr", {}, ...row.map((text) => make("td", { className: "hs-number", text })))),
-      ),
+      }),
     );
   }
 }

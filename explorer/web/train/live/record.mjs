@@ -119,7 +119,7 @@ export function curveRows(records, names) {
         ...[...values, measured.get(step)?.loss, measured.get(step)?.accuracy].map((value) => value ?? ""),
       ]);
     for (const { step } of fresh) if (!told.has(step)) line(step, null, null, null);
-    points.step.forEach((step, i) => line(step, points.loss[i], points.lr[i], points.grad_norm[i]));
+    for (const [i, step] of points.step.entries()) line(step, points.loss[i], points.lr[i], points.grad_norm[i]);
   });
   return rows;
 }

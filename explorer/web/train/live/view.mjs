@@ -1,20 +1,23 @@
 // Train a tiny model now: choose, press Train, and watch it learn. Nothing moves unless that was pressed.
 
 import { make } from "../../base/dom.mjs";
+import { onceAFrame } from "../../base/once_a_frame.mjs";
+import { writeAddress } from "../../state/fields.mjs";
+import { address } from "../../state/history.mjs";
+import { showPage } from "../../state/pages.mjs";
+import { chooseModel } from "../../state/run.mjs";
 import { LiveClient, liveChoices } from "./client.mjs";
 import { ChoicesForm } from "./form.mjs";
 import { keptName, runNames } from "./names.mjs";
 import { ModelNow } from "./now.mjs";
 import { RunsPlot } from "./plot.mjs";
-import { OVER, curveRows, hear, newRecord } from "./record.mjs";
+import { curveRows, hear, newRecord, OVER } from "./record.mjs";
 import { stateText } from "./words.mjs";
-import { onceAFrame } from "../../base/once_a_frame.mjs";
-import { showPage } from "../../state/pages.mjs";
-import { store } from "../../state/store.mjs";
 
 const MOST = 8; // runs on the picture
 const LEAD =
-  "Choose a task and press Train: a new model with random weights learns it before your eyes, on the computer that this app runs on. Change one thing, train again, and compare the curves.";
+  "Choose a task and press Train: a new model with random weights learns it before your eyes, on the " +
+  "computer that this app runs on. Change one thing, train again, and compare the curves.";
 const KEPT_FOR = "Kept models are listed on the other pages, for everybody who uses this app.";
 
 export function mount(element) {
@@ -52,7 +55,13 @@ class LiveView {
     );
     try {
       this.described = await liveChoices();
-      this.form = new ChoicesForm(this.described, () => this.changed());
+      this.form = new ChoicesForm(this.described, () => this.chosenAnew());
+      this.form.set(this.form.possible(address.of("train").set));
+      address.speak(
+        ["train"],
+        () => ({ set: document.body.dataset.train === "live" ? this.form.changedChoices : {} }),
+        (_, { train, set }) => train === "live" && this.form.set(this.form.possible(set)),
+      );
       loading.replaceWith(this.form.element);
       element.append(this.bar, this.results);
     } catch (problem) {
@@ -81,6 +90,7 @@ class LiveView {
   }
 
   buttons() {
+    this.does = {}; // the buttons, by what they do
     const button = (name, text, act) => {
       const made = make("button", {
         type: "button",
@@ -89,7 +99,8 @@ class LiveView {
         text,
         onclick: () => this.trying(act),
       });
-      return (this[`${name}Button`] = made);
+      this.does[name] = made;
+      return made;
     };
     this.status = make("span", { className: "hs-live-status", role: "status" });
     this.name = make("input", {
@@ -128,6 +139,11 @@ class LiveView {
 
   // acting
 
+  chosenAnew() {
+    address.changed();
+    this.changed();
+  }
+
   async trying(act) {
     this.say("");
     try {
@@ -149,19 +165,19 @@ class LiveView {
   }
 
   async keep() {
-    this.keepButton.disabled = true;
+    this.does.keep.disabled = true;
     try {
-      const { kept } = await this.client.command("keep", { name: this.name.value });
+      const { kept } = await this.client.keep(this.name.value);
       this.tellKept(kept);
       document.dispatchEvent(new CustomEvent("hs-kept"));
     } finally {
-      this.keepButton.disabled = false;
+      this.does.keep.disabled = false;
     }
   }
 
   tellKept(name) {
     const compare = make("a", {
-      href: `?view=compare&models=${encodeURIComponent(name)}`,
+      href: writeAddress("", "compare", { models: [name] }),
       target: "_blank",
       text: "Open in Compare (a new tab)",
     });
@@ -170,7 +186,7 @@ class LiveView {
       className: "hs-live-plain",
       text: "Open in Explore",
       onclick: () => {
-        store.choose(name);
+        chooseModel(name);
         showPage("explore");
       },
     });
@@ -235,13 +251,11 @@ class LiveView {
   drawBar(current) {
     const state = current?.state;
     const isOn = Boolean(current) && !OVER.includes(state);
-    this.trainButton.textContent = current ? (isOn ? "Train anew" : "Train again") : "Train";
-    this.trainButton.title = isOn
-      ? "Ends the run that is going on, and starts another one with what is chosen now"
-      : "";
-    this.pauseButton.hidden = state !== "running";
-    this.resumeButton.hidden = state !== "paused";
-    this.stopButton.hidden = !isOn;
+    this.does.train.textContent = current ? (isOn ? "Train anew" : "Train again") : "Train";
+    this.does.train.title = isOn ? "Ends the run that is going on, and starts another one with what is chosen now" : "";
+    this.does.pause.hidden = state !== "running";
+    this.does.resume.hidden = state !== "paused";
+    this.does.stop.hidden = !isOn;
     this.keepBox.hidden = !current?.facts || state === "failed" || state === "lost";
     this.status.textContent = current
       ? stateText(current)

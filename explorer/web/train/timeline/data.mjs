@@ -1,10 +1,8 @@
 // The recorded timelines: which there are, one model's facts, and one prompt at all steps. Everything is fetched once;
 // what the views ask for after that is in memory. Layers, heads and places count from 0.
 
-import { GONE } from "../../state/server.mjs";
 import { parseSafetensors } from "../../base/safetensors.mjs";
-
-const kept = new Map(); // by address: a promise of what was fetched
+import { load } from "../../state/ask.mjs";
 
 /** {models: [{name, title, sentence}], missing: what to do if there are none}. */
 export function loadIndex() {
@@ -26,22 +24,7 @@ export async function loadPrompt(model, k) {
   return promptOf(model, prompt, arrays);
 }
 
-function once(address, read) {
-  if (!kept.has(address)) {
-    const found = fetchFrom(address).then(read);
-    kept.set(address, found);
-    found.catch(() => kept.delete(address)); // it may be asked for again
-  }
-  return kept.get(address);
-}
-
-async function fetchFrom(address) {
-  const answer = await fetch(new URL(address, document.baseURI)).catch(() => {
-    throw new Error(GONE);
-  });
-  if (!answer.ok) throw new Error(await answer.text());
-  return answer;
-}
+const once = (address, read) => load(address, { read, cached: true, quiet: true });
 
 const MARKED = ["previous token", "induction"];
 const TITLES = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };
@@ -84,11 +67,11 @@ function nearestTo(stacks, rolesOf, step) {
   let best = { lift: 0 };
   for (const { name: stack } of stacks) {
     for (const { name: role, scores, lifts, baseline } of rolesOf(stack).filter(({ name }) => MARKED.includes(name))) {
-      lifts.forEach((heads, layer) =>
+      for (const [layer, heads] of lifts.entries()) {
         heads.forEach((lift, head) => {
           if (lift > best.lift) best = { stack, layer, head, role, step, lift, score: scores[layer][head], baseline };
-        }),
-      );
+        });
+      }
     }
   }
   return best.stack ? best : null;

@@ -1,16 +1,17 @@
 // The loss over the steps, with the cursor on it and a mark where heads take up a task. Pressing the curve moves there.
 
+import { make } from "../../base/dom.mjs";
+import { grouped } from "../../base/text.mjs";
+import { nearest, rangeOf } from "../../charts/axis.mjs";
+import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { sign } from "../../ui/badges.mjs";
 import { choiceOf } from "../../ui/choice.mjs";
-import { make } from "../../base/dom.mjs";
-import { along, nearest, rangeOf } from "../../charts/chart.mjs";
-import { curveChart, keyPart } from "../../charts/curve.mjs";
-import { eventText, marksOf, nearestText, NO_EVENTS, RISES } from "./words.mjs";
-import { grouped } from "../../base/text.mjs";
+import { eventText, NO_EVENTS, nearestText, RISES } from "./words.mjs";
 
 const HEIGHT = 230;
 const SCALES = { log: "Early steps widened", even: "Even steps" };
-const APART = 34; // px between two marks
+const HELD_OUT = { color: "--hs-ink" };
+const TRAINING = { color: "--hs-faint", thin: true };
 const LISTED = 6; // events in sight; the others open
 
 export class LossCurve {
@@ -45,31 +46,30 @@ export class LossCurve {
     const values = [...model.train, ...model.heldOut].map(([, loss]) => loss);
     const loss = model.heldOutAt(i);
     const width = Math.max(280, this.chart.clientWidth);
-    const last = model.steps.at(-1);
-    const isNear = (a, b) => Math.abs(along(a, last, log) - along(b, last, log)) * width < APART;
-    const svg = curveChart({
+    const svg = lineChart({
       width,
       height: HEIGHT,
-      last,
+      last: model.steps.at(-1),
       log,
       range: rangeOf([...values, even]),
       yLabel: "loss",
-      xLabel: grouped,
       series: [
-        { name: "training", className: "hs-tl-train", points: model.train },
-        { name: "held out", className: "hs-tl-held", points: model.heldOut, dots: true },
+        { ...TRAINING, name: "training", points: model.train },
+        { ...HELD_OUT, name: "held out", points: model.heldOut, dots: true },
       ],
       levels: [{ value: even, text: `guessing evenly: ${even.toFixed(2)}` }],
       cursor: model.steps[i],
       steps: model.steps,
       restarts: model.restarts,
-      marks: marksOf(model.events, sign, isNear).map(({ step, text, events }) => ({
-        step,
-        text,
-        name: events.map((event) => eventText(event, titleOf(event.stack))).join("\n"),
-        choose: () => this.on.open(events[0]),
+      marks: model.events.map((event) => ({
+        step: event.step,
+        text: sign(event.role),
+        name: eventText(event, titleOf(event.stack)),
+        choose: () => this.on.open(event),
       })),
-      label: `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
+      label:
+        `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out ` +
+        `loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
     });
     this.chart.replaceChildren(svg);
     this.svg = svg;
@@ -92,10 +92,10 @@ export class LossCurve {
           ),
         ]
       : [];
-    const rises = model.restarts.length ? [keyPart("hs-curve-restart", RISES)] : [];
+    const rises = model.restarts.length ? [keyPart("restart", RISES)] : [];
     this.key.replaceChildren(
-      keyPart("hs-tl-held", "held out: articles it never learns from"),
-      keyPart("hs-tl-train", "training: the articles it is learning from"),
+      keyPart(HELD_OUT, "held out: articles it never learns from"),
+      keyPart(TRAINING, "training: the articles it is learning from"),
       ...rises,
       ...signs,
     );
@@ -153,6 +153,6 @@ export class LossCurve {
 
   go({ clientX }) {
     const { model, log } = this.given;
-    this.on.show(nearest(model.steps, this.svg.stepShare(clientX), log));
+    this.on.show(nearest(model.steps, this.svg.shareAt(clientX), log));
   }
 }

@@ -31,7 +31,8 @@ export class PredictionAtStep {
   }
 
   /**
-   * `place` is the chosen token of the prompt, `at(place)` -> {best: [{id, text, p}], truth: null or {id, text, p, rank}},
+   * `place` is the chosen token of the prompt, `at(place)` -> {best: [{id, text, p}], truth: null or {id, text, p,
+   * rank}},
    * `masked`: whether the token itself is guessed; `vocabulary` how many tokens there are.
    */
   draw({ prompt: { tokens, places }, place, at, masked, vocabulary, step }) {
@@ -56,7 +57,8 @@ export class PredictionAtStep {
     );
     this.scale.replaceChildren(...belowBars(top));
     this.truth.textContent = truth
-      ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: probability ${fineProbability(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
+      ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: ` +
+        `probability ${fineProbability(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
       : "This is the end of the prompt: there is no true next token to compare with.";
     this.same.textContent = masked ? "" : sameness(places.map((i) => at(i).best[0]));
   }
@@ -76,7 +78,10 @@ export class PredictionAtStep {
   }
 }
 
-/** How often the same token is the likeliest: a model that has learned only which tokens are frequent says the same everywhere. */
+/**
+ * How often the same token is the likeliest: a model that has learned only which tokens are frequent says the same
+ * everywhere.
+ */
 export function sameness(likeliest) {
   const counts = new Map();
   for (const { id } of likeliest) counts.set(id, (counts.get(id) ?? 0) + 1);
@@ -85,7 +90,13 @@ export function sameness(likeliest) {
   if (count < 2 || total < 3) return "";
   const name = quoted(visible(likeliest.find((one) => one.id === id).text));
   if (count === total)
-    return `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes no difference yet to its first choice.`;
+    return (
+      `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes ` +
+      "no difference yet to its first choice."
+    );
   if (count * 2 > total) return `At this step ${name} is the likeliest after ${count} of the ${total} tokens.`;
-  return `At this step there are ${counts.size} different first choices after the ${total} tokens: what came before counts.`;
+  return (
+    `At this step there are ${counts.size} different first choices after the ${total} tokens: what came ` +
+    "before counts."
+  );
 }

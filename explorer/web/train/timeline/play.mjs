@@ -14,9 +14,17 @@ export function delayOf(speed) {
 }
 
 export class Player {
-  /** `show(index)` shows a step, `at()` says which is shown, `count()` how many there are, `changed()` hears of play and pause. */
+  /**
+   * `show(index)` shows a step, `at()` says which is shown, `count()` how many there are, `changed()` hears of play
+   * and pause.
+   */
   constructor({ show, at, count, changed }) {
-    Object.assign(this, { show, at, count, changed, speed: 1, timer: null });
+    this.show = show;
+    this.at = at;
+    this.count = count;
+    this.changed = changed;
+    this.speed = 1;
+    this.timer = null;
   }
 
   get playing() {

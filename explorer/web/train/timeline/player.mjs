@@ -1,7 +1,7 @@
 // Play, pause, speed and the slider over the recorded steps.
 
-import { choiceOf } from "../../ui/choice.mjs";
 import { make } from "../../base/dom.mjs";
+import { choiceOf } from "../../ui/choice.mjs";
 import { Player, speedsFor } from "./play.mjs";
 
 export class PlayerBar {

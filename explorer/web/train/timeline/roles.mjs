@@ -1,11 +1,12 @@
 // What the chosen head does: its scores at the step, and how they came about over all steps.
 
-import { sign, worn } from "../../ui/badges.mjs";
 import { make } from "../../base/dom.mjs";
-import { roleMeaning, roleRows } from "../../ui/role_table.mjs";
-import { curveChart, keyPart } from "../../charts/curve.mjs";
-import { NO_ROLES, roleText, steepest } from "./words.mjs";
 import { grouped } from "../../base/text.mjs";
+import { keyPart, lineChart } from "../../charts/line_chart.mjs";
+import { roleLook } from "../../color/heads.mjs";
+import { sign, worn } from "../../ui/badges.mjs";
+import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
+import { badgeText, NO_ROLES, scoresText, steepest } from "./words.mjs";
 
 const ALWAYS = ["induction", "previous token"];
 const HEIGHT = 210;
@@ -17,7 +18,7 @@ export class RolesAtStep {
     this.title = make("h3");
     this.curveTitle = make("h3");
     this.badge = make("p");
-    this.table = make("table", { className: "hs-roles" });
+    this.table = roleTable();
     this.chart = make("div", { className: "hs-tl-chart" });
     this.key = make("p", { className: "hs-hint hs-tl-key" });
     this.rise = make("p", { "aria-live": "polite" });
@@ -38,7 +39,9 @@ export class RolesAtStep {
       this.curveTitle,
       make("p", {
         className: "hs-hint",
-        text: "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few steps is a head that has found its task.",
+        text:
+          "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few " +
+          "steps is a head that has found its task.",
       }),
       this.chart,
       this.key,
@@ -46,7 +49,10 @@ export class RolesAtStep {
     );
   }
 
-  /** `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be measured. */
+  /**
+   * `roles(i)` are those of the stack at a recorded step (each with `scores`, `lifts`), empty if they cannot be
+   * measured.
+   */
   draw({ roles, steps, i, layer, head, log }) {
     const now = roles(i);
     this.title.textContent = `What layer ${layer + 1}, head ${head + 1} does at step ${grouped(steps[i])}`;
@@ -55,8 +61,8 @@ export class RolesAtStep {
     this.curveTitle.textContent = `How layer ${layer + 1}, head ${head + 1} came to do it`;
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
-    this.badge.textContent = `${names.length ? `Badge: ${names.join(", ")}.` : "No badge at this step: in none of the roles is it far above what uniform attention scores."} Measured on sample articles and on repeated random tokens, not on the prompt.`;
-    this.table.replaceChildren(...roleRows(now, layer, head));
+    this.badge.textContent = badgeText(names);
+    fillRoles(this.table, now, layer, head);
     this.meanings(now);
     this.curves(roles, now, { steps, i, layer, head, log });
   }
@@ -72,25 +78,24 @@ export class RolesAtStep {
       .filter(({ role, ever }) => ever || ALWAYS.includes(role.name));
     const drawn = series.map(({ role, scores }) => ({
       name: role.name,
-      className: `hs-tl-role-${now.indexOf(role) + 1}`,
+      ...roleLook(now.indexOf(role)),
       points: scores.map((score, at) => [steps[at], score]),
       dots: true,
     }));
-    const chart = curveChart({
+    const chart = lineChart({
       width: Math.max(280, this.chart.clientWidth),
       height: HEIGHT,
       last: steps.at(-1),
       log,
       range: [0, 1],
       yLabel: "score, 0 to 1",
-      xLabel: grouped,
       series: drawn,
       cursor: steps[i],
       steps,
-      label: `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline)).join("; ")}.`,
+      label: scoresText({ layer, head, series, steps, i }),
     });
     this.chart.replaceChildren(chart);
-    this.key.replaceChildren(...drawn.map(({ name, className }) => keyPart(className, name)));
+    this.key.replaceChildren(...drawn.map((one) => keyPart(one, one.name)));
     this.tell(series, steps);
   }
 
@@ -105,7 +110,8 @@ export class RolesAtStep {
     }
     const { name, from, to, low, high } = rises[0];
     this.rise.replaceChildren(
-      `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at step ${grouped(to)}. `,
+      `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at ` +
+        `step ${grouped(to)}. `,
       make("button", {
         type: "button",
         className: "hs-link",

@@ -4,7 +4,10 @@ import { visible } from "../../base/text.mjs";
 
 const exact = (unit) => (unit / 65535).toFixed(6); // as it was recorded: in 16 bits
 
-/** {model, prompt, part, state, i, place}: losses at all steps, then the head's weights and the prediction at this one. */
+/**
+ * {model, prompt, part, state, i, place}: losses at all steps, then the head's weights and the prediction at this
+ * one.
+ */
 export function timelineRows({ model, prompt, part, state: { layer, head }, i, place }) {
   return [
     ...overSteps(model, part, layer, head),

@@ -15,7 +15,9 @@ function continued({ prompt, texts, seed, temperature, top_p }, i, step) {
     make("h3", { text: `What it writes at step ${step}` }),
     make("p", {
       className: "hs-hint",
-      text: `Unedited, below the grey title. The dice fall the same way at every step (seed ${seed}, temperature ${temperature}, top-p ${top_p}): what differs is what the model has learned.`,
+      text:
+        `Unedited, below the grey title. The dice fall the same way at every step (seed ${seed}, temperature ` +
+        `${temperature}, top-p ${top_p}): what differs is what the model has learned.`,
     }),
     make(
       "blockquote",
@@ -30,20 +32,18 @@ function continued({ prompt, texts, seed, temperature, top_p }, i, step) {
 const shown = (text) => (text.trim() ? text : visible(text));
 
 function filled({ prompt, fills }, i, step) {
-  const parts = prompt
-    .split(GAP)
-    .flatMap((text, gap) => [
-      make("span", { className: "hs-tl-given", text }),
-      ...(gap < fills[i].length
-        ? [
-            make("strong", {
-              className: "hs-tl-written",
-              text: shown(fills[i][gap].text),
-              title: `probability ${fills[i][gap].p.toFixed(3)}`,
-            }),
-          ]
-        : []),
-    ]);
+  const parts = prompt.split(GAP).flatMap((text, gap) => [
+    make("span", { className: "hs-tl-given", text }),
+    ...(gap < fills[i].length
+      ? [
+          make("strong", {
+            className: "hs-tl-written",
+            text: shown(fills[i][gap].text),
+            title: `probability ${fills[i][gap].p.toFixed(3)}`,
+          }),
+        ]
+      : []),
+  ]);
   return [
     make("h3", { text: `How it fills gaps at step ${step}` }),
     make("p", { className: "hs-hint", text: "Grey is given; bold is the likeliest token for each gap." }),

@@ -1,15 +1,17 @@
 // The timeline: what a model computed at recorded steps of its training. A model and a prompt are fetched once;
 // after that the slider never waits.
 
-import { choiceOf } from "../../ui/choice.mjs";
 import { make } from "../../base/dom.mjs";
 import { onceAFrame } from "../../base/once_a_frame.mjs";
+import { grouped } from "../../base/text.mjs";
+import { address } from "../../state/history.mjs";
 import { onPage, page } from "../../state/pages.mjs";
+import { stale } from "../../state/stale.mjs";
 import { isDark } from "../../state/store.mjs";
-import { clearTimeline, readTimeline, writeTimeline } from "./address.mjs";
-import { loadIndex, loadModel, loadPrompt } from "./data.mjs";
+import { choiceOf } from "../../ui/choice.mjs";
 import { HeadAtStep } from "../head.mjs";
 import { HeadsAtStep } from "../heads.mjs";
+import { loadIndex, loadModel, loadPrompt } from "./data.mjs";
 import { LossCurve } from "./loss.mjs";
 import { PredictionAtStep } from "./next.mjs";
 import { PlayerBar } from "./player.mjs";
@@ -17,12 +19,13 @@ import { RolesAtStep } from "./roles.mjs";
 import { timelineRows } from "./rows.mjs";
 import { sampleLines } from "./sample.mjs";
 import { lossText, stepText } from "./words.mjs";
-import { grouped } from "../../base/text.mjs";
 
 const ABOUT =
-  "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random and nothing has been learned. A mark on the curve says where a head took up a task.";
+  "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random " +
+  "and nothing has been learned. A mark on the curve says where a head took up a task.";
 const FIRST = "decoder"; // its heads have the tasks that marks speak of
-const ADDRESS_MS = 300; // browsers refuse an address that changes more often than some 10 times a second
+
+const NOTHING = { of: null, prompt: null, at: null, unit: null, stack: null, token: null, steps: null };
 
 export function mount(element) {
   const openOnce = () => {
@@ -39,7 +42,7 @@ class Timeline {
   constructor(element) {
     this.element = element;
     this.drawSoon = onceAFrame(() => this.model && element.offsetParent && this.draw());
-    this.state = readTimeline(location.search);
+    this.state = stateIn(address.of("train"));
     this.row = null; // of the picture, if it is not the token whose prediction is shown
     this.models = choiceOf({}, "Which model", () => {});
     this.prompts = make("select", {
@@ -75,13 +78,15 @@ class Timeline {
       this.index = await loadIndex();
       if (!this.index.models.length) return this.say(this.index.missing, true);
       this.build();
-      const names = this.index.models.map(({ name }) => name);
-      await this.chooseModel(
-        [this.state.of, FIRST, names[0]].find((name) => names.includes(name)),
-        true,
-      );
+      await this.chooseModel(this.firstOf(this.state.of), true);
     });
     element.dataset.ready = "true";
+  }
+
+  /** The model that is named, if there is one of that name. */
+  firstOf(named) {
+    const names = this.index.models.map(({ name }) => name);
+    return [named, FIRST, names[0]].find((name) => names.includes(name));
   }
 
   build() {
@@ -113,8 +118,16 @@ class Timeline {
       attributeFilter: ["class", "data-page", "data-train"],
     });
     addEventListener("resize", () => this.changed());
-    onPage((name) => (name === "train" ? this.toAddress() : this.leave()));
-    document.addEventListener("hs-train", ({ detail }) => detail !== "timeline" && this.player.pause());
+    onPage((name) => name !== "train" && this.player.pause());
+    address.speak(
+      ["train"],
+      () => (document.body.dataset.train === "timeline" ? this.told() : NOTHING),
+      (_, values) => values.train === "timeline" && this.return(values),
+    );
+    document.addEventListener(
+      "hs-train",
+      (/** @type {CustomEvent} */ { detail }) => detail !== "timeline" && this.player.pause(),
+    );
     this.element.numbers = () => timelineRows(this);
     this.element.about = () => ({
       model: { name: this.model.name },
@@ -131,7 +144,9 @@ class Timeline {
       const model = await loadModel(this.index, name);
       const at = Math.min(this.state.prompt, model.prompts.length - 1);
       const prompt = await loadPrompt(model, at);
-      Object.assign(this, { model, prompt, row: null });
+      this.model = model;
+      this.prompt = prompt;
+      this.row = null;
       this.state = {
         ...this.state,
         of: name,
@@ -236,7 +251,7 @@ class Timeline {
   // drawing
 
   changed() {
-    this.addressTimer ??= setTimeout(() => this.toAddress(), ADDRESS_MS);
+    address.changed();
     this.drawSoon();
   }
 
@@ -288,13 +303,16 @@ class Timeline {
 
   // problems and the address
 
+  /** Until `work` is done, what is there is of an earlier question. */
   async trying(work) {
+    stale(this.body, this.model ? `“${this.prompt.title}” in ${this.model.name}` : null);
     try {
       this.say(null);
       await work();
     } catch (problem) {
       this.say(problem.message);
     }
+    stale(this.body, null);
   }
 
   /** Nothing recorded is no fault: that sentence is not red. */
@@ -304,20 +322,26 @@ class Timeline {
     this.problem.classList.toggle("hs-tl-missing", isHint);
   }
 
-  toAddress() {
-    clearTimeout(this.addressTimer);
-    this.addressTimer = null;
-    if (this.model && page() === "train") replace(writeTimeline(location.search, { ...this.state, at: this.step }));
+  // the address
+
+  told() {
+    if (!this.model) return null;
+    const { of, prompt, stack, token, layer, head, log } = this.state;
+    return { of, prompt, at: this.step, unit: { layer, head }, stack, token, steps: log ? "log" : "even" };
   }
 
-  leave() {
+  /** Back or Forward led here. */
+  return(values) {
     this.player.pause();
-    replace(clearTimeline(location.search));
+    this.state = stateIn(values);
+    return this.chooseModel(this.firstOf(this.state.of), true);
   }
 }
 
-function replace(search) {
-  if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}${location.hash}`);
+/** What the address says, as the view keeps it. */
+function stateIn({ of, prompt, at, unit, stack, token, steps }) {
+  const { layer, head } = unit ?? { layer: 0, head: 0 };
+  return { of, prompt, at, layer, head, isNamed: unit !== null, stack, token, log: steps === "log" };
 }
 
 function nearestStep(steps, wanted) {

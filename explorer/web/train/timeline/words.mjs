@@ -1,7 +1,7 @@
 // What the timeline says in plain words; only what its numbers show. Pure: no DOM.
 
-import { short } from "../../charts/chart.mjs";
 import { grouped } from "../../base/text.mjs";
+import { short } from "../../charts/axis.mjs";
 
 /** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
 export function stepText({ steps, tokens }, i) {
@@ -18,7 +18,10 @@ export function lossText(loss, vocabulary, masked) {
   const even = Math.log(vocabulary);
   const compared =
     Math.abs(loss - even) < 0.1 ? `, about what guessing evenly among all ${grouped(vocabulary)} tokens gives` : "";
-  return `Loss ${loss.toFixed(3)} on articles it never learned from: for ${what} it is as unsure as between ${as} equally likely ones${compared}.`;
+  return (
+    `Loss ${loss.toFixed(3)} on articles it never learned from: for ${what} it is as unsure as between ${as} ` +
+    `equally likely ones${compared}.`
+  );
 }
 
 export const NO_EVENTS =
@@ -26,45 +29,51 @@ export const NO_EVENTS =
 
 /** "Nearest came L4 H6: previous token 0.362, by chance 0.035". */
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
-  return `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`;
+  return (
+    `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ` +
+    `${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`
+  );
 }
 
 export const RISES =
   "the learning rate (how far a step moves the weights) rises once more: the loss gets worse before it gets better";
 
 export const NO_ROLES =
-  "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at another, so it has none.";
+  "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at " +
+  "another, so it has none.";
 
 const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };
 
 /** "L2 H5 becomes an induction head at step 512". */
 export function eventText({ layer, head, role, step }, stackTitle = "") {
   const name = BECOMES[role] ?? `a head of the role “${role}”`;
-  return `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ${name} at step ${grouped(step)}`;
-}
-
-/**
- * Events as marks on the curve: [{step, text: "P I", events}]. `isNear(a, b)` says whether two steps lie too near for
- * marks of their own: such events share one, at the first of them.
- */
-export function marksOf(events, sign, isNear = (a, b) => a === b) {
-  const groups = [];
-  for (const event of [...events].sort((a, b) => a.step - b.step)) {
-    const group = groups.at(-1);
-    if (group && isNear(group[0].step, event.step)) group.push(event);
-    else groups.push([event]);
-  }
-  return groups.map((all) => ({
-    step: all[0].step,
-    text: [...new Set(all.map(({ role }) => sign(role)))].join(" "),
-    events: all,
-  }));
+  return (
+    `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ` +
+    `${name} at step ${grouped(step)}`
+  );
 }
 
 /** What the chosen head scores in a role now, at first and at most. */
 export function roleText(name, scores, steps, i, baseline) {
   const most = scores.reduce((best, score, at) => (score > scores[best] ? at : best), 0);
-  return `${name}: ${scores[i].toFixed(3)} now; by chance ${baseline.toFixed(3)}, at most ${scores[most].toFixed(3)} at step ${grouped(steps[most])}`;
+  return (
+    `${name}: ${scores[i].toFixed(3)} now; by chance ${baseline.toFixed(3)}, at most ` +
+    `${scores[most].toFixed(3)} at step ${grouped(steps[most])}`
+  );
+}
+
+/** The chart of those scores, for who cannot see it. */
+export function scoresText({ layer, head, series, steps, i }) {
+  const each = series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline));
+  return `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${each.join("; ")}.`;
+}
+
+/** Which badges the head wears at this step. */
+export function badgeText(names) {
+  const worn = names.length
+    ? `Badge: ${names.join(", ")}.`
+    : "No badge at this step: in none of the roles is it far above what uniform attention scores.";
+  return `${worn} Measured on sample articles and on repeated random tokens, not on the prompt.`;
 }
 
 /** Between which two recorded steps a score rose most; null if it never rose by a tenth. */

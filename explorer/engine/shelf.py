@@ -1,0 +1,128 @@
+"""The shelf of models: those that ship, the runs beside the app, and folders that its owner has named.
+
+A question names its model, so that no choice of one user is another's. Models stay on the shelf, the least recently
+used dropped first; one whose file has changed is loaded anew, and one that was deleted is no longer there.
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from llm_core.paths import RUNS
+
+from .architectures import ARCHITECTURES
+from .runner import MODELS, Runner
+
+CAPACITY = 6  # models beside the first
+LONGEST = 200  # characters of a name
+
+
+class Shelf:
+    """Models by name; the ``first`` is what the app was started with, and always there.
+
+    To take a model loads nothing: it loads itself when it is first needed, and others need not wait for that.
+    """
+
+    def __init__(self, first: Runner, shipped: Path = MODELS, runs: Path = RUNS):
+        self.first, self.shipped, self.runs = first, shipped, runs
+        self.is_private = False  # whether only this machine can ask; said when the app is served
+        self._others: OrderedDict[tuple, Runner] = OrderedDict()
+        self._lock = threading.Lock()
+        self._opened: dict[str, Path] = {}  # folders that the app's owner has named
+
+    def choices(self) -> list[dict]:
+        """What can be chosen without naming a folder: {"name", "title", "architecture"} each. Imports no torch."""
+        shipped = [{"name": name, "title": ARCHITECTURES[name].title, "architecture": name} for name in self._shipped()]
+        return shipped + [
+            {"name": name, "title": name, "architecture": _named_architecture(folder)}
+            for name, folder in self._saved().items()
+        ]
+
+    def get(self, name: str = "", any_folder: bool = False) -> Runner:
+        """The model of that name, perhaps not yet loaded; without a name, the first.
+
+        With ``any_folder`` it may be any folder of this machine. Raises ``ValueError`` for a name that is unknown.
+        """
+        if not name or name == str(self.first.model_name):
+            return self.first
+        name = str(name)[: None if any_folder else LONGEST]
+        folder = self.folder(name, any_folder)
+        key = (name, str(folder), version := version_of(folder))
+        with self._lock:
+            if key not in self._others:
+                self._others[key] = Runner(name, folder, version, self.first.results)
+            self._others.move_to_end(key)
+            while len(self._others) > CAPACITY:
+                self._others.popitem(last=False)
+            return self._others[key]
+
+    def decoder(self, name: str = "") -> Runner:
+        """``get``, loaded. Raises ``ValueError`` for a model that is no decoder that stands alone."""
+        found = self.get(name)
+        _ = found.facts
+        return found
+
+    def loaded(self, name: str, any_folder: bool = False) -> Runner:
+        """``get``, loaded, of any architecture; a folder that was named stays one of the choices."""
+        found = self.get(name, any_folder)
+        _ = found.model
+        if any_folder and found.folder and name not in ARCHITECTURES and name not in self._saved():
+            self._opened[name] = found.folder
+        return found
+
+    def folder(self, name: str, any_folder: bool = False) -> Path:
+        """Where a model lies. Raises ``ValueError`` for a name that is unknown."""
+        if name in (shipped := self._shipped()):
+            return self.shipped / name
+        if name in (saved := self._saved()):
+            return saved[name]
+        if any_folder and Path(name).expanduser().is_dir():
+            return Path(name).expanduser().resolve()
+        known = ", ".join([*shipped, *saved])
+        if any_folder:
+            raise ValueError(
+                f"no folder {name}: give the path of one with model.safetensors and config.json, or {known}"
+            )
+        raise ValueError(
+            f"no model {name}: there are {known}; other folders are opened on the page Compare of an app on your own "
+            "machine"
+        )
+
+    def _shipped(self) -> list[str]:
+        own = self.first.model_name
+        return [name for name in ARCHITECTURES if name == own or (self.shipped / name).is_dir()]
+
+    def _saved(self) -> dict[str, Path]:
+        """Other models that ship, runs beside the app, and what the app was started with, by name."""
+        others = (folder for folder in sorted(self.shipped.glob("*/")) if folder.name not in ARCHITECTURES)
+        saved = {folder.name: folder for folder in others if _has_config(folder)}
+        for folder in sorted(self.runs.glob("*/")):
+            for place in (folder, folder / "model"):  # training leaves it in runs/NAME/model
+                if _has_config(place):
+                    saved[f"runs/{folder.name}"] = place
+        if not self.first.is_shipped:
+            saved[str(self.first.model_name)] = Path(self.first.model_name)
+        return saved | {name: folder for name, folder in self._opened.items() if _has_config(folder)}
+
+
+def version_of(folder: Path) -> int:
+    """Another number for another file."""
+    from llm_core.model.checkpoints import WEIGHTS
+
+    path = folder / WEIGHTS
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _has_config(folder: Path) -> bool:
+    return (folder / "config.json").is_file()
+
+
+def _named_architecture(folder: Path) -> str | None:
+    """What a model says that it is, unread and unchecked; None if it does not say."""
+    try:
+        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        parts = [about["architecture"], about.get("conditioning")]
+        return "-".join(part for part in parts if part)
+    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):
+        return None

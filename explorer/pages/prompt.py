@@ -1,0 +1,48 @@
+"""The text that all pages are about, and the model that it is given to."""
+
+import json
+
+import gradio as gr
+
+from ..components import ModelChoice, Prompt
+from ..engine.problems import PROBLEMS, sentence
+from ..engine.shelf import Shelf
+from ..examples import EXAMPLES
+from ..questions.asker import Asker
+from ..questions.explore import run as run_text
+from .work import MODEL_WORK
+
+
+def prompt_row(asker: Asker) -> None:
+    """Lay out the row inside the current Blocks."""
+    with gr.Row(elem_id="ask"):
+        ModelChoice(str(asker.shelf.first.model_name), elem_id="model")
+        gr.Textbox(
+            next(iter(EXAMPLES.values())),
+            label="Your text",
+            info="Type anything and press Enter: below is what a real model computes for it, number by number.",
+            lines=1,
+            max_lines=4,
+            scale=8,
+            interactive=True,
+            elem_id="prompt",
+        )
+        gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
+    Prompt(elem_id="problem", given=json.dumps(given_examples(asker.shelf)))
+
+    def run(text: str, model: str = "") -> str:
+        """Run a text through a decoder with everything recorded; returns JSON: the URL of the binary payload, or an
+        error as one sentence. model: by its name; without it, what the app was started with."""
+        try:
+            return json.dumps({"url": f"payload/{run_text(asker, text or '', model).key}"})
+        except PROBLEMS as error:
+            return json.dumps({"error": sentence(error)})
+
+    gr.api(run, api_name="run", **MODEL_WORK)
+
+
+def given_examples(shelf: Shelf) -> dict:
+    """The examples, and where they lie if they were computed ahead with the model that the app was started with."""
+    first = shelf.first
+    ahead = "examples" if first.is_shipped else None
+    return {"examples": list(EXAMPLES.values()), "ahead": ahead, "model": str(first.model_name)}

@@ -1,0 +1,48 @@
+"""What the Explore page asks: the run of a text, and parts of it that some views need beside the payload.
+
+A part is a function of the model and the recorded run; its bytes are packed as the payload is.
+"""
+
+from collections.abc import Callable
+
+from ..engine.cache import Stored
+from ..engine.runner import MAX_CHARACTERS, Runner
+from .asker import Asker
+from .neurons import neurons
+from .stream import stream
+from .surgery import read_edits
+from .surgery_part import surgery
+from .tensors import tensors
+
+PARTS = {"neurons": neurons, "stream": stream, "surgery": surgery, "tensors": tensors}
+
+
+def models(asker: Asker) -> list[dict]:
+    """What can be chosen: name, title, architecture of each."""
+    return asker.shelf.choices()
+
+
+def rights(asker: Asker) -> dict:
+    """What who asks may do beside what everybody may."""
+    return {"any_folder": asker.is_owner}
+
+
+def run(asker: Asker, text: str, model: str = "") -> Stored:
+    """A text through a decoder with everything recorded."""
+    return asker.shelf.decoder(model).run(text)
+
+
+def part(runner: Runner, name: str, text: str, edits: tuple = ()) -> Stored:
+    """One of PARTS of the same run, or of the model with ``edits``."""
+
+    def make(text: str) -> bytes:
+        return PARTS[name](runner, runner.operated(text[:MAX_CHARACTERS], edits))
+
+    return runner.stored(name, text, make, repr(edits))
+
+
+def part_question(name: str) -> Callable:
+    def answer(asker: Asker, text: str, model: str = "", edits: list | None = None) -> Stored:
+        return part(asker.shelf.decoder(model), name, text, read_edits(edits or []))
+
+    return answer

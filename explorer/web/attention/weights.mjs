@@ -1,0 +1,61 @@
+// Attention as a matrix: what the head, or several as one, give, with bars of what each token receives and gives.
+
+import { labels } from "../base/text.mjs";
+import { sequential, UNITS } from "../color/scale.mjs";
+import { drawMatrix } from "../matrix/matrix.mjs";
+import { drawn } from "../patterns/drawn.mjs";
+import { given, received } from "../patterns/marginals.mjs";
+import { reading } from "../patterns/reading.mjs";
+
+const LARGEST = 44; // px, the side of a cell
+const NUMBERS_FROM = 34;
+const NARROW = 420; // px
+
+/** The parts of what a token gives, from left to right, and their colours. */
+export const PARTS = { first: "--hs-first", others: "--hs-attention", itself: "--hs-itself" };
+
+/** A pure function of what is given; returns the layout. */
+export function drawWeights(canvas, width, payload, focus, query, dark) {
+  const shown = drawn(payload, focus);
+  const { column, token } = reading(payload, { draw: "matrix", ...focus, query: focus.query ?? query }, shown);
+  const { T, block } = shown;
+  const names = { count: T, labels: labels(payload.tokens) };
+  return drawMatrix(canvas, {
+    width,
+    rows: { ...names, name: "queries" },
+    columns: { ...names, name: "keys" },
+    value: (row, key) => block[row * T + key],
+    row: (row) => block.subarray(row * T, row * T + shown.last(row) + 1),
+    scale: sequential(dark, { limit: UNITS }),
+    hidden: (row, key) => key > shown.last(row),
+    numbers: {
+      write: (row, key) => (shown.state(row, key) === "seen" ? shown.at(row, key).toFixed(2).replace(/^0/, "") : ""),
+      from: NUMBERS_FROM,
+    },
+    focus: column ? { row: focus.query, column: token } : { row: token, column: focus.key },
+    margins: marginsOf(shown, width < NARROW ? 26 : 40),
+    cells: { largest: LARGEST },
+    ...(shown.hidden && { crossed: 1, empty: (row) => shown.state(row, row) === "faint" }),
+  });
+}
+
+function marginsOf(shown, wide) {
+  const all = received(shown);
+  const parts = Object.keys(PARTS);
+  const giving = (query) => {
+    const shares = given(shown, query);
+    return shares ? parts.map((part) => shares[part]) : [];
+  };
+  const root = (share) => Math.sqrt(share); // as the cells' colours, or all but the first token would have no bar
+  return {
+    head: 40,
+    below: {
+      name: "receives",
+      size: 40,
+      color: "--hs-key",
+      of: (key) => root(all[key]),
+      crossed: shown.hidden && shown.T > 0 ? 1 : 0,
+    },
+    right: { name: "gives", size: wide, colors: Object.values(PARTS), of: giving },
+  };
+}

@@ -1,0 +1,60 @@
+// Puts views on the elements that Gradio has made for them. The code of a page is loaded when it is first opened, and
+// nothing of a page is seen before it is right: see loading.css.
+
+import { onPage, page } from "../state/pages.mjs";
+import { store } from "../state/store.mjs";
+
+const PATIENCE_MS = 10_000; // then what is there is shown, whatever is missing
+const LOST = "A part of this page could not be loaded. Is the app still running? Load the page again.";
+
+/**
+ * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and what saves it
+ * @param {{props: object}} gradio what Gradio gives a component
+ */
+export async function mount(holder, gradio) {
+  const element = /** @type {HTMLElement} */ (holder.querySelector(".hs-view"));
+  const { module, on, saver } = element.dataset;
+  if (on) await opened(on);
+  try {
+    (await import(`../${module}`)).mount(element, gradio);
+    if (saver) (await import(`../${saver}`)).attach(element);
+  } catch (problem) {
+    element.dataset.error = LOST;
+    throw problem;
+  }
+}
+
+function opened(name) {
+  if (page() === name) return Promise.resolve();
+  return new Promise((done) => onPage((now) => now === name && done(null)));
+}
+
+/** Let the page be seen as soon as its views are drawn. */
+export function showWhenDrawn() {
+  const shown = () => (document.body.dataset.drawn = "true");
+  const observer = new MutationObserver(() => {
+    if (!isDrawn()) return;
+    observer.disconnect();
+    shown();
+  });
+  observer.observe(document.body, {
+    subtree: true,
+    childList: true,
+    attributes: true,
+    attributeFilter: ["data-ready", "data-error", "data-waiting", "data-seq"],
+  });
+  const views = document.getElementsByClassName("hs-view");
+  const wait = () => (views.length > 1 ? setTimeout(shown, PATIENCE_MS) : setTimeout(wait, PATIENCE_MS));
+  wait(); // Gradio itself may take its time
+}
+
+const RIGHT = '[data-ready="true"], [data-waiting="true"], [data-error]:not([data-error=""])';
+
+/** Whether all that is on the open page is drawn, or says what is wrong. */
+function isDrawn() {
+  if (document.querySelector('#problem [data-error]:not([data-error=""])')) return true;
+  if (store.asked) return false; // the text that the address names is on its way
+  const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(`#page-${page()} .hs-view`)]);
+  const views = all.filter((view) => view.offsetParent);
+  return views.length > 0 && views.every((view) => view.matches(RIGHT));
+}

@@ -1,0 +1,80 @@
+"""Which deviations explain a student's block: those with which our block does the same in everything that is probed.
+
+First each alone. Then, because a block with two mistakes does what no single one does, those whose wrong tensors the
+student's run has too, each with every other. What is fitted is what is seen, not what is
+written: harmless rewriting cannot be blamed.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+
+from ...inside.observations import Observations
+from ...inside.probes import Probe, observe
+from ...inside.runs import run
+from ..places import Walk
+from .ways import Way, ways_of, with_picks
+
+FIRSTS = 4  # how many suspicions are followed further
+
+
+def explanation(block: str, seen: dict[Probe, Observations], student: Walk, most: int) -> tuple[Way, ...]:
+    """The fewest ways that explain all that was seen; empty if no ``most`` of them do."""
+    ways = ways_of(block)
+    for way in ways:
+        if fits(block, (way,), seen):
+            return (way,)
+    return _several(block, ways, seen, student) if most > 1 else ()
+
+
+def _several(block: str, ways: tuple[Way, ...], seen: dict[Probe, Observations], student: Walk) -> tuple[Way, ...]:
+    traces = {way: _traces(block, (way,), student) for way in ways}
+    likely = sorted(ways, key=lambda way: -traces[way])[:FIRSTS]
+    for pair in _extended(likely, ways):
+        if fits(block, pair, seen):
+            return pair
+    return ()
+
+
+def _extended(likely: list[Way], ways: tuple[Way, ...]) -> Iterator[tuple[Way, Way]]:
+    for first in likely:
+        for second in ways:
+            if second.stage != first.stage:
+                yield first, second
+
+
+def fits(block: str, ways: tuple[Way, ...], seen: dict[Probe, Observations]) -> bool:
+    picks = frozenset(way.pick for way in ways)
+    return all(found.agrees(_observed(block, probe, picks)) for probe, found in seen.items())
+
+
+@cache
+def _observed(block: str, probe: Probe, picks: frozenset[str]) -> Observations:
+    return observe(probe, with_picks(block, picks))
+
+
+def _traces(block: str, ways: tuple[Way, ...], student: Walk) -> int:
+    """How many of the tensors that only the deviation makes are in the student's run."""
+    return sum(bool(student.steps_with(tensor)) for tensor in islice(marks(block, ways), 12))
+
+
+def marks(block: str, ways: tuple[Way, ...], without: tuple[Way, ...] = ()) -> list:
+    """The tensors of our run with these ways that are not in that with fewer."""
+    fewer = walked(block, frozenset(way.pick for way in without))
+    full = walked(block, frozenset(way.pick for way in ways))
+    return [step.tensor for step in full.steps if not fewer.steps_with(step.tensor)]
+
+
+@cache
+def walked(block: str, picks: frozenset[str]) -> Walk:
+    return Walk(run(block, with_picks(block, picks)))
+
+
+def lines(block: str, ways: tuple[Way, ...], student: Walk) -> dict[Way, int | None]:
+    """For each way the student's line that makes its first wrong tensor."""
+    found = {}
+    for way in ways:
+        rest = tuple(other for other in ways if other is not way)
+        steps = (student.steps_with(tensor) for tensor in marks(block, ways, rest))
+        found[way] = next((step.line for with_it in steps for step in with_it if step.line), None)
+    return found

@@ -1,0 +1,106 @@
+"""Where a fault shows first, in the tensors and in the student's lines: one run compared with ours.
+
+A fault's *marks* are the tensors that appear in our blocks with the fault switched on, and not in the right ones. The
+first of them that the student's run has too is the place to show, and the line that made it.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import torch
+from torch import Tensor
+
+from ..inside.runs import Run, run
+from ..inside.watching import Step
+from .solution import among_stand_ins
+
+
+class Walk:
+    """A run, with its steps sorted by shape so that one look compares with all of them."""
+
+    def __init__(self, run: Run):
+        self.steps, self.landmarks = run.steps, run.landmarks
+
+    @cached_property
+    def _by_shape(self) -> dict[torch.Size, tuple[list[Step], Tensor]]:
+        groups: dict[torch.Size, list[Step]] = {}
+        for step in self.steps:
+            groups.setdefault(step.tensor.squeeze().shape, []).append(step)
+        return {shape: (steps, torch.stack([_flat(step.tensor) for step in steps])) for shape, steps in groups.items()}
+
+    def steps_with(self, tensor: Tensor) -> list[Step]:
+        """Those that gave the same numbers in the same shape, dimensions of size 1 aside."""
+        steps, stacked = self._by_shape.get(tensor.squeeze().shape, ([], None))
+        return [steps[int(i)] for i in _close(stacked, _flat(tensor)).all(1).nonzero()] if steps else []
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a student's run parts from the right one."""
+
+    name: str
+    expected: Tensor
+    found: Tensor
+    line: int | None
+
+
+def marks(block: str, faults: frozenset[str]) -> list[tuple[Tensor, Tensor]]:
+    """(the wrong tensor, the right one in its place), in order."""
+    right, wrong = _walked(block, frozenset()), _walked(block, faults)
+    missed = [step.tensor for step in right.steps if not wrong.steps_with(step.tensor)]
+    marks = [step.tensor for step in wrong.steps if not right.steps_with(step.tensor)]
+    return [(mark, _counterpart(mark, missed)) for mark in marks if missed]
+
+
+def place_of(block: str, faults: frozenset[str], student: Walk, shown: str) -> Place | None:
+    """The first mark of the faults in the student's walk, under the name ``shown`` if that has as many dimensions."""
+    for mark, right in marks(block, faults):
+        step = next((step for step in student.steps_with(mark) if step.line), None)
+        if step:
+            fits = "(" not in shown or shown.count(",") + 1 == mark.dim()
+            return Place(shown if fits else "a tensor on the way", right, step.tensor, step.line)
+    return None
+
+
+def first_landmark(block: str, student: Walk) -> Place | None:
+    """The first landmark that differs from the right one."""
+    for name, right in _walked(block, frozenset()).landmarks.items():
+        found = student.landmarks.get(name)
+        if found is not None and not same(found, right):
+            return Place(name, right, found, line_of(found, student))
+    return None
+
+
+def line_of(tensor: Tensor, student: Walk) -> int | None:
+    return next((step.line for step in student.steps_with(tensor) if step.line), None)
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Equal numbers and equal shapes, dimensions of size 1 aside."""
+    return a.squeeze().shape == b.squeeze().shape and bool(_close(_flat(a), _flat(b)).all())
+
+
+def _flat(x: Tensor) -> Tensor:
+    """A score that hides is -inf here, -1e9 there: no difference."""
+    x = x.double().flatten().nan_to_num(nan=1e30, posinf=2e30, neginf=-1e30)
+    return x.where((x > -1e8) | (x == 1e30), torch.tensor(-1e30, dtype=torch.float64))
+
+
+def _close(a: Tensor, b: Tensor) -> Tensor:
+    return torch.isclose(a, b, rtol=1e-4, atol=2e-5)
+
+
+def _counterpart(mark: Tensor, missed: list[Tensor]) -> Tensor:
+    """The first of the same shape, best with the same cells hidden: scores are there with the mask and without."""
+    alike = [right for right in missed if right.squeeze().shape == mark.squeeze().shape] or missed[:1]
+    hidden = mark.isfinite().flatten()
+    return next((right for right in alike if torch.equal(right.isfinite().flatten(), hidden)), alike[0])
+
+
+def right_walk(block: str) -> Walk:
+    return _walked(block, frozenset())
+
+
+@cache
+def _walked(block: str, faults: frozenset[str]) -> Walk:
+    return Walk(run(block, among_stand_ins(block, faults)))

@@ -1,0 +1,58 @@
+"""What a visit costs: requests and bytes on the wire, counted by the browser itself."""
+
+from dataclasses import dataclass
+
+from playwright.sync_api import Browser, Page
+
+READY = 'body[data-drawn="true"] #page-learn .hs-view[data-ready="true"]'
+PAGES = ("explore", "attention", "pipeline", "lens", "residual", "surgery", "compare", "generate", "train", "check")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """``ours``: scripts and styles of the browser half that went over the wire; ``all``: every request."""
+
+    ours: int
+    our_bytes: int
+    all: int
+    all_bytes: int
+    first_paint: float  # ms
+    ready: float
+    of_other_pages: list[str]
+
+
+def load(browser: Browser, url: str) -> tuple[Visit, Visit, Visit]:
+    """The first visit to the first page, the same page loaded again, and another one from another tab."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    try:
+        page = context.new_page()
+        first = visit(page, lambda: page.goto(url))
+        second = visit(page, lambda: page.reload())
+        other = context.new_page()
+        return first, second, visit(other, lambda: other.goto(url))
+    finally:
+        context.close()
+
+
+def visit(page: Page, go) -> Visit:
+    page.set_default_timeout(90_000)
+    client = page.context.new_cdp_session(page)
+    client.send("Network.enable")
+    urls, sizes, kept = {}, {}, set()
+    client.on("Network.requestWillBeSent", lambda e: urls.setdefault(e["requestId"], e["request"]["url"]))
+    client.on("Network.requestServedFromCache", lambda e: kept.add(e["requestId"]))
+    client.on("Network.responseReceived", lambda e: e["response"].get("fromDiskCache") and kept.add(e["requestId"]))
+    client.on("Network.loadingFinished", lambda e: sizes.__setitem__(e["requestId"], e["encodedDataLength"]))
+    go()
+    page.wait_for_selector(READY)
+    ready = page.evaluate("performance.now()")
+    page.wait_for_timeout(1500)  # what is loaded behind
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
+    client.detach()
+    sent = {id: url for id, url in urls.items() if id not in kept and url.startswith("http")}
+    ours = {id: url for id, url in sent.items() if "/web/" in url}
+    others = [url for url in ours.values() if any(f"/{name}/" in url for name in PAGES)]
+    return Visit(
+        len(ours), sum(sizes.get(id, 0) for id in ours), len(sent), sum(sizes.get(id, 0) for id in sent),
+        paint, ready, others,
+    )  # fmt: skip
