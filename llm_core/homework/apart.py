@@ -63,8 +63,7 @@ class Apart:
         self._process = _Process(self._file.parent, self._limits)
         limits = asdict(self._limits)
         job = {"token": self._process.token, "file": str(self._file), "limits": limits, "hidden": HIDDEN}
-        job["is_notebook"] = self._is_notebook
-        self._process.send(job)
+        self._process.send({**job, "is_notebook": self._is_notebook})
         self._is_loaded = False
 
     def load(self) -> None:

@@ -49,7 +49,8 @@ def check(student: ModuleType | str | Path, only: Collection[str] = tuple(BLOCKS
     """The report of a file or module, as the JSON has it; ``only`` names blocks, for a part of it."""
     start, problem = time.perf_counter(), None
     file = student.__file__ if isinstance(student, ModuleType) else str(student)
-    source, blocks = "", []
+    source = ""
+    blocks: list[dict] = []
     try:
         source = decoded(Path(file).read_bytes())
         module = student if isinstance(student, ModuleType) else load(student)

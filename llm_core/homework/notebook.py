@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from .evening.page import report_page
 from .reading import Handin, of_cells
@@ -25,7 +26,7 @@ def executed() -> Handin:
     return of_cells(cells)
 
 
-def _shell() -> object | None:
+def _shell() -> Any:
     """IPython's, if this runs in it."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None

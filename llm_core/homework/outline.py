@@ -97,7 +97,7 @@ class Outline:
                 if isinstance(node, Function) and node.name == method:
                     return node
                 if isinstance(node, ast.Assign) and method in _bound(node):
-                    return ast.parse(f"def {method}(): return {method}()").body[0]
+                    return _CALLING
             bases = [base.id for base in self.classes[name].bases if isinstance(base, ast.Name)]
             name = bases[0] if bases and inherited else ""
         return None
@@ -181,3 +181,6 @@ def _computes(function: Function) -> bool:
     raised = {id(part) for raised in ast.walk(function) if isinstance(raised, ast.Raise) for part in ast.walk(raised)}
     body = [part for statement in function.body for part in ast.walk(statement)]
     return any(isinstance(part, ast.Call | ast.BinOp | ast.Subscript) and id(part) not in raised for part in body)
+
+
+_CALLING = next(_functions(ast.parse("def method(): return call()").body))  # what stands for a method that is assigned

@@ -37,15 +37,15 @@ class Diagnosis:
     @property
     def tensor(self) -> str | None:
         """The observation that differs first."""
-        return self.found and self.found.first_difference(self.expected)
+        return self.found.first_difference(self.expected) if self.found and self.expected else None
 
     @property
     def error(self) -> Stopped | None:
-        return self.found and self.found.error
+        return self.found.error if self.found else None
 
     @property
     def line(self) -> int | None:
-        return self.error and self.error.line
+        return self.error.line if self.error else None
 
 
 @dataclass
@@ -148,7 +148,7 @@ def suspicions(block: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]
     """Single faults, and pairs; the likelier ones first."""
     names = [fault.name for fault in faults_of(block)]
     rank = {name: i for i, name in enumerate(names)}
-    pairs = sorted(combinations(names, 2), key=lambda pair: sum(rank[name] for name in pair))
+    pairs: list[tuple[str, ...]] = sorted(combinations(names, 2), key=lambda pair: sum(rank[name] for name in pair))
     return [(name,) for name in names], pairs
 
 

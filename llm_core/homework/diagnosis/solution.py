@@ -21,9 +21,7 @@ from ...model.attention import merge_heads, split_heads
 from ...model.masks import causal_mask, is_token
 from ..inside.course import course
 from ..inside.probes import PADDING
-from ..inside.standins import stand_ins
-
-Names = Any  # a student's module, or a namespace of ours: its classes are built while it runs
+from ..inside.standins import Names, stand_ins
 
 
 def among_stand_ins(block: str, faults: Collection[str] = ()) -> SimpleNamespace:

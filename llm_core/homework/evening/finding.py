@@ -135,7 +135,8 @@ def _entry(key: str, names: list[str], files: dict[str, Content], people: dict[s
     try:
         if len(names) == 1:
             return Entry(name, *who, handin=read_bytes(content, name))
-        inner = {one: files[one] for one in names if not one.endswith(".zip")}
+        read = ((one, files[one]) for one in names if not one.endswith(".zip"))
+        inner = {one: content for one, content in read if isinstance(content, bytes)}
         return Entry(told, *who, handin=chosen(inner))
     except ValueError as error:
         return Entry(told, *who, problem=str(error))

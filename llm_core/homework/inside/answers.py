@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -97,7 +98,7 @@ def told(answer: object) -> object:
     return answer
 
 
-def read_stopped(value: object) -> Stopped | None:
+def read_stopped(value: Any) -> Stopped | None:
     if value is None:
         return None
     line = value["line"]

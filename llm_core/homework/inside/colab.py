@@ -25,6 +25,6 @@ def pretend() -> None:
     for name in ("google.colab", "google.colab.files", "google.colab.drive", "google.colab.userdata"):
         sys.modules.setdefault(name, Nothing(name))
     google = sys.modules.setdefault("google", ModuleType("google"))
-    google.colab = sys.modules["google.colab"]
+    vars(google)["colab"] = sys.modules["google.colab"]
     for name in ("IPython", "IPython.display"):
         sys.modules.setdefault(name, Nothing(name))

@@ -78,7 +78,7 @@ def _hook(folder: str, hidden: list[str]) -> Callable:
         real = os.path.realpath(os.fsdecode(path))
         return real not in free and not real.startswith(folder + os.sep)
 
-    def is_hidden(path: object) -> bool:
+    def is_hidden(path: int | str | bytes | os.PathLike[str]) -> bool:
         if isinstance(path, int):
             return False
         real = os.path.realpath(os.fsdecode(path))

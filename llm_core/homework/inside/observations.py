@@ -73,7 +73,7 @@ class Observations:
 
 
 def _said(error: Stopped | None) -> tuple[str, str] | None:
-    return error and (error.kind, error.message)
+    return None if error is None else (error.kind, error.message)
 
 
 def tensor_of(name: str, value: object) -> Tensor:
@@ -84,9 +84,10 @@ def tensor_of(name: str, value: object) -> Tensor:
 
 def shaped(name: str, value: object, *shape: int) -> Tensor:
     """The value, if it is a tensor of this shape."""
-    if tuple(tensor_of(name, value).shape) != shape:
-        raise Misshapen(f"{name}: the shape is {tuple(value.shape)} instead of {shape}")
-    return value
+    tensor = tensor_of(name, value)
+    if tuple(tensor.shape) != shape:
+        raise Misshapen(f"{name}: the shape is {tuple(tensor.shape)} instead of {shape}")
+    return tensor
 
 
 def pair_of(name: str, value: object) -> tuple[object, object]:

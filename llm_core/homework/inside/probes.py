@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from .observations import Misshapen, Observations, Stopped, pair_of, shaped, spoken_error, tensor_of
-from .standins import stand_ins, visible
+from .standins import Names, stand_ins, visible
 from .watching import Products
 
 PADDING = -1
@@ -72,7 +72,7 @@ def mask() -> Tensor:
 
 # --- the probes ------------------------------------------------------------------------------------------------
 
-Probe = Callable[[SimpleNamespace, Observations], None]
+Probe = Callable[[Names, Observations], None]
 
 
 def slopes(found: Observations, out: Tensor, model: nn.Module) -> None:
@@ -87,7 +87,7 @@ def slopes(found: Observations, out: Tensor, model: nn.Module) -> None:
         found.add(f"gradient of {name}", slope / size)
 
 
-def embedding(names: SimpleNamespace, found: Observations) -> None:
+def embedding(names: Names, found: Observations) -> None:
     layer = randomised(names.Embedding(config()))
     tokens = ids(B, T, V)
     tokens[1, :] = tokens[1, 0]  # one token at every place
@@ -99,7 +99,7 @@ def embedding(names: SimpleNamespace, found: Observations) -> None:
     slopes(found, out, layer)
 
 
-def attention(names: SimpleNamespace, found: Observations) -> None:
+def attention(names: Names, found: Observations) -> None:
     layer, x = randomised(names.GenericSelfAttention(config())).eval(), numbers(B, T, C)
     out = shaped("what it returns", layer(x.clone(), mask()), B, T, C)
     found.add("output", out)
@@ -109,7 +109,7 @@ def attention(names: SimpleNamespace, found: Observations) -> None:
     slopes(found, out, layer)
 
 
-def matrix_products(names: SimpleNamespace, found: Observations) -> None:
+def matrix_products(names: Names, found: Observations) -> None:
     """Whether there are more of them with more heads."""
     counts, x, seen = [], numbers(B, T, C), mask()
     for n_head in (1, 8):
@@ -120,7 +120,7 @@ def matrix_products(names: SimpleNamespace, found: Observations) -> None:
     found.add("matrix products that come with more heads", torch.tensor(float(counts[1] > counts[0])))
 
 
-def dropout(names: SimpleNamespace, found: Observations) -> None:
+def dropout(names: Names, found: Observations) -> None:
     """How the output scatters over many copies of one text: every place of dropout leaves its own trace."""
     layer = randomised(names.GenericSelfAttention(config())).train()
     x, seen = numbers(B, T, C)[:1].expand(COPIES, -1, -1), torch.ones(T, T).tril().expand(COPIES, 1, T, T)
@@ -138,7 +138,7 @@ def dropout(names: SimpleNamespace, found: Observations) -> None:
     found.add("1 + correlation of neighbouring tokens in train mode", 1 + neighbours, chance=0.03)
 
 
-def block(names: SimpleNamespace, found: Observations) -> None:
+def block(names: Names, found: Observations) -> None:
     layer, x = randomised(names.TransformerBlock(config())), numbers(B, T, C)
     out = shaped("what it returns", layer.eval()(x.clone(), mask()), B, T, C)
     found.add("output", out)
@@ -147,7 +147,7 @@ def block(names: SimpleNamespace, found: Observations) -> None:
     found.add("output in train mode", layer.train()(x.clone(), mask()))
 
 
-def whole(names: SimpleNamespace) -> nn.Module:
+def whole(names: Names) -> nn.Module:
     """The student's transformer with a mask of ours."""
 
     class Whole(names.GenericTransformer):
@@ -157,7 +157,7 @@ def whole(names: SimpleNamespace) -> nn.Module:
     return randomised(Whole(config())).eval()
 
 
-def transformer(names: SimpleNamespace, found: Observations) -> None:
+def transformer(names: Names, found: Observations) -> None:
     model = whole(names)
     tokens, targets, cache = padded(ids(B, T, V)), padded(ids(B, T, V, seed=2)), numbers(B, P, C).requires_grad_()
     hidden = model(tokens.clone(), return_hidden=True)
@@ -180,11 +180,11 @@ def transformer(names: SimpleNamespace, found: Observations) -> None:
     found.add("hidden states in train mode", real_places("the hidden states", trained, C))
 
 
-def encoder_mask(names: SimpleNamespace, found: Observations) -> None:
+def encoder_mask(names: Names, found: Observations) -> None:
     _masks(names.Encoder, found)
 
 
-def decoder_mask(names: SimpleNamespace, found: Observations) -> None:
+def decoder_mask(names: Names, found: Observations) -> None:
     _masks(names.Decoder, found)
 
 
@@ -256,7 +256,7 @@ PROMPT, PREFIX = torch.tensor([[1, 4, 0]]), torch.tensor([[7, 2, 3, 1]])
 TWO_PROMPTS, TWO_PREFIXES = torch.tensor([[1, 4, 0], [3, 0, 2]]), torch.tensor([[7, 2, 3, 1], [0, 5, 6, 6]])
 
 
-def generation(names: SimpleNamespace, found: Observations, draws: int = DRAWS) -> None:
+def generation(names: Names, found: Observations, draws: int = DRAWS) -> None:
     def write(rows: Tensor, new: int, temperature: float) -> Tensor:
         torch.manual_seed(1)
         return tensor_of("what it returns", names.generate(Fixed(5).eval(), rows.clone(), new, temperature))
@@ -264,7 +264,7 @@ def generation(names: SimpleNamespace, found: Observations, draws: int = DRAWS) 
     _sampled(found, write, PROMPT, TWO_PROMPTS, draws)
 
 
-def prefix_generation(names: SimpleNamespace, found: Observations, draws: int = DRAWS) -> None:
+def prefix_generation(names: Names, found: Observations, draws: int = DRAWS) -> None:
     def write(rows: Tensor, new: int, temperature: float) -> Tensor:
         model = FixedPair().eval()
         torch.manual_seed(1)
@@ -279,11 +279,11 @@ def prefix_generation(names: SimpleNamespace, found: Observations, draws: int = 
 ENCODED = "whether the encoder ran more than once"
 
 
-def generation_briefly(names: SimpleNamespace, found: Observations) -> None:
+def generation_briefly(names: Names, found: Observations) -> None:
     generation(names, found, FEW)
 
 
-def prefix_generation_briefly(names: SimpleNamespace, found: Observations) -> None:
+def prefix_generation_briefly(names: Names, found: Observations) -> None:
     prefix_generation(names, found, FEW)
 
 
@@ -317,7 +317,7 @@ def frequencies(pairs: Tensor, V: int = 6) -> Tensor:
 SMALLER = 29  # the decoder's vocabulary, without the end of the text
 
 
-def pair(names: SimpleNamespace) -> nn.Module:
+def pair(names: Names) -> nn.Module:
     return randomised(names.EncoderDecoder(config(), config(vocab_size=SMALLER, n_head=4))).eval()
 
 
@@ -325,7 +325,7 @@ def title_and_text() -> tuple[Tensor, Tensor]:
     return padded(ids(B, P, V), LENGTHS.clamp(max=P)), padded(ids(B, T, SMALLER, seed=2))
 
 
-def encoder_decoder(names: SimpleNamespace, found: Observations) -> None:
+def encoder_decoder(names: Names, found: Observations) -> None:
     model, (prefix, targets) = pair(names), title_and_text()
     sizes = [getattr(model, part).vocab_size for part in ("encoder", "decoder")]
     found.add("vocabularies of encoder and decoder", torch.tensor(sizes))
@@ -355,7 +355,7 @@ PROBES: dict[str, Sequence[Probe]] = {
 }
 
 
-def observe(probe: Probe, names: SimpleNamespace, file: str | None = None) -> Observations:
+def observe(probe: Probe, names: Names, file: str | None = None) -> Observations:
     """What the probe sees, up to the error that ended it."""
     found = Observations()
     try:

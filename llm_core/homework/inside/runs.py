@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
 from . import probes
 from .probes import LENGTHS, C, P, T, V
+from .standins import Names
 from .watching import Step, Steps
 
 
@@ -23,7 +23,7 @@ class Run:
 
 def run(
     block: str,
-    names: SimpleNamespace,
+    names: Names,
     file: str | None = None,
     training: bool = True,
     instead: dict[int, Tensor] | None = None,
@@ -47,39 +47,39 @@ def run(
 Parts = Iterator[tuple[str, Tensor] | None]
 
 
-def _embedding(names: SimpleNamespace, _seen: dict, training: bool) -> Parts:
+def _embedding(names: Names, _seen: dict, training: bool) -> Parts:
     layer, tokens = probes.randomised(names.Embedding(probes.config())).train(training), probes.ids(probes.B, T, V)
-    yield
+    yield None
     yield "embedding (B, T, C)", layer(tokens)
 
 
-def _attention(names: SimpleNamespace, seen: dict, training: bool) -> Parts:
+def _attention(names: Names, seen: dict, training: bool) -> Parts:
     layer = probes.randomised(names.GenericSelfAttention(probes.config())).train(training)
     _listen(layer, {"q": "queries (B, T, C)", "k": "keys (B, T, C)", "v": "values (B, T, C)"}, seen)
     layer.c_proj.register_forward_pre_hook(
         lambda _, given: seen.setdefault("heads merged (B, T, C)", given[0].detach().clone())
     )
     x, mask = probes.numbers(probes.B, T, C), probes.mask()
-    yield
+    yield None
     yield "output (B, T, C)", layer(x, mask)
 
 
-def _block(names: SimpleNamespace, seen: dict, training: bool) -> Parts:
+def _block(names: Names, seen: dict, training: bool) -> Parts:
     layer = probes.randomised(names.TransformerBlock(probes.config())).train(training)
     _listen(layer, {"ln_1": "ln_1 (B, T, C)", "attn": "attention (B, T, C)", "ln_2": "ln_2 (B, T, C)"}, seen)
     x, mask = probes.numbers(probes.B, T, C), probes.mask()
-    yield
+    yield None
     yield "output (B, T, C)", layer(x, mask)
 
 
-def _transformer(names: SimpleNamespace, seen: dict, training: bool) -> Parts:
+def _transformer(names: Names, seen: dict, training: bool) -> Parts:
     model = probes.whole(names)
     _listen(model.transformer, {"embedding": "embedding (B, T, C)"}, seen)
     for i, layer in enumerate(model.transformer["h"]):
         _listen(nn.ModuleDict({"layer": layer}), {"layer": f"after block {i} (B, T, C)"}, seen)
     tokens, targets = probes.padded(probes.ids(probes.B, T, V)), probes.padded(probes.ids(probes.B, T, V, seed=2))
     cache = probes.numbers(probes.B, P, C)
-    yield
+    yield None
     yield "hidden states (B, T, C)", model(tokens.clone(), return_hidden=True)
     logits, loss = model(tokens.clone(), targets.clone())
     yield "logits (B, T, V)", logits
@@ -89,33 +89,33 @@ def _transformer(names: SimpleNamespace, seen: dict, training: bool) -> Parts:
     yield "loss behind a cache", loss
 
 
-def _mask_of(name: str) -> Callable[[SimpleNamespace, dict, bool], Parts]:
-    def run(names: SimpleNamespace, _seen: dict, training: bool) -> Parts:
+def _mask_of(name: str) -> Callable[[Names, dict, bool], Parts]:
+    def run(names: Names, _seen: dict, training: bool) -> Parts:
         model = probes.with_a_mask(getattr(names, name))
-        yield
+        yield None
         yield "mask (B, 1, T, T)", model.get_attention_mask(LENGTHS.clone())
 
     return run
 
 
-def _generation(names: SimpleNamespace, _seen: dict, training: bool) -> Parts:
+def _generation(names: Names, _seen: dict, training: bool) -> Parts:
     model, prompt = probes.Fixed(5).eval(), probes.PROMPT.repeat(9, 1)
-    yield
+    yield None
     yield "tokens written", names.generate(model, prompt, 2, 0.5)
 
 
-def _encoder_decoder(names: SimpleNamespace, seen: dict, training: bool) -> Parts:
+def _encoder_decoder(names: Names, seen: dict, training: bool) -> Parts:
     model, (prefix, targets) = probes.pair(names), probes.title_and_text()
     _listen(model, {"encoder": "encoder's hidden states (B, P, C)"}, seen)
-    yield
+    yield None
     logits, loss = model(prefix.clone(), targets.clone())
     yield "logits (B, P+T, V+1)", logits
     yield "loss", loss
 
 
-def _prefix_generation(names: SimpleNamespace, _seen: dict, training: bool) -> Parts:
+def _prefix_generation(names: Names, _seen: dict, training: bool) -> Parts:
     model, prefix = probes.FixedPair().eval(), probes.PREFIX.repeat(9, 1)
-    yield
+    yield None
     yield "tokens written", names.prefix_generate(model, prefix, 2, 0.5)
 
 
@@ -144,7 +144,7 @@ def _with_pattern(steps: list[Step], seen: dict[str, Tensor]) -> dict[str, Tenso
     )
 
 
-_RUNS: dict[str, Callable[[SimpleNamespace, dict, bool], Parts]] = {
+_RUNS: dict[str, Callable[[Names, dict, bool], Parts]] = {
     "embedding": _embedding,
     "attention": _attention,
     "block": _block,

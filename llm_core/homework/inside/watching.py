@@ -36,7 +36,8 @@ class Steps(TorchFunctionMode):
 
     def __init__(self, file: str | None = None, instead: dict[int, Tensor] | None = None):
         super().__init__()
-        self.file, self.steps, self.instead = file, [], instead or {}
+        self.file, self.instead = file, instead or {}
+        self.steps: list[Step] = []
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -74,7 +75,7 @@ class Steps(TorchFunctionMode):
         frame = sys._getframe(1)
         while frame is not None and frame.f_code.co_filename != self.file:
             frame = frame.f_back
-        return frame and frame.f_lineno
+        return None if frame is None else frame.f_lineno
 
     def _fused(self, q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, **others):
         scores = q @ k.transpose(-2, -1) * (scale or 1 / math.sqrt(q.shape[-1]))

@@ -7,9 +7,9 @@ Nothing is unpickled; what is too long or does not fit is a ``ValueError``.
 """
 
 import json
-import os
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,9 +30,9 @@ def pack(message: object) -> bytes:
 
 def _without_tensors(value: object, blobs: list[bytes]) -> object:
     if isinstance(value, Tensor):
-        value = _plain(value)
-        blobs.append(value.numpy().tobytes())
-        return {"tensor": [str(value.dtype).removeprefix("torch."), list(value.shape)]}
+        plain = _plain(value)
+        blobs.append(plain.numpy().tobytes())
+        return {"tensor": [str(plain.dtype).removeprefix("torch."), list(plain.shape)]}
     if isinstance(value, dict):
         return {str(key): _without_tensors(part, blobs) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -75,7 +75,7 @@ def unpack(told: bytes, blob: bytes) -> object:
     return message
 
 
-def _read_tensor(told: object, rest: memoryview) -> tuple[Tensor, memoryview]:
+def _read_tensor(told: Any, rest: memoryview) -> tuple[Tensor, memoryview]:
     name, shape = told
     kind = KINDS[name]
     if not all(isinstance(n, int) and 0 <= n <= MOST_BYTES for n in shape) or len(shape) > 12:
@@ -91,7 +91,7 @@ def _read_tensor(told: object, rest: memoryview) -> tuple[Tensor, memoryview]:
     return torch.frombuffer(bytearray(rest[:size]), dtype=kind).reshape(shape), rest[size:]
 
 
-def send(write: Callable[[bytes], int], message: object) -> None:
+def send(write: Callable[[memoryview], int], message: object) -> None:
     left = memoryview(pack(message))
     while left:
         left = left[write(left[: 1 << 20]) :]
@@ -113,7 +113,8 @@ def receive(read: Callable[[int], bytes]) -> object:
 
 
 def _exactly(read: Callable[[int], bytes], count: int) -> bytes:
-    parts, left = [], count
+    parts: list[bytes] = []
+    left = count
     while left:
         part = read(min(left, 1 << 20))
         if not part:
@@ -123,7 +124,3 @@ def _exactly(read: Callable[[int], bytes], count: int) -> bytes:
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
-
-
-def reader(number: int) -> Callable[[int], bytes]:
-    return lambda count: os.read(number, count)

@@ -1,13 +1,14 @@
 """Attention in stages: project, cut, score, scale, hide, weigh, drop, mix, merge, project, drop."""
 
 import math
-from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ...inside.course import course
+from ...inside.standins import Names
 
 SCALES = {  # what the scores are divided by, from D, C, H, T
     "1": lambda D, C, H, T: 1.0,
@@ -219,8 +220,10 @@ WAYS: dict[str, tuple[str, dict]] = {
 }
 
 
-def attention(names: SimpleNamespace, pick: dict[str, str]) -> None:
-    class GenericSelfAttention(course().DummyMultiHeadedSelfAttention):
+def attention(names: Names, pick: dict[str, str]) -> None:
+    given: Any = course()
+
+    class GenericSelfAttention(given.DummyMultiHeadedSelfAttention):
         def forward(self, x: Tensor, attention_mask: Tensor) -> Tensor:
             dropped = _extra(self, pick, "x", x)
             q, k, v = (_extra(self, pick, part, _projected(self, pick, part, dropped)) for part in "qkv")

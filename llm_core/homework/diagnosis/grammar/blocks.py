@@ -1,7 +1,7 @@
 """Embedding, block and transformer in stages."""
 
 import math
-from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ...inside.course import course
 from ...inside.probes import PADDING
+from ...inside.standins import Names
 
 _PLACES = "Row t of position_embeddings is added to token t of every sequence; t runs from 0 to T-1."
 _TOKEN = "vocab_embeddings(idx) is used as it is: no factor, no norm, no dropout."
@@ -72,8 +73,10 @@ EMBEDDING: dict[str, tuple[str, dict]] = {
 }
 
 
-def embedding(names: SimpleNamespace, pick: dict[str, str]) -> None:
-    class Embedding(course().DummyEmbedding):
+def embedding(names: Names, pick: dict[str, str]) -> None:
+    given: Any = course()
+
+    class Embedding(given.DummyEmbedding):
         def forward(self, idx: Tensor) -> Tensor:
             tables = self.vocab_embeddings, self.position_embeddings
             token = tables[pick.get("token") == "positions"](idx % (19 if pick.get("token") == "positions" else 10**9))
@@ -213,8 +216,10 @@ BLOCK: dict[str, tuple[str, dict]] = {
 }
 
 
-def block(names: SimpleNamespace, pick: dict[str, str]) -> None:
-    class TransformerBlock(course().DummyBlock):
+def block(names: Names, pick: dict[str, str]) -> None:
+    given: Any = course()
+
+    class TransformerBlock(given.DummyBlock):
         def __init__(self, config):
             super().__init__(config, names.GenericSelfAttention)
 
@@ -396,8 +401,10 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
 }
 
 
-def transformer(names: SimpleNamespace, pick: dict[str, str]) -> None:
-    class GenericTransformer(course().DummyTransformer):
+def transformer(names: Names, pick: dict[str, str]) -> None:
+    given: Any = course()
+
+    class GenericTransformer(given.DummyTransformer):
         def __init__(self, config):
             super().__init__(config, names.TransformerBlock, names.Embedding)
 

@@ -1,9 +1,9 @@
 """The two masks in stages: which columns are real, which rows may see them, and what is returned."""
 
-from types import SimpleNamespace
-
 import torch
 from torch import Tensor
+
+from ...inside.standins import Names
 
 _COLUMNS = "Column j is visible in every row exactly when j < num_tokens[b]."
 _TRIANGLE = "Query i sees the keys j <= i: itself and what came before it (a lower triangle with its diagonal)."
@@ -86,7 +86,7 @@ DECODER: dict[str, tuple[str, dict]] = {
 }
 
 
-def masks(names: SimpleNamespace, pick: dict[str, str]) -> None:
+def masks(names: Names, pick: dict[str, str]) -> None:
     class Encoder(names.GenericTransformer):
         def get_attention_mask(self, num_tokens: Tensor) -> Tensor:
             columns, time = _columns(num_tokens, pick), _time(int(num_tokens.max()), pick.get("time") or "all")

@@ -1,9 +1,9 @@
 """Drawing tokens, and joining encoder and decoder, in stages."""
 
-from types import SimpleNamespace
-
 import torch
 from torch import Tensor, nn
+
+from ...inside.standins import Names
 
 _DRAW = "softmax(logits of the last place / temperature) are the chances; draw one token of each row from them."
 _FEED = "Put each new token behind the old ones, and give the model all of them again."
@@ -119,7 +119,7 @@ PREFIX: dict[str, tuple[str, dict]] = {
 }
 
 
-def generate(names: SimpleNamespace, pick: dict[str, str]) -> None:
+def generate(names: Names, pick: dict[str, str]) -> None:
     @torch.no_grad()
     def generate(model, idx, max_new_tokens, temperature=1.0):
         text = _written(lambda tokens: model(tokens)[0], idx, max_new_tokens, temperature, pick)
@@ -200,7 +200,7 @@ def _chances(last: Tensor, how: str | None) -> Tensor:
     return made[how]() if how else last.softmax(-1)
 
 
-def prefix_generate(names: SimpleNamespace, pick: dict[str, str]) -> None:
+def prefix_generate(names: Names, pick: dict[str, str]) -> None:
     @torch.no_grad()
     def prefix_generate(model, prefix, max_new_tokens, temperature=1.0):
         memory = _remembered(lambda x: model.encoder(x, return_hidden=True), prefix, pick.get("memory"))
@@ -294,7 +294,7 @@ JOINED: dict[str, tuple[str, dict]] = {
 }
 
 
-def encoder_decoder(names: SimpleNamespace, pick: dict[str, str]) -> None:
+def encoder_decoder(names: Names, pick: dict[str, str]) -> None:
     class EncoderDecoder(nn.Module):
         def __init__(self, encoder_config, decoder_config):
             super().__init__()
