@@ -84,7 +84,7 @@ class Outline:
             return False
         written = self._method(name, METHODS[block])
         if block == "block":  # its forward is given: a class that is built right is enough
-            return init is not None or (written is not None and _computes(written))
+            return init is not None if written is None else _computes(written)
         own = [node for node in self.classes[name].body if isinstance(node, Function)]
         return bool(own) and written is not None and _computes(written)
 

@@ -155,7 +155,7 @@ def _source(cell: dict) -> str:
 
 def of_cells(texts: list[tuple[int, str]]) -> Handin:
     """From each cell's number and text. A cell that ``%%writefile``s the homework is all of it."""
-    written = [(number, text) for number, text in texts if _writes(text) and CELLS.match(text.lstrip("\n"))]
+    written = [(number, text) for number, text in texts if _writes(text) and _magic(text)]
     lines: list[str] = []
     places: list[tuple[int, int]] = []
     for number, text in written[-1:] or texts:
@@ -170,20 +170,23 @@ def of_cells(texts: list[tuple[int, str]]) -> Handin:
 
 def _writes(text: str) -> bool:
     """Whether it makes the file to hand in, as the course's last cell does."""
-    first = CELLS.match(text.lstrip("\n").split("\n")[0])
-    if first:
-        return first[1] == "writefile" and NAME in first[2]
+    magic = _magic(text)
+    if magic:
+        return magic[1] == "writefile" and NAME in magic[2]
     return f"{NAME}.py" in text and bool(re.search(r"open\(|writelines?\(|write_text|nbconvert|files\.download", text))
 
 
+def _magic(text: str) -> re.Match | None:
+    """Of ``%%name rest``, a cell's first line."""
+    return CELLS.match(text.lstrip("\n").partition("\n")[0])
+
+
 def _plain_cell(text: str) -> str | None:
-    """Python with the same lines; None for a cell of another language, and for one that is no Python at all."""
-    first, _, rest = text.partition("\n")
-    magic = CELLS.match(first)
+    """Python with the same lines; None for a cell of another language."""
+    magic = _magic(text)
     if magic and magic[1] not in PYTHON_CELLS | {"writefile"}:
         return None
-    plain = _without_magic("pass\n" + rest if magic else text)
-    return plain
+    return _without_magic(text.replace(magic[0].strip(), "pass", 1) if magic else text)
 
 
 # --- zips --------------------------------------------------------------------------------------------------------
