@@ -261,7 +261,7 @@ def generation(names: Names, found: Observations, draws: int = DRAWS) -> None:
         torch.manual_seed(1)
         return tensor_of("what it returns", names.generate(Fixed(5).eval(), rows.clone(), new, temperature))
 
-    _sampled(found, write, PROMPT, TWO_PROMPTS, draws)
+    _sampled(found, write, PROMPT, TWO_PROMPTS, draws, new=2)
 
 
 def prefix_generation(names: Names, found: Observations, draws: int = DRAWS) -> None:
@@ -273,7 +273,7 @@ def prefix_generation(names: Names, found: Observations, draws: int = DRAWS) -> 
         found.add(ENCODED, more)
         return written
 
-    _sampled(found, write, PREFIX, TWO_PREFIXES, draws)
+    _sampled(found, write, PREFIX, TWO_PREFIXES, draws, new=3)  # with 2, the last token fed is all of them
 
 
 ENCODED = "whether the encoder ran more than once"
@@ -287,15 +287,15 @@ def prefix_generation_briefly(names: Names, found: Observations) -> None:
     prefix_generation(names, found, FEW)
 
 
-def _sampled(found: Observations, write: Callable, one: Tensor, two: Tensor, draws: int) -> None:
+def _sampled(found: Observations, write: Callable, one: Tensor, two: Tensor, draws: int, new: int) -> None:
     """One row first, which some files are written for; then as many as show the chances."""
-    found.add("shape of what is written", torch.tensor(write(one, 2, 1.0).shape))
+    found.add("shape of what is written", torch.tensor(write(one, new, 1.0).shape))
     found.only, noise = True, (DRAWS / draws) ** 0.5
     for temperature in (0.5, 2.0):
-        written = _rows_of(write(one.repeat(draws, 1), 2, temperature), draws)
-        found.add("what stands in front", written[:1, :-2])
+        written = _rows_of(write(one.repeat(draws, 1), new, temperature), draws)
+        found.add("what stands in front", written[:1, :-new])
         found.add(f"new tokens at temperature {temperature}", frequencies(written[:, -2:]), chance=0.05 * noise)
-    written = _rows_of(write(two.repeat_interleave(draws // 2, 0), 2, 1.0), draws)
+    written = _rows_of(write(two.repeat_interleave(draws // 2, 0), new, 1.0), draws)
     for i, part in enumerate(written.split(draws // 2)):
         found.add(f"new tokens of row {i} of two", frequencies(part[:, -2:]), chance=0.07 * noise)
     alike = (written[1:] == written[:-1])[:, -2:].double().mean()

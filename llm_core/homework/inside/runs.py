@@ -116,7 +116,7 @@ def _encoder_decoder(names: Names, seen: dict, training: bool) -> Parts:
 def _prefix_generation(names: Names, _seen: dict, training: bool) -> Parts:
     model, prefix = probes.FixedPair().eval(), probes.PREFIX.repeat(9, 1)
     yield None
-    yield "tokens written", names.prefix_generate(model, prefix, 2, 0.5)
+    yield "tokens written", names.prefix_generate(model, prefix, 3, 0.5)
 
 
 def _listen(model: nn.Module, titles: dict[str, str], seen: dict) -> None:
