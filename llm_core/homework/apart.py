@@ -169,7 +169,7 @@ class _Process:
         self.is_ready = False
         self._messages: queue.Queue = queue.Queue()
         self._tail = b""  # of what it printed
-        self._most_output = limits.output
+        self._most_output, self._patience = limits.output, limits.patience
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-X", "utf8", "-c", START, str(HERE)],
             cwd=folder,
@@ -204,20 +204,26 @@ class _Process:
     def send(self, message: dict) -> None:
         from .inside import wire
 
+        unread = threading.Timer(self._patience, self._end_as_slow)
+        unread.start()
         with suppress(OSError):  # it is gone already: the end of its messages says so
             wire.send(self._process.stdin.write, message)
+        unread.cancel()
 
     def next(self, seconds: float) -> dict | None:
         """The next message; None if there will be no other, or none came in time: then it is ended."""
         try:
             message = self._messages.get(timeout=max(0.0, seconds))
         except queue.Empty:
-            self.reason = self.reason or "slow"
             self._let_it_say_where()
-            self.kill()
+            self._end_as_slow()
             return None
         self.is_ready |= message is not None
         return message
+
+    def _end_as_slow(self) -> None:
+        self.reason = self.reason or "slow"
+        self.kill()
 
     def _let_it_say_where(self) -> None:
         """On this signal Python's faulthandler prints the lines that are running, even those that wait in C."""

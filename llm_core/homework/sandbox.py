@@ -13,8 +13,9 @@ folder and goes away at the end; the environment is empty but for what Python ne
 to read the checker, to start programs and to use the network (``guard.py``), and Linux refuses it too (``kernel.py``),
 for root as well.
 
-Outside Linux, code that gets round Python (ctypes) gets round the guard; macOS does not enforce the limit of memory,
-Windows has none.
+Where the system refuses nothing (outside Linux, in a container without seccomp and Landlock), code that gets round
+Python (ctypes) gets round the guard, and a file may be read that is not the checker's; macOS does not enforce the limit
+of memory, Windows has none.
 """
 
 import os

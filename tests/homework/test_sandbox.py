@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -224,19 +225,38 @@ print(json.dumps({"agreed": sorted(agreed), "calls": calls, "files": files, "lef
 """
 
 
+def refused_by_linux(folder: Path, victim: Path) -> dict:
+    command = [sys.executable, "-c", IN_C, str(Path(sandbox.__file__).parent / "inside"), str(victim)]
+    return json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
 def test_linux_itself_refuses_what_gets_round_python(tmp_path):
     folder, victim = tmp_path / "folder", tmp_path / "precious.txt"
     folder.mkdir()
     victim.write_text("precious")
-    command = [sys.executable, "-c", IN_C, str(Path(sandbox.__file__).parent / "inside"), str(victim)]
-    told = json.loads(subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout)
+    told = refused_by_linux(folder, victim)
     assert set(told["agreed"]) <= {"calls", "files"}  # an old kernel, or a container, may agree to less
     if "calls" in told["agreed"]:
         assert told["calls"] == [-1, -1, -1, 127]  # 127: no shell could be started
     if "files" in told["agreed"]:
         assert told["files"] == [-1, -1] and victim.read_text() == "precious"
     assert told["left"] == []  # a thread works as ever, and the own folder is free
+
+
+ELSEWHERE = "sys.modules['resource'] = None; import inside.kernel; inside.kernel.sys = type('', (), {'platform': 'x'});"
+
+
+def test_where_the_system_refuses_nothing_python_still_does(tmp_path, monkeypatch):
+    """As on Windows, and in containers without namespaces, seccomp and Landlock."""
+    monkeypatch.setattr(apart, "START", apart.START.replace("from inside.kernel", f"{ELSEWHERE} from inside.kernel"))
+    victim, path = tmp_path / "precious.txt", tmp_path / "elsewhere.py"
+    victim.write_text("precious")
+    codes = {"embedding": f"import os; os.remove({str(victim)!r})", "attention": f"open({str(victim)!r}, 'w')"}
+    path.write_text(of_blocks(codes))
+    embedding, attention, *_ = check_file(path, Limits(seconds=500)).blocks
+    assert f"may not delete {victim}" in embedding.sentence and f"may not write {victim}" in attention.sentence
+    assert victim.read_text() == "precious"
 
 
 # --- points and neighbours: each trick returns something true where it succeeds -----------------------------------
@@ -264,14 +284,14 @@ def frames():
 
 TRICKS = {{
     "import": lambda: importlib.import_module("llm_core.homework.diagnosis.solution"),
-    "import beside": lambda: importlib.import_module("solution"),
+    "import beside": lambda: importlib.import_module("diagnosis.solution"),
     "find": lambda: importlib.util.find_spec("llm_core"),
     "modules": lambda: [name for name in sys.modules if "solution" in name or "diagnose" in name or "faults" in name],
-    "open": lambda: open(checker + "/solution.py").read(),
-    "pathlib": lambda: pathlib.Path(checker, "solution.py").read_bytes(),
-    "os.open": lambda: os.read(os.open(checker + "/solution.py", os.O_RDONLY), 10),
+    "open": lambda: open(checker + "/diagnosis/solution.py").read(),
+    "pathlib": lambda: pathlib.Path(checker, "diagnosis", "solution.py").read_bytes(),
+    "os.open": lambda: os.read(os.open(checker + "/diagnosis/solution.py", os.O_RDONLY), 10),
     "list": lambda: os.listdir(checker),
-    "relative": lambda: open(os.path.dirname(sys.modules["inside"].__file__) + "/../solution.py").read(),
+    "relative": lambda: open(os.path.dirname(sys.modules["inside"].__file__) + "/../diagnosis/solution.py").read(),
     "gc": lambda: [x for x in gc.get_objects() if inspect.isclass(x) and "solution" in str(x.__module__)],
     "frames": frames,
     "forge the harness": lambda: sys.modules["inside.probes"].PROBES["attention"].clear(),
@@ -282,7 +302,7 @@ TRICKS = {{
     "setxattr": lambda: os.setxattr(victim, "user.x", b"x") or True,
     "chroot": lambda: os.chroot(".") or True,
     "c chmod": lambda: libc.chmod(victim.encode(), 0o777) == 0,
-    "c open": lambda: read_by_c(checker + "/solution.py"),
+    "c open": lambda: read_by_c(checker + "/diagnosis/solution.py"),
     "c prlimit": lambda: libc.prlimit(parent, 0, ctypes.create_string_buffer(bytes([1] + [0] * 15)), None) == 0,
     "c setpriority": lambda: libc.setpriority(0, parent, 19) == 0,
     "c sethostname": lambda: libc.sethostname(b"x", 1) == 0,
@@ -300,7 +320,8 @@ for name, trick in TRICKS.items():
     except BaseException:
         pass
 """
-ONLY_LINUX = {"a neighbour's file", "the parent's memory", "the parent's surroundings"}  # and only where it agrees
+ONLY_LANDLOCK = {"c open", "a neighbour's file", "the parent's memory", "the parent's surroundings"}
+ONLY_SECCOMP = {name for name in re.findall(r'"([^"]+)": lambda', TRICKS) if name.startswith("c ")} - ONLY_LANDLOCK
 
 
 def test_no_trick_gives_points_or_reaches_a_neighbour(tmp_path):
@@ -312,5 +333,9 @@ def test_no_trick_gives_points_or_reaches_a_neighbour(tmp_path):
     report = check_file(path, Limits(seconds=500))
     assert report.points == 0 and report.problem is None
     succeeded = set(literal_eval(report.blocks[0].sentence.split("RuntimeError: ")[1].removesuffix(".")))
-    assert succeeded <= (set() if sys.platform.startswith("linux") else ONLY_LINUX)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    agreed = refused_by_linux(folder, victim)["agreed"] if sys.platform.startswith("linux") else []
+    weaker = (ONLY_LANDLOCK if "files" not in agreed else set()) | (ONLY_SECCOMP if "calls" not in agreed else set())
+    assert succeeded <= weaker
     assert (victim.stat().st_mode, victim.stat().st_mtime) == (before.st_mode, before.st_mtime)
