@@ -240,8 +240,8 @@ def block(names: Names, pick: dict[str, str]) -> None:
                 out = _added(_added(x, two, self.mlpf, second), one, attend, first)
             else:
                 y = _added(x, one, attend, first)
-                out = _added(y, two, self.mlpf, second, attend(one(x)) if second == "of attention" else None)
-                out = x + self.mlpf(two(y)) if first == "lost" else out
+                other = attend(one(x)) if second == "of attention" else None
+                out = x + self.mlpf(two(y)) if first == "lost" else _added(y, two, self.mlpf, second, other)
             ends = {"norm": lambda: F.layer_norm(out, out.shape[-1:]), "detached": out.detach, "input": lambda: out + x}
             return ends[pick["end"]]() if "end" in pick else out
 
