@@ -125,11 +125,12 @@ def _explained(name: str, student: Student, found: Diagnosis, told: dict) -> dic
     except Ended:
         return told
     faults = [_told(fault) for fault in reason.faults]
+    line = next((line for fault in reason.faults if (line := student.outline.line_of(name, fault.name))), reason.line)
     return {
         **told,
         "sentence": " ".join(fault.sentence for fault in reason.faults) or reason.sentence or told["sentence"],
         "faults": faults,
-        "line": student.line(reason.line) or told["line"],
+        "line": student.line(line) or told["line"],
         "difference": reason.difference,
         "patterns": reason.patterns,
     }

@@ -102,6 +102,21 @@ class Outline:
             name = bases[0] if bases and inherited else ""
         return None
 
+    def line_of(self, block: str, fault: str) -> int | None:
+        """Of a fault that no tensor shows: how often a loop runs, what is built. ``fault``: its name."""
+        stage, _, value = fault.partition("=")
+        if stage == "count":
+            loops = ast.walk(self.functions.get(TESTED[block], self.tree))
+            return next((node.lineno for node in loops if isinstance(node, ast.For | ast.While)), None)
+        init = self._method(TESTED[block], "__init__") if block == "encoder-decoder" else None
+        if init is None or stage not in ("models", "vocabulary", "no-end-of-text"):
+            return None
+        wanted = "encoder" if value in ("decoder twice", "exchanged", "encoder", "both") else "decoder"
+        named = [part for part in ast.walk(init) if isinstance(part, ast.Attribute)]
+        sizes = [part.lineno for part in named if part.attr == "vocab_size"]
+        made = [part.lineno for part in named if part.attr == wanted and isinstance(part.ctx, ast.Store)]
+        return next(iter(made if stage == "models" else [*sizes, *made]), None)
+
     # --- slips ---------------------------------------------------------------------------------------------------
 
     def slip(self, block: str) -> Slip | None:

@@ -244,7 +244,10 @@ def test_linux_itself_refuses_what_gets_round_python(tmp_path):
     assert told["left"] == []  # a thread works as ever, and the own folder is free
 
 
-ELSEWHERE = "sys.modules['resource'] = None; import inside.kernel; inside.kernel.sys = type('', (), {'platform': 'x'});"
+ELSEWHERE = (
+    "from inside import kernel, limits; kernel.sys = type('', (), {'platform': 'x'}); "
+    "limits.resource = limits.signal = None; "
+)
 
 
 def test_where_the_system_refuses_nothing_python_still_does(tmp_path, monkeypatch):

@@ -80,7 +80,10 @@ def explain(block: str, student, found: Diagnosis) -> Reason:
     ways = () if names or not is_told else explanation(block, found.seen, walked, most=1)
     names = names or (() if ways else _first(block, pairs, found))
     ways = () if names or not is_told else ways or explanation(block, found.seen, walked, most=2)
-    reason = _in_ways(block, ways, found, walked) if ways else _in_names(block, student, list(names), found, walked)
+    if ways:
+        reason = _in_ways(block, student, ways, found, walked)
+    else:
+        reason = _in_names(block, student, list(names), found, walked)
     if block == "attention" and not found.error:
         reason.patterns = patterns(student)
     return reason
@@ -115,9 +118,10 @@ def _patched(piece: Piece) -> str:
     )
 
 
-def _in_ways(block: str, ways: tuple[Way, ...], found: Diagnosis, walked: Walk) -> Reason:
+def _in_ways(block: str, student, ways: tuple[Way, ...], found: Diagnosis, walked: Walk) -> Reason:
     """Deviations in the words of the grammar; the line is that of the first."""
-    where = lines(block, ways, walked)
+    in_eval = cache(lambda: Walk(student.run(block, training=False, masks=masks_for(block))))
+    where = lines(block, ways, walked, in_eval)
     line = found.line or next((where[way] for way in ways if where[way]), None) or _first_line(walked)
     reason = Reason([_as_fault(block, way) for way in ways], "", line)
     place = first_landmark(block, walked) or _observed(found, walked)

@@ -22,16 +22,55 @@ class Walk:
         self.steps, self.landmarks = run.steps, run.landmarks
 
     @cached_property
-    def _by_shape(self) -> dict[torch.Size, tuple[list[Step], Tensor]]:
-        groups: dict[torch.Size, list[Step]] = {}
+    def _by_shape(self) -> dict[tuple[int, ...], tuple[list[Step], Tensor]]:
+        groups: dict[tuple[int, ...], list[Step]] = {}
         for step in self.steps:
-            groups.setdefault(step.tensor.squeeze().shape, []).append(step)
+            groups.setdefault(_matrices(step.tensor), []).append(step)
         return {shape: (steps, torch.stack([_flat(step.tensor) for step in steps])) for shape, steps in groups.items()}
 
     def steps_with(self, tensor: Tensor) -> list[Step]:
-        """Those that gave the same numbers in the same shape, dimensions of size 1 aside."""
-        steps, stacked = self._by_shape.get(tensor.squeeze().shape, ([], None))
+        """Those that gave the same matrices in the same order: (B, H, T, T) and (B*H, T, T) are no difference."""
+        steps, stacked = self._by_shape.get(_matrices(tensor), ([], None))
         return [steps[int(i)] for i in _close(stacked, _flat(tensor)).all(1).nonzero()] if steps else []
+
+    def line_with(self, tensor: Tensor, before: int = 0) -> int | None:
+        """The student's line that made it, where it was made so often before; else the last."""
+        lines = [step.line for step in self.steps_with(tensor) if step.line]
+        return lines[min(before, len(lines) - 1)] if lines else None
+
+
+def _matrices(x: Tensor) -> tuple[int, ...]:
+    """How many numbers, and the last two dimensions; those of size 1 do not count."""
+    return (x.numel(), *x.squeeze().shape[-2:])
+
+
+@dataclass(frozen=True)
+class Parting:
+    """What our faulty run did at the step where it leaves the right one, if all its numbers are still right ones: it
+    took a right tensor in the place of another, or went on without a step. The tensor that the line is known by."""
+
+    tensor: Tensor
+    before: int  # how often it was made before
+    expected: Tensor | None = None  # in its place; None if a step is missing
+
+
+def parting(right: Walk, wrong: Walk) -> Parting | None:
+    for number, (ours, theirs) in enumerate(zip(right.steps, wrong.steps)):
+        if ours.operation == theirs.operation and same(ours.tensor, theirs.tensor):
+            continue
+        if ours.operation == theirs.operation and right.steps_with(theirs.tensor):
+            before = sum(same(theirs.tensor, step.tensor) for step in wrong.steps[:number])
+            return Parting(theirs.tensor, before, ours.tensor)
+        if number and _lacks_a_step(right.steps[number:], wrong.steps[number:]):
+            last = wrong.steps[number - 1].tensor
+            return Parting(last, sum(same(last, step.tensor) for step in wrong.steps[: number - 1]))
+        return None
+    return None
+
+
+def _lacks_a_step(right: list[Step], wrong: list[Step]) -> bool:
+    names = [step.operation for step in wrong]
+    return any([step.operation for step in right[skipped:]] == names for skipped in range(1, 40))
 
 
 @dataclass(frozen=True)
@@ -54,12 +93,20 @@ def marks(block: str, faults: frozenset[str]) -> list[tuple[Tensor, Tensor]]:
 
 def place_of(block: str, faults: frozenset[str], student: Walk, shown: str) -> Place | None:
     """The first mark of the faults in the student's walk, under the name ``shown`` if that has as many dimensions."""
+    left = parting(_walked(block, frozenset()), _walked(block, faults))
+    line = student.line_with(left.tensor, left.before) if left else None
+    if left and line and left.expected is not None:
+        return Place(_title(shown, left.tensor), left.expected, left.tensor, line)
     for mark, right in marks(block, faults):
         step = next((step for step in student.steps_with(mark) if step.line), None)
         if step:
-            fits = "(" not in shown or shown.count(",") + 1 == mark.dim()
-            return Place(shown if fits else "a tensor on the way", right, step.tensor, step.line)
+            return Place(_title(shown, mark), right, step.tensor, line or step.line)
     return None
+
+
+def _title(shown: str, x: Tensor) -> str:
+    fits = "(" not in shown or shown.count(",") + 1 == x.dim()
+    return shown if fits else "a tensor on the way"
 
 
 def first_landmark(block: str, student: Walk) -> Place | None:
@@ -72,7 +119,7 @@ def first_landmark(block: str, student: Walk) -> Place | None:
 
 
 def line_of(tensor: Tensor, student: Walk) -> int | None:
-    return next((step.line for step in student.steps_with(tensor) if step.line), None)
+    return student.line_with(tensor)
 
 
 def same(a: Tensor, b: Tensor) -> bool:

@@ -5,14 +5,16 @@ student's run has too, each with every other. What is fitted is what is seen, no
 written: harmless rewriting cannot be blamed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
+
+from torch import Tensor
 
 from ...inside.observations import Observations
 from ...inside.probes import Probe, observe
 from ...inside.runs import run
-from ..places import Walk
+from ..places import Walk, parting
 from .ways import Way, ways_of, with_picks
 
 FIRSTS = 4  # how many suspicions are followed further
@@ -58,23 +60,32 @@ def _traces(block: str, ways: tuple[Way, ...], student: Walk) -> int:
     return sum(bool(student.steps_with(tensor)) for tensor in islice(marks(block, ways), 12))
 
 
-def marks(block: str, ways: tuple[Way, ...], without: tuple[Way, ...] = ()) -> list:
+def marks(block: str, ways: tuple[Way, ...], without: tuple[Way, ...] = (), training: bool = True) -> list[Tensor]:
     """The tensors of our run with these ways that are not in that with fewer."""
-    fewer = walked(block, frozenset(way.pick for way in without))
-    full = walked(block, frozenset(way.pick for way in ways))
+    fewer, full = _walked(block, without, training), _walked(block, ways, training)
     return [step.tensor for step in full.steps if not fewer.steps_with(step.tensor)]
 
 
+def _walked(block: str, ways: tuple[Way, ...], training: bool) -> Walk:
+    return walked(block, frozenset(way.pick for way in ways), training)
+
+
 @cache
-def walked(block: str, picks: frozenset[str]) -> Walk:
-    return Walk(run(block, with_picks(block, picks)))
+def walked(block: str, picks: frozenset[str], training: bool = True) -> Walk:
+    return Walk(run(block, with_picks(block, picks), training=training))
 
 
-def lines(block: str, ways: tuple[Way, ...], student: Walk) -> dict[Way, int | None]:
-    """For each way the student's line that makes its first wrong tensor."""
+def lines(block: str, ways: tuple[Way, ...], student: Walk, in_eval: Callable[[], Walk]) -> dict[Way, int | None]:
+    """For each way the student's line where it parts from the right block; in eval mode, if training shows none."""
     found = {}
     for way in ways:
         rest = tuple(other for other in ways if other is not way)
-        steps = (student.steps_with(tensor) for tensor in marks(block, ways, rest))
-        found[way] = next((step.line for with_it in steps for step in with_it if step.line), None)
+        found[way] = _line(block, ways, rest, student, True) or _line(block, ways, rest, in_eval(), False)
     return found
+
+
+def _line(block: str, ways: tuple[Way, ...], rest: tuple[Way, ...], student: Walk, training: bool) -> int | None:
+    left = parting(_walked(block, rest, training), _walked(block, ways, training))
+    line = student.line_with(left.tensor, left.before) if left else None
+    made = (student.line_with(tensor) for tensor in marks(block, ways, rest, training))
+    return line or next((line for line in made if line), None)
