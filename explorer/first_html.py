@@ -1,28 +1,34 @@
-"""What stands in the first HTML, before Gradio has loaded: header, theme, and which page is open.
+"""What stands in the first HTML, before Gradio has loaded: header, theme, which page is open, and the first screen.
 
-Gradio's page is one element and a megabyte of script. A middleware puts the header in front of it, a few rules that
-keep everything out of sight until it is right, and the addresses of the browser half. The query is the browser's
-alone: Gradio gives some names in it a meaning of its own (``/?page=x`` is an error 500), so it does not see it.
+Gradio's page is one element and a megabyte of script. A middleware puts the header and the first screen in front of
+it, a few rules that keep everything else out of sight until it is right, and the addresses of the browser half. Gradio's
+own style sheet comes after them, so that they are painted without it. The query is the browser's alone: Gradio gives
+some names in it a meaning of its own (``/?page=x`` is an error 500), so it does not see it.
 """
 
 import json
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from html import escape
 from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .export.standalone import STATIC
+from .pages.start import start_html
 from .static_files import SHEET, Web
 
 TITLE = "Headscope"
 ABOUT = "See inside a real Transformer: every number of a forward pass, in the browser."
 SHELL = STATIC / "shell"
 NOT_OURS = re.compile(r'\s*<(?:meta\s+(?:property|name)="(?:og|twitter):|link rel="manifest")[^>]*>')
-CRITICAL = ("base/tokens.css", "color/palette.css", "shell/loading.css")  # what the first paint needs
+CARD = "start/card.png"  # what a link to the app looks like elsewhere: 1200 x 630
+CRITICAL = ("base/tokens.css", "color/palette.css", "shell/loading.css", "start/start.css")  # for the first paint
+GRADIOS_SHEET = re.compile(r'<link rel="stylesheet" crossorigin[^>]*>')
 BASE = re.compile(r"<base [^>]*>")
 BODY = re.compile(r"<body[^>]*>")
 COMPRESSED = ("/web/", "/config", "/gradio_api/info", "/models", "/timeline/")  # numbers in bytes hardly shrink
@@ -80,7 +86,8 @@ class FirstHtml:
         if scope["type"] != "http" or path_of(scope) != "/" or scope["method"] not in ("GET", "HEAD"):
             return await self.app(scope, receive, send)
         is_asked = scope["method"] == "GET"
-        page = _Buffered(send, lambda html: with_our_part(html, self.web.address))
+        base = str(Request(scope).base_url)
+        page = _Buffered(send, lambda html: with_our_part(html, self.web.address, base))
         await self.app({**scope, "query_string": b""}, receive, page.hear if is_asked else send)
 
 
@@ -107,11 +114,23 @@ class _Buffered:
         await self.send({"type": "http.response.body", "body": self.body})
 
 
-def with_our_part(html: str, address: str) -> str:
-    """Gradio's page with our head and header; ``address`` is where the browser half lies."""
+def with_our_part(html: str, address: str, base: str) -> str:
+    """Gradio's page with our part; ``address`` is where the browser half lies, below the app's own at ``base``."""
     html = NOT_OURS.sub("", html)
-    html = BASE.sub(lambda found: found[0] + head(address), html, count=1)
-    return BODY.sub(lambda found: found[0] + body(address), html, count=1)
+    later = "".join(GRADIOS_SHEET.findall(html))
+    html = GRADIOS_SHEET.sub("", html)
+    html = BASE.sub(lambda found: found[0] + head(address) + card(address, base), html, count=1)
+    return BODY.sub(lambda found: found[0] + body(address) + later, html, count=1)
+
+
+def card(address: str, base: str) -> str:
+    """How other sites show a link to the app; they want whole addresses."""
+    return f"""<meta property="og:url" content="{escape(base)}">
+<meta property="og:image" content="{escape(base)}{address}/{CARD}">
+<meta property="og:image:width" content="1200">
+<meta property="og:image:height" content="630">
+<meta name="twitter:card" content="summary_large_image">
+"""
 
 
 @lru_cache(maxsize=2)
@@ -137,9 +156,10 @@ def critical() -> str:
 
 @lru_cache(maxsize=2)
 def body(address: str) -> str:
-    """The header is drawn before the style sheet behind it has come."""
+    """Header and first screen are drawn before the style sheets after them have come."""
     return f"""
 {_read("header.html")}<script>{_read("first_paint.js")}</script>
+{start_html()}
 <link rel="stylesheet" href="./{address}/{SHEET}">
 """
 

@@ -12,7 +12,9 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "encoder": Architecture("Encoder", "Reads the whole text at once, to both sides, and fills in a hidden token."),
+    "encoder": Architecture(
+        "Encoder", "Reads the whole text at once, in both directions, and fills in a masked token."
+    ),
     "decoder": Architecture("Decoder", "Reads from left to right and predicts the next token: a writer, like GPT."),
     "encoder-decoder-prefix": Architecture(
         "Encoder-decoder, prefix",

@@ -114,7 +114,7 @@ def next_arrays(probs, ids: list[int]) -> dict[str, tuple[str, np.ndarray]]:
     actual_probs = probs[:-1].gather(1, actual)  # (T-1, 1)
     actual_ranks = (probs[:-1] > actual_probs).sum(1) + 1  # (T-1,)
     return {
-        "next_ids": ("uint16", best.indices.numpy()),
+        "next_ids": ("uint32", best.indices.numpy()),
         "next_probs": ("float32", best.values.numpy()),
         "actual_probs": ("float32", actual_probs[:, 0].numpy()),
         "actual_ranks": ("uint32", actual_ranks.numpy()),

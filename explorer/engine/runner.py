@@ -188,8 +188,11 @@ class Runner:
         ]
 
     def encode(self, text: str) -> list[int]:
-        """Ids of ``text`` behind the token that every article began with in training."""
-        return [self.tokenizer.start, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
+        """Ids of ``text`` behind what the family sets before every text. Raises ``ValueError`` if there are none."""
+        ids = [*self.tokenizer.prefix, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
+        if not ids:
+            raise ValueError(f"{self.model_name} has no token that stands before a text: type at least one character")
+        return ids
 
     def run(self, text: str) -> Stored:
         """Run ``text`` with everything recorded; its payload, and the key under which that lies."""
@@ -208,7 +211,18 @@ class Runner:
         """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
         read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
         run, piece = self.recorded(read), self.tokenizer.piece
-        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut)
+        more = ({}, self._leading(run.trace))
+        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut, more)
+
+    def _leading(self, trace: "Trace") -> dict:
+        """Of every place the head that adds most to the likeliest next token: leading (T, 2) and leading_logits (T,);
+        nothing of a model whose parts do not add up, such as one with NaN in its weights."""
+        from llm_core.analysis.attribution import leading_heads
+
+        with suppress(ValueError):
+            heads, logits = leading_heads(self.model, trace)
+            return {"leading": ("uint16", heads.numpy()), "leading_logits": ("float32", logits.numpy())}
+        return {}
 
     @once
     def means(self) -> dict:
@@ -277,7 +291,7 @@ def _check_parts(name: str, model, tokenizer) -> None:
     """Raise ``ValueError`` for a model that its tokens mean nothing to, or that lacks its encoder."""
     parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
     for part in parts:
-        if part.config.vocab_size != tokenizer.n_vocab:
+        if part.config.vocab_size < tokenizer.n_vocab:  # more rows than tokens are only room
             raise ValueError(
                 f"{name} has a vocabulary of {part.config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
                 f"{tokenizer.n_vocab}"

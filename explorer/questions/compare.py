@@ -283,7 +283,7 @@ def _prediction(tokenizer, trace, given: Input) -> tuple[dict, dict]:
         "vocab_size": probs.shape[-1],
     }
     arrays = {
-        "ids": ("uint16", ids),
+        "ids": ("uint32", ids),
         "probs": ("float32", best.values.numpy()),
         "actual_probs": ("float32", true[:, 0].numpy()),
         "actual_ranks": ("uint32", ((probs[: len(actual)] > true).sum(1) + 1).numpy()),

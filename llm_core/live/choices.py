@@ -163,7 +163,7 @@ CHOICES: tuple[Choice, ...] = (
     OneOf(
         name="architecture",
         title="The architecture",
-        sentence="Who may look at whom.",
+        sentence="Which tokens may attend to which.",
         titles={name: name.capitalize() for name in ARCHITECTURES},
     ),
     Number(

@@ -222,7 +222,7 @@ TASKS: dict[str, Task] = {
             title="Induction",
             sentence="Some letters in random order, then pieces of them: cabd|ab|bd|ca. What comes next can be known "
             "only from what came next the first time.",
-            rule="Share of right answers on fresh examples, counted only in the pieces, behind their first letters.",
+            rule="Share of right answers on fresh examples, counted only in the pieces, after their first letters.",
             by_content=True,
             impossible={
                 "encoder": "Induction asks what comes next, and an encoder sees what comes next: choose the task copy, "

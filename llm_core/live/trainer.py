@@ -161,7 +161,7 @@ class TinyTrainer:
                     yield Event(
                         step=self.step,
                         what="head becomes",
-                        title=f"{_layer(kind, layer)}, head {head + 1} becomes {role.title}",
+                        title=f"{_layer(kind, layer)}, head {head} becomes {role.title}",
                         sentence=role.sentence,
                         part=kind.name,
                         role=role.name,
@@ -172,7 +172,7 @@ class TinyTrainer:
 
 def _layer(kind: AttentionKind, layer: int) -> str:
     where = {"encoder": "Encoder layer", "decoder": "Decoder layer", "cross": "Cross-attention, layer"}
-    return f"{where[kind.name] if kind.stack else 'Layer'} {layer + 1}"
+    return f"{where[kind.name] if kind.stack else 'Layer'} {layer}"
 
 
 class Divergence:

@@ -21,6 +21,7 @@ GRADIO = """<!doctype html><html><head><base href="./" />
 />
 <meta name="twitter:card" content="summary_large_image" /><meta name="viewport" content="width=device-width" />
 <link rel="manifest" href="/manifest.json" />
+<link rel="stylesheet" crossorigin href="./assets/index.css">
 <script type="module" src="./assets/index.js"></script></head>
 <body style="x"><gradio-app></gradio-app></body></html>"""
 
@@ -58,12 +59,30 @@ def test_the_header_and_the_addresses_stand_in_the_first_html():
     head, body = html.split("<body", 1)
     assert html.count("<header") == 1 and body.index("<header") < body.index("<gradio-app")
     assert head.index("importmap") < head.index('type="module"')  # else the browser does not take it
-    for gone in ("githubusercontent", 'content="Gradio"', "twitter", "manifest"):
+    for gone in ("githubusercontent", 'content="Gradio"', 'name="twitter:title"', "manifest"):
         assert gone not in html
     assert html.count('property="og:title" content="Headscope"') == 1 and "viewport" in head
     assert [address.rsplit("/", 1)[1] for address in addresses(html)] == ["main.mjs", "styles.css"]
     answers = [client().get(f"/{address}") for address in addresses(html)]
     assert [answer.headers["content-type"].split(";")[0] for answer in answers] == ["text/javascript", "text/css"]
+
+
+def test_the_first_screen_stands_before_what_could_hold_it_up():
+    head, body = client().get("/").text.split("<body", 1)
+    assert "stylesheet" not in head and body.count('id="start"') == 1
+    order = [body.index(part) for part in ("<header", '<main id="start"', "hs-start-tokens", "index.css", "styles.css")]
+    assert order[:3] == sorted(order[:3]) and max(order[:3]) < min(order[3:]) and max(order) < body.index("<gradio-app")
+    assert "src=" not in body[order[1] : min(order[3:])], "it needs no other file"
+
+
+def test_links_to_the_app_are_shown_with_the_card_of_the_first_screen():
+    web = Web()
+    html = client(web).get("/", headers={"host": 'me.org"><script>'}).text
+    assert 'me.org"><script>' not in html
+    card = re.search(r'<meta property="og:image" content="http://testserver(/[^"]+)">', client(web).get("/").text)[1]
+    picture = client(web).get(card)
+    assert picture.headers["content-type"] == "image/png"
+    assert [int.from_bytes(picture.content[at : at + 4], "big") for at in (16, 20)] == [1200, 630]
 
 
 @pytest.mark.parametrize("query", ["page=anything", "deep_link=x", "view=api", "__sign=1&all_endpoints=true", "x=%00"])

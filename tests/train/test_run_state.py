@@ -262,7 +262,7 @@ def test_a_state_that_does_not_fit_is_not_half_restored(name, tensor, fault, tmp
     with pytest.raises(ValueError, match=fault) as error:
         load_run(tmp_path, fresh, optimizer)
     assert str(error.value).startswith(str(tmp_path / STATE_FILE)) and "\n" not in str(error.value)
-    assert str(error.value).endswith("move it away to start anew, or put a copy in its place")
+    assert str(error.value).endswith("move it away to start over, or put a copy in its place")
     assert all(map(torch.equal, before, fresh.parameters())) and not optimizer.state
 
 
@@ -290,7 +290,7 @@ def test_settings_that_are_none_are_one_sentence(content, finished, tmp_path):
     (folder / "run.json").write_bytes(content)
     for message in (run_here(folder, steps=2), message_of(model_card.main, [str(folder)])):
         assert message.startswith(f"error: {folder / 'run.json'} ") and "\n" not in message
-        assert message.endswith(": move it away to start anew, or put a copy in its place")
+        assert message.endswith(": move it away to start over, or put a copy in its place")
 
 
 def message_of(main, arguments: list[str]) -> str:

@@ -119,14 +119,14 @@ function chip(head) {
       type: "button",
       className: "hs-chip",
       "data-head": head,
-      "aria-label": `Head ${head + 1}`,
+      "aria-label": `Head ${head}`,
       onmouseenter: () => store.preview({ head, also: "" }),
       onmouseleave: () => store.preview({}),
       onclick: () => choose(withToggled(store.focus.locked, head, heads())),
       ondblclick: () => choose(withIsolated(store.focus.locked, head, heads())),
     },
     swatch(lineStyle(head)),
-    make("span", { text: `H${head + 1}` }),
+    make("span", { text: `H${head}` }),
   );
 }
 

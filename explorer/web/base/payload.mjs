@@ -98,6 +98,17 @@ export function actualNext(payload, query) {
 }
 
 /**
+ * The head that adds most to the logit of the likeliest token after `query`: {layer, head, logits}; null where that
+ * was not computed.
+ * @param {Payload} payload
+ */
+export function leadingHead({ arrays }, query) {
+  if (!arrays.leading) return null;
+  const [layer, head] = arrays.leading.data.subarray(2 * query, 2 * query + 2);
+  return { layer, head, logits: arrays.leading_logits.data[query] };
+}
+
+/**
  * Name and index of the tensor cell behind a number, as one would write it in Python.
  * @param {Payload} payload
  */

@@ -8,7 +8,7 @@ const LARGEST_NOTEBOOK = 20_000_000; // with its outputs
 function checkSize(size, most) {
   if (size > most)
     throw new Error(
-      `This file is too large for a homework: it has ${Math.ceil(size / 1000)} kB, and at most ` +
+      `This file is too large to be a homework: it is ${Math.ceil(size / 1000)} kB, and at most ` +
         `${most / 1000} kB are read.`,
     );
 }

@@ -98,7 +98,7 @@ export class Difference {
       cells: CELLS,
     });
     this.scale.replaceChildren(
-      ...shortBar(diverging(top, dark), `−${top} the second looks more`, `the first looks more +${top}`),
+      ...shortBar(diverging(top, dark), `−${top} more in the second`, `more in the first +${top}`),
     );
     this.readout.textContent = said(part, blocks, focus, most);
     this.canvas.setAttribute("aria-label", `Difference of two patterns. ${this.readout.textContent}`);
@@ -129,7 +129,7 @@ function signed(number) {
 
 function said(part, /** @type {any[]} */ [first, second], { query, key }, most) {
   if (most === 0) return "The two are equal in every cell.";
-  if (key === null) return `The largest difference is ${most.toFixed(4)}. Point at a cell to read its number.`;
+  if (key === null) return `The largest difference is ${most.toFixed(4)}. Hover over a cell to read its number.`;
   const i = query * part.S + key;
   return (
     `${quoted(label(part.queries[query], 24))} to ${quoted(label(part.keys[key], 24))}: ` +

@@ -25,19 +25,18 @@ const STAGES = [
   ["The model", ""],
   [
     "Its mask",
-    "Who may look at whom: a row for each token that looks (query), a column for each that is looked at " +
-      "(key). Hatched: hidden.",
+    "Which tokens may attend to which: a row for each query, a column for each key " + "(key). Hatched: hidden.",
   ],
   [
     "Its attention",
-    "How much each token looks at each other, in one head. Dark is much; point at a cell to read its " +
-      "number, click to keep it.",
+    "Attention weights of one head: how strongly each query (row) attends to each key (column). Darker means " +
+      "more. Hover over a cell to read its number; click to pin it.",
   ],
   ["What it predicts", ""],
   [
-    "What it costs, and how good it is",
-    "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare " +
-      "only if they are of the same kind: to guess a hidden token is another task than to guess the next one.",
+    "Cost and quality",
+    "FLOPs count the multiplications and additions in the matrix products of one forward pass. Compare losses " +
+      "only of the same kind: guessing a masked token is a different task from guessing the next one.",
   ],
 ];
 const ATTENTION = 2;
@@ -106,11 +105,11 @@ class Compare {
       if (this.path.value.trim()) this.choose(this.path.value.trim(), true);
     });
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    this.link = choiceOf({ linked: "the same in all columns", own: "own for each column" }, "Layer and head", (how) =>
+    this.link = choiceOf({ linked: "same in all columns", own: "separate for each column" }, "Layer and head", (how) =>
       this.changeLink(how),
     );
     this.picker = make("div");
-    this.words = make("p", { className: "hs-compare-words", text: "The models run for the first time …" });
+    this.words = make("p", { className: "hs-compare-words", text: "Running the models for the first time …" });
     this.lines = make("p", { className: "hs-hint" });
     this.board = make("div", { className: "hs-compare-board" });
     this.difference = new Difference(this.on);
@@ -119,8 +118,8 @@ class Compare {
       make("h2", { text: "Architectures side by side" }),
       make("p", {
         text:
-          "Your text runs through each model you choose. Row by row: what may each token see, where does it " +
-          "look, what is predicted, what does it cost?",
+          "Your text runs through each model you choose. Row by row: what each token may see, where it attends, " +
+          "what the model predicts, and what it costs.",
       }),
       make("div", { className: "hs-compare-controls" }, this.mode, this.chips),
       this.texts,
@@ -169,7 +168,7 @@ class Compare {
     const { models, second } = this.setup;
     if (second !== null) return this.change({ models: [name] });
     if (!models.includes(name)) {
-      if (models.length === MOST) return this.say(`${MOST} columns are the most: leave one out first.`);
+      if (models.length === MOST) return this.say(`At most ${MOST} columns: remove one first.`);
       return this.change({ models: [...models, name], own: this.setup.own && [...this.setup.own, this.shared()] });
     }
     if (adds || models.length === 1) return;

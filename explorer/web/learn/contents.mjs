@@ -3,7 +3,7 @@
 import { make } from "../base/dom.mjs";
 
 const MARKS = { right: "✓", wrong: "✗", shown: "•", seen: "•" };
-const WORDS = { right: "answered rightly", wrong: "answered wrongly", shown: "looked up", seen: "seen" };
+const WORDS = { right: "answered correctly", wrong: "answered incorrectly", shown: "revealed", seen: "seen" };
 
 export class Contents {
   constructor(catalog, { onLesson, onStep, onForget }) {
@@ -19,8 +19,8 @@ export class Contents {
       make("button", {
         type: "button",
         className: "hs-link",
-        text: "Forget my progress",
-        title: "it is kept in this browser only",
+        text: "Reset my progress",
+        title: "stored only in this browser",
         onclick: onForget,
       }),
     );

@@ -103,7 +103,7 @@ class Learn {
         type: "button",
         className: "hs-link",
         text: "Replay",
-        title: "play this step's movement again",
+        title: "replay this step's animation",
         onclick: () => this.replay(),
       }),
       make("button", { type: "button", className: "hs-link", text: "Restart lesson", onclick: () => this.restart() }),
@@ -111,7 +111,7 @@ class Learn {
         type: "button",
         className: "hs-link",
         text: "Lecture view",
-        title: "large type, for a projector; Escape leaves",
+        title: "large type for a projector; Escape exits",
         onclick: () => this.lecture(),
       }),
     );
@@ -304,9 +304,7 @@ class Learn {
     address.write();
     document.title = `${step.title} · Headscope`;
     this.title.textContent = step.title;
-    this.text.replaceChildren(
-      ...withNouns(waits ? "Think first, then look: answer the question, or let it be shown." : step.text),
-    );
+    this.text.replaceChildren(...withNouns(waits ? "Predict first: answer the question, or reveal it." : step.text));
     this.back.disabled = this.step === 0;
     this.where.textContent = `step ${this.step + 1} of ${this.payload.steps.length}`;
     this.next.textContent = waits

@@ -49,7 +49,7 @@ export class OpenStage {
     this.scroller = make("div", { className: "hs-map" }, this.sheet);
     this.tokens = make("ol", { className: "hs-token-list" });
     this.legend = make("p", { className: "hs-map-legend" });
-    this.switch = choice("cells", { map: "Colours", numbers: "Numbers" }, "How to show the tensor");
+    this.switch = choice("cells", { map: "Colors", numbers: "Numbers" }, "How to show the tensor");
     this.table = foldedTable("", () => store.changed());
     const words = make(
       "div",
@@ -139,7 +139,7 @@ export class OpenStage {
     const size = sizes(payload);
     this.back.disabled = !neighbour({ stage, layer }, -1, L);
     this.next.disabled = !neighbour({ stage, layer }, 1, L);
-    this.title.textContent = part === "block" ? `${title}, block ${layer + 1}` : title;
+    this.title.textContent = part === "block" ? `${title}, block ${layer}` : title;
     this.shape.replaceChildren(
       make("span", { className: "hs-shape" }, ...dimensions(letters)),
       " = ",
@@ -261,14 +261,14 @@ export class OpenStage {
   drawCell(payload, focus, part) {
     const { row, column } = this.marks;
     if (column === null) {
-      this.cell.textContent = "Point at a cell to read its number, click to keep it.";
+      this.cell.textContent = "Hover over a cell to read its number; click to pin it.";
       this.how.textContent = "";
       return;
     }
     const value = this.tensor.values[row * this.tensor.columns + column];
     const name = make("code", {
       text: this.tensor.name(row, column),
-      title: "the tensor and index that this number is; code counts from 0",
+      title: "the tensor and the index of this number",
     });
     const hidden = Number.isNaN(value);
     this.cell.replaceChildren(
@@ -315,10 +315,10 @@ function headButton(head, tensor, scale) {
     {
       type: "button",
       className: "hs-head-pick",
-      "aria-label": `Head ${head + 1}`,
+      "aria-label": `Head ${head}`,
       onclick: () => store.toggle({ head }),
     },
     canvas,
-    make("span", { text: String(head + 1) }),
+    make("span", { text: String(head) }),
   );
 }

@@ -143,12 +143,12 @@ export class Picture {
             type: "button",
             className: "hs-slim",
             "data-layer": layer,
-            "aria-label": `Block ${layer + 1}`,
+            "aria-label": `Block ${layer}`,
             onclick: () =>
               store.toggle({ layer, ...(STAGES[store.focus.locked.stage].part !== "block" && { stage: "resid_pre" }) }),
           },
           make("span", { className: "hs-thumb" }, make("canvas")),
-          make("span", { text: String(layer + 1) }),
+          make("span", { text: String(layer) }),
         ),
       ),
     );
@@ -230,7 +230,7 @@ export class Picture {
     style.setProperty("--row-height", 1 / T);
     style.setProperty("--head", focus.head / H);
     style.setProperty("--head-width", 1 / H);
-    this.title.textContent = `Block ${focus.layer + 1} of ${L}, opened`;
+    this.title.textContent = `Block ${focus.layer} of 0–${L - 1}, opened`;
     for (const [id, { button, thumb, name }] of this.cards) {
       const tensor = nameOf(id, focus.layer);
       name.replaceChildren(

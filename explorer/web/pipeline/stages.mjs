@@ -64,7 +64,7 @@ export const STAGES = {
     tensor: "ln_1",
     normOf: "resid_pre",
     says:
-      "Each row is brought to mean 0 and standard deviation 1, then each dimension gets its learned weight " +
+      "Each row is normalized to mean 0 and standard deviation 1, then each dimension gets its learned weight " +
       "and bias. The stream itself stays as it is: attention reads this copy.",
     formula: "(x - mean) / √(variance + ε) · weight + bias",
   },
@@ -147,7 +147,7 @@ export const STAGES = {
     tensor: "ln_2",
     normOf: "resid_mid",
     says:
-      "Again each row is brought to mean 0 and standard deviation 1, with weights and biases of its own: the " +
+      "Again each row is normalized to mean 0 and standard deviation 1, with its own weights and biases: the " +
       "copy that the MLP reads.",
     formula: "(x - mean) / √(variance + ε) · weight + bias",
   },
@@ -184,7 +184,7 @@ export const STAGES = {
     part: "block",
     title: "Stream + MLP",
     tensor: "resid_post",
-    says: "What the MLP wrote is added, too. The next block reads this; behind the last block stands the final norm.",
+    says: "The MLP's output is added, too. The next block reads this; after the last block comes the final norm.",
     formula: "resid_mid + mlp.out",
   },
   ln_f: {

@@ -19,7 +19,7 @@ export function rowText(stage, payload, part, focus, row) {
     const after = rowFacts(tensor, row);
     return (
       `${token}. Before: mean ${meanText(before.mean, before.deviation)}, standard deviation ` +
-      `${three(before.deviation)}. Brought to 0 and 1; behind weight and bias: mean ` +
+      `${three(before.deviation)}. Normalized to mean 0, s.d. 1; after weight and bias: mean ` +
       `${meanText(after.mean, after.deviation)}, standard deviation ${three(after.deviation)}.`
     );
   }

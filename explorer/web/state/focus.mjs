@@ -21,7 +21,8 @@ export const CHOICES = {
   sink: ["shown", "hidden"], // the first token: see sink.mjs
   // the grid, by a role
   sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"],
-  panel: ["pipeline", "lens", "residual", "surgery"],
+  panel: ["attention", "pipeline", "lens", "residual", "surgery"],
+  margins: ["off", "on"], // what tokens receive and give, beside the matrix
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
   cells: ["map", "numbers"],
   lens: ["probability", "entropy", "kl"], // what the logit lens colours by
@@ -33,8 +34,8 @@ export const CHOICES = {
   against: ["none", ...TOKENS], // the token that it is compared with
 };
 export const START = {
-  layer: 0,
-  head: 0,
+  layer: null, // then the head that does most, see Focus.lead
+  head: null,
   query: null,
   key: null,
   also: "",
@@ -48,7 +49,8 @@ export const START = {
   read: "row",
   sink: "shown",
   sort: "place",
-  panel: "pipeline",
+  panel: "attention",
+  margins: "off",
   lens: "probability",
   depth: "layer",
   target: "1",
@@ -67,6 +69,19 @@ export class Focus {
   constructor() {
     this.locked = { ...START };
     this.preview = {};
+    this.led = null; // {layer, head} that was not chosen by the reader
+  }
+
+  get isLed() {
+    return this.led !== null && this.led.layer === this.locked.layer && this.led.head === this.locked.head;
+  }
+
+  /** The head to look at, if none is named. */
+  lead({ layer, head }) {
+    const { locked } = this;
+    const isNamed = locked.layer !== null || locked.head !== null;
+    this.led = isNamed ? this.led : { layer, head };
+    Object.assign(locked, isNamed ? { layer: locked.layer ?? 0, head: locked.head ?? 0 } : this.led);
   }
 
   /** What the views show now. */
@@ -84,6 +99,7 @@ export class Focus {
     for (const [name, value] of Object.entries(part)) {
       this.locked[name] = same && START[name] === null ? null : value;
     }
+    if ("layer" in part || "head" in part) this.led = null;
     this.preview = {};
   }
 

@@ -75,6 +75,13 @@ class Address {
     this.last = { page, values: null };
   }
 
+  /** A link of ours, followed without loading anew. */
+  follow(search) {
+    this.write();
+    history.pushState(null, "", search);
+    this.back();
+  }
+
   back() {
     clearTimeout(this.timer);
     this.timer = null;

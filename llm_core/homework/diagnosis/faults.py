@@ -50,7 +50,7 @@ _LOSS = "Every place's logits meet the target that the caller gave for it; the m
 _COLUMNS = "Column j is visible in every row exactly when j < num_tokens[b]."
 _TRIANGLE = "Query i sees the keys j <= i: itself and what came before it (a lower triangle with its diagonal)."
 _DRAW = "softmax(logits of the last place / temperature) are the chances; draw one token from them."
-_FEED = "Put each new token behind the old ones, and give the model all of them again."
+_FEED = "Append each new token to the old ones, and give the model all of them again."
 _JOIN = "The encoder's hidden states are the decoder's hidden_cache; the decoder's own tokens are the targets."
 
 FAULTS: tuple[Fault, ...] = tuple(
@@ -381,15 +381,15 @@ FAULTS: tuple[Fault, ...] = tuple(
             mask_forgets_padding=(
                 "Padding not counted for the mask",
                 "You give the mask the full length T for every row, whether it is padded or not.",
-                "Padding is read as text: what a sequence means depends on how long its neighbours in the batch are.",
+                "Padding is read as text: what a sequence means depends on how long its neighbors in the batch are.",
                 "num_tokens[b] is the number of places in row b that are not -1 (plus P of the cache).",
                 "number of tokens of each row",
                 "attention",
                 6,
             ),
             cache_behind=(
-                "Hidden cache behind the tokens",
-                "You put hidden_cache behind the tokens instead of in front of them.",
+                "Hidden cache after the tokens",
+                "You put hidden_cache after the tokens instead of before them.",
                 "Under a causal mask no token can see the cache: the decoder never reads the title.",
                 _CACHE,
                 "cache and tokens (B, P+T, C)",
@@ -409,8 +409,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "number of tokens of each row",
             ),
             cache_targets_not_shifted=(
-                "Targets not shifted behind a cache",
-                "Behind a cache you compare logits[:, P:] with the targets: each place is asked for the "
+                "Targets not shifted with a cache",
+                "With a cache you compare logits[:, P:] with the targets: each position is asked for the "
                 "token that it was given.",
                 "The loss falls towards 0, because copying is easy; what it writes is nonsense.",
                 "Without shifting by the caller, the place before a token predicts it: logits[:, P-1:-1].",

@@ -57,7 +57,7 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, Content]]:
         for name in sorted(names):
             count += 1
             if count > MOST_ENTRIES:
-                yield "…", f"There are more than {MOST_ENTRIES:,} files: what comes behind them was not read."
+                yield "…", f"There are more than {MOST_ENTRIES:,} files: the rest was not read."
                 return
             file = Path(path, name)
             if not _is_litter(name):

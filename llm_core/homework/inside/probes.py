@@ -135,7 +135,7 @@ def dropout(names: Names, found: Observations) -> None:
     found.add("how outputs scatter together in train mode", pairs.flatten(1), chance=0.25)
     spread = (out - out.mean(0)) / out.std(0).clamp(min=1e-9)
     neighbours = (spread[:, :-1] * spread[:, 1:]).mean((0, 2))  # (T-1,): 0 unless something was dropped for both
-    found.add("1 + correlation of neighbouring tokens in train mode", 1 + neighbours, chance=0.03)
+    found.add("1 + correlation of neighboring tokens in train mode", 1 + neighbours, chance=0.03)
 
 
 def block(names: Names, found: Observations) -> None:
@@ -168,12 +168,12 @@ def transformer(names: Names, found: Observations) -> None:
     found.add("loss", shaped("the loss", loss))
     cached = model(tokens.clone(), targets.clone(), hidden_cache=cache.clone())
     logits, loss = pair_of("what it returns with a cache", cached)
-    found.add("logits behind a cache", real_places("the logits behind a cache", logits, V, P))
-    found.add("loss behind a cache", shaped("the loss behind a cache", loss))
+    found.add("logits with a cache", real_places("the logits with a cache", logits, V, P))
+    found.add("loss with a cache", shaped("the loss with a cache", loss))
     alone, _ = pair_of("what it returns for a cache alone", model(tokens[:, :0], hidden_cache=cache))
     found.add("logits of a cache alone", shaped("the logits of a cache alone", alone, B, P, V))
     behind = model(tokens, hidden_cache=cache, return_hidden=True)
-    found.add("hidden states behind a cache", real_places("the hidden states behind a cache", behind, C, P))
+    found.add("hidden states with a cache", real_places("the hidden states with a cache", behind, C, P))
     slopes(found, loss, model)
     found.add("gradient of the cache", torch.zeros_like(cache) if cache.grad is None else 100 * cache.grad)
     trained = model.train()(tokens.clone(), return_hidden=True)
@@ -215,7 +215,7 @@ def with_a_mask(kind: type) -> nn.Module:
 class Fixed(nn.Module):
     """In place of a model: the next token's chances depend on the last token and on how many there are.
 
-    ``fed`` keeps the tokens of every call. As a decoder it writes behind a cache; as an encoder its states are a
+    ``fed`` keeps the tokens of every call. As a decoder it writes with a cache; as an encoder its states are a
     table's rows.
     """
 
@@ -299,7 +299,7 @@ def _sampled(found: Observations, write: Callable, one: Tensor, two: Tensor, dra
     for i, part in enumerate(written.split(draws // 2)):
         found.add(f"new tokens of row {i} of two", frequencies(part[:, -2:]), chance=0.07 * noise)
     alike = (written[1:] == written[:-1])[:, -2:].double().mean()
-    found.add("how often neighbours get the same", alike, chance=0.1 * noise)
+    found.add("how often neighbors get the same", alike, chance=0.1 * noise)
 
 
 def _rows_of(written: Tensor, rows: int) -> Tensor:

@@ -85,8 +85,8 @@ def _transformer(names: Names, seen: dict, training: bool) -> Parts:
     yield "logits (B, T, V)", logits
     yield "loss", loss
     logits, loss = model(tokens.clone(), targets.clone(), hidden_cache=cache.clone())
-    yield "logits behind a cache (B, P+T, V)", logits
-    yield "loss behind a cache", loss
+    yield "logits with a cache (B, P+T, V)", logits
+    yield "loss with a cache", loss
 
 
 def _mask_of(name: str) -> Callable[[Names, dict, bool], Parts]:

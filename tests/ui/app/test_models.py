@@ -142,7 +142,7 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     assert "model=runs%2Ftwo-" in address
     strip.page.goto(f"{app.url}?{address}&layer=6&head=8&dim=31&draw=neuron")
     strip.shows(two)
-    assert strip.prompt.input_value() == TEXT and strip.title().startswith("Layer 2, head 4")
+    assert strip.prompt.input_value() == TEXT and strip.title().startswith("Layer 1, head 3")
     writer = Writer(strip.page, app.url).show().wait_for_picture()
     writer.set(temperature=0)
     writer.write(1, "step")

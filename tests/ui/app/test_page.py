@@ -115,7 +115,7 @@ def test_looking_around_asks_the_server_nothing(screen: Screen):
     screen.page.click('[aria-label="Switch between dark and light"]')
     screen.page.locator(".hs-picture canvas").press("ArrowUp")
     screen.next_frame()
-    assert titles == {"Layer 2, head 2", "Layer 3, head 7", "Layer 6, head 8"}
+    assert titles == {"Layer 1, head 1", "Layer 2, head 6", "Layer 5, head 7"}
     assert screen.chosen_token() == 5
     assert asked == []
 
@@ -124,14 +124,14 @@ def test_pointing_previews_and_a_click_keeps(screen: Screen):
     screen.run("one two three four")
     first, other = (screen.page.locator(".hs-grid button").nth(i) for i in (0, 11))
     screen.point_at(other)
-    assert screen.title() == "Layer 2, head 4"
+    assert screen.title() == "Layer 1, head 3"
     screen.point_away()
-    assert screen.title() == "Layer 1, head 1"
+    assert screen.title() == "Layer 0, head 0"
     other.click()
     screen.point_at(first)
-    assert screen.title() == "Layer 1, head 1"
+    assert screen.title() == "Layer 0, head 0"
     screen.point_away()
-    assert screen.title() == "Layer 2, head 4"
+    assert screen.title() == "Layer 1, head 3"
 
 
 def test_a_token_is_kept_by_a_click_and_let_go_by_the_next(screen: Screen):
@@ -178,11 +178,11 @@ def test_flow_is_the_rollout_of_torchs_patterns(screen: Screen, reference):
     assert "draws most on" in screen.text_of("p.hs-row")
     assert screen.address().startswith("show=explore&query=30&draw=flow")
     screen.point_at(screen.page.locator(".hs-grid button").nth(9))
-    assert screen.title() == "Layer 2, head 2"
+    assert screen.title() == "Layer 1, head 1"
     screen.point_away()
     assert screen.title() == "All layers: rollout"
     screen.choose_head(1, 1)
-    assert screen.title() == "Layer 2, head 2"
+    assert screen.title() == "Layer 1, head 1"
 
 
 def test_an_example_opens_with_its_text(screen: Screen, reference):
@@ -236,7 +236,7 @@ def test_a_short_text_is_part_of_the_address_and_runs_on_load(screen: Screen, re
 
 def test_an_address_beyond_the_text_is_fitted_into_it(screen: Screen):
     screen.open("&layer=99&head=99&query=999&key=999&draw=nonsense")
-    assert (screen.title(), screen.chosen_token()) == ("Layer 6, head 8", len(screen.tokens()) - 1)
+    assert (screen.title(), screen.chosen_token()) == ("Layer 5, head 7", len(screen.tokens()) - 1)
     assert screen.address() == "show=explore&layer=5&head=7"
 
 
@@ -256,12 +256,12 @@ def test_the_learn_page_keeps_its_own_address(screen: Screen):
 def test_arrows_in_the_grid_choose_heads_and_stay_inside(screen: Screen):
     screen.page.locator('.hs-grid button[aria-pressed="true"]').focus()
     for key, title in [
-        ("ArrowRight", "Layer 1, head 2"),
-        ("ArrowDown", "Layer 2, head 2"),
-        ("ArrowDown", "Layer 3, head 2"),
-        ("ArrowLeft", "Layer 3, head 1"),
-        ("ArrowLeft", "Layer 3, head 1"),
-        ("ArrowUp", "Layer 2, head 1"),
+        ("ArrowRight", "Layer 0, head 1"),
+        ("ArrowDown", "Layer 1, head 1"),
+        ("ArrowDown", "Layer 2, head 1"),
+        ("ArrowLeft", "Layer 2, head 0"),
+        ("ArrowLeft", "Layer 2, head 0"),
+        ("ArrowUp", "Layer 1, head 0"),
     ]:
         screen.page.keyboard.press(key)
         screen.next_frame()

@@ -140,7 +140,7 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
     alone.route("http*://**", lambda route: route.abort())  # no server any more
     alone.goto((tmp_path / "view.html").as_uri())
     alone.wait_for_selector('[data-view="next_view"][data-ready="true"]')
-    assert alone.locator('[data-view="attention_view"] h2').text_content() == "Layer 3, head 6"
+    assert alone.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 5"
     pattern = reference.trace(text).attention(4)[0, 1]
     alone.click('.hs-grid button[data-layer="4"][data-head="1"]')
     shown = rows(saved(alone, "attention_view", "CSV")[1])
@@ -154,7 +154,7 @@ def test_a_notebooks_frame_shows_patterns_of_any_model(page: Page):
     page.set_content(show(pattern, [*"abcdefg"], "mine", layer=1, head=2)._repr_html_())
     frame = page.frame_locator("iframe")
     frame.locator('[data-view="attention_view"][data-ready="true"]').wait_for()
-    assert frame.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 3"
+    assert frame.locator('[data-view="attention_view"] h2').text_content() == "Layer 1, head 2"
     assert frame.locator(".hs-tokens button").all_text_contents() == [*"abcdefg"]
     assert frame.locator(".hs-model").text_content() == "mine · 2 layers × 3 heads"
     assert frame.locator('[data-view="next_view"]').count() == 0

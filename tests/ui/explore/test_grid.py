@@ -98,12 +98,12 @@ def test_rows_are_what_their_name_says_in_python(js, by, over, sink):
 def test_titles_say_what_is_shown(js):
     titles = [shown(js, by=by, over=over)["title"] for by, over in [("one", "heads"), *CHOICES]]
     assert titles == [
-        "Layer 3, head 2",
-        "Layer 3: mean over its 3 heads", "Head 2: mean over 4 layers", "Mean over all 12 heads",
-        "Layer 3: maximum over its 3 heads", "Head 2: maximum over 4 layers", "Maximum over all 12 heads",
+        "Layer 2, head 1",
+        "Layer 2: mean over its 3 heads", "Head 1: mean over 4 layers", "Mean over all 12 heads",
+        "Layer 2: maximum over its 3 heads", "Head 1: maximum over 4 layers", "Maximum over all 12 heads",
     ]  # fmt: skip
-    assert shown(js, sink="hidden")["title"] == "Layer 3, head 2, without the first token"
-    assert shown(js, draw="neuron", by="mean", sink="hidden")["title"] == "Layer 3, head 2"
+    assert shown(js, sink="hidden")["title"] == "Layer 2, head 1, without the first token"
+    assert shown(js, draw="neuron", by="mean", sink="hidden")["title"] == "Layer 2, head 1"
 
 
 def test_where_almost_nothing_is_left_of_a_row_no_share_is_shown(js):
@@ -280,7 +280,7 @@ def test_mean_and_maximum_are_torchs(screen: Screen, reference):
     shown_as_one = screen.page.locator(".hs-grid .hs-shown")
     assert shown_as_one.count() == 48
     screen.choose_head(2, 5)
-    assert (screen.title(), shown_as_one.count()) == ("Layer 3, head 6", 1), "who chooses a head sees it alone"
+    assert (screen.title(), shown_as_one.count()) == ("Layer 2, head 5", 1), "who chooses a head sees it alone"
 
 
 def test_without_the_first_token_rows_are_shares_of_the_rest(screen: Screen, reference):
@@ -371,7 +371,7 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
         return [heads, *seen_at(screen, [{}])]
 
     before = seen()
-    assert before[1]["title"] == "Head 1: maximum over 6 layers, without the first token"
+    assert before[1]["title"] == "Head 0: maximum over 6 layers, without the first token"
     screen.page.goto("about:blank")
     screen.open_address(address)
     screen.page.wait_for_selector('[data-view="grid_view"][data-seq="2"]')
@@ -390,7 +390,7 @@ KEY_NAME = """({ drawWeights }, key) => {
 
 def test_the_grid_by_role_has_the_highest_score_first_and_arrows_follow(screen: Screen, reference):
     measured = head_roles(reference.model, reference.tokenizer)
-    names = [f"Layer {layer + 1}, head {head + 1}" for layer in range(6) for head in range(8)]
+    names = [f"Layer {layer}, head {head}" for layer in range(6) for head in range(8)]
     buttons = screen.page.locator(".hs-grid button")
     worn = [all for layer in badges(measured) for all in layer]
     titles = [f"{name}: {', '.join(roles)}" if roles else None for name, roles in zip(names, worn)]

@@ -399,8 +399,8 @@ DRAWN = """({drawn}, bytes, focus, T) => import("/base/payload.mjs").then(({ par
 @pytest.mark.parametrize(
     ("draw", "title", "name"),
     [
-        ("matrix", "Layer 3, head 2", "blocks.2.attn.pattern[0, 1, 4, 3]"),
-        ("lines", "Layer 3, head 2", "blocks.2.attn.pattern[0, 1, 4, 3]"),
+        ("matrix", "Layer 2, head 1", "blocks.2.attn.pattern[0, 1, 4, 3]"),
+        ("lines", "Layer 2, head 1", "blocks.2.attn.pattern[0, 1, 4, 3]"),
         ("flow", "All layers: rollout", "rollout[4, 3]"),
     ],
 )

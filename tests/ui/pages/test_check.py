@@ -313,7 +313,7 @@ def answer(url: str, code: str, **headers) -> str:
 
 
 def test_by_default_the_app_takes_no_code(checker: Page, app: App):
-    checker.click("text=Why can I not upload my file here?")
+    checker.click("text=Why can’t I upload my file here?")
     assert "python app.py --allow-code-upload" in checker.text_content("details.hs-check-upload")
     assert checker.locator('.hs-checker input[accept^=".py"]').count() == 0
     endpoints = Client(app.url, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]

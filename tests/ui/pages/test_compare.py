@@ -273,7 +273,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
     columns: Columns, saved: Saved, app: App
 ):
     columns.open(models="decoder,/no/such/folder", own="3.2,1.1")
-    assert "layer 3, head 2" in columns.text(f"{columns.cell(0, 2)} .hs-compare-title")
+    assert "layer 2, head 1" in columns.text(f"{columns.cell(0, 2)} .hs-compare-title")
     assert columns.text(f"{columns.cell(1, 0)} .hs-problem").startswith("no folder /no/such/folder: give the path")
     columns.click(f'{columns.cell(0, 2)} [aria-label="Head"] button[data-name="6"]')
     columns.click('.hs-compare-chips button[data-name="/no/such/folder"]')

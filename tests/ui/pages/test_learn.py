@@ -244,7 +244,7 @@ def test_progress_is_kept_in_this_browser_and_can_be_forgotten(learn: LessonScre
     assert kept == {"reshape": {"1": "right", "2": "seen"}}
     learn.open("reshape", 1)
     assert learn.page.locator(".hs-step-link >> nth=1").text_content().startswith("✓")
-    learn.page.click("text=Forget my progress")
+    learn.page.click("text=Reset my progress")
     learn.wait_for("reshape", 1)
     kept = json.loads(learn.page.evaluate("localStorage.getItem('headscope.progress')"))
     assert kept == {"reshape": {"0": "seen"}}
@@ -254,7 +254,7 @@ def test_broken_progress_in_the_browser_harms_nothing(learn: LessonScreen):
     learn.open("reshape", 1)
     learn.page.evaluate("localStorage.setItem('headscope.progress', 'no json {')")
     learn.open("reshape", 3)
-    assert learn.title() == "reshape reads the tape anew, from the start"
+    assert learn.title() == "reshape rereads the tape from the start"
 
 
 # settings, texts, and what is wrong
@@ -262,8 +262,8 @@ def test_broken_progress_in_the_browser_harms_nothing(learn: LessonScreen):
 
 def test_another_layer_and_head_show_their_own_numbers(learn: LessonScreen, runner):
     learn.open("attention", 8)
-    learn.choose("layer", "6")
-    learn.choose("head", "3")
+    learn.choose("layer", "5")
+    learn.choose("head", "2")
     pattern = as_array(steps_of(runner, "attention", BOAT, layer=5, head=2)[7].show[0].values)
     shown = learn.table("pattern")
     assert [float(row[0]) for row in shown] == pytest.approx(pattern[:, 0].tolist(), abs=6e-5)

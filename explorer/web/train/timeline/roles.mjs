@@ -40,8 +40,8 @@ export class RolesAtStep {
       make("p", {
         className: "hs-hint",
         text:
-          "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few " +
-          "steps is a head that has found its task.",
+          "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
+          "that has found its task.",
       }),
       this.chart,
       this.key,
@@ -55,10 +55,10 @@ export class RolesAtStep {
    */
   draw({ roles, steps, i, layer, head, log }) {
     const now = roles(i);
-    this.title.textContent = `What layer ${layer + 1}, head ${head + 1} does at step ${grouped(steps[i])}`;
+    this.title.textContent = `What layer ${layer}, head ${head} does at step ${grouped(steps[i])}`;
     this.none.hidden = now.length > 0;
     for (const element of [this.badge, this.table, this.more, this.curve]) element.hidden = now.length === 0;
-    this.curveTitle.textContent = `How layer ${layer + 1}, head ${head + 1} came to do it`;
+    this.curveTitle.textContent = `How layer ${layer}, head ${head} came to do it`;
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
     this.badge.textContent = badgeText(names);

@@ -21,8 +21,8 @@ import { sampleLines } from "./sample.mjs";
 import { lossText, stepText } from "./words.mjs";
 
 const ABOUT =
-  "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random " +
-  "and nothing has been learned. A mark on the curve says where a head took up a task.";
+  "Press play and watch the loss fall and the pictures below change. At step 0 the weights are random and " +
+  "nothing has been learned. A mark on the curve shows where a head took up a task.";
 const FIRST = "decoder"; // its heads have the tasks that marks speak of
 
 const NOTHING = { of: null, prompt: null, at: null, unit: null, stack: null, token: null, steps: null };

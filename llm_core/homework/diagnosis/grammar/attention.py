@@ -120,7 +120,7 @@ WAYS: dict[str, tuple[str, dict]] = {
             "causal too": "Your attention is causal by itself, on top of the given mask.",
             "added": ("You add the mask to the scores.", "mask-added"),
             "multiplied": "You multiply the scores by the mask: what is hidden gets the score 0, not -inf.",
-            "after": ("You apply the mask behind the softmax.", "mask-after-softmax"),
+            "after": ("You apply the mask after the softmax.", "mask-after-softmax"),
             "one head": "Only the first head gets the mask.",
             **{
                 name: f"A hidden score is {name} in your code, not -inf: hidden tokens still get weight."

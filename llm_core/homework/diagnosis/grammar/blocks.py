@@ -23,7 +23,7 @@ EMBEDDING: dict[str, tuple[str, dict]] = {
             "reversed from T": "Your positions run backward, from T down to 1.",
             "last": "You take the last T rows of the position table: positions count from its end.",
             "zero": ("Every token gets the same position.", "one-position"),
-            "pairs": "Two neighbours share a position: yours are 0, 0, 1, 1, ... (halved).",
+            "pairs": "Two neighbors share a position: yours are 0, 0, 1, 1, ... (halved).",
             "doubled": "Your positions go in steps of two: 0, 2, 4, ...",
             "token": "You look the position up by the token's id: the position table is given idx, not 0..T-1.",
             "batch": "Your positions are made from the batch's size, not from T.",
@@ -319,7 +319,7 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
         _CACHE,
         {
             "ignored": ("The cache is not used.", "cache-ignored"),
-            "behind": ("The cache stands behind the tokens.", "cache-behind"),
+            "behind": ("The cache stands after the tokens.", "cache-behind"),
             "not in mask": ("The cache is not counted in the mask.", "cache-not-in-mask"),
             "normed": "The hidden cache goes through ln_f once more before it is put in front.",
             "detached": "The hidden cache is detached: no gradient reaches who made it.",
@@ -347,7 +347,7 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
         {
             "every block": ("ln_f is inside the loop.", "norm-in-every-block"),
             "none": ("ln_f is missing.", "no-final-norm"),
-            "before": "ln_f comes before the blocks instead of behind them.",
+            "before": "ln_f comes before the blocks instead of after them.",
             "before too": "ln_f runs before the blocks too.",
             "twice": "ln_f is applied twice.",
             "not for logits": "lm_head reads the states before ln_f.",

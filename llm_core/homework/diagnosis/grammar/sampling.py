@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from ...inside.standins import Names
 
 _DRAW = "softmax(logits of the last place / temperature) are the chances; draw one token of each row from them."
-_FEED = "Put each new token behind the old ones, and give the model all of them again."
-_COUNT = "Draw max_new_tokens tokens; generate returns the text with them behind it, prefix_generate the new ones only."
+_FEED = "Append each new token to the old ones, and give the model all of them again."
+_COUNT = "Draw max_new_tokens tokens; generate returns the text followed by them, prefix_generate only the new ones."
 
 _DRAWING: dict[str, tuple[str, dict]] = {
     "place": (
@@ -60,7 +60,7 @@ _DRAWING: dict[str, tuple[str, dict]] = {
             "last": ("Only the last token is given.", "only-last-token-seen"),
             "without last": "The model is given the text without its newest token.",
             "last two": "The model is given the last two tokens only.",
-            "front": "The new token is put in front of the text, not behind it.",
+            "front": "The new token is put before the text, not after it.",
             "reversed": "The model is given the text backward.",
         },
     ),
