@@ -245,7 +245,8 @@ def test_linux_itself_refuses_what_gets_round_python(tmp_path):
 
 
 ELSEWHERE = (
-    "from inside import kernel, limits; kernel.sys = type('', (), {'platform': 'x'}); "
+    "import types; from inside import kernel, limits; "
+    "kernel.sys = types.SimpleNamespace(**{**vars(sys), 'platform': 'x'}); "
     "limits.resource = limits.signal = None; "
 )
 

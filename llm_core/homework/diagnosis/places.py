@@ -14,6 +14,8 @@ from ..inside.runs import Run, run
 from ..inside.watching import Step
 from .solution import among_stand_ins
 
+COPIES = ("detach", "clone")  # what is looked at on the way
+
 
 class Walk:
     """A run, with its steps sorted by shape so that one look compares with all of them."""
@@ -33,10 +35,25 @@ class Walk:
         steps, stacked = self._by_shape.get(_matrices(tensor), ([], None))
         return [steps[int(i)] for i in _close(stacked, _flat(tensor)).all(1).nonzero()] if steps else []
 
-    def line_with(self, tensor: Tensor, before: int = 0) -> int | None:
-        """The student's line that made it, where it was made so often before; else the last."""
-        lines = [step.line for step in self.steps_with(tensor) if step.line]
-        return lines[min(before, len(lines) - 1)] if lines else None
+    def line_with(self, tensor: Tensor) -> int | None:
+        """The student's line that made it first."""
+        return next((step.line for step in self.steps_with(tensor) if step.line), None)
+
+    def line_at(self, left: "Parting | None") -> int | None:
+        """The student's line that does the same, if what belongs there does not come first."""
+        made = self._own(left.tensor) if left else []
+        if left is None or not made:
+            return None
+        number = made[min(left.before, len(made) - 1)]
+        line, belongs = self.steps[number].line, self._own(left.expected) if left.expected is not None else []
+        if not belongs or self.steps[belongs[0]].line == line:
+            return line
+        return None if belongs[0] < number or len(made) <= left.before else line
+
+    def _own(self, tensor: Tensor) -> list[int]:
+        """Numbers of the steps of the student's own that made it."""
+        alike = {id(step) for step in self.steps_with(tensor) if step.line and step.operation not in COPIES}
+        return [number for number, step in enumerate(self.steps) if id(step) in alike]
 
 
 def _matrices(x: Tensor) -> tuple[int, ...]:
@@ -59,18 +76,25 @@ def parting(right: Walk, wrong: Walk) -> Parting | None:
         if ours.operation == theirs.operation and same(ours.tensor, theirs.tensor):
             continue
         if ours.operation == theirs.operation and right.steps_with(theirs.tensor):
-            before = sum(same(theirs.tensor, step.tensor) for step in wrong.steps[:number])
-            return Parting(theirs.tensor, before, ours.tensor)
+            return Parting(theirs.tensor, _count(theirs.tensor, wrong.steps[:number]), ours.tensor)
         if number and _lacks_a_step(right.steps[number:], wrong.steps[number:]):
             last = wrong.steps[number - 1].tensor
-            return Parting(last, sum(same(last, step.tensor) for step in wrong.steps[: number - 1]))
+            return Parting(last, _count(last, wrong.steps[: number - 1]))
         return None
-    return None
+    return Parting(wrong.steps[-1].tensor, 0) if 0 < len(wrong.steps) < len(right.steps) else None
+
+
+def _count(x: Tensor, steps: list[Step]) -> int:
+    return sum(step.operation not in COPIES and same(x, step.tensor) for step in steps)
+
+
+NEAR = 8  # steps
 
 
 def _lacks_a_step(right: list[Step], wrong: list[Step]) -> bool:
-    names = [step.operation for step in wrong]
-    return any([step.operation for step in right[skipped:]] == names for skipped in range(1, 40))
+    """What the wrong run does next, the right one does soon, and not the other way round."""
+    soon = [[step.operation for step in steps[1:NEAR]] for steps in (right, wrong)]
+    return wrong[0].operation in soon[0] and right[0].operation not in soon[1]
 
 
 @dataclass(frozen=True)
@@ -94,7 +118,7 @@ def marks(block: str, faults: frozenset[str]) -> list[tuple[Tensor, Tensor]]:
 def place_of(block: str, faults: frozenset[str], student: Walk, shown: str) -> Place | None:
     """The first mark of the faults in the student's walk, under the name ``shown`` if that has as many dimensions."""
     left = parting(_walked(block, frozenset()), _walked(block, faults))
-    line = student.line_with(left.tensor, left.before) if left else None
+    line = student.line_at(left)
     if left and line and left.expected is not None:
         return Place(_title(shown, left.tensor), left.expected, left.tensor, line)
     for mark, right in marks(block, faults):

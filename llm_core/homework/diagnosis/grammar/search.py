@@ -86,6 +86,6 @@ def lines(block: str, ways: tuple[Way, ...], student: Walk, in_eval: Callable[[]
 
 def _line(block: str, ways: tuple[Way, ...], rest: tuple[Way, ...], student: Walk, training: bool) -> int | None:
     left = parting(_walked(block, rest, training), _walked(block, ways, training))
-    line = student.line_with(left.tensor, left.before) if left else None
+    line = student.line_at(left)
     made = (student.line_with(tensor) for tensor in marks(block, ways, rest, training))
     return line or next((line for line in made if line), None)
