@@ -14,7 +14,7 @@ from itertools import combinations
 from torch import Tensor
 
 from ..inside.observations import Observations, Stopped
-from ..inside.probes import PROBES, SOME_LENGTHS, Probe, observe
+from ..inside.probes import PROBES, SOME_LENGTHS, Probe, does_the_same, observe
 from .faults import NAMED, Fault, faults_of
 from .grammar import Way
 from .grammar.search import explanation, lines
@@ -78,8 +78,9 @@ def explain(block: str, student, found: Diagnosis) -> Reason:
     names = _first(block, singles, found)
     is_told = not found.error or found.error.is_misshapen or block == "embedding"  # other errors have many reasons
     ways = () if names or not is_told else explanation(block, found.seen, walked, most=1)
-    names = names or (() if ways else _first(block, pairs, found))
-    ways = () if names or not is_told else ways or explanation(block, found.seen, walked, most=2)
+    if not names and not ways and not found.error:  # an error ends the probe: two mistakes are not seen
+        names = _first(block, pairs, found)
+        ways = () if names else explanation(block, found.seen, walked, most=2)
     if ways:
         reason = _in_ways(block, student, ways, found, walked)
     else:
@@ -158,7 +159,7 @@ def suspicions(block: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]
 
 def _fits(block: str, names: tuple[str, ...], seen: dict[Probe, Observations]) -> bool:
     """Quick probes come first: most suspicions end there."""
-    return all(found.agrees(known(block, probe, frozenset(names))) for probe, found in seen.items())
+    return all(does_the_same(probe, among_stand_ins(block, names), found) for probe, found in seen.items())
 
 
 @cache

@@ -89,7 +89,8 @@ def _pattern(student: ModuleType, H: int, weights: dict[str, Tensor], x: Tensor)
 def told(answer: object) -> object:
     """An answer as what ``wire`` can send."""
     if isinstance(answer, Observations):
-        return {**vars(answer), "error": answer.error and asdict(answer.error)}
+        told = {"tensors": answer.tensors, "only": answer.only}
+        return {**told, "error": answer.error and asdict(answer.error)}
     if isinstance(answer, Run):
         steps = [[step.operation, step.tensor, step.line, step.given] for step in answer.steps]
         return {"steps": steps, "landmarks": answer.landmarks}

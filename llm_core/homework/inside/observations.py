@@ -30,17 +30,23 @@ class Stopped:
         return self.kind == NotImplementedError.__name__
 
 
+class Differs(Exception):
+    """From what is wanted: the rest need not be computed."""
+
+
 @dataclass
 class Observations:
     """``chance`` is the difference that sampling may make, for those tensors that are statistics.
 
-    ``only`` says that it stopped with more than one row, and with one it worked.
+    ``only`` says that it stopped with more than one row, and with one it worked. With ``wanted`` the first tensor that
+    is another one there ends the probe.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
     error: Stopped | None = None
     only: bool = False
+    wanted: "Observations | None" = None
 
     def add(self, name: str, value: object, chance: float = 0.0) -> None:
         """Raises ``Misshapen`` if it is no tensor."""
@@ -50,6 +56,8 @@ class Observations:
         self.tensors[name] = tensor.detach().double()
         if chance:
             self.chance[name] = chance
+        if self.wanted and not tensor.isnan().all() and not self.wanted._agrees(self, name):
+            raise Differs(name)
 
     def first_difference(self, other: "Observations") -> str | None:
         """The name of the first tensor that differs, None if all agree."""

@@ -355,9 +355,14 @@ PROBES: dict[str, Sequence[Probe]] = {
 }
 
 
-def observe(probe: Probe, names: Names, file: str | None = None) -> Observations:
+def does_the_same(probe: Probe, names: Names, seen: Observations) -> bool:
+    """Whether the probe sees in these what was seen in a student's."""
+    return seen.agrees(observe(probe, names, wanted=seen))
+
+
+def observe(probe: Probe, names: Names, file: str | None = None, wanted: Observations | None = None) -> Observations:
     """What the probe sees, up to the error that ended it."""
-    found = Observations()
+    found = Observations(wanted=wanted)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -12,21 +12,20 @@ from itertools import islice
 from torch import Tensor
 
 from ...inside.observations import Observations
-from ...inside.probes import Probe, observe
+from ...inside.probes import Probe, does_the_same
 from ...inside.runs import run
 from ..places import Walk, parting
 from .ways import Way, ways_of, with_picks
 
-FIRSTS = 4  # how many suspicions are followed further
+FIRSTS = 8  # how many suspicions are followed further
 
 
 def explanation(block: str, seen: dict[Probe, Observations], student: Walk, most: int) -> tuple[Way, ...]:
-    """The fewest ways that explain all that was seen; empty if no ``most`` of them do."""
+    """One way, or two, that explain all that was seen; empty if none do."""
     ways = ways_of(block)
-    for way in ways:
-        if fits(block, (way,), seen):
-            return (way,)
-    return _several(block, ways, seen, student) if most > 1 else ()
+    if most > 1:
+        return _several(block, ways, seen, student)
+    return next(((way,) for way in ways if fits(block, (way,), seen)), ())
 
 
 def _several(block: str, ways: tuple[Way, ...], seen: dict[Probe, Observations], student: Walk) -> tuple[Way, ...]:
@@ -47,12 +46,7 @@ def _extended(likely: list[Way], ways: tuple[Way, ...]) -> Iterator[tuple[Way, W
 
 def fits(block: str, ways: tuple[Way, ...], seen: dict[Probe, Observations]) -> bool:
     picks = frozenset(way.pick for way in ways)
-    return all(found.agrees(_observed(block, probe, picks)) for probe, found in seen.items())
-
-
-@cache
-def _observed(block: str, probe: Probe, picks: frozenset[str]) -> Observations:
-    return observe(probe, with_picks(block, picks))
+    return all(does_the_same(probe, with_picks(block, picks), found) for probe, found in seen.items())
 
 
 def _traces(block: str, ways: tuple[Way, ...], student: Walk) -> int:
