@@ -50,10 +50,9 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def previous_token_heads() -> list[tuple[int, int]]:
     """The two heads, (layer, head), that attend most to the token before, on the standard tests of roles."""
-    role = next(
-        role for role in json.loads(ROLES_AHEAD.read_text(encoding="utf-8")) if role["name"] == "previous token"
-    )
-    scores = {(layer, head): s for layer, row in enumerate(role["scores"]) for head, s in enumerate(row)}
+    roles = json.loads(ROLES_AHEAD.read_text(encoding="utf-8"))
+    rows = next(role["scores"] for role in roles if role["name"] == "previous token")
+    scores = {(layer, head): score for layer, row in enumerate(rows) for head, score in enumerate(row)}
     return sorted(sorted(scores, key=scores.__getitem__)[-2:])
 
 
@@ -106,9 +105,7 @@ def measured(runner: Runner, text: str, answer: int) -> dict:
         "tokens": [{"id": token["id"], "text": token["text"]} for token in before.tokens],
         "target": target,
         "head": shown,
-        "off": [
-            [*at, _rounded(before.trace[f"blocks.{at[0]}.attn.pattern"][0, at[1], target, target - 1])] for at in off
-        ],
+        "off": [[*at, _rounded(_pattern(before, at)[target, target - 1])] for at in off],
         "on_target": on_target,
         "pattern": pattern.tolist(),
         "before": _seen(runner, before, pattern, answer),

@@ -26,6 +26,12 @@ ARCHITECTURES = {
     ),
 }
 
+KINDS = {  # of other libraries' models, by their model_type
+    **dict.fromkeys(("gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "gpt_neo"), "decoder"),
+    **dict.fromkeys(("bert", "distilbert", "roberta", "xlm-roberta", "camembert"), "encoder"),
+    **dict.fromkeys(("t5", "bart"), "encoder-decoder-cross"),
+}
+
 
 def architecture_of(model) -> str:
     """Which of ARCHITECTURES a model is."""

@@ -19,6 +19,7 @@ from llm_core.paths import ASSETS
 from .architectures import ARCHITECTURES, architecture_of
 from .cache import PayloadCache, Stored
 from .fair_lock import FairLock
+from .family import family_facts
 from .once import once
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
 
@@ -107,7 +108,8 @@ class Runner:
             )
         names = ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
         sizes = {name: getattr(model.config, name) for name in names}
-        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
+        family = family_facts(model.config)
+        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), family=family, **sizes)
 
     @once
     def tokenizer_name(self) -> str:
@@ -289,9 +291,13 @@ def describe(tokenizer, ids: list[int]) -> list[dict]:
 
 def _check_parts(name: str, model, tokenizer) -> None:
     """Raise ``ValueError`` for a model that its tokens mean nothing to, or that lacks its encoder."""
+    from llm_core.text.tokenizer import BytePairTokenizer
+
     parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
+    is_ours = isinstance(tokenizer, BytePairTokenizer)  # other families may have more rows than tokens
     for part in parts:
-        if part.config.vocab_size < tokenizer.n_vocab:  # more rows than tokens are only room
+        V = part.config.vocab_size
+        if tokenizer.n_vocab > V or (is_ours and tokenizer.n_vocab < V):
             raise ValueError(
                 f"{name} has a vocabulary of {part.config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
                 f"{tokenizer.n_vocab}"

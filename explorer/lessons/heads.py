@@ -383,7 +383,8 @@ def other_attention(scene: Scene, split: Split, mistaken: Run) -> Step:
     return Step(
         title="Wrong heads look elsewhere",
         text=f"Now the trained model itself, with its own H = {H} {count(H, 'head')}, on your text: layer "
-        f"{split.layer} as it is, and with `q`, `k` and `v` of every layer split wrongly. The weights are the same. "
+        f"{split.layer} as it is, and with `q`, `k` and `v` of every layer split wrongly: the mistake of step 4, as an edit of "
+        "the model's own code. The weights are the same. "
         f"{leak}",
         show=[
             attention_panel("pattern", "right split", split, right, ""),

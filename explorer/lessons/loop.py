@@ -21,7 +21,9 @@ from .source import code_of
 
 STEPS, TIME_STEP = 7, 3
 COUNTS = (1, 2, 4, 8, 16)  # of heads that are tried, where they divide C
-ROUNDS, SECONDS = 40, 0.8  # of measuring at most
+ROUNDS, SECONDS = 40, 0.8  # of measuring at most,
+LEAST_ROUNDS = 5  # but so many however long they take
+STEADY = 1.5  # quartiles of one time further apart than this: something else was running
 PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul", "linear", "einsum", "mv", "dot")
 UNIT = 2.0**-23  # the gap between 1 and the next number that float32 has
 
@@ -118,8 +120,9 @@ class Layer:
                 "batch": [count_products(all_heads_at_once, a, self.x) for a in attns],
             }
 
-    def times(self) -> tuple[dict[str, list[float]], int]:
-        """Microseconds for each of ``counts``, medians of rounds in which both take turns; and how many rounds."""
+    def times(self) -> tuple[dict[str, list[float]], int, float]:
+        """Microseconds for each of ``counts``, medians of rounds in which both take turns; how many rounds; and the
+        largest ratio of quartiles, which tells how steady they were."""
         import torch
 
         taken: dict[str, list[list[float]]] = {"loop": [[] for _ in self.counts], "batch": [[] for _ in self.counts]}
@@ -129,13 +132,14 @@ class Layer:
                 one_head_after_the_other(attn, self.x, visible)
                 all_heads_at_once(attn, self.x)
             end = time.perf_counter() + SECONDS
-            while rounds < ROUNDS and (rounds == 0 or time.perf_counter() < end):
+            while rounds < ROUNDS and (rounds < LEAST_ROUNDS or time.perf_counter() < end):
                 for i, attn in enumerate(attns):
                     taken["loop"][i].append(seconds(one_head_after_the_other, attn, self.x, visible))
                     taken["batch"][i].append(seconds(all_heads_at_once, attn, self.x))
                 rounds += 1
         medians = {name: [statistics.median(some) * 1e6 for some in lists] for name, lists in taken.items()}
-        return medians, rounds
+        quartiles = [statistics.quantiles(some) for lists in taken.values() for some in lists]
+        return medians, rounds, max(high / low for low, _, high in quartiles)
 
     @cached_property
     def drift(self):
@@ -311,7 +315,7 @@ def nothing_measured() -> Message:
 
 
 def measured(layer: Layer) -> list[Shown]:
-    times, rounds = layer.times()
+    times, rounds, spread = steady_times(layer)
     ratios = [loop / batch for loop, batch in zip(times["loop"], times["batch"])]
     names = [f"H = {H}" for H in layer.counts]
     own, most = layer.counts.index(layer.H), len(names) - 1
@@ -323,10 +327,29 @@ def measured(layer: Layer) -> list[Shown]:
         Facts(facts=facts),
         Message(
             text="",
-            words="Each call of torch costs some microseconds, however small the tensors are. The loop pays that for every "
-            "head again, the batch once. Click again: the numbers move a little, the growth with H stays.",
+            words=told_of_times(spread, ratios),
         ),
     ]
+
+
+def steady_times(layer: Layer) -> tuple[dict[str, list[float]], int, float]:
+    """The times, measured again where they were not steady; then the steadier ones."""
+    first = layer.times()
+    return first if first[-1] <= STEADY else min(first, layer.times(), key=lambda found: found[-1])
+
+
+def told_of_times(spread: float, ratios: list[float]) -> str:
+    if spread > STEADY:
+        return (
+            f"These numbers cannot be trusted: measured twice, some of them still vary by a factor of {spread:.1f}, so the "
+            "machine is busy with something else. Measure again when it is idle."
+        )
+    if ratios[-1] <= ratios[0]:
+        return "Here the loop does not get slower with more heads, as it usually does. Measure again."
+    return (
+        "Each call of torch costs a few microseconds, however small the tensors are. The loop pays that for every head, "
+        "the batch only once. Click again: the numbers move a little, but the growth with H stays."
+    )
 
 
 def the_difference(layer: Layer) -> Step:

@@ -18,9 +18,10 @@ SPECIAL = {"<|startofarticle|>": "start"}
 WORDS = {
     "question": "What does a Transformer look at when it says “{answer}”?",
     "buttons": {"on": "Switch two heads off", "off": "Switch them back on"},
-    "on": "{head} finds the earlier “{last}”, attends to the token after it, and copies that: “{answer}”, {percent}.",
+    "on": "{head} looks for an earlier “{last}”, attends to the token that followed it, and copies that token: "
+    "“{answer}”, {percent}.",
     "off": "“{answer}” falls from {percent} to {percent_off}. A head that copies needs a head that remembers the "
-    "previous token: {off} had noted at “{answer}” that “{before}” came before it.",
+    "previous token: {off} had marked “{answer}” as the token after “{before}”.",
     "heads": ("{count} heads, three lit: ", "one copies", ", ", "two remember the previous token"),
     "ask": "Or try your own text",
     "go": "Look inside",
@@ -28,27 +29,27 @@ WORDS = {
         "text": ("It starts as text", "A language model has one task: given a text, predict what comes next."),
         "tokens": (
             "The text becomes {count} tokens",
-            "Each token is an entry of the vocabulary, and the model sees only its number. “start” marks the beginning.",
+            "Each token is an entry of the vocabulary; the model sees only its number. “start” marks the beginning.",
         ),
         "head": (
             "One head looks back",
-            "{head} asks from the last token, “{last}”: what followed you last time? {weight} of its attention goes "
-            "to “{answer}”.",
+            "At the last token, “{last}”, {one_head} asks: what followed this token last time? It puts {weight} of its "
+            "attention on “{answer}”.",
         ),
         "matrix": (
             "Every token looks back",
-            "The arc is one cell of a matrix: row “{last}”, column “{answer}”. Each row is one token’s attention over "
-            "itself and the tokens before it, and sums to 1.",
+            "The arc is one cell of a matrix: row “{last}”, column “{answer}”. Each row shows how one token spreads "
+            "its attention over itself and the tokens before it, and sums to 1.",
         ),
         "heads": (
-            "{count} heads look at once",
-            "{n_layer} layers of {n_head} heads. The darker a head, the more of its attention goes from “{last}” to "
-            "“{answer}”: {finders} of them put more than half of it there. The others look elsewhere.",
+            "All {count} heads look at once",
+            "{n_layer} layers of {n_head} heads, both counted from 0. The darker the dot, the more attention that head "
+            "pays from “{last}” to “{answer}”: {finders} heads put more than half of theirs there.",
         ),
         "prediction": (
             "What they find becomes a prediction",
-            "Every head adds what it found to the last token. The sum, read as a probability for each of the 8,192 "
-            "tokens of the vocabulary, gives “{answer}” {percent}.",
+            "Every head adds what it found to the vector of the last token. Turned into a probability for each token "
+            "of the vocabulary, that vector gives “{answer}” {percent}.",
         ),
     },
 }
@@ -86,7 +87,7 @@ def first_screen(asset: dict) -> str:
       <input id="start-text" name="text" required maxlength="1000" autocomplete="off">
       <button type="submit">{WORDS["go"]}</button>
     </form>
-    <nav aria-label="Ways to go on">
+    <nav aria-label="What to do next">
       <button type="button" class="hs-start-walk">Show me how</button>
       <a href="{escape(explore_address(asset))}">Look at all heads</a>
       <a href="?show=train">Watch it learn</a>
@@ -109,6 +110,7 @@ def facts(asset: dict) -> dict[str, str]:
         "answer": shown(tokens[asset["target"]]),
         "last": shown(tokens[-1]),
         "head": f"Layer {layer} head {head}",
+        "one_head": f"layer {layer} head {head}",
         "weight": f"{asset['before']['weights'][asset['target']]:.2f}",
         "percent": f"{asset['before']['next'][0]['probability']:.0%}",
         "percent_off": f"{asset['after']['next'][0]['probability']:.0%}",
@@ -140,7 +142,7 @@ def _stage(asset: dict, said: dict[str, str]) -> str:
     return f"""<div class="hs-start-stage">
       <figure class="hs-start-sentence">
         <svg aria-hidden="true"></svg>
-        <p class="hs-start-name" aria-hidden="true">{said["head"].lower()} · weight <b>{said["weight"]}</b></p>
+        <p class="hs-start-name" aria-hidden="true">{said["one_head"]} · weight <b>{said["weight"]}</b></p>
         <p class="hs-start-tokens">{words}</p>
         <figcaption>{escape(about)}</figcaption>
       </figure>

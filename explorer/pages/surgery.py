@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import gradio as gr
 
 from ..components import Surgery
+from ..engine.runner import SHIPPED
 from ..examples import EXPERIMENTS
 from ..questions.asker import Asker
 from ..questions.surgery import before_and_after, effect, read_edits, sweep
@@ -14,7 +15,7 @@ from .work import MODEL_WORK
 
 def surgery_panel(asker: Asker) -> None:
     """Lay out the panel inside the current Blocks."""
-    Surgery(elem_id="surgery", given=json.dumps(list(EXPERIMENTS)))
+    Surgery(elem_id="surgery", given=json.dumps({"model": SHIPPED, "experiments": EXPERIMENTS}))
 
     def surgery(text: str, edits: list[dict], model: str = "") -> dict:
         """Run a text through the model as it is and with edits. An edit is {"what": "head" | "attention" |

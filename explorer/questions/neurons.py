@@ -5,11 +5,13 @@ Where positions are rotary, these are the turned ones; a key head that several q
 
 import numpy as np
 
+from ..engine.family import scales
 from ..engine.payload import pack
 
 
 def neurons(runner, run) -> bytes:
-    """Arrays q and k, (L, H, T, D), float32; ``scale``: what a sum of products is multiplied by, for each layer."""
+    """Arrays q and k, (L, H, T, D), float32. For each layer ``scale``, what a sum of products is multiplied by, and
+    ``windows``, how many keys a query sees (None: all); ``shared``: how many query heads a key head has."""
     config = runner.model.config
     points = {name: f"attn.rot_{name}" if config.positions == "rotary" else f"attn.{name}" for name in "qk"}
     shared = config.n_head // config.kv_heads  # query heads of a key head
@@ -19,10 +21,6 @@ def neurons(runner, run) -> bytes:
         return np.stack(layers).repeat(times, axis=1)  # (L, H, T, D)
 
     arrays = {"q": ("float32", stacked(points["q"], 1)), "k": ("float32", stacked(points["k"], shared))}
+    windows = [config.window_of(layer) for layer in range(config.n_layer)]
     names = {name: f"blocks.{{layer}}.{point}" for name, point in points.items()}
-    return pack({"names": names, "shared": shared, "scale": scales(config)}, arrays)
-
-
-def scales(config) -> list[float]:
-    base = config.head_width**-0.5 if config.attn_scale is None else config.attn_scale
-    return [base / (layer + 1 if config.scale_by_layer else 1) for layer in range(config.n_layer)]
+    return pack({"names": names, "shared": shared, "scale": scales(config), "windows": windows}, arrays)

@@ -5,6 +5,7 @@ float16: three digits are right, and no more are shown. Attention patterns stand
 
 import numpy as np
 
+from ..engine.family import scales
 from ..engine.payload import TOP, pack
 
 ONCE = ("embedding.token", "embedding.position", "embedding.sum", "ln_f")  # (T, C)
@@ -37,7 +38,9 @@ def tensors(runner, run) -> bytes:
     arrays |= {name: ("float32", array) for name, array in norms(model).items()}
     names = {name: name if name in ONCE else f"blocks.{{layer}}.{name}" for name in found}
     pieces = {int(id): runner.tokenizer.piece(int(id)) for id in best.indices.unique()}
-    return pack({"names": names, "pieces": pieces, "epsilon": model.config.norm_eps}, arrays)
+    return pack(
+        {"names": names, "pieces": pieces, "epsilon": model.config.norm_eps, "scale": scales(model.config)}, arrays
+    )
 
 
 def visible(scores: np.ndarray) -> np.ndarray:

@@ -47,7 +47,9 @@ def write(runner: Runner, text: str, written: Sequence[int], count: int, seed: o
     if written and written[-1] == end:
         raise ValueError("The model has ended this text: undo, choose another token, or look inside it")
     if len(written) == MAX_NEW_TOKENS:
-        raise ValueError(f"{MAX_NEW_TOKENS} tokens are written: undo some, press Clear, or look inside the text")
+        raise ValueError(
+            f"the limit of {MAX_NEW_TOKENS} tokens is reached: undo some, press Clear, or look inside the text"
+        )
     room = min(count, MAX_NEW_TOKENS - len(written))
     steps = stream(runner.model, ids, room, seed=seed_of(seed), stop=end, draws_before=len(written), **settings)
     while True:

@@ -281,7 +281,7 @@ class _Process:
         if code == -getattr(signal, "SIGXCPU", 24):
             return too_slow(limits.block_seconds)
         if code == -getattr(signal, "SIGKILL", 9):
-            return "The system ended your code: probably it took too much memory."
+            return "The system killed your code: it probably used too much memory."
         if code < 0:
             return f"Your code crashes Python itself ({signal.Signals(-code).name})."
         return f"Your code ends Python at once, with exit code {code}, instead of returning."

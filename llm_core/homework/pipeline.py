@@ -87,7 +87,7 @@ def verdict(student) -> tuple[str | None, int | None]:
     if apart is not None or len(losses) != STEPS:
         step = min(apart or 0, STEPS - 1)
         return (
-            f"From the same start on the same batches, your losses part from the reference's at step {step}: "
+            f"From the same start on the same batches, your losses diverge from the reference's at step {step}: "
             f"{pairs[step][0]:.4f} instead of {pairs[step][1]:.4f} nats per letter."
         ), None
     written = found.get("written")

@@ -76,7 +76,7 @@ def read_bytes(content: bytes, name: str) -> Handin:
     except (SyntaxError, UnicodeDecodeError, LookupError):
         text = "\0"
     if "\0" in text:
-        raise ValueError("Your file is not Python: it has bytes that no text has.")
+        raise ValueError("Your file is not Python: it contains bytes that are not text.")
     return _of_python(text)
 
 

@@ -94,9 +94,9 @@ MISTAKES = (
             ),
         ),
         story=(
-            "The heads are computed correctly but merged wrongly: one token's row becomes H vectors that are adjacent in "
-            "memory, mostly those of successive tokens in one head, instead of that token's vector from each head. The "
-            "shape is right again. A token gets results that belong to others, even to later ones."
+            "The heads are computed correctly but merged wrongly: one token's row becomes H vectors that are adjacent "
+            "in memory, mostly those of successive tokens in one head, instead of that token's vector from each head. "
+            "The shape is right again. A token gets results that belong to others, even to later ones."
         ),
         links=(
             (

@@ -201,7 +201,7 @@ def _by_place(model: nn.Module, losses: HeldOut) -> str:
     elif isinstance(model, EncoderDecoder):
         meaning = "Place n is the article's n-th token, predicted from the title and the n - 1 tokens before it."
     else:
-        meaning = "Place n is predicted from the n tokens before it: the more it has read, the better it guesses."
+        meaning = "Place n is predicted from the n tokens before it: the more it has read, the better it predicts."
     rows = [(f"{a}–{b}" if b > a else f"{a}", f"{nats:.4f}") for a, b, nats in losses.by_place()]
     return f"""## Held-out loss by place
 
@@ -229,7 +229,7 @@ def _on_repeats(model: nn.Module, repeats: OnRepeats) -> str:
     chance = [f"{repeats.chance[name]:.3f}" for name in ("induction", "duplicate token")]
     return f"""## What its heads do with repeats
 
-Random tokens written twice, so that nothing can be known but the repetition. Induction is the mean attention from a
+Random tokens written twice, so that only the repetition is predictable. Induction is the mean attention from a
 repeated token to the one that came next the first time (Olsson et al. 2022): a head that does it can copy. Duplicate
 is the attention to the same token's first occurrence. Layers and heads count from 0.{_who_reads(model)}
 

@@ -198,7 +198,7 @@ def test_the_pipeline_fails_where_training_differs(fault, file):
     report = block_of(check(file(edited(*edits)), only=["pipeline"]), "pipeline")
     assert (report["points"] == 2) == (fault in TRAINS_THE_SAME)
     if fault == "no-scale":
-        assert report["sentence"].startswith("From the same start on the same batches, your losses part")
+        assert report["sentence"].startswith("From the same start on the same batches, your losses diverge")
     if fault == "padding-embedded":
         assert (
             report["sentence"].startswith("It stops with IndexError") and report["line"]["number"] == 17
@@ -362,7 +362,7 @@ def test_masks_are_tested_before_the_transformer_is_written(file):
 @pytest.mark.parametrize(
     "source, sentence",
     [
-        ("def f(:\n", "There is a mistake in the Python of line 1: invalid syntax."),
+        ("def f(:\n", "There is a Python syntax error in line 1: invalid syntax."),
         (
             "import nothing_of_that_name\n",
             "Your file imports “nothing_of_that_name” in line 1, which is not installed here.",

@@ -29,7 +29,7 @@ for number in range(1, 64):
 """
 
 ON_IMPORT = {  # what the file does: what its report says
-    "syntax": ("def f(:\n    pass", "There is a mistake in the Python of line 1: "),
+    "syntax": ("def f(:\n    pass", "There is a Python syntax error in line 1: "),
     "exit": ("import sys; sys.exit()", "ends Python (exit) in line 1 while it is imported"),
     "exit at once": ("import os; os._exit(0)", "ends Python at once, with exit code 0"),
     "endless": ("while True:\n    pass", "is still running in line"),
@@ -70,7 +70,7 @@ FORBIDDEN = {  # one in each block, without an end of the process
 
 WITHOUT_RUNNING = {
     "empty": (b" \n", "Your file is empty."),
-    "binary": (bytes(range(256)), "Your file is not Python: it has bytes that no text has."),
+    "binary": (bytes(range(256)), "Your file is not Python: it contains bytes that are not text."),
     "huge": (b"#" * 2_000_000, "Your file is larger than 1 MB: is it the right one?"),
 }
 

@@ -22,14 +22,14 @@ export function legend() {
     make(
       "p",
       {},
-      make("span", { text: "Bars below: what each token receives " }),
+      make("span", { text: "Bars under the matrix: what each token receives " }),
       swatch("--hs-faint"),
       make("span", { text: ", the mean over the tokens that can see it; longer means more, on the color scale." }),
     ),
     make(
       "p",
       {},
-      make("span", { text: "Bars right: what each token gives: " }),
+      make("span", { text: "Bars at its right: what each token gives: " }),
       ...gives.flatMap((one) => [one, " "]),
       make("span", { text: "– together the whole row." }),
     ),

@@ -19,7 +19,8 @@ const nameAt = ({ payload }, place) => quoted(label(payload.tokens[place], 24));
 /** blocks.3.attn.q[0, 2, 8]: the batch's only text, the head, and then `index`. */
 function tensor({ part, payload, focus: { layer, head } }, name, ...index) {
   const pattern = part.names[name] ?? payload.names.pattern.replace("pattern", name);
-  return `${pattern.replace("{layer}", layer)}[${[0, head, ...index].join(", ")}]`;
+  const own = name === "k" ? Math.floor(head / part.shared) : head; // query heads may share a key head
+  return `${pattern.replace("{layer}", layer)}[${[0, own, ...index].join(", ")}]`;
 }
 
 /** Which pair is shown, and why. */
@@ -27,7 +28,8 @@ export function firstText(at) {
   const { focus, query, key, pair } = at;
   const [from, to] = [nameAt(at, query), nameAt(at, key)];
   const head = `layer ${focus.layer}, head ${focus.head}`;
-  if (pair.masked) return `Why does ${from} not attend to ${to} in ${head}? Because it comes later: the mask hides it.`;
+  const hides = key > query ? "it comes later: the mask hides it" : "it is too far back for this layer's window";
+  if (pair.masked) return `Why does ${from} not attend to ${to} in ${head}? Because ${hides}.`;
   const why = focus.key === null ? ` It is where ${from} attends most; choose another key in the table.` : "";
   return `How strongly does ${from} attend to ${to} in ${head}? Five steps lead to the weight.${why}`;
 }
@@ -84,10 +86,11 @@ export function scalingText({ D, scale }) {
 
 function masked(at) {
   const { query, key } = at;
+  const why = key > query ? `comes after ${nameAt(at, query)}` : "is too far back for this layer's window";
   return [
     make("span", { className: "hs-hatch hs-inline" }),
     text(
-      ` The mask: ${nameAt(at, key)} comes after ${nameAt(at, query)}, so its score becomes −∞ before the ` +
+      ` The mask: ${nameAt(at, key)} ${why}, so its score becomes −∞ before the ` +
         "softmax, whatever q and k say. exp(−∞) = 0: its weight is ",
     ),
     number(0, 4),

@@ -28,7 +28,7 @@ export function drawWeights(canvas, { width, height = Infinity }, payload, focus
     value: (row, key) => block[row * T + key],
     row: (row) => block.subarray(row * T, row * T + shown.last(row) + 1),
     scale: sequential(dark, { limit: UNITS }),
-    hidden: (row, key) => key > shown.last(row),
+    hidden: (row, key) => ["later", "far"].includes(shown.state(row, key)),
     numbers: {
       write: (row, key) => (shown.state(row, key) === "seen" ? shown.at(row, key).toFixed(2).replace(/^0/, "") : ""),
       from: NUMBERS_FROM,

@@ -25,6 +25,8 @@ export function cellText(payload, shown, query, key, title) {
     return [make("span", { text: "Hover over a cell or a token to read its number." })];
   const [from, to] = [named(payload, query), named(payload, key)];
   const state = shown.state(query, key);
+  if (state === "far")
+    return [make("span", { text: `${from} cannot see ${to}: it is too far back for this layer's window.` })];
   if (state === "later")
     return [make("span", { text: `${from} cannot see ${to}: it comes later, so the mask hides it.` })];
   if (state === "out")

@@ -53,6 +53,9 @@ export function headBlock(payload, layer, head) {
   return data.subarray(start, start + T * T);
 }
 
+/** How many keys a query of `layer` sees at most, itself the last of them: Infinity without a window. */
+export const windowOf = ({ model }, layer) => model.windows?.[layer] ?? Infinity;
+
 /** The last key that a query sees: itself under a causal mask, else the last of all. */
 export function lastSeen({ mask, tokens }, query) {
   return mask === "none" ? tokens.length - 1 : query;

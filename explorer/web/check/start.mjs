@@ -2,13 +2,17 @@
 
 import { make } from "../base/dom.mjs";
 
+const INSTALL = "python -m pip install -r requirements.txt";
 const NEW = "python -m llm_core.homework --new my_llm_implementation.py";
 const CHECK = "python -m llm_core.homework my_llm_implementation.py --json > report.json";
 const ALLOW = "python app.py --allow-code-upload";
 const COPIED_MS = 2000;
 
-/** `actions`: {openReport(), showExample(), checkCode()}; `mayUpload`: the app checks files itself. */
-export function startPage(actions, mayUpload) {
+/**
+ * `actions`: {openReport(), showExample(), checkCode()}; `known`: mistakes, block by block; `mayUpload`: the app checks
+ * files itself.
+ */
+export function startPage(actions, known, mayUpload) {
   return make(
     "div",
     { className: "hs-check-start" },
@@ -17,7 +21,7 @@ export function startPage(actions, mayUpload) {
       className: "hs-check-lead",
       text:
         "You write a Transformer in nine blocks, in one file: my_llm_implementation.py. See how many of the 11 points " +
-        "it earns, and why.",
+        "it earns, and why: one for each block, and two if all of them together train and write.",
     }),
     make(
       "div",
@@ -30,6 +34,12 @@ export function startPage(actions, mayUpload) {
       }),
       make("span", { className: "hs-hint", text: "a report on a file with mistakes" }),
     ),
+    make("p", {
+      text:
+        "Type the commands in a terminal, in the folder that holds app.py. The checker needs Python and what " +
+        "requirements.txt lists:",
+    }),
+    command(INSTALL),
     make(
       "ol",
       { className: "hs-check-steps" },
@@ -51,6 +61,22 @@ export function startPage(actions, mayUpload) {
       ),
     ),
     mayUpload ? uploadOn(actions.checkCode) : uploadOff(),
+    knownFaults(known),
+  );
+}
+
+/** What a report can name. */
+function knownFaults(known) {
+  const count = new Set(known.flatMap(({ faults }) => faults)).size; // some can be made in two blocks
+  const of = ({ block, faults }) => [
+    make("dt", {}, make("code", { text: block })),
+    ...faults.map((text) => make("dd", { text })),
+  ];
+  return make(
+    "details",
+    { className: "hs-check-known" },
+    make("summary", { text: `Which mistakes does it know? ${count} by name` }),
+    make("dl", {}, ...known.flatMap(of)),
   );
 }
 

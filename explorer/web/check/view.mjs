@@ -16,9 +16,10 @@ export function mount(element, { props }) {
 }
 
 class Check {
-  constructor(element, { lessons, upload }, checker) {
+  constructor(element, { lessons, known, upload }, checker) {
     this.element = element;
     this.lessons = lessons;
+    this.known = known;
     this.upload = upload;
     this.checker = checker;
     this.repaint = () => {};
@@ -61,6 +62,7 @@ class Check {
           showExample: () => this.example(),
           checkCode: () => this.code.click(),
         },
+        this.known,
         Boolean(this.upload),
       ),
     );

@@ -86,7 +86,7 @@ export class Column {
       "div",
       { className: "hs-compare-attention" },
       this.pickers,
-      ...tabs,
+      make("div", { className: "hs-compare-tabs" }, ...tabs),
       this.caption,
       make("div", { className: "hs-compare-picture" }, this.canvas),
       this.readout,
@@ -358,7 +358,7 @@ function costCell({ parameters, flops, time, held_out }) {
       line(
         "Time",
         `${time.milliseconds.toFixed(1)} ms`,
-        `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ` +
+        `the fastest of ${time.runs} forward passes on this server's CPU, ${time.threads} ` +
           `${time.threads === 1 ? "thread" : "threads"}`,
         "time",
       ),

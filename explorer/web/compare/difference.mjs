@@ -8,6 +8,7 @@ import { difference, pairOf } from "../matrix/channels.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
+import { folding } from "../ui/fold.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { topOf } from "../ui/token_bars.mjs";
 import { blockOf, CELLS } from "./column.mjs";
@@ -31,10 +32,10 @@ export class Difference {
       point: (cell) => on.show(this.first, pairOf(cell)),
       choose: (cell) => on.toggle(this.first, pairOf(cell)),
     });
-    this.element = make(
-      "section",
-      { className: "hs-compare-difference", hidden: "" },
+    this.element = folding(
       make("h3", { text: "Difference of two patterns" }),
+      { className: "hs-compare-difference", hidden: "" },
+      () => on.draw(),
       make("p", {
         className: "hs-hint",
         text: "The first pattern minus the second, for the layer and head that each column shows.",

@@ -8,11 +8,13 @@ import { drawMatrix } from "../matrix/matrix.mjs";
 import { ask } from "../state/ask.mjs";
 import { address } from "../state/history.mjs";
 import { models, refreshModels } from "../state/models.mjs";
+import { page } from "../state/pages.mjs";
 import { runText } from "../state/run.mjs";
 import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 import { table } from "../ui/table.mjs";
+import { withTerms } from "../ui/terms.mjs";
 import { placePicker } from "./choice.mjs";
 import { Column } from "./column.mjs";
 import { Difference } from "./difference.mjs";
@@ -23,10 +25,7 @@ import { MASKS, whatToLookAt } from "./words.mjs";
 
 const STAGES = [
   ["The model", ""],
-  [
-    "Its mask",
-    "Which tokens may attend to which: a row for each query, a column for each key " + "(key). Hatched: hidden.",
-  ],
+  ["Its mask", "Which tokens may attend to which: a row for each query, a column for each key. Hatched: masked."],
   [
     "Its attention",
     "Attention weights of one head: how strongly each query (row) attends to each key (column). Darker means " +
@@ -43,17 +42,18 @@ const ATTENTION = 2;
 const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
 
 export function mount(element, { props }) {
-  new Compare(element, JSON.parse(props.choices), new CompareSource());
+  new Compare(element, JSON.parse(props.choices), new CompareSource(), props.start);
 }
 
 class Compare {
-  constructor(element, choices, source) {
+  constructor(element, choices, source, start) {
     this.element = element;
     this.choices = choices;
     this.source = source;
     this.columns = [];
     this.payload = null;
     this.cells = new CellFocus();
+    this.start = address.of("compare").text === null ? start : null; // has one line
     this.setup = setupOf(address.of("compare"));
     this.on = {
       mask: (place) => this.change({ masked: place }),
@@ -109,6 +109,7 @@ class Compare {
       this.changeLink(how),
     );
     this.picker = make("div");
+    this.walk = make("div", { className: "hs-compare-walk" }); // on a phone one column is in sight
     this.words = make("p", { className: "hs-compare-words", text: "Running the models for the first time …" });
     this.lines = make("p", { className: "hs-hint" });
     this.board = make("div", { className: "hs-compare-board" });
@@ -129,6 +130,7 @@ class Compare {
       make("h3", { text: "What to look at" }),
       this.words,
       this.lines,
+      this.walk,
       this.board,
       this.difference.element,
       maskTable((canvases) => (this.examples = canvases)),
@@ -234,6 +236,9 @@ class Compare {
   ask() {
     if (!store.payload || store.asked) return; // the text that the address names is still on its way
     const { models, masked, second } = this.setup;
+    const isStart = page() === "compare" && store.payload.text === this.start && second === null;
+    if (page() === "compare") this.start = null;
+    if (isStart) return runText(TWO_LINES); // so that an encoder-decoder has a title and a text
     this.source.ask({ text: store.payload.text, models, masked, second });
     this.element.dataset.asked = this.source.seq;
     this.dim(this.source.waiting !== null);
@@ -317,16 +322,27 @@ class Compare {
         "div",
         { className: "hs-compare-stage" },
         make("h3", { text: name }),
-        ...(about ? [make("p", { className: "hs-hint", text: about })] : []),
+        ...(about ? [make("p", { className: "hs-hint" }, ...withTerms(about))] : []),
         ...(i === ATTENTION ? [this.legend] : []),
       ),
       ...columns.map((column) => this.cellOf(column, i)),
     ]);
     this.board.replaceChildren(...rows);
+    this.drawWalk();
     this.words.textContent = whatToLookAt(columns, this.payload.second_text !== null);
     this.offerTwoLines();
     this.drawPickers();
     this.difference.offer(columns);
+  }
+
+  drawWalk() {
+    const names = Object.fromEntries(this.columns.map(({ title, name }, i) => [i, title ?? name]));
+    const left = (i) => this.columns[i].cells[0].offsetLeft - this.board.offsetLeft;
+    const walk = choiceOf(names, "Model in sight", (i) => this.board.scrollTo({ left: left(i) }));
+    const mark = () => walk.mark(Math.round(this.board.scrollLeft / (this.board.clientWidth || 1)));
+    this.board.onscroll = mark;
+    mark();
+    this.walk.replaceChildren(walk);
   }
 
   cellOf(column, stage) {
@@ -419,9 +435,9 @@ function maskTable(keep) {
   keep(canvases);
   const columns = [{ name: "where", kind: "row" }, ...["", "mask", "why"].map((name) => ({ name, kind: "text" }))];
   return make(
-    "section",
+    "details",
     { className: "hs-compare-table" },
-    make("h3", { text: "Which mask is used where, and why" }),
+    make("summary", { text: "Which mask is used where, and why" }),
     make("p", {
       className: "hs-hint",
       text:

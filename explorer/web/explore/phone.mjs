@@ -18,7 +18,7 @@ export function mount(element) {
   onPage(lay);
   lay();
   document.addEventListener("hs-ran", () => close("ask"));
-  document.getElementById("heads").addEventListener("click", ({ target }) => {
+  document.getElementById("heads")?.addEventListener("click", ({ target }) => {
     if (target instanceof Element && target.closest(".hs-grid button")) close("heads");
   });
   store.subscribe(element, (payload, { layer, head }) => {
@@ -32,6 +32,7 @@ export function mount(element) {
 function fold(isFolded, buttons) {
   for (const [i, id] of SHEETS.entries()) {
     const sheet = document.getElementById(id);
+    if (!sheet) continue; // in the gallery each view is alone
     sheet.popover = isFolded ? "auto" : null;
     sheet.ontoggle = () => store.changed(); // what is not seen is not drawn
     buttons[i].popoverTargetElement = isFolded ? sheet : null;
@@ -40,7 +41,7 @@ function fold(isFolded, buttons) {
 
 function close(id) {
   const sheet = document.getElementById(id);
-  if (sheet.matches(":popover-open")) sheet.hidePopover();
+  if (sheet?.matches(":popover-open")) sheet.hidePopover();
 }
 
 function step(text, by, label) {

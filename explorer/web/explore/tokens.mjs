@@ -14,6 +14,8 @@ export function mount(element) {
   const list = make("div", { className: "hs-tokens", role: "group", "aria-label": "Tokens of your text" });
   const hint = make("p", { className: "hs-hint" });
   element.append(line(list, used), line(hint, model));
+  element.setAttribute("role", "group");
+  element.setAttribute("aria-label", "Tokens");
   roving(list);
   let listed = null;
 

@@ -30,6 +30,7 @@ export const PAGE = {
   root: "the text that all of this continues",
   treeLabel: "Everything written so far; arrow keys move, Enter goes there",
   take: "press one to take it",
+  minor: "Show or fold tokens below 0.001",
 };
 
 export const MEASURES = [

@@ -259,7 +259,7 @@ function development(payload, part, row, place) {
     className: at === row ? "hs-lens-open" : "",
   }));
   return [
-    make("h3", { text: "How it came about" }),
+    make("h3", { text: "How the prediction forms" }),
     make("p", {}, `${quoted(pieceName(choice.text))}, the model's choice, ${firstSentence(part, place)}`),
     table({
       label: "Both tokens, layer by layer",

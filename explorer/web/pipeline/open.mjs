@@ -13,7 +13,7 @@ import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
 import { explain } from "./explain.mjs";
 import { dimensions, sizes } from "./shape.mjs";
-import { nameOf, neighbour, STAGES } from "./stages.mjs";
+import { nameOf, neighbour, STAGES, stagesOf } from "./stages.mjs";
 import { limitOf, scaleOf, tensorOf, three, writer } from "./tensor.mjs";
 import { rowText, tableOf } from "./words.mjs";
 
@@ -89,7 +89,7 @@ export class OpenStage {
 
   walk(step) {
     const { locked } = store.focus;
-    const next = neighbour(locked, step, store.payload.model.n_layer);
+    const next = neighbour(locked, step, store.payload.model);
     if (next) store.toggle(next);
   }
 
@@ -125,7 +125,7 @@ export class OpenStage {
       element.hidden = isList;
     this.tokens.hidden = !isList;
     this.switch.hidden = isList || STAGES[stage].columns === "rank";
-    this.heads.hidden = STAGES[stage].letters[0] !== "H";
+    this.heads.hidden = STAGES[stage].letters.length < 3;
     this.stage = stage;
     if (isList) return this.drawTokens(payload, focus);
     this.tensor = tensorOf(stage, payload, part, focus);
@@ -134,11 +134,10 @@ export class OpenStage {
   }
 
   say(payload, { stage, layer }) {
-    const { title, letters, says, formula, part } = STAGES[stage];
-    const L = payload.model.n_layer;
+    const { title, letters, says, formula, part } = stagesOf(payload.model)[stage];
     const size = sizes(payload);
-    this.back.disabled = !neighbour({ stage, layer }, -1, L);
-    this.next.disabled = !neighbour({ stage, layer }, 1, L);
+    this.back.disabled = !neighbour({ stage, layer }, -1, payload.model);
+    this.next.disabled = !neighbour({ stage, layer }, 1, payload.model);
     this.title.textContent = part === "block" ? `${title}, block ${layer}` : title;
     this.shape.replaceChildren(
       make("span", { className: "hs-shape" }, ...dimensions(letters)),
@@ -213,7 +212,7 @@ export class OpenStage {
     this.canvas.setAttribute(
       "aria-label",
       `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys ` +
-        "go from number to number; the chosen row stands below as a table.",
+        "go from number to number; the chosen row also stands as a table.",
     );
     this.drawLegend(kind, limit);
     this.row.textContent = rowText(stage, payload, part, focus, row);

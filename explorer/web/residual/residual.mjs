@@ -16,7 +16,10 @@ export function sharesAt({ arrays }, place, k) {
 const BEFORE = { token: "token embedding", position: "position" };
 const AFTER = { norm_bias: "norm bias", head_bias: "bias of the head" };
 
-/** The parts of a name that the model has, as [{name, kind, value}]. */
+/**
+ * Those of the named parts that the model has.
+ * @returns {{name: string, value: number, kind?: string, layer?: number}[]}
+ */
 function single(shares, names) {
   const has = Object.entries(names).filter(([kind]) => shares[kind] !== undefined);
   return has.map(([kind, name]) => ({ name, kind, value: shares[kind] }));

@@ -82,7 +82,7 @@ function draw(
   const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
   const other = options.find(({ choice }) => choice === focus.against) ?? null;
   fill(target, options, explained.choice, []);
-  fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
+  fill(against, options, other?.choice ?? "none", [["none", "nothing: just the logit"]]);
   field.say();
   const shares = of(place, explained, other);
   const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
@@ -183,12 +183,12 @@ function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
   const what = other ? `the logit of ${name} minus that of ${other} is ` : `the logit of ${name} is `;
   const ratio = other
     ? ` So ${name} is ${times(shares.logit)} ${other}.`
-    : " Only differences of logits count: compare with another token to see what decides.";
+    : " Only differences between logits matter: compare with another token to see what decides.";
   return [
     behind,
     what,
     computed,
-    `; the ${parts.length} parts below add up to `,
+    `; the ${parts.length} parts add up to `,
     total,
     `. Most for it: ${list(up) || "nothing"}. Against it: ${list(down) || "nothing"}.`,
     ratio,

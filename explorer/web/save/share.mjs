@@ -8,7 +8,8 @@ import { store } from "../state/store.mjs";
 import { beginning, copyLink, imageOfSvg, saveFile, svgNow } from "./save.mjs";
 
 const [WIDTH, HEIGHT, SIDE] = [1200, 630, 64]; // px, as other sites show the card of a link
-const PICTURE = { top: 190, height: 350 };
+const PICTURE = { top: 176, height: 370 };
+const LEAST_SCALE = 0.9; // a picture that would be smaller is cut below
 const FILE = "headscope-card.png";
 
 // what each page's picture is; of several, the first that is seen
@@ -59,7 +60,7 @@ function wordsOf(name) {
   if (!["explore", "generate", "compare"].includes(name) || !payload)
     return { title: seen("#header [aria-current]"), number: "" };
   const [{ text, p }] = nextTokens(payload, payload.tokens.length - 1, 1).best;
-  return { title: `“${beginning(payload.text, 90)}”`, number: `next: ${label({ text })} ${Math.round(100 * p)}%` };
+  return { title: `“${beginning(payload.text, 90)}”`, number: `next: “${label({ text })}” ${Math.round(100 * p)}%` };
 }
 
 /** @param {CanvasRenderingContext2D} context */
@@ -85,7 +86,7 @@ function drawCard(context, { title, number, picture }) {
 /** As large as it fits; of what is higher than wide, the upper part. */
 function drawInside(context, picture) {
   const width = WIDTH - 2 * SIDE;
-  const scale = Math.min(width / picture.width, Math.max(PICTURE.height / picture.height, 0.75));
+  const scale = Math.min(width / picture.width, Math.max(PICTURE.height / picture.height, LEAST_SCALE));
   const part = Math.min(picture.height, PICTURE.height / scale);
   const left = SIDE + (width - picture.width * scale) / 2;
   const size = [picture.width * scale, part * scale];

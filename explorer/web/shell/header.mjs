@@ -3,6 +3,7 @@
 import { make } from "../base/dom.mjs";
 import { onPage, page, showPage } from "../state/pages.mjs";
 import { table } from "../ui/table.mjs";
+import { glossaryList, wireTerms } from "../ui/terms.mjs";
 
 const KEYS = [
   ["Tab", "move from view to view"],
@@ -30,6 +31,7 @@ export function wireHeader(element) {
     content?.focus();
   });
   element.append(keys);
+  wireTerms();
   document.addEventListener("keydown", (event) => {
     if (
       !["?", "h"].includes(event.key.toLowerCase()) ||
@@ -88,11 +90,13 @@ function switchTheme() {
 }
 
 function keysDialog() {
-  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
+  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys and glossary" });
   dialog.append(
+    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
     make("h2", { text: "Keys" }),
     table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
-    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
+    make("h2", { text: "Glossary" }),
+    glossaryList(),
   );
   return dialog;
 }

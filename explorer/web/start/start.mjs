@@ -1,13 +1,15 @@
 // The first screen once Gradio is up: its links and its text open a page without loading anew. Before, they are plain
 // links and a plain form, and need no code.
 
-import { writeAddress } from "../state/fields.mjs";
+import { FIRST, writeAddress } from "../state/fields.mjs";
 import { address } from "../state/history.mjs";
 
 const isUp = () => document.querySelector('[data-view="prompt_view"][data-ready="true"]') !== null;
 
 /** @param {HTMLElement} root */
 export function wireStart(root) {
+  address.speak([FIRST], () => ({})); // an address that is not understood becomes that of the first screen
+  address.changed();
   root.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest("a");
     if (!link || !isUp() || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -6,8 +6,8 @@ const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", 
 /** What a forward pass computes, one after the other: the pipeline shows one of it. */
 export const STAGE_IDS = [
   ...["tokens", "token", "position", "embedding"],
-  ...["resid_pre", "ln_1", "q", "k", "v", "scores", "pattern", "z", "attn_out"],
-  ...["resid_mid", "ln_2", "pre", "post", "mlp_out", "resid_post"],
+  ...["resid_pre", "ln_1", "q", "k", "v", "rot_q", "rot_k", "scores", "pattern", "z", "attn_out"],
+  ...["resid_mid", "ln_2", "pre", "gate", "up", "post", "mlp_out", "resid_post"],
   ...["ln_f", "logits", "softmax"],
 ];
 /** What can be chosen by name; the first is what a page starts with. */

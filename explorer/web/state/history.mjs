@@ -78,7 +78,8 @@ class Address {
   /** A link of ours, followed without loading anew. */
   follow(search) {
     this.write();
-    history.pushState(null, "", search);
+    const { page, values } = readAddress(search);
+    put("pushState", page, values);
     this.back();
   }
 

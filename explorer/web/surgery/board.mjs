@@ -132,7 +132,10 @@ function paint(button, focus) {
     .filter(Boolean)
     .map((edit) => editName(edit).split(": ")[1])
     .join(", ");
-  button.setAttribute("aria-label", `${placeName(button.place)}: ${state || "as it is"}`);
+  button.setAttribute(
+    "aria-label",
+    `${placeName(button.place)}: ${state ? `${state} (${signs.join("")})` : "as it is"}`,
+  );
   button.title = button.getAttribute("aria-label");
 }
 

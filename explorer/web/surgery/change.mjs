@@ -10,6 +10,7 @@ import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { rove, roving } from "../ui/roving.mjs";
 import { foldedTable, paintCell, table } from "../ui/table.mjs";
 import { counting, sees } from "./edits.mjs";
 import { leaks } from "./leaks.mjs";
@@ -25,9 +26,10 @@ export function signed(x, decimals = 3) {
 
 export function lossCard() {
   const line = make("p", { className: "hs-loss-line" });
-  const list = make("div", { className: "hs-loss-tokens", role: "list", "aria-label": "Change of each token's loss" });
+  const list = make("div", { className: "hs-loss-tokens", role: "group", "aria-label": "Change of each token's loss" });
   const hint = make("p", { className: "hs-hint" });
   const leak = make("div", { className: "hs-leaks", role: "status" });
+  roving(list);
   const element = make(
     "section",
     {},
@@ -65,6 +67,7 @@ export function lossCard() {
     list.replaceChildren(
       ...payload.tokens.slice(1).map((token, i) => chip(token, i, before[i], after[i], limit, focus)),
     );
+    rove(list, list.children[store.query(focus) - 1]);
     hint.textContent =
       "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
       "easier. Hover over one for both numbers.";
@@ -89,7 +92,6 @@ function chip(token, i, before, after, limit, focus) {
     "button",
     {
       type: "button",
-      role: "listitem",
       className: `hs-loss-token${i === store.query(focus) ? " hs-query" : ""}`,
       title:
         `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} ` +
@@ -174,7 +176,7 @@ export function attentionCard() {
       });
       map.canvas.setAttribute(
         "aria-label",
-        `${title.textContent}, ${map.name}. The table below has the numbers of the row of place ${query}.`,
+        `${title.textContent}, ${map.name}. A table has the numbers of the row of place ${query}.`,
       );
     }
     words.replaceChildren(...cellWords(payload, blocks, query, key, layer, head));

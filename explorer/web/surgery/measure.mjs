@@ -134,7 +134,7 @@ function effectWords({ effect, edits }) {
         : "The interval contains 0: no clear effect.";
   const stale =
     edits !== operation.edits
-      ? [make("p", { className: "hs-hint", text: "Measured for other changes than those above: measure again." })]
+      ? [make("p", { className: "hs-hint", text: "Measured for other changes than the present ones: measure again." })]
       : [];
   return [
     make(

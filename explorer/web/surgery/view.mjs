@@ -15,6 +15,8 @@ const SHOW = { here: "Only here", everywhere: "In all tabs" };
 const TOOLS = Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`]));
 
 export function mount(element, { props }) {
+  const { model, experiments } = JSON.parse(props.given);
+  const ready = buttons(experiments);
   const about = make("p", { className: "hs-hint" });
   const problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   const show = make(
@@ -27,7 +29,7 @@ export function mount(element, { props }) {
   const measure = measureCard();
   const found = make("div", {}, show, cards.attention.element, cards.loss.element);
   element.append(
-    experiments(JSON.parse(props.given)),
+    ready,
     make("div", { className: "hs-cut-choose" }, choice("tool", TOOLS, "What to do")),
     about,
     problem,
@@ -40,6 +42,7 @@ export function mount(element, { props }) {
   store.subscribe(element, (payload, focus) => {
     operation.sees(payload, focus);
     const { base } = operation;
+    ready.hidden = base.model.name !== model; // its heads are meant
     about.textContent = HOWS[focus.tool].about;
     found.hidden = !operation.result; // before and after are the same
     for (const { draw } of [...Object.values(cards), measure]) draw(base, focus);
@@ -53,7 +56,7 @@ export function mount(element, { props }) {
 }
 
 /** Each is a text, and what is changed in the model that reads it. */
-function experiments(given) {
+function buttons(experiments) {
   const one = ({ name, says, text, edits }) =>
     make(
       "button",
@@ -68,5 +71,9 @@ function experiments(given) {
       make("strong", { text: name }),
       make("span", { text: says }),
     );
-  return make("div", { className: "hs-experiments", role: "group", "aria-label": "Experiments" }, ...given.map(one));
+  return make(
+    "div",
+    { className: "hs-experiments", role: "group", "aria-label": "Experiments" },
+    ...experiments.map(one),
+  );
 }

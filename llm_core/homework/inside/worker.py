@@ -113,7 +113,7 @@ def import_sentence(error: BaseException, file: str) -> str:
     where = f" in line {line}" if line else ""
     if isinstance(error, SyntaxError):
         place = f"line {error.lineno}" if error.lineno else "your file"
-        return f"There is a mistake in the Python of {place}: {error.msg}."
+        return f"There is a Python syntax error in {place}: {error.msg}."
     if isinstance(error, ModuleNotFoundError):
         return f"Your file imports “{error.name}”{where}, which is not installed here."
     if isinstance(error, ImportError):

@@ -23,11 +23,18 @@ TEXT = 'Weird <img src=x onerror=alert(1)> & "quotes" \x07 שלום 👩‍🚀,
 VIEWS = ("tokens_view", "grid_view", "attention_view", "roles_view", "next_view")
 
 
-def menu(page: Page, view: str) -> Locator:
-    found = page.locator(f'[data-view="{view}"] + .hs-save')
-    if found.get_attribute("open") is None:
-        found.locator("summary").click()
-    return found
+def menu(page: Page, view: str = "") -> Locator:
+    """What saves a view: its line in the menu of the Explore page, or what lies below it in a page that stands alone;
+    without a view, the line of the text."""
+    if page.locator('[data-view="save_view"]').count() == 0:
+        found = page.locator(f'[data-view="{view}"] + .hs-save')
+        if found.get_attribute("open") is None:
+            found.locator("summary").click()
+        return found
+    panel = page.locator('[data-view="save_view"] .hs-menu')
+    if not panel.is_visible():
+        page.get_by_role("button", name="Save and share").click()
+    return panel.locator(f'[data-of="{view}"]' if view else '[aria-label="This text"]')
 
 
 def saved(page: Page, view: str, kind: str) -> tuple[str, bytes]:
@@ -122,18 +129,18 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
     vectors_in_the_colours_of_the_screen(screen)
     twice_as_fine_as_the_svg(screen)
     screen.choose_head(2, 5)
-    name, npz = saved(screen.page, "tokens_view", "NumPy")
+    name, npz = saved(screen.page, "", "NumPy")
     text = screen.prompt.input_value()
     found = np.load(io.BytesIO(npz))
     assert np.allclose(found["logits"], reference.trace(text)["logits"].numpy(), atol=1e-4)
     assert re.fullmatch(r"headscope-decoder-[\w-]+\.npz", name)
     screen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    menu(screen.page, "tokens_view").get_by_role("button", name="Link").click()
+    menu(screen.page).get_by_role("button", name="Link").click()
     screen.page.locator(".hs-save-note", has_text="The link is copied.").wait_for()
     link = screen.page.evaluate("navigator.clipboard.readText()")
     assert "layer=2" in link and "head=5" in link and link == screen.page.url
 
-    _, content = saved(screen.page, "tokens_view", "HTML page")
+    _, content = saved(screen.page, "", "HTML page")
     (tmp_path / "view.html").write_bytes(content)
     problems.expect("file:///")  # where it is opened from
     alone = screen.page

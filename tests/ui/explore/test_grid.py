@@ -12,7 +12,7 @@ from llm_core.analysis.patterns import received
 from llm_core.analysis.roles import ROLES, badges, head_roles
 
 from ..reference import same
-from ..screen import Screen
+from ..screen import ROOM, Screen
 
 TEXT = (
     "How to wash a red cup and a blue cup: first wash the red cup with warm water, "
@@ -217,18 +217,6 @@ def test_every_role_has_a_sign_of_its_own(js):
 # on the page
 
 
-def press(screen: Screen, *names: str) -> None:
-    """Choose by the names of switches."""
-    for name in names:
-        screen.page.click(f'[data-view="attention_view"] .hs-switch [data-name="{name}"]')
-    screen.point_away()
-
-
-def hide_first(screen: Screen) -> None:
-    screen.page.click(".hs-check input")
-    screen.point_away()
-
-
 def seen_at(screen: Screen, places: list[dict]) -> list[dict]:
     """What stands in the attention view, once each of ``places`` is what is chosen."""
     return screen.page.evaluate(SEEN_AT, places)
@@ -266,7 +254,7 @@ def test_mean_and_maximum_are_torchs(screen: Screen, reference):
     screen.run(TEXT)
     patterns, compared = patterns_of(reference, TEXT), {"mean": 0, "max": 0}
     for by, over in CHOICES:
-        press(screen, by, over)
+        screen.choose_setting(by, over)
         layer, head = (1, 4) if over == "heads" else (3, 2)
         places = [{"layer": layer, "head": head, "query": query, "key": 7} for query in (35, 33, 20)]
         for place, got in zip(places, seen_at(screen, places)):
@@ -286,7 +274,7 @@ def test_mean_and_maximum_are_torchs(screen: Screen, reference):
 def test_without_the_first_token_rows_are_shares_of_the_rest(screen: Screen, reference):
     screen.run(TEXT)
     patterns, compared = patterns_of(reference, TEXT).double(), 0
-    hide_first(screen)
+    screen.check_setting("hide the first token")
     heads = [(0, 0), (5, 3), (3, 3), (4, 0), (1, 6)]
     places = [{"layer": layer, "head": head, "query": query, "key": 7} for layer, head in heads for query in (35, 21)]
     for place, got in zip(places, seen_at(screen, places)):
@@ -315,7 +303,8 @@ def test_without_the_first_token_rows_are_shares_of_the_rest(screen: Screen, ref
 def test_columns_and_what_tokens_receive_and_give_are_torchs(screen: Screen, reference):
     screen.run(TEXT)
     patterns, compared = patterns_of(reference, TEXT), 0
-    press(screen, "column")
+    screen.choose_setting("column")
+    screen.check_setting("bars")
     heads = [(0, 0), (3, 3), (5, 3), (2, 1), (1, 0), (4, 4), (3, 6)]
     places = [{"layer": layer, "head": head, "key": key} for key, (layer, head) in enumerate(heads)]
     found = seen_at(screen, places)
@@ -357,8 +346,9 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
     box, (x, _) = canvas.bounding_box(), screen.call("weights", KEY_NAME, 5)
     screen.page.mouse.click(box["x"] + x, box["y"] + 20)
     screen.point_away()
-    hide_first(screen)
-    press(screen, "max", "layers")
+    screen.check_setting("hide the first token")
+    screen.choose_setting("max", "layers")
+    screen.check_setting("bars")
     screen.page.select_option(".hs-sort select", "broad")
     screen.next_frame()
     address = screen.address()
@@ -382,10 +372,9 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
 # The canvas is drawn once more, unseen: its layout says where a key's name stands.
 KEY_NAME = """({ drawWeights }, key) => {
     const { payload, focus } = globalThis.headscope;
-    const width = Math.max(280, document.querySelector('.hs-picture').clientWidth);
-    const { left, cell } = drawWeights(document.createElement('canvas'), width, payload, focus.now, 0, false);
+    const { left, cell } = drawWeights(document.createElement('canvas'), ROOM, payload, focus.now, 0, false);
     return [left + (key + 0.5) * cell.width, 0];
-}"""
+}""".replace("ROOM", ROOM)
 
 
 def test_the_grid_by_role_has_the_highest_score_first_and_arrows_follow(screen: Screen, reference):

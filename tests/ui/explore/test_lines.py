@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from explorer.examples import EXAMPLES
+from explorer.examples import EXAMPLES, EXPLORED
 
 from ..modules_alone.test_modules import ARRAYS, AS_TEXT, H, T
 from ..reference import same
@@ -72,7 +72,7 @@ DRAWN = """async ({drawLines}, bytes, focus, width) => {
     let start = null;
     context.moveTo = (x, y) => { start = [x, y]; };
     context.bezierCurveTo = (...points) => strokes.push([...start, ...points.slice(4), context.lineWidth]);
-    const { from, to, row, top, left } = drawLines(canvas, width, parsePayload(buffer(bytes)), focus, 0, false);
+    const { from, to, row, top, left } = drawLines(canvas, { width }, parsePayload(buffer(bytes)), focus, 0, false);
     return { strokes, from, to, row, first: top ?? left };
 }"""
 COUNTED = """async ({counted, seriesOf}, bytes, focus, T) => {
@@ -246,6 +246,7 @@ def test_rows_and_columns_of_several_heads_are_torchs(page: Page, app: App, refe
 
 
 def test_chips_threshold_and_sides_by_mouse_and_keyboard(screen: Screen, reference):
+    screen.choose_head(0, 0)
     screen.choose_drawing("lines")
     chip = screen.page.locator(".hs-chip")
     chip.nth(3).click()
@@ -271,11 +272,18 @@ def test_chips_threshold_and_sides_by_mouse_and_keyboard(screen: Screen, referen
     screen.page.locator("#hs-least").focus()
     screen.page.keyboard.press("End")
     screen.next_frame()
-    weights = reference.trace(next(iter(EXAMPLES.values()))).attention(0)[0, 1]
-    assert said(screen)["count"].startswith(f"{int((weights >= 0.5).sum())} of 45 lines are drawn; the ")
+    weights = reference.trace(EXAMPLES[EXPLORED]).attention(0)[0, 1]
+    assert said(screen)["count"].startswith(f"{int((weights >= 0.5).sum())} of 91 lines are drawn; the ")
     screen.page.click('.hs-switch [data-name="top-bottom"]')
     screen.point_away()
-    assert set(screen.address().split("&")) == {"show=explore", "draw=lines", "head=1", "least=500", "sides=top-bottom"}
+    assert set(screen.address().split("&")) == {
+        "show=explore",
+        "draw=lines",
+        "layer=0",
+        "head=1",
+        "least=500",
+        "sides=top-bottom",
+    }
     screen.page.set_viewport_size({"width": 390, "height": 844})
     screen.page.get_by_role("button", name="all", exact=True).click()
     for name in ("top-bottom", "left-right"):

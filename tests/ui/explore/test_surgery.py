@@ -97,7 +97,7 @@ def test_leaks_are_told_with_what_they_did_to_the_loss(js):
 
 
 def open_panel(screen: Screen, more: str = "", edits: int = 0) -> None:
-    screen.page.goto(f"{screen.url}?view=explore&panel=surgery{more}")
+    screen.page.goto(f"{screen.url}?view=explore&panel=surgery&text={TEXT.replace(' ', '+')}{more}")
     wait(screen, edits)
 
 
@@ -266,7 +266,7 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
     page.wait_for_selector(".hs-changed:not([hidden])")
     assert (
         screen.text_of(".hs-changed span")
-        == "Everything below shows a changed model: Layer 0, head 6: off; Layer 2, MLP: off."
+        == "Every view shows a changed model: Layer 0, head 6: off; Layer 2, MLP: off."
     )
     after = cut(reference, head=(0, 6), mlp=2)
     weights = """({weight}, T) =>
@@ -275,6 +275,8 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
         after["blocks.4.attn.pattern"][0, 2].flatten().tolist(), abs=1e-5
     )
     page.wait_for_function("headscope.seq >= 2")
+    screen.next_frame()
+    page.click('[data-view="tabs_view"] [data-name="attention"]')
     screen.next_frame()
     top = after["logits"][0, -1].softmax(-1).topk(5)
     shown = page.locator('[data-view="next_view"] .hs-bars .hs-number').all_text_contents()[:5]

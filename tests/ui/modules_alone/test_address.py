@@ -8,7 +8,7 @@ READ = "({readAddress}, search) => readAddress(search)"
 WRITE = "({writeAddress}, search, page, values) => writeAddress(search, page, values)"
 OLD_AND_NEW = [
     ("?view=explore", "?show=explore"),
-    ("?view=explore&layer=4&head=1&query=5&key=2&draw=lines", "?show=explore&layer=3&query=5&key=2&draw=lines"),
+    ("?view=explore&layer=4&head=1&query=5&key=2&draw=lines", "?show=explore&layer=3&head=0&query=5&key=2&draw=lines"),
     ("?view=explore&draw=lines&layer=4&also=2_5_7", "?show=explore&layer=3&also=1_4_6&draw=lines"),
     ("?view=explore&layer=0&head=-1&query=x&key=1.5&draw=paint", "?show=explore"),
     ("?view=explore&layer=3&layer=4&head=%3Cb%3E&query=&key=9999999", "?show=explore&layer=2"),

@@ -486,7 +486,7 @@ def test_the_matrix_has_in_each_cell_the_colour_of_its_weight(js, dark):
             const payload = parsePayload(buffer(bytes));
             const canvas = document.createElement("canvas");
             const focus = { layer: 2, head: 1, query: null, key: null };
-            const { left, top, cell } = drawWeights(canvas, 300, payload, focus, 0, dark);
+            const { left, top, cell } = drawWeights(canvas, { width: 300 }, payload, focus, 0, dark);
             const context = canvas.getContext("2d");
             const range = Array.from({ length: T }, (_, i) => i);
             return range.slice(1).flatMap((q) => range.slice(0, q + 1).map((k) => {

@@ -233,8 +233,19 @@ def test_another_token_can_be_hidden_and_another_one_asked_what_follows(columns:
     assert "mask=3" in columns.page.evaluate("location.search")
 
 
-def test_the_page_as_it_opens_says_what_each_costs(columns: Columns, reference):
+def test_the_page_opens_with_a_title_and_a_text_and_leaves_another_text_alone(columns: Columns):
     columns.open()
+    columns.page.wait_for_function(
+        "document.querySelector('#prompt textarea').value.startsWith('How to Grow Tomatoes')"
+    )
+    columns.settled()
+    assert "Take a text of two lines" not in columns.text("")
+    columns.open(text="How to Make a Paper Boat")
+    assert columns.page.input_value("#prompt textarea") == "How to Make a Paper Boat"
+
+
+def test_the_page_says_what_each_costs(columns: Columns, reference):
+    columns.open(text="How to Make a Paper Boat")
     T = len(reference.ids("How to Make a Paper Boat"))
     assert columns.text(f"{columns.cell(0, 1)} .hs-hint").startswith(f"{T * T} of {T * T} pairs visible")
     assert columns.text(f"{columns.cell(1, 1)} .hs-hint").startswith(f"{T * (T + 1) // 2} of {T * T} pairs visible")
@@ -253,7 +264,7 @@ def test_the_page_as_it_opens_says_what_each_costs(columns: Columns, reference):
     assert "Take a text of two lines" in columns.text("")
 
     # the two of one size are subtracted at once, others are told why not
-    columns.click(".hs-compare-difference summary")
+    columns.click(".hs-compare-difference .hs-table summary")
     rows = columns.page.locator(".hs-compare-difference tr").evaluate_all(
         "all => all.slice(1).map(r => [...r.children].map(c => c.textContent))"
     )

@@ -245,7 +245,7 @@ def test_small_probabilities_keep_two_digits_that_count(js: Modules, p, written)
 def test_words_say_what_numbers_show(js: Modules):
     text = "({lossText}, loss, V, masked) => lossText(loss === 'nan' ? NaN : loss, V, masked)"
     start = js("train/timeline/words", text, 9.05, 8192, False)
-    assert "as unsure as between 8,519 equally likely ones, about what guessing evenly among all 8,192" in start
+    assert "as unsure as between 8,519 equally likely ones, about what a uniform guess over all 8,192" in start
     assert "for each hidden token it is as unsure as between 2.7 " in js("train/timeline/words", text, 1.0, 8192, True)
     assert "diverged" in js("train/timeline/words", text, "nan", 8192, False)
     event = {"layer": 1, "head": 4, "role": "induction", "step": 512}

@@ -82,7 +82,7 @@ export class ChoicesForm {
         text: title,
         onclick: () => {
           this.set(choices);
-          this.hint.textContent = `${sentence} Now press Train.`;
+          this.hint.textContent = `${sentence} Now start training.`;
           this.hint.hidden = false;
         },
       }),

@@ -93,7 +93,7 @@ export class RunsPlot {
       series.map(({ record, ...style }) => ({ ...style, points: record.fresh.map((one) => [one.step, one[what]]) }));
     const [losses, accuracies] = [of("loss"), of("accuracy")];
     const values = [...losses, ...raw].flatMap(({ points }) => points.map(([, value]) => value));
-    const levels = uniform === null ? [] : [{ value: uniform, text: `guessing evenly: ${uniform.toFixed(2)}` }];
+    const levels = uniform === null ? [] : [{ value: uniform, text: `uniform guess: ${uniform.toFixed(2)}` }];
     const said = (curves, word) =>
       curves
         .map(({ name, points }) => `${name}: ${points.length ? word(points.at(-1)[1]) : "not yet measured"}`)

@@ -6,6 +6,7 @@ import { writeAddress } from "../../state/fields.mjs";
 import { address } from "../../state/history.mjs";
 import { showPage } from "../../state/pages.mjs";
 import { chooseModel } from "../../state/run.mjs";
+import { withTerms } from "../../ui/terms.mjs";
 import { LiveClient, liveChoices } from "./client.mjs";
 import { ChoicesForm } from "./form.mjs";
 import { keptName, runNames } from "./names.mjs";
@@ -49,7 +50,7 @@ class LiveView {
     element.classList.add("hs-live");
     element.append(
       make("h2", { text: "Train a tiny model now" }),
-      make("p", { className: "hs-live-lead", text: LEAD }),
+      make("p", { className: "hs-live-lead" }, ...withTerms(LEAD)),
       loading,
       this.problem,
     );

@@ -57,7 +57,7 @@ export class LossCurve {
         { ...TRAINING, name: "training", points: model.train },
         { ...HELD_OUT, name: "held out", points: model.heldOut, dots: true },
       ],
-      levels: [{ value: even, text: `guessing evenly: ${even.toFixed(2)}` }],
+      levels: [{ value: even, text: `uniform guess: ${even.toFixed(2)}` }],
       cursor: model.steps[i],
       steps: model.steps,
       restarts: model.restarts,

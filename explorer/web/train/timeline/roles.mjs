@@ -5,6 +5,7 @@ import { grouped } from "../../base/text.mjs";
 import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { roleLook } from "../../color/heads.mjs";
 import { sign, worn } from "../../ui/badges.mjs";
+import { folding } from "../../ui/fold.mjs";
 import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
 import { badgeText, NO_ROLES, scoresText, steepest } from "./words.mjs";
 
@@ -24,19 +25,19 @@ export class RolesAtStep {
     this.rise = make("p", { "aria-live": "polite" });
     this.more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
     this.none = make("p", { className: "hs-hint", text: NO_ROLES });
-    this.scores = make(
-      "section",
-      { className: "hs-tl-roles" },
+    this.scores = folding(
       this.title,
+      { className: "hs-tl-roles" },
+      () => {},
       this.badge,
       this.none,
       this.table,
       this.more,
     );
-    this.curve = make(
-      "section",
-      { className: "hs-tl-rise" },
+    this.curve = folding(
       this.curveTitle,
+      { className: "hs-tl-rise" },
+      () => dispatchEvent(new Event("resize")),
       make("p", {
         className: "hs-hint",
         text:
