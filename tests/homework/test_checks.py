@@ -254,7 +254,9 @@ def test_an_unknown_mistake_is_shown_all_the_same(file):
     assert report["faults"] == [] and report["sentence"].startswith("No known mistake fits.")
     assert report["difference"]["tensor"] == "what goes into the softmax (B, H, T, T)"
     assert report["line"]["number"] == 32 and "att.flip(-1)" in report["line"]["text"]
-    assert re.search(r"replaced by the right one, all .* comes out right: .* in lines? 32( to 33)?\.$", report["sentence"])
+    assert re.search(
+        r"replaced by the right one, all .* comes out right: .* in lines? 32( to 33)?\.$", report["sentence"]
+    )
 
 
 def test_dropout_in_a_place_that_no_fault_has(file):

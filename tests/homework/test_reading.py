@@ -124,7 +124,7 @@ def test_a_zip_has_the_homework_and_its_helpers():
     "content, name, sentence",
     [
         (b" \n", "a.py", "Your file is empty."),
-        (bytes(range(256)), "a.py", "has bytes that no text has"),
+        (bytes(range(256)), "a.py", "contains bytes that are not text"),
         (b"#" * 2_000_000, "a.py", "larger than 1 MB"),
         (b"{", "a.ipynb", "not the JSON that .ipynb files are"),
         (b'{"cells": [null]}', "a.ipynb", "not the JSON"),
