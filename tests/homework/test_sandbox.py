@@ -20,7 +20,7 @@ from llm_core.homework.outline import METHODS
 from llm_core.homework.report import BLOCKS, from_json, to_json
 from llm_core.homework.sandbox import check_file
 
-SMALL = Limits(seconds=300, block_seconds=1, memory=512 * MB, output=1 * MB, file_size=1 * MB)
+SMALL = Limits(seconds=900, block_seconds=1, memory=512 * MB, output=1 * MB, file_size=1 * MB)
 FORGERY = """
 import contextlib, os
 for number in range(1, 64):
