@@ -327,7 +327,7 @@ def test_a_missing_measurement_is_said(runner, nothing_measured):
     built = steps_of(runner, "museum")
     assert len(built) == LESSON.num_steps
     for step in built:
-        assert any("was not measured yet" in item.words for item in step.show if isinstance(item, Message))
+        assert any("has not been measured yet" in item.words for item in step.show if isinstance(item, Message))
         assert "trained with it" not in facts(step)
 
 

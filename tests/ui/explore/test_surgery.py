@@ -307,7 +307,7 @@ def test_effect_and_sweep_stream_and_can_be_cancelled(page, app):
     page.wait_for_selector(".hs-effect p")
     found = numbers(screen.text_of(".hs-effect p").replace("95 %", ""))
     assert found == pytest.approx([expected.mean, expected.low, expected.high, expected.before], abs=1e-3)
-    assert expected.low > 1 and "do harm" in screen.text_of(".hs-effect p")
+    assert expected.low > 1 and "make the model worse" in screen.text_of(".hs-effect p")
 
     page.click('[data-name="sweep-zero"]')
     page.wait_for_function("Number(document.querySelector('.hs-measure').dataset.found) >= 2")

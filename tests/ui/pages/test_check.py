@@ -105,7 +105,7 @@ def test_unknown_fields_are_left_behind_and_missing_ones_that_may_be_are_null(js
 def test_a_file_that_is_too_large_is_not_read(js: Modules):
     code = "({checkSize}, size) => { try { checkSize(size); return null; } catch ({message}) { return message; } }"
     assert js("check/report", code, 2_000_000) is None
-    assert js("check/report", code, 3_210_000).startswith("This file is too large for a report: it has 3.2 MB")
+    assert js("check/report", code, 3_210_000).startswith("This file is too large for a report: it is 3.2 MB")
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_the_keyboard_alone_is_enough(learn: LessonScreen):
         page.keyboard.press(key)
     assert learn.readout().startswith("a[0, 1, 1] = 2") and learn.title().startswith("A tensor is a row")
     page.keyboard.press("Escape")
-    assert "Point at a cell" in learn.readout()
+    assert "Hover over a cell" in learn.readout()
     page.keyboard.press("Escape")  # a second one belongs to the page
     page.keyboard.press("h")
     assert page.locator("dialog.hs-keys").is_visible()
@@ -214,7 +214,7 @@ def test_who_wants_less_motion_gets_none(learn: LessonScreen):
 def test_a_wrong_answer_gets_its_reason_and_another_try(learn: LessonScreen, runner):
     step = steps_of(runner, "reshape")[1]
     learn.open("reshape", 2)
-    assert learn.panels() == ["a"] and "Think first" in learn.page.text_content(".hs-step-text")
+    assert learn.panels() == ["a"] and "Predict first" in learn.page.text_content(".hs-step-text")
     for option in step.question.options:
         if not option.right:
             learn.answer(option.text)
@@ -284,7 +284,7 @@ def test_your_own_shape_and_chain_are_run_by_torch(learn: LessonScreen):
     [
         ("shape", "0, 4", "a size of 0 leaves no number to look at"),
         ("shape", "-1, 4", "A size counts something, so it cannot be negative. torch says"),
-        ("shape", "99999999999, 99999999999", "more numbers than a computer can count places for. torch says"),
+        ("shape", "99999999999, 99999999999", "more numbers than a computer can address. torch says"),
         ("shape", "x" * 10_000, "at most 400 characters"),
         ("chain", "view(7)", "is invalid for input of size 12"),
         ("chain", "<img src=x onerror=alert(1)>", "must be calls such as"),
