@@ -37,7 +37,7 @@ FLOORS = {
         ("server",),
     ],
 }
-SHARED_WEB_ROOMS = {"base", "state", "patterns", "color", "ui", "charts", "matrix", "shell"}
+SHARED_WEB_ROOMS = {"base", "state", "patterns", "color", "ui", "charts", "matrix", "save", "shell"}
 
 Arrows = dict[Path, set[Path]]
 

@@ -213,7 +213,7 @@ class Runner:
         """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
         read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
         run, piece = self.recorded(read), self.tokenizer.piece
-        more = ({}, self._leading(run.trace))
+        more: tuple[dict, dict] = ({}, self._leading(run.trace))
         return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut, more)
 
     def _leading(self, trace: "Trace") -> dict:

@@ -6,6 +6,7 @@ Everything that moves is done by ``web/start/press.js``, which travels with it.
 import json
 from functools import lru_cache
 from html import escape
+from typing import Any
 from urllib.parse import urlencode
 
 from ..export.standalone import STATIC
@@ -15,7 +16,7 @@ from ..lessons.teach import catalog
 ROOM = STATIC / "start"
 SPECIAL = {"<|startofarticle|>": "start"}
 
-WORDS = {
+WORDS: dict[str, Any] = {
     "question": "What does a Transformer look at when it says “{answer}”?",
     "buttons": {"on": "Switch two heads off", "off": "Switch them back on"},
     "on": "{head} looks for an earlier “{last}”, attends to the token that followed it, and copies that token: "

@@ -39,7 +39,8 @@ export function lineAt({ T, row, top, width, down, left, height }, x, y) {
 
 function measureAcross(_canvas, { width, height }, tokens, count, isColumn) {
   const T = tokens.length;
-  const row = Math.min(24, Math.max(12, (Math.min(height, 640) - HEAD - 8) / T)); // all tokens in sight, as long as they stay readable
+  // all tokens in sight, as long as they stay readable
+  const row = Math.min(24, Math.max(12, (Math.min(height, 640) - HEAD - 8) / T));
   const size = Math.min(width, 620);
   const bars = count > 1 ? Math.min(9 * count, 76) : 0;
   const [near, far] = isColumn ? [bars, 0] : [0, bars];

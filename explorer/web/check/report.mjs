@@ -37,7 +37,8 @@ export function readReport(text) {
     throw new Error(`This file is not a report of the homework checker. Make one with: ${COMMAND}`);
   if (found.version !== 1)
     throw new Error(
-      "This report was written by another version of the checker: make a new one with the checker that came with this app.",
+      "This report was written by another version of the checker: make a new one with the checker that came with " +
+        "this app.",
     );
   const report = fields(REPORT)(found, "the report");
   const total = (name) => report.blocks.reduce((sum, block) => sum + block[name], 0);

@@ -20,8 +20,8 @@ export function startPage(actions, known, mayUpload) {
     make("p", {
       className: "hs-check-lead",
       text:
-        "You write a Transformer in nine blocks, in one file: my_llm_implementation.py. See how many of the 11 points " +
-        "it earns, and why: one for each block, and two if all of them together train and write.",
+        "You write a Transformer in nine blocks, in one file: my_llm_implementation.py. See how many of the 11 " +
+        "points it earns, and why: one for each block, and two if all of them together train and write.",
     }),
     make(
       "div",

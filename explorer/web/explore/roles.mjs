@@ -39,7 +39,8 @@ function sayWhoLeads(button, payload, query, focus) {
   const isHere = layer === focus.layer && head === focus.head;
   const token = quoted(pieceName(nextTokens(payload, query, 1).best[0].text));
   const who = isHere ? "This head" : `Layer ${layer}, head ${head}`;
-  button.textContent = `${who} adds most to the logit of ${token}: ${logits < 0 ? "−" : "+"}${Math.abs(logits).toFixed(2)}`;
+  const adds = `${logits < 0 ? "−" : "+"}${Math.abs(logits).toFixed(2)}`;
+  button.textContent = `${who} adds most to the logit of ${token}: ${adds}`;
   button.disabled = isHere;
   button.onclick = () => store.toggle({ layer, head });
 }

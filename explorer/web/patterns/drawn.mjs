@@ -3,8 +3,8 @@
 // {title, verb, row(query): shares of the keys 0..last(query), open: whether there is no mask, name(query, key): the
 // number as one would write it in Python}
 // and what stands behind the rows:
-// {at(query, key): one share, state(query, key): "seen", "later" or "far" (masked), "out" (the hidden first token) or "faint"
-//  (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token is,
+// {at(query, key): one share, state(query, key): "seen", "later" or "far" (masked), "out" (the hidden first token) or
+//  "faint" (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token is,
 //  first(query): its share of the row all the same, left(query): what is left without it, total(query): the row's sum,
 //  block: T×T numbers 0..65535 (none for the rollout)}
 // A number that is not "seen" is 0 in rows and blocks.

@@ -196,7 +196,9 @@ export const STAGES = {
     title: "GELU",
     tensor: "mlp.post",
     letters: ["T", "4C"],
-    says: "GELU keeps clearly positive numbers and sends the rest nearly to 0: most neurons are silent for a given token.",
+    says:
+      "GELU keeps clearly positive numbers and sends the rest nearly to 0: most neurons are silent for a given " +
+      "token.",
     formula: "½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))",
   },
   mlp_out: {

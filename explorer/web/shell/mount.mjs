@@ -5,6 +5,7 @@ import { FIRST } from "../state/fields.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
 
+const SAVERS = { below: "save/save.mjs" }; // what adds "Save", by where it is
 const PATIENCE_MS = 10_000; // then what is there is shown, whatever is missing
 const LOST = "A part of this page could not be loaded. Is the app still running? Reload the page.";
 
@@ -18,7 +19,7 @@ export async function mount(holder, gradio) {
   if (on) await opened(on);
   try {
     (await import(`../${module}`)).mount(element, gradio);
-    if (saves === "below") (await import("../save/save.mjs")).attach(element);
+    if (SAVERS[saves]) (await import(`../${SAVERS[saves]}`)).attach(element);
   } catch (problem) {
     element.dataset.error = LOST;
     throw problem;

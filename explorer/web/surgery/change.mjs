@@ -210,7 +210,10 @@ function whySame(layer) {
   const first = Math.min(...operation.done.map((edit) => edit.layer ?? 0));
   if (layer < first) return "This layer comes before the first changed one: nothing that reaches it has changed.";
   if (layer === first)
-    return "All heads of a layer read the same input, and the change acts on what comes out: it reaches later layers only.";
+    return (
+      "All heads of a layer read the same input, and the change acts on what comes out: it reaches later layers " +
+      "only."
+    );
   return "";
 }
 

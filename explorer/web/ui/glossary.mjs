@@ -14,7 +14,9 @@ export const GLOSSARY = {
   embedding: "The learned vector of C numbers that stands for a token, or for a position.",
   attention:
     "The part of a layer in which each token reads from other tokens, weighted by how well its query fits their keys.",
-  head: "One of the H attention mechanisms that work side by side in a layer, each with queries, keys, and values of its own.",
+  head:
+    "One of the H attention mechanisms that work side by side in a layer, each with queries, keys, and values of " +
+    "its own.",
   query: "The vector with which a token asks: it is compared with the keys of all tokens it may see.",
   key: "The vector by which a token is found: the better it fits a query, the more attention it gets.",
   value: "The vector that a token passes on to the tokens that attend to it.",
@@ -39,12 +41,15 @@ export const GLOSSARY = {
   nats: "The unit of a loss or entropy computed with natural logarithms; 1 nat is 1.44 bits.",
   perplexity: "e to the power of the loss: as if the model chose among that many equally likely tokens.",
   entropy: "How undecided a distribution is: 0 when one token is certain, ln V when all V tokens are equally likely.",
-  KL: "Kullback–Leibler divergence: how many nats are lost by using one distribution in place of another; 0 if they are equal.",
+  KL:
+    "Kullback–Leibler divergence: how many nats are lost by using one distribution in place of another; 0 if they " +
+    "are equal.",
   FLOPs: "Floating-point operations: here, the multiplications and additions in matrix products.",
   dropout:
     "During training, sets random numbers to 0 and scales up the rest, so that the model relies on no single one.",
   induction:
-    "A pattern in which a head finds an earlier occurrence of the current token and attends to what followed it: it copies.",
+    "A pattern in which a head finds an earlier occurrence of the current token and attends to what followed it: it " +
+    "copies.",
   "logit lens":
     "Reads the residual stream after each layer as if it were the last, to see what the model would predict there.",
   "zero ablation": "Replaces a component's output by zeros, to measure how much the model depends on it.",
