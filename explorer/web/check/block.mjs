@@ -116,10 +116,16 @@ function lineAndIdea(line, faults) {
     make(
       "figure",
       { className: "hs-check-line" },
-      make("figcaption", { text: `Your line ${line.number}` }),
+      make("figcaption", {
+        text: line.cell ? `Your cell ${line.cell}, line ${line.number}` : `Your line ${line.number}`,
+      }),
       make(
         "pre",
-        { dir: "ltr", tabindex: "0", "aria-label": `Line ${line.number} of your file` },
+        {
+          dir: "ltr",
+          tabindex: "0",
+          "aria-label": `Line ${line.number} of ${line.cell ? `cell ${line.cell}` : "your file"}`,
+        },
         make(
           "code",
           {},

@@ -119,7 +119,7 @@ const BLOCK = {
   status: must((value) => STATUSES.includes(value), "“passed”, “failed” or “not started”"),
   sentence: text(2000),
   faults: list(fields(FAULT), 4),
-  line: orNull(fields({ number: count(1e7), text: text(2000) })),
+  line: orNull(fields({ number: count(1e7), text: text(2000), cell: orNull(count(1e6)) })),
   difference: orNull(tables(DIFFERENCE, "rows", "columns", ["expected", "found", "differs"])),
   patterns: orNull(tables(PATTERNS, "tokens", "tokens", ["expected", "found"])),
 };

@@ -343,7 +343,7 @@ def test_where_it_is_allowed_a_file_is_checked_for_this_machine_and_nobody_else(
 
         opened(page, app.url)
         give(page, "x" * 300_000, "large.py", ".py")
-        page.wait_for_selector('.hs-checker[data-error^="This file is too large for a homework"]')
+        page.wait_for_selector('.hs-checker[data-error^="This file is too large to be a homework"]')
         page.evaluate(NOTE_PROGRESS)
         give(page, EMBEDDING, "🙂<b>mine</b>.py", ".py")
         page.wait_for_selector(".hs-check-tile")
