@@ -50,6 +50,7 @@ EXPERIMENTS = (
     },
 )
 EXPLORED = "A repeated name"  # what Explore opens with
+TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n"  # Compare: an encoder-decoder reads a title and a text
 FIRST = EXAMPLES["A title"]  # what all other pages open with, and the lessons read
 
 

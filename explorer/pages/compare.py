@@ -6,7 +6,6 @@ import gradio as gr
 
 from ..components import Comparison
 from ..engine.shelf import Shelf
-from ..examples import EXAMPLES
 from ..questions.asker import asker_of
 from ..questions.compare import comparison
 from .work import MODEL_WORK
@@ -14,7 +13,7 @@ from .work import MODEL_WORK
 
 def compare_page(shelf: Shelf) -> None:
     """Lay out the page inside the current Blocks."""
-    Comparison(elem_id="compare", choices=json.dumps(shelf.choices()), start=next(iter(EXAMPLES.values())))
+    Comparison(elem_id="compare", choices=json.dumps(shelf.choices()))
 
     def compared(text: str, names: list[str], masked: int, second_text: str | None, request: gr.Request) -> str:
         """Run a text through 1 to 4 models, or two texts through one; returns the address of the binary payload,

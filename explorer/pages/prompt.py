@@ -7,7 +7,7 @@ import gradio as gr
 from ..components import Examples, ModelChoice, Prompt, SaveMenu
 from ..engine.problems import PROBLEMS, sentence
 from ..engine.shelf import Shelf
-from ..examples import EXAMPLES, EXPLORED, FIRST
+from ..examples import EXAMPLES, EXPLORED, FIRST, TWO_LINES
 from ..questions.asker import Asker
 from ..questions.explore import run as run_text
 from .work import MODEL_WORK
@@ -48,5 +48,5 @@ def given_examples(shelf: Shelf) -> dict:
     """The examples, and where they lie if they were computed ahead with the model that the app was started with."""
     first = shelf.first
     ahead = "examples" if first.is_shipped else None
-    texts = {"explore": EXAMPLES[EXPLORED], "other": FIRST}
+    texts = {"explore": EXAMPLES[EXPLORED], "compare": TWO_LINES, "other": FIRST}
     return {"examples": list(EXAMPLES.values()), "first": texts, "ahead": ahead, "model": str(first.model_name)}

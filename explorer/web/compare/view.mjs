@@ -39,21 +39,19 @@ const STAGES = [
   ],
 ];
 const ATTENTION = 2;
-const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
 
 export function mount(element, { props }) {
-  new Compare(element, JSON.parse(props.choices), new CompareSource(), props.start);
+  new Compare(element, JSON.parse(props.choices), new CompareSource());
 }
 
 class Compare {
-  constructor(element, choices, source, start) {
+  constructor(element, choices, source) {
     this.element = element;
     this.choices = choices;
     this.source = source;
     this.columns = [];
     this.payload = null;
     this.cells = new CellFocus();
-    this.start = address.of("compare").text === null ? start : null; // has one line
     this.setup = setupOf(address.of("compare"));
     this.on = {
       mask: (place) => this.change({ masked: place }),
@@ -236,9 +234,6 @@ class Compare {
   ask() {
     if (!store.payload || store.asked) return; // the text that the address names is still on its way
     const { models, masked, second } = this.setup;
-    const isStart = page() === "compare" && store.payload.text === this.start && second === null;
-    if (page() === "compare") this.start = null;
-    if (isStart) return runText(TWO_LINES); // so that an encoder-decoder has a title and a text
     this.source.ask({ text: store.payload.text, models, masked, second });
     this.element.dataset.asked = this.source.seq;
     this.dim(this.source.waiting !== null);
@@ -369,7 +364,7 @@ class Compare {
               type: "button",
               className: "hs-link",
               text: "Take a text of two lines",
-              onclick: () => runText(TWO_LINES),
+              onclick: () => runText(store.firstText("compare")),
             }),
           ]
         : []),

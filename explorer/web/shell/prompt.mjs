@@ -50,7 +50,9 @@ export function mount(element, { props }) {
   onPage((name) => isFirst() && !store.asked && promptText() !== store.firstText(name) && openFirst());
 
   function openFirst() {
-    return open(examples.indexOf(store.firstText(page())));
+    const text = store.firstText(page());
+    const index = examples.indexOf(text);
+    return index < 0 ? runText(text) : open(index);
   }
 
   /** Whether what is shown is what some page opens with: nobody has typed yet. */
