@@ -8,7 +8,6 @@ import { drawMatrix } from "../matrix/matrix.mjs";
 import { ask } from "../state/ask.mjs";
 import { address } from "../state/history.mjs";
 import { models, refreshModels } from "../state/models.mjs";
-import { page } from "../state/pages.mjs";
 import { runText } from "../state/run.mjs";
 import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
