@@ -31,9 +31,11 @@ def train(page: Page) -> None:
     page.wait_for_timeout(5000)
 
 
-def to_the_end(page: Page) -> None:
-    page.get_by_role("button", name="Write all").click()
-    page.wait_for_selector(".hs-written-tokens button >> nth=20")
+def write(page: Page) -> None:
+    """Some tokens, one by one, so that it is seen how the newest was chosen."""
+    for count in range(6):
+        page.get_by_role("button", name="One token").click()
+        page.wait_for_selector(f".hs-written-tokens button >> nth={count}")
 
 
 def ready(view: str) -> str:
@@ -41,10 +43,11 @@ def ready(view: str) -> str:
 
 
 PICTURES = {
+    "start": Picture("", ".hs-start-tokens", 720),
     "learn": Picture("?lesson=heads&step=3", ready("learn_view")),
-    "screen": Picture("?show=explore&draw=matrix", ready("grid_view")),
-    "surgery": Picture("?show=explore&panel=surgery&edits=off3.3_off4.3", ready("surgery_view")),
-    "generate": Picture("?show=generate", ready("generate_view"), 1400, to_the_end),
+    "screen": Picture("?show=explore", ready("grid_view"), 900),
+    "surgery": Picture("?show=explore&panel=surgery&edits=zero.h.3.3~zero.h.4.3", '[data-view="surgery_view"][data-done="true"]'),
+    "generate": Picture("?show=generate", ready("generate_view"), 1400, write),
     "compare": Picture("?show=compare", '[data-view="compare_view"][data-compared]', 1500),
     "train": Picture("?show=train", ready("live_view"), 1080, train),
     "timeline": Picture("?show=train&train=timeline&at=20", ready("timeline_view"), 1400),
