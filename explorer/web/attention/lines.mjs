@@ -50,7 +50,7 @@ function measureAcross(_canvas, { width, height }, tokens, count, isColumn) {
   return { T, row, column, near, far, bars, isColumn, from, to, top: HEAD, width: size, height: HEAD + T * row + 8 };
 }
 
-function measureDown(canvas, width, tokens, count, isColumn) {
+function measureDown(canvas, { width }, tokens, count, isColumn) {
   const T = tokens.length;
   const context = canvas.getContext("2d");
   context.font = `13px ${FONT}`;

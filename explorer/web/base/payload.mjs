@@ -54,7 +54,7 @@ export function headBlock(payload, layer, head) {
 }
 
 /** How many keys a query of `layer` sees at most, itself the last of them: Infinity without a window. */
-export const windowOf = ({ model }, layer) => model.windows?.[layer] ?? Infinity;
+export const windowOf = ({ model }, layer) => model?.windows?.[layer] ?? Infinity;
 
 /** The last key that a query sees: itself under a causal mask, else the last of all. */
 export function lastSeen({ mask, tokens }, query) {

@@ -93,11 +93,12 @@ export class Focus {
     this.preview = part;
   }
 
-  /** Keep `part`; what was kept already is let go (only what starts as null can be). */
+  /** Keep `part`; what was kept already is let go, if it can be: some head is always looked at. */
   toggle(part) {
     const same = Object.entries(part).every(([name, value]) => this.locked[name] === value);
     for (const [name, value] of Object.entries(part)) {
-      this.locked[name] = same && START[name] === null ? null : value;
+      const isLetGo = same && START[name] === null && name !== "layer" && name !== "head";
+      this.locked[name] = isLetGo ? null : value;
     }
     if ("layer" in part || "head" in part) this.led = null;
     this.preview = {};

@@ -341,6 +341,7 @@ def test_columns_and_what_tokens_receive_and_give_are_torchs(screen: Screen, ref
 
 def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Screen):
     screen.run(TEXT)
+    screen.choose_head(0, 0)
     canvas = screen.page.locator(".hs-picture canvas")
     canvas.scroll_into_view_if_needed()
     box, (x, _) = canvas.bounding_box(), screen.call("weights", KEY_NAME, 5)

@@ -172,7 +172,7 @@ def test_heads_threshold_and_sides_stand_in_the_address(js):
     }  # fmt: skip
     again = js("state/fields", "({writeAddress}, ...given) => writeAddress(...given)", "", "explore", values)
     assert set(again.removeprefix("?").split("&")) == {
-        "show=explore", "layer=3", "also=2_5", "least=50", "dim=17", "sides=top-bottom",
+        "show=explore", "layer=3", "head=0", "also=2_5", "least=50", "dim=17", "sides=top-bottom",
     }  # fmt: skip
     for wrong in ("also=a", "also=", "least=x", "also=1_"):
         values = js("state/fields", read, f"?show=explore&{wrong}")
