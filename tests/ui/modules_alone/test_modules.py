@@ -314,6 +314,7 @@ def test_a_thumbnail_has_a_pixel_for_each_cell_and_none_where_the_mask_hides(js)
 
 FOCUS = """({Focus}, actions) => {
     const focus = new Focus();
+    focus.lead({ layer: 0, head: 0 });
     for (const [name, ...given] of actions) focus[name](...given);
     return [focus.now, focus.locked].map(({ layer, head, query, key, draw }) => ({ layer, head, query, key, draw }));
 }"""
