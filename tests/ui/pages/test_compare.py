@@ -245,7 +245,7 @@ def test_the_page_opens_with_a_title_and_a_text_and_leaves_another_text_alone(co
 
 
 def test_the_page_says_what_each_costs(columns: Columns, reference):
-    columns.open(text="How to Make a Paper Boat")
+    columns.open(text="How to Make a Paper Boat", layer="1", head="1")
     T = len(reference.ids("How to Make a Paper Boat"))
     assert columns.text(f"{columns.cell(0, 1)} .hs-hint").startswith(f"{T * T} of {T * T} pairs visible")
     assert columns.text(f"{columns.cell(1, 1)} .hs-hint").startswith(f"{T * (T + 1) // 2} of {T * T} pairs visible")
@@ -283,7 +283,7 @@ def test_the_page_says_what_each_costs(columns: Columns, reference):
 def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentence(
     columns: Columns, saved: Saved, app: App
 ):
-    columns.open(models="decoder,/no/such/folder", own="3.2,1.1")
+    columns.open(models="decoder,/no/such/folder", own="3.2,1.1", text="How to Make a Paper Boat")
     assert "layer 2, head 1" in columns.text(f"{columns.cell(0, 2)} .hs-compare-title")
     assert columns.text(f"{columns.cell(1, 0)} .hs-problem").startswith("no folder /no/such/folder: give the path")
     columns.click(f'{columns.cell(0, 2)} [aria-label="Head"] button[data-name="6"]')
@@ -297,7 +297,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
         "How to Make a Paper Boat", "How to Make a Paper House",
     ]  # fmt: skip
     columns.page.click('a[data-page="explore"]')
-    assert columns.page.evaluate("location.search") == "?show=explore"
+    assert columns.page.evaluate("location.search") == "?show=explore&text=How+to+Make+a+Paper+Boat"
 
     told = columns.page.evaluate(CALL, [TEXT, ["decoder", saved.folders["cross"]], -1, None])
     url = json.loads(told.split("data: ", 1)[1].splitlines()[0])[0]
