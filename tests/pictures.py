@@ -46,7 +46,9 @@ PICTURES = {
     "start": Picture("", ".hs-start-tokens", 720),
     "learn": Picture("?lesson=heads&step=3", ready("learn_view")),
     "screen": Picture("?show=explore", ready("grid_view"), 900),
-    "surgery": Picture("?show=explore&panel=surgery&edits=zero.h.3.3~zero.h.4.3", '[data-view="surgery_view"][data-done="true"]'),
+    "surgery": Picture(
+        "?show=explore&panel=surgery&edits=zero.h.3.3~zero.h.4.3", '[data-view="surgery_view"][data-done="true"]'
+    ),
     "generate": Picture("?show=generate", ready("generate_view"), 1400, write),
     "compare": Picture("?show=compare", '[data-view="compare_view"][data-compared]', 1500),
     "train": Picture("?show=train", ready("live_view"), 1080, train),
