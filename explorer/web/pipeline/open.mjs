@@ -10,6 +10,7 @@ import { drawMatrix } from "../matrix/matrix.mjs";
 import { drawSmall } from "../matrix/shrink.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
+import { rove, roving } from "../ui/roving.mjs";
 import { foldedTable } from "../ui/table.mjs";
 import { explain } from "./explain.mjs";
 import { dimensions, sizes } from "./shape.mjs";
@@ -48,6 +49,7 @@ export class OpenStage {
     this.sheet = make("div", { className: "hs-map-sheet" }, this.canvas);
     this.scroller = make("div", { className: "hs-map" }, this.sheet);
     this.tokens = make("ol", { className: "hs-token-list" });
+    roving(this.tokens);
     this.legend = make("p", { className: "hs-map-legend" });
     this.switch = choice("cells", { map: "Colors", numbers: "Numbers" }, "How to show the tensor");
     this.table = foldedTable("", () => store.changed());
@@ -182,6 +184,7 @@ export class OpenStage {
         ),
       ),
     );
+    rove(this.tokens, this.tokens.querySelector(".hs-query"));
   }
 
   drawTensor(payload, focus, part) {
