@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ NUMBER_OF_STEPS = {lesson.id: lesson.num_steps for lesson in LESSONS.values()}
 
 
 @pytest.fixture
-def learn(page: Page, app: App) -> LessonScreen:
-    return LessonScreen(page, app.url)
+def learn(page: Page, app: App) -> Iterator[LessonScreen]:
+    """A learner who has not answered anything yet."""
+    yield LessonScreen(page, app.url)
+    page.evaluate("try { localStorage.clear() } catch {}")
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +133,10 @@ def test_stepping_replaying_and_pointing_ask_the_server_nothing(learn: LessonScr
         if number < 12:
             learn.next()
     learn.back()
-    learn.page.click("text=Replay")
+    learn.view.get_by_text("Replay", exact=True).click()
     learn.wait_for_rest()
     learn.point_at("merged", [2, 40], click=True)
-    learn.page.click("text=Restart lesson")
+    learn.view.get_by_text("Restart lesson", exact=True).click()
     learn.wait_for("attention", 1)
     learn.page.click(".hs-step-link >> nth=7")
     learn.wait_for("attention", 8)
