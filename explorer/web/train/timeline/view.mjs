@@ -331,7 +331,8 @@ class Timeline {
   told() {
     if (!this.model) return null;
     const { of, prompt, stack, token, layer, head, log } = this.state;
-    return { of, prompt, at: this.step, unit: { layer, head }, stack, token, steps: log ? "log" : "even" };
+    const named = of === this.firstOf(null) ? null : of; // that it opens with one is no step of the reader's
+    return { of: named, prompt, at: this.step, unit: { layer, head }, stack, token, steps: log ? "log" : "even" };
   }
 
   /** Back or Forward led here. */
