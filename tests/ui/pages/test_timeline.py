@@ -435,7 +435,7 @@ def test_slider_keys_curve_and_marks_move_without_the_server(screen: Screen):
         (one) => ['x1', 'x2'].map((end) => Number(document.querySelector(`{VIEW} ${{one}}`).getAttribute(end))))""")
     assert at[0] == at[1] == pytest.approx(sum(ends) / 2)  # the second of two cycles begins half way
     assert "the learning rate (how far a step moves the weights) rises once more" in screen.text(".hs-tl-key")
-    shown = {"of": "decoder", "at": "1", "unit": "0.2", "stack": "decoder", "steps": "even"}
+    shown = {"at": "1", "unit": "0.2", "stack": "decoder", "steps": "even"}
     assert query == {"show": "train", "train": "timeline", **shown}
     page.click('[data-page="explore"]')
     page.wait_for_function("!new URLSearchParams(location.search).has('unit')")
