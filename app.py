@@ -34,9 +34,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         help="the path under which a proxy shows the app, such as /headscope, or its whole URL "
         "(default: the variable GRADIO_ROOT_PATH, or none)",
     )
-    parser.add_argument(
-        "--dev", action="store_true", help="for who changes the browser half: browsers keep nothing of it"
-    )
+    parser.add_argument("--dev", action="store_true", help="for work on the browser half: browsers cache nothing")
     return parser.parse_args(arguments)
 
 

@@ -1,6 +1,6 @@
 """Everything that follows from the models, by one command, after others have been trained.
 
-    python -m explorer.assets                              makes what is stale: examples, lessons, …
+    python -m explorer.assets                              makes what is stale: examples, first screen, lessons, …
     python -m explorer.assets --run decoder=runs/decoder   ships the model of a run, with its timeline, first
     python -m explorer.assets --check                      only says what is stale; exit code 1 if anything is
 
@@ -23,6 +23,7 @@ LOSSES = ROOT / "docs" / "loss.png"
 SHIPPED = "decoder"  # the model that the app starts with
 FOLLOWS = {  # what is made with the shipped model -> the module that makes it
     "examples": "explorer.examples",  # and roles.json
+    "first_sight": "explorer.first_sight",
     "lessons": "explorer.lessons.ahead",
     "homework": "tests.homework.example",
 }

@@ -8,26 +8,25 @@ from typing import ClassVar
 
 import gradio as gr
 
-SAVER = "save/save.mjs"  # the module that adds "Save" below a view
-
 
 class View(gr.HTML):
     """An element on which ``web/<module>`` mounts: ``mount(element, {props})``, once its page is open.
 
-    The first HTML's import map says where ``headscope/`` is. What a view shows can be saved, if it ``saves``.
+    The first HTML's import map says where ``headscope/`` is. What a view shows can be saved "below" it, or from the
+    "menu" of the Explore page, as ``saves`` says.
     """
 
     view, module = "", ""
     shown_on = ""  # its page; "" for what several have
     seen_with: ClassVar[dict[str, str]] = {}  # what else the address says when it is seen
-    saves = True
+    saves = "below"
 
     def __init__(self, value: str | None = None, **options):
         super().__init__(
             value,
             html_template=(
                 f'<div class="hs-view" data-view="{self.view}" data-module="{self.module}" data-on="{self.shown_on}" '
-                f'data-saver="{SAVER if self.saves else ""}"></div>'
+                f'data-saves="{self.saves}"></div>'
             ),
             js_on_load="import('headscope/shell/mount.mjs').then((m) => m.mount(element, { props }));",
             apply_default_css=False,
@@ -43,14 +42,30 @@ class ModelChoice(View):
     """Which model the text is given to; its value is the name of the one that the app was started with."""
 
     view, module = "model_choice", "shell/model_choice.mjs"
-    saves = False
+    saves = ""
 
 
 class Prompt(View):
     """Gives the text above it to the model, and says what went wrong; ``given`` are the examples, as JSON."""
 
     view, module = "prompt_view", "shell/prompt.mjs"
-    saves = False
+    saves = ""
+
+
+class Examples(View):
+    """Texts to choose from; ``given`` are their names, as JSON."""
+
+    view, module = "examples_view", "explore/examples.mjs"
+    shown_on = "explore"
+    saves = ""
+
+
+class SaveMenu(View):
+    """What is seen on the Explore page, to be saved and shared."""
+
+    view, module = "save_view", "save/menu.mjs"
+    shown_on = "explore"
+    saves = ""
 
 
 class TokenStrip(View):
@@ -58,6 +73,7 @@ class TokenStrip(View):
 
     view, module = "tokens_view", "explore/tokens.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
 class HeadGrid(View):
@@ -65,6 +81,7 @@ class HeadGrid(View):
 
     view, module = "grid_view", "explore/grid.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
 class AttentionHead(View):
@@ -72,6 +89,7 @@ class AttentionHead(View):
 
     view, module = "attention_view", "attention/view.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
 class HeadRoles(View):
@@ -79,6 +97,7 @@ class HeadRoles(View):
 
     view, module = "roles_view", "explore/roles.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
 class NextToken(View):
@@ -86,14 +105,23 @@ class NextToken(View):
 
     view, module = "next_view", "explore/next.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
-class Inside(View):
-    """The switch between the panels below it, which show the rest of the model."""
+class Phone(View):
+    """What a phone has in place of columns: a button for the text, and a bar that leads from head to head."""
 
-    view, module = "inside_view", "explore/inside.mjs"
+    view, module = "phone_view", "explore/phone.mjs"
     shown_on = "explore"
-    saves = False
+    saves = ""
+
+
+class Tabs(View):
+    """Which picture of the model stands in the middle."""
+
+    view, module = "tabs_view", "explore/tabs.mjs"
+    shown_on = "explore"
+    saves = ""
 
 
 class Pipeline(View):
@@ -101,6 +129,7 @@ class Pipeline(View):
 
     view, module = "pipeline_view", "pipeline/view.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
 class LogitLens(View):
@@ -108,6 +137,7 @@ class LogitLens(View):
 
     view, module = "lens_view", "lens/view.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
 class Residual(View):
@@ -115,13 +145,33 @@ class Residual(View):
 
     view, module = "residual_view", "residual/view.mjs"
     shown_on = "explore"
+    saves = "menu"
 
 
 class Surgery(View):
-    """Heads, layers and MLPs switched off or changed."""
+    """Heads, layers and MLPs switched off or changed; ``given`` are the experiments, as JSON."""
 
     view, module = "surgery_view", "surgery/view.mjs"
     shown_on = "explore"
+    saves = "menu"
+
+
+class SurgeryBoard(View):
+    """The head grid as what is changed."""
+
+    view, module = "surgery_board", "surgery/board.mjs"
+    shown_on = "explore"
+    seen_with = {"panel": "surgery"}
+    saves = "menu"
+
+
+class SurgeryNext(View):
+    """The next token before and after a change."""
+
+    view, module = "surgery_next", "surgery/next.mjs"
+    shown_on = "explore"
+    seen_with = {"panel": "surgery"}
+    saves = "menu"
 
 
 class SurgeryBanner(View):
@@ -130,7 +180,7 @@ class SurgeryBanner(View):
     view, module = "surgery_banner", "surgery/banner.mjs"
     shown_on = "explore"
     seen_with = {"edits": "zero.h.3.2", "changed": "everywhere"}
-    saves = False
+    saves = ""
 
 
 class Generate(View):
@@ -145,7 +195,7 @@ class Lessons(View):
 
     view, module = "learn_view", "learn/view.mjs"
     shown_on = "learn"
-    saves = False
+    saves = ""
 
 
 class TrainSwitch(View):
@@ -153,7 +203,7 @@ class TrainSwitch(View):
 
     view, module = "train_switch", "train/switch.mjs"
     shown_on = "train"
-    saves = False
+    saves = ""
 
 
 class Timeline(View):
@@ -176,7 +226,7 @@ class Check(View):
 
     view, module = "check_view", "check/view.mjs"
     shown_on = "check"
-    saves = False
+    saves = ""
 
 
 class Comparison(View):

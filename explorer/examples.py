@@ -1,4 +1,4 @@
-"""The six examples: computed ahead with the shipped model, so that the page shows a real one before torch is there.
+"""The examples: computed ahead with the shipped model, so that the page shows a real one before torch is there.
 
 python -m explorer.examples        computes them anew, after another model ships
 """
@@ -12,14 +12,46 @@ from .engine.runner import ROLES_AHEAD, Runner
 
 FOLDER = ASSETS / "examples"
 
+# Each does what its name says: the model continues it so.
 EXAMPLES = {
+    "A repeated name": "Harry Potter met Draco. Harry",
+    "A repeated phrase": "Wash the red cup and dry the red cup. Wash the red",
+    "A numbered list": "How to Pack for a Trip\n1. Make a list.\n2. Fold your clothes.\n",
+    "Who is she?": "Ask your mother if she can help you. Tell",
     "A title": "How to Make a Paper Boat",
-    "A first step": "How to Grow Tomatoes\n1. Choose a sunny spot.\n",
-    "A repeated phrase": "Wash the red cup and dry the red cup. Wash the blue bowl and dry the blue",
-    "A list to go on": "How to Pack for a Trip\n1. Make a list.\n2. Fold your clothes.\n3.",
-    "Who is she?": "Ask your mother if she can help you. Tell her what",
     "Emoji and accents": "How to Say Café ☕ in naïve 日本",
 }
+# What head surgery begins with: each breaks what the text's name says. Edits are those of llm_core.analysis.surgery.
+EXPERIMENTS = (
+    {
+        "name": "Forget the previous token",
+        "says": "Switch off the two heads that look one token back. A head that copies what came after the earlier "
+        "“Harry” needs them to find it.",
+        "text": EXAMPLES["A repeated name"],
+        "edits": [
+            {"what": "head", "how": "zero", "layer": 3, "head": 3},
+            {"what": "head", "how": "zero", "layer": 4, "head": 3},
+        ],
+    },
+    {
+        "name": "Forget who she is",
+        "says": "Switch off the two heads that look back at “she” when the model is about to say “her”.",
+        "text": EXAMPLES["Who is she?"],
+        "edits": [
+            {"what": "head", "how": "zero", "layer": 5, "head": 3},
+            {"what": "head", "how": "zero", "layer": 4, "head": 6},
+        ],
+    },
+    {
+        "name": "See only three tokens",
+        "says": "Mask all but the last three tokens in every head: the earlier “Harry” is out of sight.",
+        "text": EXAMPLES["A repeated name"],
+        "edits": [{"what": "everywhere", "how": "window", "n": 3}],
+    },
+)
+EXPLORED = "A repeated name"  # what Explore opens with
+TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n"  # Compare: an encoder-decoder reads a title and a text
+FIRST = EXAMPLES["A title"]  # what all other pages open with, and the lessons read
 
 
 def example_file(index: int) -> Path:

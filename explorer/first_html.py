@@ -1,31 +1,48 @@
-"""What stands in the first HTML, before Gradio has loaded: header, theme, and which page is open.
+"""What stands in the first HTML, before Gradio has loaded: header, theme, which page is open, and the first screen.
 
-Gradio's page is one element and a megabyte of script. A middleware puts the header in front of it, a few rules that
-keep everything out of sight until it is right, and the addresses of the browser half. The query is the browser's
-alone: Gradio gives some names in it a meaning of its own (``/?page=x`` is an error 500), so it does not see it.
+Gradio's page is one element and a megabyte of script, and takes the server a while to write. A middleware answers
+at once with the header and the first screen, a few rules that keep everything else out of sight until it is right,
+and the addresses of the browser half; Gradio's page follows when it is there. The query is the browser's alone: Gradio
+gives some names in it a meaning of its own (``/?page=x`` is an error 500), so it does not see it.
 """
 
 import json
 import re
-from collections.abc import Callable
 from functools import lru_cache
+from html import escape
 from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .export.standalone import STATIC
+from .pages.start import start_html
 from .static_files import SHEET, Web
 
 TITLE = "Headscope"
 ABOUT = "See inside a real Transformer: every number of a forward pass, in the browser."
 SHELL = STATIC / "shell"
-NOT_OURS = re.compile(r'\s*<(?:meta\s+(?:property|name)="(?:og|twitter):|link rel="manifest")[^>]*>')
-CRITICAL = ("base/tokens.css", "color/palette.css", "shell/loading.css")  # what the first paint needs
-BASE = re.compile(r"<base [^>]*>")
-BODY = re.compile(r"<body[^>]*>")
+SAID_ALREADY = re.compile(r'<(?:!doctype|/?html|/?head|/?body|base|meta|link rel="manifest")(?=[\s>/])[^>]*>\s*', re.I)
+HEADERS = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"cache-control", b"no-cache"),  # it names the version of everything else
+)
+CARD = "start/card.png"  # what a link to the app looks like elsewhere: 1200 x 630
+CRITICAL = ("base/tokens.css", "color/palette.css", "shell/loading.css", "start/start.css")  # for the first paint
 COMPRESSED = ("/web/", "/config", "/gradio_api/info", "/models", "/timeline/")  # numbers in bytes hardly shrink
+
+# the styles of <html> and <body> are those that Gradio's page gives them
+OPENING = """<!doctype html>
+<html lang="en" style="margin: 0; padding: 0; min-height: 100%; display: flex; flex-direction: column">
+<head>
+<meta charset="utf-8">
+<base href="./">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+{head}</head>
+<body style="width: 100%; margin: 0; padding: 0; display: flex; flex-direction: column; flex-grow: 1">
+{body}"""
 
 
 def middleware(web: Web) -> list[Middleware]:
@@ -71,7 +88,7 @@ class Compressed:
 
 
 class FirstHtml:
-    """Puts our part into Gradio's page."""
+    """Answers with our part at once, and goes on with Gradio's page as soon as Gradio has it."""
 
     def __init__(self, app: ASGIApp, web: Web):
         self.app, self.web = app, web
@@ -79,39 +96,54 @@ class FirstHtml:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or path_of(scope) != "/" or scope["method"] not in ("GET", "HEAD"):
             return await self.app(scope, receive, send)
-        is_asked = scope["method"] == "GET"
-        page = _Buffered(send, lambda html: with_our_part(html, self.web.address))
-        await self.app({**scope, "query_string": b""}, receive, page.hear if is_asked else send)
+        scope = {**scope, "query_string": b""}
+        if scope["method"] == "HEAD":
+            return await self.app(scope, receive, send)
+        ours, page = opening(self.web.address, str(Request(scope).base_url)), _Page()
+        await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
+        await send({"type": "http.response.body", "body": ours.encode(), "more_body": True})
+        await self.app(scope, receive, page.hear)
+        await send({"type": "http.response.body", "body": going_on(page.html, self.web.address).encode()})
 
 
-class _Buffered:
-    """A response that is held back until it is whole, and changed then if it is a page."""
+class _Page:
+    """A response that is gathered until it is whole."""
 
-    def __init__(self, send: Send, change: Callable[[str], str]):
-        self.send, self.change, self.body = send, change, b""
-        self.start: Message = {}
+    def __init__(self):
+        self.is_page, self.body = False, b""
 
     async def hear(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.start = message
-            return
-        self.body += message.get("body", b"")
-        if message.get("more_body", False):
-            return
-        headers = dict(self.start["headers"])
-        if self.start["status"] == 200 and headers.get(b"content-type", b"").startswith(b"text/html") and self.body:
-            self.body = self.change(self.body.decode()).encode()
-            headers[b"content-length"] = str(len(self.body)).encode()
-            headers[b"cache-control"] = b"no-cache"  # it names the version of everything else
-        await self.send({**self.start, "headers": list(headers.items())})
-        await self.send({"type": "http.response.body", "body": self.body})
+            is_html = dict(message["headers"]).get(b"content-type", b"").startswith(b"text/html")
+            self.is_page = message["status"] == 200 and is_html
+        else:
+            self.body += message.get("body", b"")
+
+    @property
+    def html(self) -> str:
+        """Empty where there is none: the first screen stands without it."""
+        return self.body.decode() if self.is_page else ""
 
 
-def with_our_part(html: str, address: str) -> str:
-    """Gradio's page with our head and header; ``address`` is where the browser half lies."""
-    html = NOT_OURS.sub("", html)
-    html = BASE.sub(lambda found: found[0] + head(address), html, count=1)
-    return BODY.sub(lambda found: found[0] + body(address), html, count=1)
+def opening(address: str, base: str) -> str:
+    """The page up to where Gradio's begins; ``address`` is where the browser half lies, below the app's ``base``."""
+    return OPENING.format(head=head(address) + card(address, base), body=body())
+
+
+def going_on(html: str, address: str) -> str:
+    """What Gradio's page has beside what ours says already; our sheet comes after its own."""
+    sheet = f'<link rel="stylesheet" href="./{address}/{SHEET}">\n'
+    return SAID_ALREADY.sub("", html).replace("<gradio-app", f"{sheet}<gradio-app", 1) + "</body></html>"
+
+
+def card(address: str, base: str) -> str:
+    """How other sites show a link to the app; they want whole addresses."""
+    return f"""<meta property="og:url" content="{escape(base)}">
+<meta property="og:image" content="{escape(base)}{address}/{CARD}">
+<meta property="og:image:width" content="1200">
+<meta property="og:image:height" content="630">
+<meta name="twitter:card" content="summary_large_image">
+"""
 
 
 @lru_cache(maxsize=2)
@@ -135,13 +167,10 @@ def critical() -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in CRITICAL)
 
 
-@lru_cache(maxsize=2)
-def body(address: str) -> str:
-    """The header is drawn before the style sheet behind it has come."""
-    return f"""
-{_read("header.html")}<script>{_read("first_paint.js")}</script>
-<link rel="stylesheet" href="./{address}/{SHEET}">
-"""
+def body() -> str:
+    """Header and first screen: they need no other file."""
+    return f"""{_read("header.html")}<script>{_read("first_paint.js")}</script>
+{start_html()}"""
 
 
 def _read(name: str) -> str:

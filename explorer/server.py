@@ -109,7 +109,7 @@ def serve(
     """
     first = shelf.first
     if not first.is_shipped:
-        first.run("")
+        first.run("How to")
     shelf.is_private = is_loopback(host) and not share
     first.warm_up()
     if prefix is not None:

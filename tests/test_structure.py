@@ -29,7 +29,7 @@ FLOORS = {
     ],
     "explorer": [
         ("components", "engine"),
-        ("examples",),
+        ("examples", "first_sight"),
         ("lessons", "live", "export"),
         ("questions",),
         ("pages", "ask", "static_files"),

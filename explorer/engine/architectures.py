@@ -12,7 +12,9 @@ class Architecture:
 
 
 ARCHITECTURES = {
-    "encoder": Architecture("Encoder", "Reads the whole text at once, to both sides, and fills in a hidden token."),
+    "encoder": Architecture(
+        "Encoder", "Reads the whole text at once, in both directions, and fills in a masked token."
+    ),
     "decoder": Architecture("Decoder", "Reads from left to right and predicts the next token: a writer, like GPT."),
     "encoder-decoder-prefix": Architecture(
         "Encoder-decoder, prefix",
@@ -22,6 +24,12 @@ ARCHITECTURES = {
         "Encoder-decoder, cross",
         "An encoder reads the title; every block of the decoder looks back at it, through cross-attention.",
     ),
+}
+
+KINDS = {  # of other libraries' models, by their model_type
+    **dict.fromkeys(("gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "gpt_neo"), "decoder"),
+    **dict.fromkeys(("bert", "distilbert", "roberta", "xlm-roberta", "camembert"), "encoder"),
+    **dict.fromkeys(("t5", "bart"), "encoder-decoder-cross"),
 }
 
 

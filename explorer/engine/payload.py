@@ -9,7 +9,7 @@ as "unit16": round(p * 65535) in 16 bits, an error of at most 8e-6 everywhere in
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +30,13 @@ class ModelFacts:
     vocab_size: int
     block_size: int
     num_parameters: int
+    family: dict = field(default_factory=dict)  # what is otherwise than in GPT-2, see family.py
+
+    @property
+    def shown(self) -> dict:
+        """All of it, what is otherwise than in GPT-2 beside the rest."""
+        own = {name: value for name, value in vars(self).items() if name != "family"}
+        return {**own, **self.family, "token_limit": self.token_limit}
 
     @property
     def token_limit(self) -> int:
@@ -94,7 +101,7 @@ def trace_payload(
     probs = trace["logits"][0].softmax(-1)  # (T, V)
     found = next_arrays(probs, [token["id"] for token in tokens])
     header = {
-        "model": {**facts.__dict__, "token_limit": facts.token_limit},
+        "model": facts.shown,
         "text": text,
         "tokens": tokens,
         "total": total,
@@ -114,7 +121,7 @@ def next_arrays(probs, ids: list[int]) -> dict[str, tuple[str, np.ndarray]]:
     actual_probs = probs[:-1].gather(1, actual)  # (T-1, 1)
     actual_ranks = (probs[:-1] > actual_probs).sum(1) + 1  # (T-1,)
     return {
-        "next_ids": ("uint16", best.indices.numpy()),
+        "next_ids": ("uint32", best.indices.numpy()),
         "next_probs": ("float32", best.values.numpy()),
         "actual_probs": ("float32", actual_probs[:, 0].numpy()),
         "actual_ranks": ("uint32", actual_ranks.numpy()),

@@ -19,6 +19,7 @@ from llm_core.paths import ASSETS
 from .architectures import ARCHITECTURES, architecture_of
 from .cache import PayloadCache, Stored
 from .fair_lock import FairLock
+from .family import family_facts
 from .once import once
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
 
@@ -107,7 +108,8 @@ class Runner:
             )
         names = ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
         sizes = {name: getattr(model.config, name) for name in names}
-        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), **sizes)
+        family = family_facts(model.config)
+        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), family=family, **sizes)
 
     @once
     def tokenizer_name(self) -> str:
@@ -188,8 +190,11 @@ class Runner:
         ]
 
     def encode(self, text: str) -> list[int]:
-        """Ids of ``text`` behind the token that every article began with in training."""
-        return [self.tokenizer.start, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
+        """Ids of ``text`` behind what the family sets before every text. Raises ``ValueError`` if there are none."""
+        ids = [*self.tokenizer.prefix, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
+        if not ids:
+            raise ValueError(f"{self.model_name} has no token that stands before a text: type at least one character")
+        return ids
 
     def run(self, text: str) -> Stored:
         """Run ``text`` with everything recorded; its payload, and the key under which that lies."""
@@ -208,7 +213,18 @@ class Runner:
         """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
         read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
         run, piece = self.recorded(read), self.tokenizer.piece
-        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut)
+        more: tuple[dict, dict] = ({}, self._leading(run.trace))
+        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut, more)
+
+    def _leading(self, trace: "Trace") -> dict:
+        """Of every place the head that adds most to the likeliest next token: leading (T, 2) and leading_logits (T,);
+        nothing of a model whose parts do not add up, such as one with NaN in its weights."""
+        from llm_core.analysis.attribution import leading_heads
+
+        with suppress(ValueError):
+            heads, logits = leading_heads(self.model, trace)
+            return {"leading": ("uint16", heads.numpy()), "leading_logits": ("float32", logits.numpy())}
+        return {}
 
     @once
     def means(self) -> dict:
@@ -275,9 +291,13 @@ def describe(tokenizer, ids: list[int]) -> list[dict]:
 
 def _check_parts(name: str, model, tokenizer) -> None:
     """Raise ``ValueError`` for a model that its tokens mean nothing to, or that lacks its encoder."""
+    from llm_core.text.tokenizer import BytePairTokenizer
+
     parts = [model.encoder, model.decoder] if hasattr(model, "encoder") else [model]
+    is_ours = isinstance(tokenizer, BytePairTokenizer)  # other families may have more rows than tokens
     for part in parts:
-        if part.config.vocab_size != tokenizer.n_vocab:
+        V = part.config.vocab_size
+        if tokenizer.n_vocab > V or (is_ours and tokenizer.n_vocab < V):
             raise ValueError(
                 f"{name} has a vocabulary of {part.config.vocab_size}, but its tokenizer, {tokenizer.name}, of "
                 f"{tokenizer.n_vocab}"

@@ -9,12 +9,14 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from llm_core.hub import fetch, hub_id
 from llm_core.paths import RUNS
 
-from .architectures import ARCHITECTURES
+from .architectures import ARCHITECTURES, KINDS
 from .runner import MODELS, Runner
 
 CAPACITY = 6  # models beside the first
+FILES = (".pt", ".gguf")  # models that are one file
 LONGEST = 200  # characters of a name
 
 
@@ -63,6 +65,12 @@ class Shelf:
         _ = found.facts
         return found
 
+    def opened(self, name: str) -> Runner:
+        """Any model of this machine or the Hub, loaded, and from now on one of the choices."""
+        if not name:
+            raise ValueError("Type the folder of a model, or its name on the Hugging Face Hub")
+        return self.loaded(name, any_folder=True)
+
     def loaded(self, name: str, any_folder: bool = False) -> Runner:
         """``get``, loaded, of any architecture; a folder that was named stays one of the choices."""
         found = self.get(name, any_folder)
@@ -77,12 +85,15 @@ class Shelf:
             return self.shipped / name
         if name in (saved := self._saved()):
             return saved[name]
-        if any_folder and Path(name).expanduser().is_dir():
-            return Path(name).expanduser().resolve()
+        if any_folder and (path := Path(name).expanduser()).exists() and (path.is_dir() or path.suffix in FILES):
+            return path.resolve()
+        if any_folder and (id := hub_id(name)):
+            return fetch(id)
         known = ", ".join([*shipped, *saved])
         if any_folder:
             raise ValueError(
-                f"no folder {name}: give the path of one with model.safetensors and config.json, or {known}"
+                f"no folder {name}: give the path of one with model.safetensors and config.json, the Hub id of a model "
+                f"such as gpt2, or {known}"
             )
         raise ValueError(
             f"no model {name}: there are {known}; other folders are opened on the page Compare of an app on your own "
@@ -103,14 +114,14 @@ class Shelf:
                     saved[f"runs/{folder.name}"] = place
         if not self.first.is_shipped:
             saved[str(self.first.model_name)] = Path(self.first.model_name)
-        return saved | {name: folder for name, folder in self._opened.items() if _has_config(folder)}
+        return saved | {name: place for name, place in self._opened.items() if place.is_file() or _has_config(place)}
 
 
 def version_of(folder: Path) -> int:
     """Another number for another file."""
     from llm_core.model.checkpoints import WEIGHTS
 
-    path = folder / WEIGHTS
+    path = folder if folder.is_file() else folder / WEIGHTS
     return path.stat().st_mtime_ns if path.is_file() else 0
 
 
@@ -122,6 +133,8 @@ def _named_architecture(folder: Path) -> str | None:
     """What a model says that it is, unread and unchecked; None if it does not say."""
     try:
         about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if "architecture" not in about:
+            return KINDS.get(about["model_type"])
         parts = [about["architecture"], about.get("conditioning")]
         return "-".join(part for part in parts if part)
     except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError):

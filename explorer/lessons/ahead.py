@@ -8,7 +8,7 @@ from pathlib import Path
 from llm_core.paths import ASSETS
 
 from ..engine.runner import Runner
-from ..examples import EXAMPLES
+from ..examples import FIRST
 from . import LESSONS
 from .teach import payload_of
 
@@ -20,7 +20,7 @@ def lesson_file(id: str) -> Path:
 
 
 def main() -> None:
-    runner, text = Runner(), next(iter(EXAMPLES.values()))
+    runner, text = Runner(), FIRST
     FOLDER.mkdir(parents=True, exist_ok=True)
     for lesson in LESSONS.values():
         lesson_file(lesson.id).write_bytes(payload_of(runner, lesson, text))

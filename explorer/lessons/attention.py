@@ -163,9 +163,9 @@ def rows_of_numbers(head: Head) -> Step:
 
     return Step(
         title="What comes in: a row of numbers for each token",
-        text=f"`x` is what layer {head.layer + 1} gets to work with, after its first norm: {head.C} numbers for each of the "
-        f"{head.T} tokens of your text. Point at a cell to read it. So far no row knows anything of this layer's "
-        "neighbours; attention is what lets rows look at each other.",
+        text=f"`x` is what layer {head.layer} gets to work with, after its first norm: {head.C} numbers for each of the "
+        f"{head.T} tokens of your text. Hover over a cell to read it. Attention in this layer has not mixed the "
+        "tokens yet; it is what lets rows exchange information.",
         show=[x_panel(head)],
         code=[code_of(Block.forward, "self.attn(self.ln_1(x)")],
     )
@@ -188,7 +188,7 @@ def three_vectors(head: Head) -> Step:
     return Step(
         title="Three vectors for every token",
         text=f"Each row of `x` is turned into a query `q` (what am I looking for?), a key `k` (what can I be found by?) and "
-        f"a value `v` (what do I pass on?). Head {head.head + 1} has {head.D} numbers of each. Click a cell: it is a row "
+        f"a value `v` (what do I pass on?). Head {head.head} has {head.D} numbers of each. Click a cell: it is a row "
         "of `x` times a row of learned weights.",
         show=[head.vectors("q"), head.vectors("k"), head.vectors("v")],
         code=[
@@ -196,8 +196,8 @@ def three_vectors(head: Head) -> Step:
             code_of(MultiHeadAttention._keys_and_values, "k = self.k(", "v = self.v("),
         ],
         question=Question(
-            prompt=f"`x` has {head.C} numbers for each token and the model has {head.H} heads. How many numbers has one "
-            "head's query?",
+            prompt=f"`x` has {head.C} numbers for each token and the model has {head.H} heads. How many numbers does one "
+            "head's query have?",
             options=distinct(
                 Option(str(head.D), True, f"D = C / H = {head.C} / {head.H}: the heads share the width."),
                 Option(str(head.C), False, "All heads together have that many; each head gets its share."),
@@ -223,8 +223,8 @@ def one_product(head: Head) -> Step:
     )
     return Step(
         title="One dot product, number by number",
-        text=f"How much should {head.token(i)} look at {head.token(j)}? Multiply its `query` with the other's `key`, number "
-        f"by number, and add up the {head.D} products. Where both have the same sign the sum grows: they fit.",
+        text=f"How strongly should {head.token(i)} attend to {head.token(j)}? Multiply its `query` by the other's `key`, number "
+        f"by number, and add up the {head.D} products. Where both have the same sign the sum grows; otherwise it shrinks.",
         show=[
             row("query", q, f"q of {head.token(i)}", "q", i),
             row("key", k, f"k of {head.token(j)}", "k", j),
@@ -280,9 +280,9 @@ def scaled(head: Head) -> Step:
     most = {name: max(row) for name, row in shares.items()}
     return Step(
         title="Scaled by √D",
-        text=f"A sum of {head.D} products tends to be large, and softmax turns large differences into all or nothing. "
+        text=f"A sum of {head.D} products tends to be large, and softmax turns large differences into nearly all or nothing. "
         f"Dividing `scores` by √D = √{head.D} ≈ {head.D**0.5:.2f} keeps them moderate. The bars show the last token's "
-        "weights with and without.",
+        "weights with and without the scale.",
         show=[
             head.scores(),
             Bars(
@@ -304,7 +304,7 @@ def scaled(head: Head) -> Step:
                 Option(
                     "nothing",
                     False,
-                    "Softmax forgets a number added to all scores, but not one that all are multiplied with.",
+                    "Softmax ignores a number added to all scores, but not one that multiplies all of them.",
                 ),
             ],
         ),
@@ -334,7 +334,7 @@ def masked(head: Head) -> Step:
             prompt="Which number must a hidden score get, so that its weight after the softmax is 0?",
             options=[
                 Option("-∞", True, "e^-∞ is exactly 0, and the other weights of the row still sum to 1."),
-                Option("0", False, "e^0 is 1: a score of 0 is an ordinary score, and would still be looked at."),
+                Option("0", False, "e^0 is 1: a score of 0 is an ordinary score and would still get weight."),
                 Option("-1", False, "e^-1 is 0.37: less, but not nothing."),
             ],
         ),
@@ -380,7 +380,7 @@ def softmax_of_a_row(head: Head) -> Step:
         question=Question(
             prompt="Add 5 to every score of the row. What happens to its weights?",
             options=[
-                Option("nothing", True, "e^5 stands above and below the fraction line: it cancels."),
+                Option("nothing", True, "e^5 appears in numerator and denominator: it cancels."),
                 Option("all grow", False, "They must still sum to 1, so they cannot all grow."),
                 Option(
                     "the largest grows",
@@ -394,9 +394,9 @@ def softmax_of_a_row(head: Head) -> Step:
 
 def whole_pattern(head: Head) -> Step:
     return Step(
-        title="The pattern: who looks at whom",
-        text="The same for every row. `pattern` is what attention pictures show: row = the token that looks, column = the "
-        "token it looks at. Click a cell to see its row's softmax in full.",
+        title="The pattern: which token attends to which",
+        text="The same for every row. `pattern` is what attention pictures show: row = query token, column = key "
+        "token. Click a cell to see its row's softmax in full.",
         show=[head.pattern()],
         code=[attention_code("pattern = F.softmax(")],
     )
@@ -420,7 +420,7 @@ def dropout(head: Head, mode: str) -> Step:
         words["train"] += f" (This model was trained without dropout; {p:g} is GPT-2's rate.)"
     return Step(
         title="Dropout, in training only",
-        text=words[mode] + " The next steps go on in eval mode.",
+        text=words[mode] + " The next steps continue in eval mode.",
         show=[
             head.pairs(
                 "dropped",
@@ -459,8 +459,8 @@ def mixed(head: Head) -> Step:
     )
     return Step(
         title="Weights mix values",
-        text="Row by row, `z` is a mixture of the rows of `v`, each taken as much as the `pattern` says. What a token "
-        "learns from others in this head is exactly this.",
+        text="Row by row, `z` is a mixture of the rows of `v`, each weighted by the `pattern`. This is exactly what a token "
+        "learns from others in this head.",
         show=[head.pattern(cell=18), head.vectors("v"), z_panel(head)],
         code=[attention_code("self.attn_dropout(pattern)")],
         question=question if len(question.options) > 1 else None,
@@ -508,7 +508,7 @@ def merged(head: Head) -> Step:
                 name="merged",
                 values=merge_heads(head.recorded("attn.z")[None])[0],
                 letters="TC",
-                title=f"head {head.head + 1} is in columns {first} to {last}",
+                title=f"head {head.head} is in columns {first} to {last}",
                 rows=head.labels,
                 family="z",
                 origin=merge_heads(z_origins(head)[None])[0],
@@ -526,7 +526,7 @@ def projected(head: Head) -> Step:
     return Step(
         title="Projected, and added to the stream",
         text=f"One more matrix of learned weights mixes the {head.C} numbers of each token: now the heads' findings meet. "
-        "`out` is added to what the token already was, and the MLP goes on from there. That is attention, complete.",
+        "`out` is added to what the token already was, and the MLP continues from there. That is all of attention.",
         show=[
             Panel(
                 name="out",
@@ -543,7 +543,7 @@ def projected(head: Head) -> Step:
                     over="K",
                 ),
             ),
-            Message(text="", words="Next: the same for all heads at once, and why nobody loops over them."),
+            Message(text="", words="Next: the same for all heads at once, and why no one loops over them."),
         ],
         code=[forward_code("merge_heads(z)")],
     )

@@ -153,7 +153,7 @@ def build(scene: Scene) -> list[Step]:
 def nothing_random(head: Dropped) -> Step:
     return Step(
         title="Eval mode: nothing is random",
-        text=f"The `pattern` of head {head.head + 1} in layer {head.layer + 1}, as the model computed it. The marked line calls "
+        text=f"The `pattern` of head {head.head} in layer {head.layer}, as the model computed it. The marked line calls "
         "`attn_dropout` every time, but in eval mode that gives back what it got. Every row sums to 1. Press Next to switch "
         "to training.",
         show=[
@@ -289,7 +289,7 @@ def sum_question(sums: list[float]) -> Question:
             Option(
                 "always to 1",
                 False,
-                "That would need another softmax behind it. Dropout divides by 1 - p, whatever has really fallen.",
+                "That would need another softmax after it. Dropout divides by 1 - p, whatever has really fallen.",
             ),
             Option(
                 "always to less than 1",
@@ -335,7 +335,7 @@ def the_second_place(head: Dropped) -> Step:
             prompt="GPT-2's attention drops weights after the softmax. Where else?",
             options=[
                 Option("the output, after the projection", True, "And nowhere else in attention: two places."),
-                Option("the scores, before the softmax", False, "A score of 0 is still looked at, as step 6 shows."),
+                Option("the scores, before the softmax", False, "A score of 0 still gets weight, as step 6 shows."),
                 Option("q, k and v", False, "They stay whole. Only what has been computed from them is dropped."),
                 Option(
                     "z, before the heads are merged",
@@ -422,8 +422,8 @@ def before_the_softmax(head: Dropped) -> Step:
     marks = fallen.nonzero().tolist()
     return Step(
         title="Wrong: on the scores, before the softmax",
-        text="Here the `scores` are dropped, and the softmax comes after. A score of 0 is no weight of 0: e^0 is 1, and the "
-        "row still has to sum to 1. So a token that falls is still looked at, more than before if its score was negative, and "
+        text="Here the `scores` are dropped, and the softmax comes after. A score of 0 is not a weight of 0: e^0 is 1, and the "
+        "row still has to sum to 1. So a dropped token still gets weight, more than before if its score was negative, and "
         "the whole row shifts with it.",
         show=[
             head.pairs("scores", scores, "scores × kept", hidden=head.future, marks=marks, cell=28, note=MASK_NOTE),
@@ -459,7 +459,7 @@ def before_the_softmax(head: Dropped) -> Step:
     )  # fmt: skip
 
 
-MASK_NOTE = "Dropped before the mask. Behind it, -∞ × 0 would be NaN, not a number, and spoil the whole row."
+MASK_NOTE = "Dropped before the mask. After it, -∞ × 0 would be NaN, not a number, and spoil the whole row."
 
 
 def risen(head: Dropped, pattern, fallen) -> Facts | Message:
@@ -584,9 +584,9 @@ def mode_question() -> Question:
             Option(
                 "two runs on one text differ",
                 True,
-                "Each run draws anew. In eval mode two runs agree: the quickest test there is.",
+                "Each run draws new random numbers. In eval mode two runs agree: the quickest test there is.",
             ),
-            Option("torch raises an error", False, "Training mode is a mode like any other: torch cannot know it is unwanted."),
+            Option("torch raises an error", False, "Training mode is a valid mode: torch cannot know that you did not want it."),
             Option("all logits become 0", False, "Single numbers become 0, and others grow: enough to blur the result."),
         ],
     )  # fmt: skip

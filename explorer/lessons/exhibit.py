@@ -22,7 +22,7 @@ RECORDED = ["blocks.*.attn.scores", "blocks.*.attn.pattern", "blocks.*.attn.z", 
 ROOM, LEAST, MOST = 230, 14, 36  # px: the columns of one head, and the sides of its cells
 
 NOTES = {  # under the wrong pattern, behind what its rows sum to
-    "wrong-split": "Rows and columns are places of the head, and no tokens any more.",
+    "wrong-split": "Rows and columns are dimensions of the head, no longer tokens.",
     "softmax-axis": "Each column sums to 1 instead.",
     "mask-after-softmax": "The hatched cells had a share, and lost it.",
     "mask-inverted": "The last row sees nothing, and sums to 0.",

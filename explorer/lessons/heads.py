@@ -151,8 +151,8 @@ def one_wide_row(split: Split) -> Step:
     return Step(
         title="One wide row for every token",
         text=f"The layer `q_proj` has made a query of C = {split.C} numbers for each of the T = {split.T} tokens: this is "
-        "`x`, one token a row, one colour a token. Several heads shall share this width, each with a narrow query of "
-        "its own for every token. Press Next to watch the cut.",
+        "`x`, one row and one color per token. Several heads share this width; each has its own narrow query for "
+        "every token. Press Next to watch the cut.",
         show=[split.wide(title="all queries of the layer, before the split")],
         code=[code_of(MultiHeadAttention.forward, "q = self.q(split_heads(")],
     )
@@ -167,7 +167,7 @@ def cutting(split: Split) -> Step:
         split.pieces,
         split.origin.view(split.pieces.shape),
         "BTHD",
-        title="one block a token, one row a head",
+        title="one block per token, one row per head",
         where=f"blocks.{split.layer}.attn.q[{{0}}, {{2}}, {{1}}, {{3}}]" if split.own else "",
         rows=[f"head {h}" for h in range(H)],
         blocks=split.labels,
@@ -177,7 +177,7 @@ def cutting(split: Split) -> Step:
         title="view cuts every row into pieces",
         text=f"`view` takes the row of each token and cuts it into H = {H} {count(H, 'piece')} of D = {D} "
         f"{count(D, 'number')}: the first piece is for head 0, and so on. Each block is still one token and has one "
-        "colour. The memory is the same; there is one stride more, to step from head to head.",
+        "color. The memory is the same; there is one more stride, to step from head to head.",
         show=[panel],
         code=[code_of(split_heads, "x = x.view(B, T, n_head")],
         question=strides_question(split),
@@ -193,7 +193,7 @@ def strides_question(split: Split) -> Question | None:
         Option(
             str((T * C, C, 1, H)),
             False,
-            "Then neighbours would go to different heads, one number each in turn. view cuts pieces that stay together.",
+            "Then neighbors would go to different heads in turn. view cuts contiguous pieces.",
         ),
         Option(str((T * C, D, C, 1)), False, f"One token further is {C} places on, and one head only {D}."),
     )
@@ -207,10 +207,10 @@ def transposing(split: Split) -> Step:
         title="transpose puts the heads in front",
         text="Now blocks are heads, and each head has one row for every token: all it needs to work by itself. The "
         f"strides {before} have become {after}: the two in the middle changed places, and nothing was copied. All "
-        "colours appear in every head.",
+        "colors appear in every head.",
         show=[
             split.right(
-                title="one block a head, one row a token",
+                title="one block per head, one row per token",
                 note="Same memory as `x`. The cells move on the screen only; in memory they stay where they are.",
             )
         ],
@@ -220,7 +220,7 @@ def transposing(split: Split) -> Step:
             Option(
                 "a piece of every token",
                 True,
-                "Heads are in front now, and behind them come the tokens: a block is one head.",
+                "Heads come first now, then tokens: a block is one head.",
             ),
             Option(
                 "all pieces of one token",
@@ -255,7 +255,7 @@ def told_of_mixture(split: Split) -> str:
     return (
         "`wrong` asks for (B, H, T, D) at once, and Python does not complain. But view fills the heads in the order of "
         "memory, so a head gets many pieces of few tokens, where it should get one piece of every token. The labels say "
-        "which token a row is taken for; the colours say whose numbers it has."
+        "which token a row is taken for; the colors show whose numbers it holds."
     )
 
 
@@ -296,8 +296,8 @@ def side_by_side(split: Split) -> Step:
     from llm_core.model.attention import split_heads
 
     text = (
-        "Both have the same shape, so every line behind them runs. In `q` each head shows all colours, in the order of "
-        "the text. In `wrong` a colour fills row after row, and one head knows little of most tokens."
+        "Both have the same shape, so every later line runs. In `q` each head shows all colors, in the order of "
+        "the text. In `wrong` one color fills row after row, and a head knows little about most tokens."
         if split.mixes
         else f"With {single(split)} the two are the same, number for number. Take a longer text and more heads."
     )
@@ -315,11 +315,9 @@ def side_by_side(split: Split) -> Step:
 
 def picture_question(split: Split) -> Question | None:
     return ask(
-        "Blocks are heads, and row 0, 1, 2 … of a block shall be token 0, 1, 2 … Which picture is right?",
-        Option("A", True, "In every block each row has a colour of its own, in the order of the tokens."),
-        Option(
-            "B", False, "Look at the first block of B: one colour comes in several rows, and some tokens are missing."
-        ),
+        "Blocks are heads, and row 0, 1, 2 … of a block should be token 0, 1, 2 … Which picture is right?",
+        Option("A", True, "In every block each row has its own color, in the order of the tokens."),
+        Option("B", False, "Look at the first block of B: one color fills several rows, and some tokens are missing."),
         before=[unnamed(split.right(), "A"), unnamed(split.scrambled(), "B")],
     )
 
@@ -385,7 +383,8 @@ def other_attention(scene: Scene, split: Split, mistaken: Run) -> Step:
     return Step(
         title="Wrong heads look elsewhere",
         text=f"Now the trained model itself, with its own H = {H} {count(H, 'head')}, on your text: layer "
-        f"{split.layer + 1} as it is, and with `q`, `k` and `v` of every layer split wrongly. The weights are the same. "
+        f"{split.layer} as it is, and with `q`, `k` and `v` of every layer split wrongly: the mistake of step 4, as an edit of "
+        "the model's own code. The weights are the same. "
         f"{leak}",
         show=[
             attention_panel("pattern", "right split", split, right, ""),
@@ -413,12 +412,12 @@ def leak_question(split: Split, first: int) -> Question | None:
         Option(
             "those of token 0",
             False,
-            "So it is with the right split. Here token 0's numbers are all in the first heads.",
+            "That is the right split. Here token 0's numbers are all in the first heads.",
         ),
         Option(
             f"those of token {split.T - 1}",
             False,
-            "The last token ends in the last row of the last head; its first row lies further in front.",
+            "The last token ends in the last row of the last head; its first row lies earlier in memory.",
         ),
     )
 
@@ -456,7 +455,7 @@ def other_words(scene: Scene, mistaken: Run) -> Step:
         title="Wrong heads predict other words",
         text="The bars show what the same weights expect as the next token with either split. The loss tells how surprised "
         f"the model is by each next token of {HELD_OUT} texts it was not trained on, measured in nats. Lower is better; "
-        "guessing blindly among all V tokens would give ln V.",
+        "uniform guessing among all V tokens would give ln V.",
         show=[bars, loss_facts(runner, losses, "split")],
         code=right_and_wrong("wrong-split"),
         question=loss_question(losses) if runner.facts.n_head > 1 else None,
@@ -479,7 +478,7 @@ def loss_question(losses: tuple[float, float]) -> Question | None:
     happens = "same" if abs(wrong - right) < SAME else "falls" if wrong < right else "rises"
     told = f"It is {right:.3f} with the right split and {wrong:.3f} with the wrong one."
     whys = {
-        "rises": "So it would be for a model trained with several heads and the right split. The loss of this one does not.",
+        "rises": "That would happen in a model trained with several heads and the right split. This one's loss does not rise.",
         "falls": "Tokens do read later ones now, and a model trained this way would use it. These weights never learned to.",
         "same": "Equal losses would need equal heads, but now they are made of other tokens.",
     }
@@ -505,16 +504,19 @@ def uneven(split: Split) -> Step:
     marks = [(0, t, c) for t in range(split.T) for c in range(C - rest, C)]
     left = "one number" if rest == 1 else f"{rest} numbers"
     return Step(
-        title="A number of heads that does not fit",
-        text=f"All heads live in one tensor, so they must have one width D = C / H. {C} numbers do not give {n} equal "
+        title="A number of heads that does not divide C",
+        text=f"All heads share one tensor, so they must have the same width D = C / H. {C} numbers do not give {n} equal "
         f"pieces: {n} × {D} = {n * D}, and {left} of each row would be left over (outlined). Set the slider to {n}: the "
-        "lesson gives you this error, and keeps its picture.",
+        "lesson shows you this error and keeps its picture.",
         show=[
             split.wide(title="before any split", marks=marks),
-            Message(text=f"ValueError: {said}", words=f"The width {C} can be cut into {divisors(C)} heads."),
+            Message(
+                text=f"ValueError: {said}",
+                words=f"Up to {MOST_HEADS} heads, the width {C} can be cut into {divisors(C)}.",
+            ),
             Message(
                 text=f"RuntimeError: {torch_said}",
-                words=f"So torch would say without that check: (1, {split.T}, {n}, {D}) has room for fewer numbers.",
+                words=f"Without that check, torch would say: (1, {split.T}, {n}, {D}) has room for fewer numbers.",
             ),
         ],
         code=[code_of(split_heads, "if n_head < 1 or C % n_head", "raise ValueError")],
@@ -522,7 +524,7 @@ def uneven(split: Split) -> Step:
             f"What does `split_heads(x, {n})` do, for C = {C}?",
             Option("it raises an error", True, f"{C} divided by {n} leaves {rest}. It says so at once, by name."),
             Option(
-                "the last head gets another width",
+                "the last head gets a different width",
                 False,
                 "A tensor has one size for each dimension: D is the same for all.",
             ),
@@ -623,7 +625,7 @@ def tokens_in_front(merge: Merge) -> Step:
         merge.origins[1],
         "BTHD",
         False,
-        title="one block a token, one row a head",
+        title="one block per token, one row per head",
         where=f"blocks.{merge.layer}.attn.z[{{0}}, {{2}}, {{1}}, {{3}}]",
         rows=[f"head {h}" for h in range(H)],
         blocks=merge.labels,
@@ -632,19 +634,17 @@ def tokens_in_front(merge: Merge) -> Step:
     return Step(
         title="The way back: first the transpose",
         text=f"After attention there is `z`: what each of the model's {H} {count(H, 'head')} computed for every token. "
-        "The merge goes the same way back. The transpose puts the tokens in front again, so that all pieces of a token "
+        "The merge goes back the same way. The transpose puts the tokens first again, so that all pieces of a token "
         "are in one block, here `x`.",
         show=[panel],
         code=[code_of(merge_heads, "x = x.transpose(1, 2)")],
         question=ask(
             f"`z` has the shape (B, H, T, D) = {(1, H, T, D)}. To merge the heads, `z.transpose(1, 2)` comes first. Its "
             "shape?",
-            Option(f"(B, T, H, D) = {tuple(merge.x.shape)}", True, "Dimensions 1 and 2 trade places: tokens in front."),
+            Option(f"(B, T, H, D) = {tuple(merge.x.shape)}", True, "Dimensions 1 and 2 trade places: tokens first."),
             Option(f"(B, H, D, T) = {(1, H, D, T)}", False, "That would be `z.transpose(2, 3)`. We count from 0."),
-            Option(
-                f"(B, T, C) = {(1, T, C)}", False, "A transpose never joins dimensions. That is the step behind it."
-            ),
-            before=[merge.heads(title="one block a head, one row a token")],
+            Option(f"(B, T, C) = {(1, T, C)}", False, "A transpose never joins dimensions. That is the next step."),
+            before=[merge.heads(title="one block per head, one row per token")],
         ),
     )
 
@@ -658,13 +658,13 @@ def joined(merge: Merge) -> Step:
         "The pieces of a token are far apart in memory, and view never moves a number. reshape makes the copy that is "
         "needed: the strides tell of new memory."
     )
-    message = [Message(text=f"RuntimeError: {said}", words=f"So torch answers x.view(1, {T}, {C}). {words}")]
+    message = [Message(text=f"RuntimeError: {said}", words=f"This is torch's answer to x.view(1, {T}, {C}). {words}")]
     return Step(
         title="Then the pieces are joined",
         text=f"`reshape` joins the {H} {count(H, 'piece')} of each token to one row of C = {C} numbers: the same shape as "
         "before the split, ready for `out_proj`. "
         + ("This time numbers are copied." if said else "Here a view is enough: there is only one token, or one head."),
-        show=[merge.rows(title="one token a row again"), *(message if said else [])],
+        show=[merge.rows(title="one row per token again"), *(message if said else [])],
         code=[code_of(merge_heads, "return x.reshape(B, T, H * D)")],
         question=ask(
             "Why must the last line be `reshape` and not `view`, if there are several heads and tokens?",
@@ -684,9 +684,9 @@ def joined(merge: Merge) -> Step:
                 "Where view works both give the same tensor. Here it does not work at all.",
             ),
             Option(
-                "view would do as well",
+                "view would also work",
                 False,
-                "After the transpose torch refuses it. The message comes with the picture.",
+                "After the transpose torch refuses it. The error is shown with the picture.",
             ),
         ),
     )
@@ -701,7 +701,7 @@ def merged_wrongly(scene: Scene, merge: Merge) -> Step:
     text = (
         "Reshaped without the transpose, `z` has the right shape, and each row is made of several tokens: what head 0 "
         "found for one token, then what it found for the next. Token 0 gets results of later tokens, which the mask had "
-        "hidden from it. Nothing complains but the loss."
+        "hidden from it. Only the loss gives it away."
         if merge.mixes
         else "With one token, or one head, forgetting the transpose changes nothing in the picture. Take a longer text. The "
         "losses are measured on texts that are long enough."

@@ -21,7 +21,9 @@ from .source import code_of
 
 STEPS, TIME_STEP = 7, 3
 COUNTS = (1, 2, 4, 8, 16)  # of heads that are tried, where they divide C
-ROUNDS, SECONDS = 40, 0.8  # of measuring at most
+ROUNDS, SECONDS = 40, 0.8  # of measuring at most,
+LEAST_ROUNDS = 5  # but so many however long they take
+STEADY = 1.5  # quartiles of one time further apart than this: something else was running
 PRODUCTS = ("mm", "bmm", "addmm", "baddbmm", "matmul", "linear", "einsum", "mv", "dot")
 UNIT = 2.0**-23  # the gap between 1 and the next number that float32 has
 
@@ -118,8 +120,9 @@ class Layer:
                 "batch": [count_products(all_heads_at_once, a, self.x) for a in attns],
             }
 
-    def times(self) -> tuple[dict[str, list[float]], int]:
-        """Microseconds for each of ``counts``, medians of rounds in which both take turns; and how many rounds."""
+    def times(self) -> tuple[dict[str, list[float]], int, float]:
+        """Microseconds for each of ``counts``, medians of rounds in which both take turns; how many rounds; and the
+        largest ratio of quartiles, which tells how steady they were."""
         import torch
 
         taken: dict[str, list[list[float]]] = {"loop": [[] for _ in self.counts], "batch": [[] for _ in self.counts]}
@@ -129,13 +132,14 @@ class Layer:
                 one_head_after_the_other(attn, self.x, visible)
                 all_heads_at_once(attn, self.x)
             end = time.perf_counter() + SECONDS
-            while rounds < ROUNDS and (rounds == 0 or time.perf_counter() < end):
+            while rounds < ROUNDS and (rounds < LEAST_ROUNDS or time.perf_counter() < end):
                 for i, attn in enumerate(attns):
                     taken["loop"][i].append(seconds(one_head_after_the_other, attn, self.x, visible))
                     taken["batch"][i].append(seconds(all_heads_at_once, attn, self.x))
                 rounds += 1
         medians = {name: [statistics.median(some) * 1e6 for some in lists] for name, lists in taken.items()}
-        return medians, rounds
+        quartiles = [statistics.quantiles(some) for lists in taken.values() for some in lists]
+        return medians, rounds, max(high / low for low, _, high in quartiles)
 
     @cached_property
     def drift(self):
@@ -205,7 +209,7 @@ def build(scene: Scene) -> list[Step]:
 def the_loop(layer: Layer) -> Step:
     return Step(
         title="One head after the other",
-        text=f"The obvious way to write it: a loop. In each of its {layer.H} rounds one head gets its own `q`, `k` and `v`, "
+        text=f"The obvious way to write it is a loop. In each of its {layer.H} rounds one head gets its own `q`, `k` and `v`, "
         f"computes its attention, and appends a `z` of (T={layer.T}, D={layer.D}) numbers. Nothing is wrong with these "
         "numbers. Press Next to see them made without a loop.",
         show=[round_panel(layer, head) for head in range(layer.H)],
@@ -220,7 +224,7 @@ def round_panel(layer: Layer, head: int) -> Panel:
         name=f"z[{head}]",
         values=layer.loop_z[head][0],
         letters="TD",
-        title=f"round {head + 1}",
+        title=f"round {head}",
         limit=float(layer.z.abs().max()),
         origin=np.arange(head * size, (head + 1) * size).reshape(layer.T, layer.D),
         family="z",
@@ -250,15 +254,15 @@ def the_batch(layer: Layer) -> Step:
         where=f"blocks.{layer.layer}.attn.z[0, {{0}}, {{1}}, {{2}}]",
         origin=np.arange(H * T * D).reshape(H, T, D),
         rows=layer.labels,
-        blocks=[f"head {h + 1}" for h in range(H)],
+        blocks=[f"head {h}" for h in range(H)],
         formula=weighted(layer, "HTS", "HSD"),
         cell=7,
     )
     scores = layer.recorded("attn.scores")[0]  # (H, T, S)
     return Step(
         title="All heads at once",
-        text="After the split, `q` and `k` have a dimension for the heads. `@` multiplies the last two dimensions and goes "
-        "through all others by itself: one call makes the `scores` of every head, a second one mixes every head's values. "
+        text="After the split, `q` and `k` have a dimension for the heads. `@` multiplies the last two dimensions and handles "
+        "all others itself: one call makes the `scores` of every head, a second one mixes every head's values. "
         "`z` is the picture that the loop made.",
         show=[
             Panel(
@@ -269,7 +273,7 @@ def the_batch(layer: Layer) -> Step:
                 where=f"blocks.{layer.layer}.attn.scores[0, {{0}}, {{1}}, {{2}}]",
                 hidden=~layer.visible.expand_as(scores),
                 rows=layer.labels,
-                blocks=[f"head {h + 1}" for h in range(H)],
+                blocks=[f"head {h}" for h in range(H)],
                 cell=12,
             ),
             z,
@@ -297,13 +301,13 @@ def batch_code(*marked: str):
 
 def the_time(layer: Layer, measure: bool) -> Step:
     text = (
-        "The numbers are the same, as far as eyes can tell: what about the time? The button runs the whole layer both ways, in turns, for several "
+        "The numbers look the same: what about the time? The button runs the whole layer both ways, in turns, for several "
         f"numbers of heads H, on this machine, for your {layer.T} {count(layer.T, 'token')}. C stays {layer.C}, so more "
-        "heads are narrower ones, and the arithmetic is nearly the same."
+        "heads are narrower, and the arithmetic is nearly the same."
     )
     shown = measured(layer) if measure else [nothing_measured()]
     code = [code_of(one_head_after_the_other, "for head in range"), code_of(all_heads_at_once, "z = attn.")]
-    return Step(title="The time of both", text=text, show=shown, code=code)
+    return Step(title="How long each takes", text=text, show=shown, code=code)
 
 
 def nothing_measured() -> Message:
@@ -311,7 +315,7 @@ def nothing_measured() -> Message:
 
 
 def measured(layer: Layer) -> list[Shown]:
-    times, rounds = layer.times()
+    times, rounds, spread = steady_times(layer)
     ratios = [loop / batch for loop, batch in zip(times["loop"], times["batch"])]
     names = [f"H = {H}" for H in layer.counts]
     own, most = layer.counts.index(layer.H), len(names) - 1
@@ -323,10 +327,29 @@ def measured(layer: Layer) -> list[Shown]:
         Facts(facts=facts),
         Message(
             text="",
-            words="Each call of torch costs some microseconds, however small the tensors are. The loop pays that for every "
-            "head again, the batch once. Click again: the numbers move a little, the growth with H stays.",
+            words=told_of_times(spread, ratios),
         ),
     ]
+
+
+def steady_times(layer: Layer) -> tuple[dict[str, list[float]], int, float]:
+    """The times, measured again where they were not steady; then the steadier ones."""
+    first = layer.times()
+    return first if first[-1] <= STEADY else min(first, layer.times(), key=lambda found: found[-1])
+
+
+def told_of_times(spread: float, ratios: list[float]) -> str:
+    if spread > STEADY:
+        return (
+            f"These numbers cannot be trusted: measured twice, some of them still vary by a factor of {spread:.1f}, so the "
+            "machine is busy with something else. Measure again when it is idle."
+        )
+    if ratios[-1] <= ratios[0]:
+        return "Here the loop does not get slower with more heads, as it usually does. Measure again."
+    return (
+        "Each call of torch costs a few microseconds, however small the tensors are. The loop pays that for every head, "
+        "the batch only once. Click again: the numbers move a little, but the growth with H stays."
+    )
 
 
 def the_difference(layer: Layer) -> Step:
@@ -341,7 +364,7 @@ def the_difference(layer: Layer) -> Step:
     return Step(
         title="The same to the last bit?",
         text=f"Loop minus batch, for all {cells:,} numbers that the layer gives back. {largest} float32 has about seven "
-        "digits, and if two right ways part, they part in the last of them. Click a cell to see both.",
+        "digits, and if two correct methods differ, they differ in the last of them. Click a cell to see both.",
         show=[drift_panel(layer, differing), Facts(facts=drift_facts(layer, loop, batch, differing))],
         code=[
             code_of(one_head_after_the_other, "out = out + z[head]"),
@@ -407,7 +430,7 @@ def the_order(layer: Layer) -> Step:
         title="Why: float32 rounds after every addition",
         text=f"`out[0, {t}, {c}]` is a sum of {layer.C} products, and a bias. A matrix product may add them in any order it "
         "finds fast, and the shapes of the matrices decide which. Below are these `products`, really added in float32 in "
-        "several orders. Each addition rounds, so another order may end a little elsewhere.",
+        "several orders. Each addition rounds, so another order may give a slightly different sum.",
         show=[products_panel(layer), Facts(facts=sums(layer))],
         code=[code_of(sums, "from_left =", "from_right =", "by_heads =", "exact =")],
         question=Question(
@@ -420,7 +443,7 @@ def the_order(layer: Layer) -> Step:
                     f"{int(np.float32(big) + (np.float32(1) + np.float32(1))):,}: the order matters.",
                 ),
                 Option(f"{big + 2:,}", False, f"The true sum, and what {big:,} + (1 + 1) gives: brackets matter."),
-                Option(f"{big + 1:,}", False, "float32 does not have this number: it is rounded to a neighbour."),
+                Option(f"{big + 1:,}", False, "float32 does not have this number: it is rounded to a neighbor."),
             ],
         ),
     )
@@ -441,7 +464,7 @@ def products_panel(layer: Layer) -> Panel:
         values=products_of(layer),
         letters="HD",
         title=f"z × weight, for “{layer.labels[t]}” and place {c}",
-        rows=[f"head {h + 1}" for h in range(layer.H)],
+        rows=[f"head {h}" for h in range(layer.H)],
         formula=Formula(
             kind="product",
             a=Operand(name="z", values=layer.z[0, :, t], letters="HD"),
@@ -482,7 +505,7 @@ def where_it_comes_in(layer: Layer) -> Step:
     largest = [float((a - b).abs().max()) / UNIT for a, b in layer.stages.values()]
     return Step(
         title="Where the difference comes in",
-        text=f"{given}{then}Another machine, or another number of threads, may show other shares.",
+        text=f"{given}{then}Another machine or number of threads may give other shares.",
         show=[
             Bars(
                 title="Numbers that differ",
@@ -551,7 +574,7 @@ def controls(runner: Runner) -> list[Control]:
         label="Measure now",
         kind="action",
         value=False,
-        info="about a second; each click measures anew",
+        info="about a second; each click measures again",
         steps=(TIME_STEP,),
     )
     return [layer_control(runner), button]

@@ -48,7 +48,7 @@ def entrance(scene: Scene) -> Step:
 
     return Step(
         title="Twelve mistakes that people made",
-        text="Each was found in somebody's code. Here each is switched on in a copy of the trained model: the weights stay "
+        text="Each was found in someone's code. Here each is switched on in a copy of the trained model: the weights stay "
         "as they are, and only the marked lines differ. Press Next: the wrong line stands beside the right one, and you "
         "see what it does to attention, to the next token and to the loss.",
         show=overview(scene.runner),
@@ -71,11 +71,14 @@ def overview(runner: Runner) -> list[Shown]:
         decimals=2,
     )
     words = (
-        f"Switched on: the model {runner.facts.name}, trained with the right code, on {HELD_OUT} texts that it has not seen. Who "
-        f"guesses blindly among all V tokens has ln V = {math.log(runner.facts.vocab_size):.2f}."
+        f"Switched on: the model {runner.facts.name}, trained with the right code, on {HELD_OUT} held-out texts. "
+        f"Uniform guessing among all V tokens gives ln V = {math.log(runner.facts.vocab_size):.2f}."
     )
     if not complete:
-        return [bars, Message(text="", words=f"{words} What training with each mistake does was not measured yet.")]
+        return [
+            bars,
+            Message(text="", words=f"{words} The effect of training with each mistake has not been measured yet."),
+        ]
     words += " Trained with it: tiny models that learned from scratch with the mistake, on other held-out texts."
     return [told_by_the_loss([trained.verdict for trained in found]), bars, Message(text="", words=words)]
 
@@ -115,9 +118,9 @@ def step_of(shown: Exhibit) -> Step:
 
 
 def compared(shown: Exhibit) -> list[Shown]:
-    place = f"layer {shown.layer + 1}, head {shown.head + 1}"
+    place = f"layer {shown.layer}, head {shown.head}"
     alone = shown.wrong.pattern.shape[1] < shown.right.pattern.shape[1]
-    wrong = f"layer {shown.layer + 1}, its only head" if alone else "the same head"
+    wrong = f"layer {shown.layer}, its only head" if alone else "the same head"
     return [
         model_losses(shown),
         shown.panel(f"{place}, right"),
@@ -152,7 +155,7 @@ def small(name: str, title: str, pattern, hidden, where: str) -> Panel:
         title=title,
         where=where,
         color="probability",
-        blocks=[f"L{i + 1} H{h + 1}" for h in range(H) for i in range(L)],
+        blocks=[f"L{i} H{h}" for h in range(H) for i in range(L)],
         hidden=hidden.expand(pattern.shape),
         cell=max(LEAST, min(MOST, ROOM // T)),
     )
@@ -184,7 +187,7 @@ def training_told(shown: Exhibit) -> list[Shown]:
     """Would the loss have shown it, to somebody who trained with the mistake?"""
     trained = trained_with(shown.name)
     if trained is None:
-        return [Message(text="", words="What training with this mistake does was not measured yet.")]
+        return [Message(text="", words="The effect of training with this mistake has not been measured yet.")]
     leaks = sees_later_tokens(shown.runner, shown.name)
     facts = [
         (f"trained right, {len(trained.rights)} seeds", ranging(trained.rights, 3), "right"),
@@ -201,7 +204,7 @@ def reasons(trained: Trained, leaks: bool) -> str:
     size = f"{model['n_layer']} layers, H={model['n_head']}, C={model['n_embd']}"
     spread = f"right runs lie {trained.spread:.3f} apart because of their seeds alone"
     said = {
-        "none": "A loss that is not a number is overlooked by nobody.",
+        "none": "Nobody overlooks a NaN loss.",
         "same": f"The {spread}, and the mistaken run is not further from them than that: the loss tells nothing.",
         "better": f"The {spread}; the mistaken run is further below them than that, which looks like a success.",
         "worse": f"The {spread}; the mistaken run is further above them than that. Without them, who would know?",
@@ -229,7 +232,7 @@ def dropped_out(shown: Exhibit) -> list[Shown]:
     lost, limit = (wrong_z == 0) & (z != 0), float(max(z.abs().max(), wrong_z.abs().max()))
     return [
         eval_facts(shown),
-        result("z", f"layer {layer + 1}, head {head + 1}, train mode", z, shown.labels, limit=limit),
+        result("z", f"layer {layer}, head {head}, train mode", z, shown.labels, limit=limit),
         result(
             "wrong_z",
             "with the third dropout",
@@ -302,7 +305,7 @@ def controls(runner: Runner) -> list[Control]:
 
 
 def chooser(name: str, label: str, count: int, steps, info: str = "") -> Control:
-    options = [(MOST_CHANGED, "auto"), *((i, str(i + 1)) for i in range(count))]
+    options = [(MOST_CHANGED, "auto"), *((i, str(i)) for i in range(count))]
     return Control(
         name=name, label=label, kind="choice", value=MOST_CHANGED, options=options, info=info, steps=list(steps)
     )

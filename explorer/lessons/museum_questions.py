@@ -12,7 +12,7 @@ LEAST = 0.0005  # what a sum of three decimals can tell from 1
 
 def ask(shown: Exhibit, prompt: str, *options: Option) -> Question:
     """A question in front of the right picture."""
-    before = [shown.panel(f"layer {shown.layer + 1}, head {shown.head + 1}, right")]
+    before = [shown.panel(f"layer {shown.layer}, head {shown.head}, right")]
     return Question(prompt=prompt, options=distinct(*options), before=before)
 
 
@@ -29,7 +29,7 @@ def how_the_loss_changes(shown: Exhibit) -> Question | None:
     }
     whys = {
         "much": f"The weights hold on to more than that. {told}",
-        "little": f"The blocks behind it build on what the line gives them, and more breaks than that. {told}",
+        "little": f"The blocks after it build on what the line gives them, and more breaks than that. {told}",
         "falls": "These weights were trained with the right line. Another one is of no use to them.",
     }
     return ask(
@@ -50,10 +50,10 @@ def where_it_begins(shown: Exhibit) -> Question:
     whys = {
         0: "Its pattern is computed before anything is merged, from the same queries and keys.",
         1: "It would be the first to read what a wrong merge left, but here that is no other than a right one.",
-        None: "What is merged goes into the residual stream, and the layers behind read it there.",
+        None: "What is merged goes into the residual stream, and later layers read it there.",
     }
-    texts = {0: "in layer 1", 1: "in layer 2", None: "in none: patterns are computed before merging"}
-    texts.setdefault(first, f"in layer {first + 1}" if first is not None else "")
+    texts = {0: "in layer 0", 1: "in layer 1", None: "in none: patterns are computed before merging"}
+    texts.setdefault(first, f"in layer {first}" if first is not None else "")
     return ask(
         shown,
         "Heads are merged wrongly in every layer, after each has its pattern. In which layer is a pattern wrong first?",
@@ -75,12 +75,12 @@ def which_shape(shown: Exhibit) -> Question:
         Option(f"(1, {wrong_H}, {T}, {T})", True, "There is one head as wide as the model, so there is one pattern."),
         Option(f"(1, {H}, {T}, {T})", False, "The number of heads stands in the line that was changed, and is gone."),
         Option(f"(1, {H}, {T * H}, {T * H})", False, "Tokens stay tokens: only the width is cut, or left whole."),
-        Option("there is none: Python raises an error", False, "Nothing behind it asks how many heads there are."),
+        Option("there is none: Python raises an error", False, "Nothing after it asks how many heads there are."),
     )
 
 
 def which_map_is_scaled(shown: Exhibit) -> Question | None:
-    """In layer 1 both get the same input, so there the larger scores always make the sharper pattern."""
+    """In layer 0 both get the same input, so there the larger scores always make the sharper pattern."""
     shown = shown.at(0)
     D, C = shown.right.z.shape[-1], shown.runner.facts.n_embd
     sharpness = [float(as_array(panel.values).max(-1).mean()) for panel in (shown.panel(""), shown.wrong_panel(""))]
@@ -101,7 +101,7 @@ def which_map_is_scaled(shown: Exhibit) -> Question | None:
         )
         asked = f"In one of them the scores were divided by √{C}, the width of the model, instead of √{D}."
     whys = {True: f"{right} {told.format(*sharpness)}", False: f"{wrong} {told.format(*sharpness[::-1])}"}
-    return which_map(shown, f"One head of layer 1, twice. {asked} Which is the right one?", whys, right_first=undivided)
+    return which_map(shown, f"One head of layer 0, twice. {asked} Which is the right one?", whys, right_first=undivided)
 
 
 def which_map_hides_the_future(shown: Exhibit) -> Question | None:

@@ -133,10 +133,10 @@ def example() -> list[Moved]:
 
 def numbers_in_a_row(a: Moved) -> Step:
     return Step(
-        title="A tensor is a row of numbers, and a way to read it",
+        title="A tensor is a row of numbers and a way to read it",
         text="`a` looks like a table of 3 tokens (rows) with 4 numbers each. In memory it is one row of 12 numbers: the "
-        "tape under it. The strides say how to read it: one token further is 4 places on, one number further is 1.",
-        show=[a.panel("each row is a token, and has a colour of its own")],
+        "tape under it. The strides say how to read it: the next token is 4 places on, the next number is 1.",
+        show=[a.panel("each row is a token with its own color")],
         code=[code_of(homework_example, "a = torch.arange")],
     )
 
@@ -160,16 +160,16 @@ def transposing(a: Moved, swapped: Moved) -> Step:
                     "Those belong to a fresh tensor of this shape. Transposing makes none: it reads the old tape.",
                 ),
             ],
-            before=[a.panel("each row is a token, and has a colour of its own")],
+            before=[a.panel("each row is a token with its own color")],
         ),
     )
 
 
 def reshaping(a: Moved, swapped: Moved, refilled: Moved) -> Step:
     return Step(
-        title="reshape reads the tape anew, from the start",
+        title="reshape rereads the tape from the start",
         text="`refilled` has the shape of the transposed tensor, but not its content. reshape takes the numbers as they lie "
-        "on the tape and fills the new rows one after the other. Look at the colours: a row now mixes two tokens.",
+        "on the tape and fills the new rows one by one. Look at the colors: each row now mixes two tokens.",
         show=[a.panel(), refilled.panel("scrambled", note="Same memory as `a`, in the order of the tape.")],
         code=[code_of(homework_example, "refilled = a.reshape")],
         question=Question(
@@ -184,7 +184,7 @@ def reshaping(a: Moved, swapped: Moved, refilled: Moved) -> Step:
                 Option(
                     written(a.x[0, 0, 1:].tolist()),
                     False,
-                    "reshape starts at the beginning of the tape, not behind it.",
+                    "reshape starts at the beginning of the tape, not past its end.",
                 ),
                 Option(written(a.x[0, 1, :3].tolist()), False, "That is the start of the second token."),
             ),
@@ -200,10 +200,10 @@ def side_by_side(swapped: Moved, refilled: Moved) -> Step:
         show=[swapped.panel("transpose: one token a column"), refilled.panel("reshape: mixed")],
         code=[code_of(homework_example, "swapped = a.transpose", "refilled = a.reshape")],
         question=Question(
-            prompt="One column shall be one token. Which picture is right, A or B?",
+            prompt="Each column should be one token. Which picture is right, A or B?",
             options=[
-                Option("A", False, "Follow one colour: in A it is spread over several columns."),
-                Option("B", True, "Each column has one colour. B is the transpose."),
+                Option("A", False, "Follow one color: in A it is spread over several columns."),
+                Option("B", True, "Each column has one color. B is the transpose."),
             ],
             before=[unnamed(refilled, "A"), unnamed(swapped, "B")],
         ),
@@ -255,7 +255,7 @@ def copying(swapped: Moved, copied: Moved) -> Step:
     return Step(
         title="contiguous makes a new tape",
         text="`.contiguous()` writes the numbers into new memory, in the order in which `swapped` is read. The table is the "
-        "same, the tape is another one. Now the strides fall from left to right again, and `.view()` works.",
+        "same, but the tape is new. Now the strides fall from left to right again, and `.view()` works.",
         show=[swapped.panel(), copied.panel(note="New memory: 12 numbers were copied.")],
         code=[code_of(homework_example, "copied = swapped.contiguous")],
         question=Question(
@@ -281,7 +281,7 @@ def reshape_copies(swapped: Moved, copied: Moved, flat: Moved) -> Step:
     reshaped = swapped.then("swapped.reshape(1, 12)", "reshape", 1, 12)
     same = bool((reshaped.x == flat.x).all())
     return Step(
-        title="reshape is a view if it can be, else a copy",
+        title="reshape is a view if possible, otherwise a copy",
         text="`flat` is a view of `copied`. Calling reshape on `swapped` gives the same twelve numbers, because it quietly "
         "makes that copy itself. So reshape never fails where view does, and never tells you which of the two happened.",
         show=[
@@ -304,8 +304,8 @@ def your_turn(shape_text: str, chain: str) -> Step:
     )
     return Step(
         title="Your turn",
-        text="Choose a shape and chain `view`, `reshape`, `transpose`, `permute` and `contiguous`. Guess the colours before "
-        "you press Enter: does a token stay in one piece? Do the strides tell?",
+        text="Choose a shape and chain `view`, `reshape`, `transpose`, `permute` and `contiguous`. Predict the colors before "
+        "you press Enter: does a token stay in one piece? What do the strides say?",
         show=[stage.panel(note=memory_note(stage, stages)) for stage in stages],
         code=[code_from(source, "what you wrote", *([stages[-1].name + " ="] if calls else []))],
     )
@@ -397,15 +397,15 @@ def refusal(action) -> str | None:
 PLAIN = {
     "view size is not compatible": "A view never moves numbers, and this shape cannot be read off the tape with one "
     "stride for each dimension. Make a copy first with .contiguous(), or let .reshape() make it.",
-    "is invalid for input of size": "The sizes of a shape multiplied must give the number of numbers there are ({size}).",
+    "is invalid for input of size": "The sizes of a shape multiplied must equal the number of elements ({size}).",
     "Dimension out of range": "There is no such dimension: this tensor has {dimensions}, counted from 0.",
     "duplicate dims": "permute names every dimension exactly once; one is named twice.",
     "permute(": "permute names every dimension exactly once; there are {dimensions} here.",
-    "only one dimension can be inferred": "-1 means: work this size out. That is possible for one size only.",
+    "only one dimension can be inferred": "-1 means: work this size out. Only one size can be -1.",
     "negative dimension": "A size counts something, so it cannot be negative.",
     "invalid shape dimension": "A size counts something, so it cannot be negative (-1 alone means: work it out).",
     "invalid combination of arguments": "These are not the numbers that the operation takes.",
-    "verflow": "That is more numbers than a computer can count places for.",
+    "verflow": "That is more numbers than a computer can address.",
 }
 
 
@@ -424,7 +424,7 @@ def controls(_runner) -> list[Control]:
             label="Then",
             kind="text",
             value="transpose(1, 2).reshape(1, 3, 4)",
-            info="calls, one behind the other",
+            info="chained calls",
             steps=steps,
         ),
     ]
@@ -433,7 +433,7 @@ def controls(_runner) -> list[Control]:
 LESSON = Lesson(
     id="reshape",
     title="Reshape is not transpose",
-    summary="Two operations that give the same shape, and not the same tensor.",
+    summary="Two operations that give the same shape but not the same tensor.",
     build=build,
     num_steps=8,
     controls=controls,

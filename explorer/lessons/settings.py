@@ -7,7 +7,7 @@ from .lesson import Control
 
 
 def layer_control(runner: Runner, value: int = 0, steps: Sequence[int] = ()) -> Control:
-    """Which layer is looked at; counted from 1 on the page, from 0 in code."""
+    """Which layer is looked at."""
     return numbered("layer", "Layer", runner.facts.n_layer, value, steps)
 
 
@@ -16,5 +16,5 @@ def head_control(runner: Runner, value: int = 0, steps: Sequence[int] = ()) -> C
 
 
 def numbered(name: str, label: str, count: int, value: int, steps: Sequence[int]) -> Control:
-    options = [(i, str(i + 1)) for i in range(count)]
+    options = [(i, str(i)) for i in range(count)]
     return Control(name=name, label=label, kind="choice", value=min(value, count - 1), options=options, steps=steps)

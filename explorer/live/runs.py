@@ -33,7 +33,7 @@ AWAY_SECONDS = 12  # a page that has asked for nothing for so long is gone; it a
 PAUSED_SECONDS = 300  # a paused run gives its place to who waits after so long
 SAVE_SECONDS = 30
 OVER = ("stopped", "failed", "done")
-GONE = "This run is no longer here: it ends when its page is closed or away for long. Press Train to begin anew."
+GONE = "This run is no longer here: it ends when its page is closed or away for long. Press Train to start again."
 
 
 class LiveRun:

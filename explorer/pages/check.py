@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 import gradio as gr
 
+from llm_core.homework.diagnosis.faults import faults_of
+from llm_core.homework.report import BLOCKS
+
 from ..components import Check
 from ..engine.shelf import Shelf
 from ..lessons.teach import catalog
@@ -20,16 +23,20 @@ ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "homework"}
 
 def check_page(shelf: Shelf, code_upload: bool) -> None:
     """Lay out the page inside the current Blocks."""
-    given = {"lessons": catalog(), "upload": _blocks() if code_upload else None}
+    given = {"lessons": catalog(), "known": _known(), "upload": _blocks() if code_upload else None}
     Check(elem_id="check", given=json.dumps(given))
     if code_upload:
         _offer_api(shelf)
 
 
 def _blocks() -> list[dict]:
-    from llm_core.homework.report import BLOCKS  # brings torch: only an app that needs it starts later for that
-
     return [{"name": name, "title": title} for name, (title, _points) in BLOCKS.items()]
+
+
+def _known() -> list[dict]:
+    """The mistakes that a report can name, block by block."""
+    named = {title: [fault.title for fault in faults_of(name)] for name, (title, _points) in BLOCKS.items()}
+    return [{"block": block, "faults": faults} for block, faults in named.items() if faults]
 
 
 def _offer_api(shelf: Shelf) -> None:

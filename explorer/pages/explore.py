@@ -1,4 +1,4 @@
-"""The Explore page: a text, its tokens, attention in every head, and the rest of the model."""
+"""The Explore page: the tokens of a text; the heads, one large picture of what the model did, and the next token."""
 
 import gradio as gr
 
@@ -6,14 +6,16 @@ from ..components import (
     AttentionHead,
     HeadGrid,
     HeadRoles,
-    Inside,
     LogitLens,
     NextToken,
+    Phone,
     Pipeline,
     SurgeryBanner,
+    SurgeryBoard,
+    SurgeryNext,
+    Tabs,
     TokenStrip,
 )
-from ..examples import EXAMPLES
 from ..questions.asker import Asker
 from .residual import residual_panel
 from .surgery import surgery_panel
@@ -21,19 +23,21 @@ from .surgery import surgery_panel
 
 def explore_page(asker: Asker) -> None:
     """Lay out the page inside the current Blocks."""
-    with gr.Row(elem_id="examples"):
-        for name in EXAMPLES:
-            gr.Button(name, size="sm", min_width=0, elem_classes="chip")
     SurgeryBanner(elem_id="changed")
+    Phone(elem_id="phone")
     TokenStrip(elem_id="tokens")
     with gr.Row(elem_id="look"):
         with gr.Column(elem_id="heads", min_width=0):
-            HeadGrid()
-            HeadRoles()
-        AttentionHead(elem_id="attention")
-        NextToken(elem_id="next")
-    Inside(elem_id="inside")
-    Pipeline(elem_id="pipeline")
-    LogitLens(elem_id="lens")
-    residual_panel(asker)
-    surgery_panel(asker)
+            HeadGrid(elem_id="grid")
+            SurgeryBoard(elem_id="board")
+        with gr.Column(elem_id="stage", min_width=0):
+            Tabs(elem_id="tabs")
+            AttentionHead(elem_id="attention")
+            Pipeline(elem_id="pipeline")
+            LogitLens(elem_id="lens")
+            residual_panel(asker)
+            surgery_panel(asker)
+        with gr.Column(elem_id="beside", min_width=0):
+            NextToken(elem_id="next")
+            SurgeryNext(elem_id="next-changed")
+            HeadRoles(elem_id="roles")

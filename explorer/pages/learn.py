@@ -5,7 +5,7 @@ import json
 import gradio as gr
 
 from ..components import Lessons
-from ..examples import EXAMPLES
+from ..examples import FIRST
 from ..lessons.teach import catalog
 from ..questions import learn
 from ..questions.asker import Asker
@@ -15,7 +15,7 @@ from .work import MODEL_WORK
 def learn_page(asker: Asker) -> None:
     """Lay out the page inside the current Blocks."""
     ahead = "lessons" if asker.shelf.first.is_shipped else None
-    defaults = {"text": next(iter(EXAMPLES.values())), "ahead": ahead}
+    defaults = {"text": FIRST, "ahead": ahead}
     Lessons(elem_id="lessons", catalog=json.dumps(catalog()), defaults=json.dumps(defaults))
 
     def lesson(name: str, text: str, settings: dict) -> str:

@@ -4,10 +4,10 @@ import json
 
 import gradio as gr
 
-from ..components import ModelChoice, Prompt
+from ..components import Examples, ModelChoice, Prompt, SaveMenu
 from ..engine.problems import PROBLEMS, sentence
 from ..engine.shelf import Shelf
-from ..examples import EXAMPLES
+from ..examples import EXAMPLES, EXPLORED, FIRST, TWO_LINES
 from ..questions.asker import Asker
 from ..questions.explore import run as run_text
 from .work import MODEL_WORK
@@ -18,16 +18,19 @@ def prompt_row(asker: Asker) -> None:
     with gr.Row(elem_id="ask"):
         ModelChoice(str(asker.shelf.first.model_name), elem_id="model")
         gr.Textbox(
-            next(iter(EXAMPLES.values())),
+            FIRST,
             label="Your text",
-            info="Type anything and press Enter: below is what a real model computes for it, number by number.",
+            placeholder="Type anything and press Enter",
+            show_label=False,
             lines=1,
-            max_lines=4,
+            max_lines=2,
             scale=8,
             interactive=True,
             elem_id="prompt",
         )
-        gr.Button("Run", variant="primary", scale=0, min_width=110, elem_id="run")
+        gr.Button("Run", variant="primary", scale=0, min_width=80, elem_id="run")
+        Examples(elem_id="examples", given=json.dumps(list(EXAMPLES)))
+        SaveMenu(elem_id="save")
     Prompt(elem_id="problem", given=json.dumps(given_examples(asker.shelf)))
 
     def run(text: str, model: str = "") -> str:
@@ -45,4 +48,5 @@ def given_examples(shelf: Shelf) -> dict:
     """The examples, and where they lie if they were computed ahead with the model that the app was started with."""
     first = shelf.first
     ahead = "examples" if first.is_shipped else None
-    return {"examples": list(EXAMPLES.values()), "ahead": ahead, "model": str(first.model_name)}
+    texts = {"explore": EXAMPLES[EXPLORED], "compare": TWO_LINES, "other": FIRST}
+    return {"examples": list(EXAMPLES.values()), "first": texts, "ahead": ahead, "model": str(first.model_name)}

@@ -1,10 +1,13 @@
 """The surgery panel of the Explore page: what is changed in the model, and what that changes."""
 
+import json
 from collections.abc import Iterator
 
 import gradio as gr
 
 from ..components import Surgery
+from ..engine.runner import SHIPPED
+from ..examples import EXPERIMENTS
 from ..questions.asker import Asker
 from ..questions.surgery import before_and_after, effect, read_edits, sweep
 from .work import MODEL_WORK
@@ -12,7 +15,7 @@ from .work import MODEL_WORK
 
 def surgery_panel(asker: Asker) -> None:
     """Lay out the panel inside the current Blocks."""
-    Surgery(elem_id="surgery")
+    Surgery(elem_id="surgery", given=json.dumps({"model": SHIPPED, "experiments": EXPERIMENTS}))
 
     def surgery(text: str, edits: list[dict], model: str = "") -> dict:
         """Run a text through the model as it is and with edits. An edit is {"what": "head" | "attention" |

@@ -13,6 +13,7 @@ def questions(code_upload: bool = False) -> dict[str, Question]:
 QUESTIONS = {
     "models": Question(explore.models),
     "rights": Question(explore.rights),
+    "open_model": Question(explore.open_model, "long"),
     "run": Question(explore.run),
     **{name: Question(explore.part_question(name)) for name in explore.PARTS},
     "shares": Question(residual.shares),
@@ -20,6 +21,7 @@ QUESTIONS = {
     "surgery_sweep": Question(surgery.surgery_sweep, "long"),
     "compare": Question(compare.comparison),
     "lesson": Question(learn.lesson),
+    "find_in_lessons": Question(learn.find_in_lessons),
     "look": Question(generate.look),
     "vocabulary": Question(generate.vocabulary),
     "written": Question(generate.written),

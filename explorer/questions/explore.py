@@ -27,6 +27,17 @@ def rights(asker: Asker) -> dict:
     return {"any_folder": asker.is_owner}
 
 
+def open_model(asker: Asker, name: str) -> dict:
+    """Loads a model from a folder, a file or the Hub, which is a choice from then on; for the app's owner alone.
+
+    Raises ``ValueError`` with one sentence for anybody else, and for what cannot be opened, or is no decoder.
+    """
+    if not asker.is_owner:
+        raise ValueError("Only the person who started this app can open other models, on the machine it runs on")
+    found = asker.shelf.opened(name.strip())
+    return {"name": str(found.model_name), "architecture": found.architecture}
+
+
 def run(asker: Asker, text: str, model: str = "") -> Stored:
     """A text through a decoder with everything recorded."""
     return asker.shelf.decoder(model).run(text)

@@ -1,9 +1,14 @@
 """What the Learn page asks: a lesson, for a text and settings, always of the model that the app was started with."""
 
 from ..engine.cache import Stored
+from ..lessons.search import steps_with
 from ..lessons.teach import teach
 from .asker import Asker
 
 
 def lesson(asker: Asker, name: str, text: str, settings: dict) -> Stored:
     return teach(asker.shelf.first, name, text, settings)
+
+
+def find_in_lessons(_: Asker, words: str) -> list[dict]:
+    return steps_with(words)

@@ -14,6 +14,7 @@ def stream(runner, run) -> bytes:
     next_probs and next_ranks (L+1, T) of the text's next token, final_probs and final_ranks of the likeliest at the end
     (which stands for the next one behind the last place);
     lengths of vectors: norm_token and norm_position (T,), norm_stream (2L+1, T), norm_attention and norm_mlp (L, T);
+    norm_stream has L+1 rows where blocks are parallel: there is no stream between attention and MLP;
     and ``shares`` of the logits of the TOP likeliest tokens and, last, of the text's next token.
     """
     import torch
@@ -29,7 +30,7 @@ def stream(runner, run) -> bytes:
     )
     probs, ranks = lens.followed_probabilities[0].numpy(), lens.followed_ranks[0].numpy()  # (L+1, T, 2)
     arrays = {
-        "lens_ids": ("uint16", lens.tokens[0].numpy()),
+        "lens_ids": ("uint32", lens.tokens[0].numpy()),
         "lens_probs": ("float32", lens.probabilities[0].numpy()),
         "entropy": ("float32", lens.entropy[0].numpy()),
         "kl": ("float32", lens.kl[0].numpy()),
@@ -38,7 +39,7 @@ def stream(runner, run) -> bytes:
         "final_probs": ("float32", probs[..., 1]),
         "final_ranks": ("uint32", ranks[..., 1]),
     }
-    arrays |= norms(run.trace, runner.facts.n_layer) | shares(runner, run, np.column_stack([best, after]))
+    arrays |= norms(runner.model, run.trace) | shares(runner, run, np.column_stack([best, after]))
     return packed(runner, arrays)
 
 
@@ -47,35 +48,42 @@ def asked_shares(runner, run, token_id: int) -> bytes:
     return packed(runner, shares(runner, run, np.full((len(run.ids), 1), token_id)))
 
 
-def norms(trace, L: int) -> dict:
+def norms(model, trace) -> dict:
     """Euclidean lengths of what was added to the stream, and of the stream before, within and after each layer."""
+    from llm_core.analysis.lens import stream_names
+
+    start, *ends = stream_names(model)
+    middles = [f"blocks.{i}.resid_mid" for i in range(len(ends))]
+    inside = [name for pair in zip(middles, ends) for name in pair if name in trace]
 
     def lengths(*names: str) -> np.ndarray:
         """(N, T); positions may have no batch."""
         return np.stack([trace[name].reshape(-1, *trace[name].shape[-2:])[0].norm(dim=-1).numpy() for name in names])
 
-    inside = [f"blocks.{i}.{name}" for i in range(L) for name in ("resid_mid", "resid_post")]
     found = {
         "norm_token": lengths("embedding.token")[0],
-        "norm_position": lengths("embedding.position")[0],
-        "norm_stream": lengths("embedding.sum", *inside),
-        "norm_attention": lengths(*[f"blocks.{i}.attn.out" for i in range(L)]),
-        "norm_mlp": lengths(*[f"blocks.{i}.mlp.out" for i in range(L)]),
+        "norm_stream": lengths(start, *inside),
+        "norm_attention": lengths(*[f"blocks.{i}.attn.out" for i in range(len(ends))]),
+        "norm_mlp": lengths(*[f"blocks.{i}.mlp.out" for i in range(len(ends))]),
     }
+    if "embedding.position" in trace:
+        found["norm_position"] = lengths("embedding.position")[0]
     return {name: ("float32", array) for name, array in found.items()}
 
 
 def shares(runner, run, ids: np.ndarray) -> dict:
-    """What each part adds to the logits of ``ids`` (T, K): share_token, share_position, share_norm_bias (T, K),
-    share_heads (L, H, T, K), share_attention_bias and share_mlps (L, T, K), which sum to share_logit (T, K)."""
+    """What each part adds to the logits of ``ids`` (T, K): share_token, share_position, share_norm_bias,
+    share_head_bias (T, K), share_heads (L, H, T, K), share_attention_bias and share_mlps (L, T, K), which sum to
+    share_logit (T, K). What the model does not have is left out."""
     import torch
 
     from llm_core.analysis.attribution import logit_attributions
 
     found = logit_attributions(runner.model, run.trace, torch.from_numpy(ids))
-    names = ("token", "position", "heads", "attention_bias", "mlps", "norm_bias", "logit")
-    arrays = {f"share_{name}": ("float32", getattr(found, name).numpy()) for name in names}
-    return {"share_ids": ("uint16", ids), **arrays}
+    names = ("token", "position", "heads", "attention_bias", "mlps", "norm_bias", "head_bias", "logit")
+    values = {name: getattr(found, name) for name in names}
+    arrays = {f"share_{name}": ("float32", value.numpy()) for name, value in values.items() if value is not None}
+    return {"share_ids": ("uint32", ids), **arrays}
 
 
 def packed(runner, arrays: dict) -> bytes:

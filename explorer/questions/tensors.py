@@ -5,36 +5,42 @@ float16: three digits are right, and no more are shown. Attention patterns stand
 
 import numpy as np
 
+from ..engine.family import scales
 from ..engine.payload import TOP, pack
 
 ONCE = ("embedding.token", "embedding.position", "embedding.sum", "ln_f")  # (T, C)
-PER_LAYER = (  # (L, T, C), (L, H, T, D) and (L, T, 4C)
-    "ln_1", "attn.q", "attn.k", "attn.v", "attn.z", "attn.out", "resid_mid", "ln_2",
-    "mlp.pre", "mlp.post", "mlp.out", "resid_post",
+PER_LAYER = (  # (L, T, C), (L, H or K, T, D) and (L, T, inner width)
+    "ln_1", "attn.q", "attn.k", "attn.rot_q", "attn.rot_k", "attn.v", "attn.z", "attn.out", "resid_mid", "ln_2",
+    "mlp.pre", "mlp.gate", "mlp.up", "mlp.post", "mlp.out", "resid_post",
 )  # fmt: skip
 SCORES = "attn.scores"
 
 
 def tensors(runner, run) -> bytes:
-    """Arrays by hook point, those of the layers stacked under their name without the layer. Different are:
+    """Arrays by hook point, as far as the family has it, those of the layers stacked under their name without the
+    layer. Different are:
 
     attn.scores: what the mask leaves, row by row, (L, H, T·(T+1)/2); logits: the TOP largest of every place, largest
-    first, with logits_ids, and log_sum_exp over all V of them, (T,); the weight and bias of every LayerNorm.
+    first, with logits_ids, and log_sum_exp over all V of them, (T,); the weight and bias of every norm.
     """
     model, trace, layers = runner.model, run.trace, range(runner.facts.n_layer)
-    found = {name: trace[name].reshape(-1, *trace[name].shape[-2:])[0].numpy() for name in ONCE}
-    found |= {name: np.stack([trace[f"blocks.{i}.{name}"][0].numpy() for i in layers]) for name in PER_LAYER}
+    once = [name for name in ONCE if name in trace]
+    stacked = [name for name in PER_LAYER if f"blocks.0.{name}" in trace]
+    found = {name: trace[name].reshape(-1, *trace[name].shape[-2:])[0].numpy() for name in once}
+    found |= {name: np.stack([trace[f"blocks.{i}.{name}"][0].numpy() for i in layers]) for name in stacked}
     found[SCORES] = np.stack([visible(trace[f"blocks.{i}.{SCORES}"][0].numpy()) for i in layers])
     logits = trace["logits"][0]  # (T, V)
     best = logits.topk(min(TOP, logits.shape[-1]), dim=-1)
     arrays = {name: ("float16", array) for name, array in found.items()}
     arrays["logits"] = ("float32", best.values.numpy())
-    arrays["logits_ids"] = ("uint16", best.indices.numpy())
+    arrays["logits_ids"] = ("uint32", best.indices.numpy())
     arrays["log_sum_exp"] = ("float32", logits.logsumexp(-1).numpy())
     arrays |= {name: ("float32", array) for name, array in norms(model).items()}
     names = {name: name if name in ONCE else f"blocks.{{layer}}.{name}" for name in found}
     pieces = {int(id): runner.tokenizer.piece(int(id)) for id in best.indices.unique()}
-    return pack({"names": names, "pieces": pieces, "epsilon": model.ln_f.eps}, arrays)
+    return pack(
+        {"names": names, "pieces": pieces, "epsilon": model.config.norm_eps, "scale": scales(model.config)}, arrays
+    )
 
 
 def visible(scores: np.ndarray) -> np.ndarray:
@@ -47,7 +53,7 @@ def norms(model) -> dict[str, np.ndarray]:
     """ln_1 and ln_2 (L, C), ln_f (C,): each as "….weight", and "….bias" where the model has one."""
     found = {}
     for kind in ("weight", "bias"):
-        once = getattr(model.ln_f, kind)
+        once = getattr(model.ln_f, kind, None)  # an RMSNorm has no bias
         if once is None:
             continue
         found[f"ln_f.{kind}"] = once.detach().numpy()

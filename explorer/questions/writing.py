@@ -47,7 +47,9 @@ def write(runner: Runner, text: str, written: Sequence[int], count: int, seed: o
     if written and written[-1] == end:
         raise ValueError("The model has ended this text: undo, choose another token, or look inside it")
     if len(written) == MAX_NEW_TOKENS:
-        raise ValueError(f"{MAX_NEW_TOKENS} tokens are written: undo some, press Clear, or look inside the text")
+        raise ValueError(
+            f"the limit of {MAX_NEW_TOKENS} tokens is reached: undo some, press Clear, or look inside the text"
+        )
     room = min(count, MAX_NEW_TOKENS - len(written))
     steps = stream(runner.model, ids, room, seed=seed_of(seed), stop=end, draws_before=len(written), **settings)
     while True:
@@ -109,15 +111,21 @@ def _looked(runner: Runner, window: list[int], total: int) -> bytes:
         "tokens": runner.describe(window),
         "total": total,
         "block_size": facts.block_size,
-        "cache_bytes": 2 * facts.n_layer * facts.n_embd * model.lm_head.weight.element_size(),  # k and v of a token
+        "cache_bytes": cache_bytes(model),
         "names": {"pattern": "blocks.{layer}.attn.pattern"},
     }
     arrays = {
-        "ids": ("uint16", ids.numpy()),
+        "ids": ("uint32", ids.numpy()),
         "logits": ("float32", logits.numpy()),
         "pattern": ("unit16", rows),
     }
     return pack(header, arrays)
+
+
+def cache_bytes(model) -> int:
+    """Of one token: its k and v in every layer, K heads of width D each."""
+    config = model.config
+    return 2 * config.n_layer * config.kv_heads * config.head_width * model.lm_head.weight.element_size()
 
 
 def next_token(runner: Runner, text: str, temperature: float, top_k: int | None, top_p: float | None) -> dict:

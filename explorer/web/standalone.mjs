@@ -11,8 +11,8 @@ import { attach } from "./save/save.mjs";
 import { store } from "./state/store.mjs";
 
 const ABOUT =
-  "A page saved from Headscope: it works without a network. Point at a head, a token or a cell to see its " +
-  "numbers; click to keep it.";
+  "A page saved from Headscope: it works without a network. Hover over a head, a token, or a cell to see its " +
+  "numbers; click to pin it.";
 
 const UNCHANGED = { edits: "", changed: "here" }; // the payload is of the model as it is
 const SERVED = '.hs-switch [data-name="neuron"]'; // drawings of tensors that only the app has
@@ -29,14 +29,16 @@ export function open(payload, focus) {
 
 /** Views of numbers that were not recorded are left out. */
 function layout({ arrays, roles: measured }) {
-  const heads = make(
-    "div",
-    { id: "heads" },
-    view("grid_view", grid),
+  const beside = [
+    ...(arrays.next_ids ? [view("next_view", next)] : []),
     ...(measured.length ? [view("roles_view", roles)] : []),
+  ];
+  const look = make("div", { id: "look" });
+  look.append(make("div", { id: "heads" }, view("grid_view", grid)));
+  look.append(
+    make("div", { id: "stage" }, view("attention_view", attention)),
+    make("div", { id: "beside" }, ...beside),
   );
-  const look = make("div", { id: "look" }, heads, make("div", { id: "attention" }, view("attention_view", attention)));
-  if (arrays.next_ids) look.append(make("div", { id: "next" }, view("next_view", next)));
   return [make("div", { id: "tokens" }, view("tokens_view", tokens)), look];
 }
 
@@ -44,7 +46,7 @@ function view(name, { mount }) {
   const element = make("div", { className: "hs-view", "data-view": name });
   const holder = make("div", {}, element);
   mount(element);
-  attach(element, { wholeText: false });
+  attach(element);
   return holder;
 }
 

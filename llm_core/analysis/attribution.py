@@ -117,6 +117,17 @@ def logit_attributions(
     return result
 
 
+def leading_heads(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int = 0) -> tuple[Tensor, Tensor]:
+    """At every place of batch row ``row``, the head that adds most to the logit of the likeliest next token.
+
+    Its layer and head (T, 2), and what it adds (T,), in logits. Raises as ``logit_attributions``.
+    """
+    best = trace[f"{decoder_of(model)[1]}logits"][row].argmax(-1, keepdim=True)  # (T, 1)
+    heads = logit_attributions(model, trace, best, row).heads[..., 0]  # (L, H, T)
+    most, at = heads.flatten(0, 1).max(0)  # (T,)
+    return torch.stack([at // heads.shape[1], at % heads.shape[1]], -1), most
+
+
 def _shares(stack: Encoder | Decoder, reader: Reader, recorded: Callable[[str], Tensor]) -> dict[str, Tensor | None]:
     """What each part added to the stream, read where it was added: down from the end, past the norms on the way."""
     config = stack.config

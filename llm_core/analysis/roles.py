@@ -72,7 +72,7 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         name="delimiter",
-        sentence="Mean attention to punctuation and line ends, beyond the share that they have of the visible text.",
+        sentence="Mean attention to punctuation and line ends, beyond their share of the visible text.",
         source=f"{CLARK}, section 3.2",
         threshold=0.4,
     ),

@@ -1,26 +1,32 @@
 """Check a homework file: which blocks are right, and what is wrong with the others.
 
     python -m llm_core.homework --new my_llm_implementation.py          a file to fill in
-    python -m llm_core.homework my_llm_implementation.py                check it
+    python -m llm_core.homework my_llm_implementation.py                check it; a notebook or a zip as well
+    python -m llm_core.homework homework.ipynb --html report.html       and write a page
     python -m llm_core.homework my_llm_implementation.py --json > report.json     for the page “Check your code”
-    python -m llm_core.homework --batch hand-ins --csv results.csv      a whole class
+    python -m llm_core.homework --batch hand-ins --out results          a whole class: pages, tables, a summary
+    python -m llm_core.homework --batch export.zip --csv results.csv    the table alone
+    python -m llm_core.homework --autograder autograder.zip             for Gradescope
 
 The exit code is 0 for all points, 1 if points are missing, 2 if the command itself is wrong.
 """
 
 import argparse
-import csv
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
-from .limits import Limits
-from .rendering import HEADER, print_report, to_junit, to_row, use_what_the_terminal_can
-from .report import BLOCKS, FAILED, POSSIBLE, BlockResult, Report, to_json
-from .sandbox import check_file
-from .schema import printable
+from .evening.batch import Plan, check_class
+from .evening.gradescope import results, write_autograder
+from .evening.grading import read_grading
+from .evening.page import report_page
+from .inside.limits import Limits
+from .leftovers import sweep
+from .rendering import print_report, to_junit, use_what_the_terminal_can
+from .report import BLOCKS, Report, to_json
+from .sandbox import check_file, refused
 from .skeleton import write_skeleton
 
 
@@ -33,36 +39,64 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("file", nargs="?", type=Path, help="the homework to check")
+    what.add_argument(
+        "file", nargs="?", type=Path, help="the homework to check: .py, .ipynb, .zip, or a folder with it"
+    )
     what.add_argument("--new", type=Path, metavar="FILE", help="write a file to fill in (never over another one)")
-    what.add_argument("--batch", type=Path, metavar="FOLDER", help="check every .py file in a folder, into --csv")
+    what.add_argument(
+        "--batch", type=Path, metavar="FOLDER", help="check a class: a folder or zip, into --csv or --out"
+    )
+    what.add_argument("--autograder", type=Path, metavar="ZIP", help="write the zip that Gradescope wants")
     parser.add_argument("--json", action="store_true", help="print the report as JSON instead of text")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write the report as JUnit XML")
+    for name, told in (("junit", "JUnit XML"), ("html", "a page"), ("gradescope", "Gradescope's results.json")):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the report as {told}")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="the table of a --batch")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="pages and tables of a --batch; goes on where it was"
+    )
+    parser.add_argument("--again", metavar="FILE", help="of a --batch with --out: check this one again")
+    parser.add_argument("--points", type=Path, metavar="FILE", help="a course's own points and late days, as JSON")
     parser.add_argument("--jobs", type=int, metavar="N", help="files at the same time (default: one for two cores)")
     parser.add_argument(
         "--seconds", type=float, default=Limits().seconds, help="at most, for one file (default: %(default)g)"
     )
     args = parser.parse_args(arguments)
-    if (args.batch is None) != (args.csv is None):
-        parser.error("--batch FOLDER and --csv FILE go together")
-    if args.jobs is not None and (args.batch is None or args.jobs < 1):
-        parser.error("--jobs is for --batch, and at least 1")
-    if args.file is None and (args.json or args.junit):
-        parser.error("--json and --junit are for one file")
-    if args.seconds <= 0:
-        parser.error("--seconds should be more than 0")
+    for wrong, told in _misfits(args):
+        if wrong:
+            parser.error(told)
     return args
+
+
+def _misfits(args: argparse.Namespace) -> list[tuple[bool, str]]:
+    """Options that do not go together, each with its sentence."""
+    for_one = any((args.json, args.junit, args.html, args.gradescope))
+    return [
+        (
+            (args.batch is None) != (args.csv is None and args.out is None),
+            "--batch goes with --csv FILE or --out FOLDER",
+        ),
+        (args.jobs is not None and (args.batch is None or args.jobs < 1), "--jobs is for --batch, and at least 1"),
+        (args.again is not None and args.out is None, "--again goes with --batch and --out"),
+        (args.file is None and for_one, "--json, --junit, --html and --gradescope are for one file"),
+        (args.seconds <= 0, "--seconds should be more than 0"),
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
     args = parse_arguments(arguments)
     use_what_the_terminal_can(sys.stderr)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that folders are taken away
     try:
         if args.new:
             write_skeleton(args.new)
             print(f"{args.new} is ready: fill in what says NotImplementedError, and check it whenever you like.")
             return 0
+        if args.autograder:
+            read_grading(args.points)
+            write_autograder(args.autograder, args.points)
+            print(f"{args.autograder} is ready for Gradescope.")
+            return 0
+        sweep()
         limits = Limits(seconds=args.seconds)
         return _batch(args, limits) if args.batch else _one(args, limits)
     except (OSError, ValueError) as error:
@@ -78,16 +112,37 @@ def _reason(error: Exception) -> str:
 
 
 def _one(args: argparse.Namespace, limits: Limits) -> int:
-    show = _progress()
-    report = check_file(args.file, limits, show)
+    show, grading = _progress(), read_grading(args.points)
+    report = _of_folder(args.file, limits, show) if args.file.is_dir() else check_file(args.file, limits, show)
     show(None)
     if args.json:
         print(to_json(report))
-    else:
+    elif not args.gradescope:
         print_report(report)
-    if args.junit:
-        args.junit.write_text(to_junit(report), encoding="utf-8")
+    for path, text in (
+        (args.junit, to_junit(report)),
+        (args.html, report_page(report, grading)),
+        (args.gradescope, results(report, grading)),
+    ):
+        if path:
+            path.write_text(text, encoding="utf-8")
     return 0 if report.is_complete else 1
+
+
+def _of_folder(folder: Path, limits: Limits, show: Callable) -> Report:
+    """One student's: what was handed in lies in it."""
+    from .reading import chosen
+    from .sandbox import check_handin
+
+    members = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and path.suffix in (".py", ".ipynb")
+    }
+    try:
+        return check_handin(chosen(members), folder.name, limits, show)
+    except ValueError as error:
+        return refused(folder.name, str(error))
 
 
 def _progress() -> Callable[[str | None], None]:
@@ -105,47 +160,11 @@ def _progress() -> Callable[[str | None], None]:
 
 
 def _batch(args: argparse.Namespace, limits: Limits) -> int:
-    if not args.batch.is_dir():
-        raise NotADirectoryError(20, "there is no such folder", str(args.batch))
-    files = sorted(path for path in args.batch.rglob("*.py") if path.is_file() and not _is_hidden(path, args.batch))
-    if not files:
-        raise ValueError(f"{args.batch} has no .py file")
     jobs = args.jobs or max(1, (os.cpu_count() or 1) // 2)
-    complete = True
-    with open(args.csv, "w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(HEADER)
-        for i, report in enumerate(_reports(files, args.batch, limits, jobs)):
-            table.writerow(to_row(report))
-            file.flush()  # what is known stays, whatever comes
-            complete &= report.is_complete
-            print(f"{i + 1} of {len(files)}: {report.file}: {report.points} of {POSSIBLE}", file=sys.stderr)
-    print(f"{args.csv}: {len(files)} files")
-    return 0 if complete else 1
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    """What a Mac or an editor leaves beside the files of people."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
-
-
-def _reports(files: list[Path], folder: Path, limits: Limits, jobs: int) -> Iterator[Report]:
-    """In the order of the files; one that cannot even be read is a report too."""
-
-    def check(path: Path) -> Report:
-        name = printable(path.relative_to(folder).as_posix())
-        try:
-            found = check_file(path, limits)
-        except Exception as error:
-            told = f"This file could not be checked: {_reason(error)}."
-            return Report(name, [BlockResult(block, FAILED, 0, told) for block in BLOCKS], problem=told)
-        return Report(name, found.blocks, found.seconds, found.problem)
-
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        yield from pool.map(check, files)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    plan = Plan(args.batch, args.csv, args.out, jobs, limits, read_grading(args.points), args.again)
+    done = check_class(plan, lambda told: print(told, file=sys.stderr, flush=True))
+    print(f"{args.out or args.csv}: {len(done)} hand-ins")
+    return 0 if all(report.is_complete for _, report in done) else 1
 
 
 if __name__ == "__main__":

@@ -1,57 +1,68 @@
-"""Check a student's file: nine blocks of one point, the pipeline for two, and what is wrong in words.
+"""Judge a student's file: nine blocks of one point, the pipeline for two, and what is wrong in words.
 
-    check("my_llm_implementation.py")    a report as a dict, ready for JSON
+    check("my_llm_implementation.py")    a report as a dict, ready for JSON; runs the file in this very process
 
-A block that is not written yet is "not started" and takes nothing from the others: each is tested among our blocks.
-This runs the file's code in this very process; ``sandbox`` is for files of others.
+``judge`` compares what a student's code answers, wherever it runs, with what is right: verdicts for all blocks first,
+and then, for those that failed, the reason. A block that is not written yet is "not started" and takes nothing from
+the others: each is tested among stand-ins.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from . import pipeline
-from .diagnosis.diagnose import Diagnosis, diagnose, error_line, locate
-from .diagnosis.faults import NAMED, Fault
-from .diagnosis.patterns import patterns
-from .diagnosis.probes import PROBES, TESTED, NoTensor, with_our_other_blocks
-from .diagnosis.shown import difference
-from .loading import is_written, load, on_the_cpu, source_line
+from .apart import Ended
+from .diagnosis.diagnose import Diagnosis, explain, verdict
+from .diagnosis.faults import Fault
+from .inside.answers import Answers
+from .inside.loading import load
+from .inside.observations import Stopped
+from .inside.probes import PROBES, TESTED
+from .inside.worker import import_sentence
+from .outline import Outline
+from .reading import decoded
+from .report import BLOCKS
 
-TITLES = {
-    "embedding": "Embedding.forward",
-    "attention": "GenericSelfAttention.forward",
-    "block": "TransformerBlock.forward",
-    "transformer": "GenericTransformer.forward",
-    "encoder mask": "Encoder.get_attention_mask",
-    "decoder mask": "Decoder.get_attention_mask",
-    "generate": "generate",
-    "encoder-decoder": "EncoderDecoder.forward",
-    "prefix generate": "prefix_generate",
-    "pipeline": "The whole pipeline",
-}
-POINTS = {name: 2 if name == "pipeline" else 1 for name in TITLES}
 NOT_STARTED = "Not written yet."
-OWN_METHOD = {
-    "embedding": "forward",
-    "attention": "forward",
-    "transformer": "forward",
-    "encoder mask": "get_attention_mask",
-    "decoder mask": "get_attention_mask",
-    "encoder-decoder": "forward",
-}
+NEEDS = [name for name in PROBES if name != "generate"]  # of the pipeline
 
 
-def check(student: ModuleType | str | Path, only: Collection[str] = tuple(TITLES)) -> dict:
+@dataclass
+class Student:
+    """A file: its lines, what it defines, and who answers for it (``Answers`` here, or ``Apart``)."""
+
+    source: str
+    outline: Outline
+    answers: object
+
+    def line(self, number: int | None) -> dict | None:
+        """As a report carries it."""
+        lines = self.source.splitlines()
+        text = lines[number - 1].strip() if number and 0 < number <= len(lines) else ""
+        return {"number": number, "text": text[:200]} if text else None
+
+
+def check(student: ModuleType | str | Path, only: Collection[str] = tuple(BLOCKS)) -> dict:
     """The report of a file or module, as the JSON has it; ``only`` names blocks, for a part of it."""
     start, problem = time.perf_counter(), None
     file = student.__file__ if isinstance(student, ModuleType) else str(student)
+    source = ""
+    blocks: list[dict] = []
     try:
+        source = decoded(Path(file).read_bytes())
         module = student if isinstance(student, ModuleType) else load(student)
+        asked = Student(source, Outline.of(source), Answers(module))
+        judge(asked, [name for name in BLOCKS if name in only], blocks.append)
+    except OSError as error:
+        problem = f"The file cannot be read: {error.strerror or error}."
     except Exception as error:
-        module, problem = None, _problem(error, str(Path(file).resolve()))
-    blocks = [check_block(name, module) if module else _result(name, "not started") for name in TITLES if name in only]
+        problem = import_sentence(error, str(Path(file).resolve()))
+    if problem:
+        blocks = [result(name, "not started") for name in BLOCKS if name in only]
+    blocks = list({block["name"]: block for block in blocks}.values())
     return {
         "format": "headscope-homework",
         "version": 1,
@@ -64,85 +75,105 @@ def check(student: ModuleType | str | Path, only: Collection[str] = tuple(TITLES
     }
 
 
-@on_the_cpu()
-def check_block(name: str, module: ModuleType) -> dict:
-    """One block's part of the report. ``module`` is whole again afterwards."""
-    if name == "pipeline":
-        return _pipeline(module)
-    if not _started(name, module):
-        return _result(name, "not started", NOT_STARTED)
-    file = module.__file__
-    with with_our_other_blocks(module, name):
-        found = diagnose(name, module)
-        if found.passed:
-            return _result(name, "passed")
-        if isinstance(found.error, NotImplementedError):
-            return _result(name, "not started", NOT_STARTED)
-        place, line = locate(name, module, found, file)
-        seen = patterns(module) if name == "attention" and not found.error else None
-    faults = [NAMED[fault] for fault in found.faults]
-    return _result(
-        name,
-        "failed",
-        " ".join(fault.sentence for fault in faults) or _unnamed(found),
-        faults=[_told(fault) for fault in faults],
-        line=source_line(file, line),
-        difference=difference(place) if place else None,
-        patterns=seen,
-    )
+Progress = Callable[[str], None]
 
 
-def _started(name: str, module: ModuleType) -> bool:
-    part = getattr(module, TESTED[name], None)
-    if name == "block":  # its forward is given: a class that is built right is enough
-        return part is not None and is_written(part, "__init__")
-    return part is not None and is_written(part, OWN_METHOD.get(name))
+def judge(student: Student, names: list[str], tell: Callable[[dict], object], progress: Progress | None = None) -> None:
+    """Tells each block's result, and that of a failed one again once its reason is known."""
+    verdicts: dict[str, Diagnosis] = {}
+    told: dict[str, dict] = {}
+    for name in names:
+        if progress:
+            progress(name)
+        if name == "pipeline":
+            told[name] = _pipeline(student, told)
+        else:
+            told[name], verdicts[name] = _verdict(name, student)
+        tell(told[name])
+    for name, found in verdicts.items():
+        if found and not found.passed:
+            tell(_explained(name, student, found, told[name]))
 
 
-def _pipeline(module: ModuleType) -> dict:
-    if not all(_started(name, module) for name in PROBES if name != "generate"):
-        return _result("pipeline", "not started", "It needs every block but generate to be written.")
+def _verdict(name: str, student: Student) -> tuple[dict, Diagnosis | None]:
+    if not student.outline.is_written(name):
+        return _absent(name, student), None
     try:
-        wrong, line = pipeline.verdict(module), None
-    except NotImplementedError:
-        return _result("pipeline", "not started", "It needs every block but generate to be written.")
-    except Exception as error:
-        wrong, line = f"It stops with {_spoken(error)}.", error_line(error, module.__file__)
-    return _result("pipeline", "failed" if wrong else "passed", wrong or "", line=source_line(module.__file__, line))
+        found = verdict(name, student.answers)
+    except Ended as error:
+        return _ended(name, student, error), None
+    if found.passed:
+        return result(name, "passed"), None
+    return result(name, "failed", _plainly(found), line=student.line(found.line)), found
 
 
-def _unnamed(found: Diagnosis) -> str:
-    """No known mistake fits: what can be said all the same."""
-    if isinstance(found.error, NoTensor):
-        return f"{found.error}."
-    if found.error:
-        return f"It stops with {_spoken(found.error)}."
-    name = found.tensor
-    mine, right = found.found.tensors.get(name), found.expected.tensors.get(name)
-    if mine is not None and right is not None and mine.shape != right.shape:
-        return f"No known mistake fits. {name}: the shape is {tuple(mine.shape)} instead of {tuple(right.shape)}."
-    if mine is not None and mine.isnan().any() and not (right is not None and right.isnan().any()):
-        return f"No known mistake fits. First difference: {name} has NaN in it."
-    if name.endswith("in train mode"):
-        places = " and ".join(f"on {tuple(shape)} in line {line}" for line, shape in found.dropouts)
-        return f"No known mistake fits. In training, dropout runs {places or 'nowhere'}. {NAMED['third-dropout'].idea}"
-    return f"No known mistake fits. First difference: {name}."
+def _absent(name: str, student: Student) -> dict:
+    slip = student.outline.slip(name)
+    if slip:
+        return result(name, "failed", slip.sentence, line=student.line(slip.line))
+    return result(name, "not started", NOT_STARTED)
 
 
-def _spoken(error: BaseException) -> str:
-    said = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+def _ended(name: str, student: Student, error: Ended) -> dict:
+    return result(name, "failed", error.sentence, line=student.line(error.line))
 
 
-def _problem(error: Exception, file: str) -> str:
-    if isinstance(error, SyntaxError):
-        return f"This is not valid Python: {error.msg}, line {error.lineno}."
-    if isinstance(error, UnicodeDecodeError) or "null bytes" in str(error):
-        return "This is not a text file in UTF-8, so it cannot be Python."
-    if isinstance(error, OSError) and error_line(error, file) is None:
-        return f"The file cannot be read: {error.strerror or error}."
-    line = error_line(error, file)
-    return f"The file cannot be imported: {_spoken(error)}" + (f" (line {line})." if line else ".")
+def _explained(name: str, student: Student, found: Diagnosis, told: dict) -> dict:
+    """The result again, with its reason. If finding that fails, it stays as it was told."""
+    try:
+        reason = explain(name, student.answers, found)
+    except Ended:
+        return told
+    faults = [_told(fault) for fault in reason.faults]
+    line = next((line for fault in reason.faults if (line := student.outline.line_of(name, fault.name))), reason.line)
+    return {
+        **told,
+        "sentence": " ".join(fault.sentence for fault in reason.faults) or reason.sentence or told["sentence"],
+        "faults": faults,
+        "line": student.line(line) or told["line"],
+        "difference": reason.difference,
+        "patterns": reason.patterns,
+    }
+
+
+def _plainly(found: Diagnosis) -> str:
+    """What can be said before the reason is known."""
+    if found.error is None:
+        return f"No known mistake fits. First difference: {found.tensor}."
+    only = " With one row it works: it fails only with more." if found.found.only else ""
+    return _of_an_error(found.error) + only
+
+
+def _of_an_error(error: Stopped) -> str:
+    if error.is_misshapen:
+        return f"{error.message[:1].upper()}{error.message[1:]}."
+    if error.is_blank:
+        return "It stops at a blank: what it calls there is not written yet (NotImplementedError)."
+    if "modified by an inplace operation" in error.message or "in-place operation" in error.message:
+        return "The backward pass fails: a tensor that it needs was changed in place (+=, or a method that ends in _)."
+    if error.kind == "EOFError":
+        return "It stops with input(), and nobody is there to answer: take it out."
+    if error.kind == "BdbQuit":
+        return "It stops in the debugger: take breakpoint() out."
+    return f"It stops with {error.kind}: {error.message}." if error.message else f"It stops with {error.kind}."
+
+
+def _pipeline(student: Student, told: dict[str, dict]) -> dict:
+    unwritten = [name for name in NEEDS if not student.outline.is_written(name)]
+    if unwritten:
+        waits = ", ".join(TESTED[name] for name in unwritten)
+        return result(
+            "pipeline", "not started", f"It needs every block but generate to be written: {waits} is missing."
+        )
+    try:
+        wrong, line = pipeline.verdict(student.answers)
+    except Ended as error:
+        return _ended("pipeline", student, error)
+    if not wrong:
+        return result("pipeline", "passed")
+    failed = [BLOCKS[name][0] for name in NEEDS if name in told and told[name]["status"] == "failed"]
+    why = f" It fails because of {' and '.join(failed)}: see there." if failed else ""
+    return result("pipeline", "failed", wrong + why, line=student.line(line))
 
 
 def _told(fault: Fault) -> dict:
@@ -151,7 +182,8 @@ def _told(fault: Fault) -> dict:
     return {**texts, "lesson": lesson}
 
 
-def _result(name: str, status: str, sentence: str = "", **more) -> dict:
-    result = {"name": name, "title": TITLES[name], "possible": POINTS[name]}
-    result |= {"points": POINTS[name] if status == "passed" else 0, "status": status, "sentence": sentence}
-    return {**result, "faults": [], "line": None, "difference": None, "patterns": None, **more}
+def result(name: str, status: str, sentence: str = "", **more) -> dict:
+    title, possible = BLOCKS[name]
+    told = {"name": name, "title": title, "possible": possible, "points": possible if status == "passed" else 0}
+    told |= {"status": status, "sentence": sentence}
+    return {**told, "faults": [], "line": None, "difference": None, "patterns": None, **more}

@@ -6,36 +6,21 @@ losses stay together. Both must end below the unigram model, which knows how oft
 
 import json
 import math
-from dataclasses import dataclass
 from functools import cache
-from types import ModuleType, SimpleNamespace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..paths import ASSETS
-from .diagnosis.probes import numbers
-from .diagnosis.solution import PADDING, solution
+from .diagnosis.solution import solution
+from .inside.probes import PADDING, numbers
+from .inside.training import built, train
 
 LETTERS = 256  # bytes; the decoder has one more: the end of the text
 TITLE, TEXT = 20, 40  # bytes at most
 STEPS, ROWS = 40, 16
 CLOSE = 1e-4  # nats, at every step; right files, however they are written, stay within a tenth of that
 NEW = 8  # letters to write at the end
-
-
-@dataclass(frozen=True)
-class Trained:
-    """Losses in nats per letter: of each batch, and in the end on articles that were not trained on."""
-
-    model: nn.Module
-    losses: list[float]
-    loss: float
-
-    def distance(self, other: "Trained") -> float:
-        """The largest at any step: two losses may cross by chance, but not stay together."""
-        pairs = zip([*self.losses, self.loss], [*other.losses, other.loss])
-        return max(abs(a - b) if math.isfinite(a) else math.inf for a, b in pairs)
 
 
 @cache
@@ -53,51 +38,23 @@ def _padded(rows: list[list[int]]) -> Tensor:
     return torch.tensor([row + [PADDING] * (width - len(row)) for row in rows])
 
 
-def config(block_size: int) -> SimpleNamespace:
-    sizes = dict(vocab_size=LETTERS, block_size=block_size, n_layer=2, n_head=4, n_embd=32)
-    return SimpleNamespace(**sizes, attn_pdrop=0.0, resid_pdrop=0.0, embd_pdrop=0.0)
-
-
-def train(names: ModuleType | SimpleNamespace) -> Trained:
-    """Raises whatever the student's code raises."""
+@cache
+def plan() -> dict:
+    """What every model is given: weights to start from, batches as wide as their longest row, what is held out."""
     titles, texts = articles()
     held_out = slice(len(titles) * 3 // 4, None)
-    model = _from_our_start(names)
-    groups = model.encoder.configure_optimizers(_TRAINING) + model.decoder.configure_optimizers(_TRAINING)
-    optimizer = torch.optim.AdamW(groups, lr=_TRAINING.learning_rate)
-    losses = []
+    batches = []
     for step in range(STEPS):
         rows = numbers(held_out.start, seed=step).argsort()[:ROWS]
-        optimizer.zero_grad()
-        loss = _loss(model.train(), titles[rows], texts[rows])
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    loss = _loss(model.eval(), titles[held_out], texts[held_out]).item()
-    return Trained(model, losses, loss)
+        batches.append([_cut(titles[rows]), _cut(texts[rows])])
+    lengths = [TITLE, TITLE + TEXT]
+    weights = {name: p.detach() for name, p in built(solution(), LETTERS, lengths).named_parameters()}
+    told = {"vocab_size": LETTERS, "lengths": lengths, "weights": weights, "batches": batches, "new": NEW}
+    return {**told, "held_out": [_cut(titles[held_out]), _cut(texts[held_out])]}
 
 
-_TRAINING = SimpleNamespace(weight_decay=0.1, learning_rate=3e-3, betas=(0.9, 0.999))
-
-
-def _loss(model, titles: Tensor, texts: Tensor) -> Tensor:
-    """Batches are as wide as their longest row."""
-    title, text = (x[:, : int((x != PADDING).sum(1).max())].clone() for x in (titles, texts))
-    return model(title, text)[1]
-
-
-def _from_our_start(names) -> nn.Module:
-    """The student's model with our weights; a parameter that we do not have keeps its own."""
-    models = []
-    for source in (solution(), names):
-        torch.manual_seed(1)
-        models.append(source.EncoderDecoder(config(TITLE), config(TITLE + TEXT)))
-    ours = dict(models[0].named_parameters())
-    with torch.no_grad():
-        for name, parameter in models[1].named_parameters():
-            if name in ours and ours[name].shape == parameter.shape:
-                parameter.copy_(ours[name])
-    return models[1]
+def _cut(x: Tensor) -> Tensor:
+    return x[:, : int((x != PADDING).sum(1).max())]
 
 
 @cache
@@ -110,26 +67,38 @@ def unigram_loss() -> float:
 
 
 @cache
-def reference() -> Trained:
-    return train(solution())
+def reference() -> dict:
+    return train(solution(), **plan())
 
 
-def verdict(names: ModuleType) -> str | None:
-    """What is wrong, in a sentence, or None. Raises whatever the student's code raises."""
-    found, right, unigram = train(names), reference(), unigram_loss()
-    told = f"After {STEPS} steps your model's loss on held-out articles is {found.loss:.3f} nats per letter"
-    if not found.loss < unigram:
-        return f"{told}; knowing only how often each letter occurs gives {unigram:.3f}."
-    if found.distance(right) > CLOSE:
-        step = next((i for i in range(STEPS) if not abs(found.losses[i] - right.losses[i]) <= CLOSE), STEPS - 1)
+def verdict(student) -> tuple[str | None, int | None]:
+    """What is wrong, in a sentence, or None; and the line. ``student`` answers (``Answers`` or ``Apart``)."""
+    found, right, unigram = student.train(**plan()), reference(), unigram_loss()
+    error = found.get("stopped")
+    if error:
+        said = f"{error.kind}: {error.message}" if error.message else error.kind
+        return f"It stops with {said}.", error.line
+    losses, loss = _numbers(found.get("losses")), _numbers([found.get("loss")])[0]
+    told = f"After {STEPS} steps your model's loss on held-out articles is {loss:.3f} nats per letter"
+    if not loss < unigram:
+        return f"{told}; knowing only how often each letter occurs gives {unigram:.3f}.", None
+    pairs = list(zip([*losses, loss], [*right["losses"], right["loss"]]))
+    apart = next((i for i, (mine, ours) in enumerate(pairs) if not abs(mine - ours) <= CLOSE), None)
+    if apart is not None or len(losses) != STEPS:
+        step = min(apart or 0, STEPS - 1)
         return (
-            f"From the same start on the same batches, your losses part from the reference's at step {step}: "
-            f"{found.losses[step]:.4f} instead of {right.losses[step]:.4f} nats per letter."
-        )
-    written = names.prefix_generate(found.model, articles()[0][:2, :NEW].clone(), NEW)
-    shape = tuple(written.shape) if isinstance(written, Tensor) else f"a value of type {type(written).__name__}"
-    if shape != (2, NEW):
+            f"From the same start on the same batches, your losses diverge from the reference's at step {step}: "
+            f"{pairs[step][0]:.4f} instead of {pairs[step][1]:.4f} nats per letter."
+        ), None
+    written = found.get("written")
+    if written != [1, NEW]:
+        shape = tuple(written) if isinstance(written, list) else f"a value of type {written}"
         return (
-            f"Training is right, but prefix_generate returns {shape}; for two titles and {NEW} tokens it is (2, {NEW})."
-        )
-    return None
+            f"Training is right, but prefix_generate returns {shape}; for one title and {NEW} tokens it is (1, {NEW})."
+        ), None
+    return None, None
+
+
+def _numbers(values: object) -> list[float]:
+    """A stranger's numbers; NaN for what is none."""
+    return [float(x) if isinstance(x, int | float) else math.nan for x in (values if isinstance(values, list) else [])]

@@ -52,7 +52,7 @@ def _details(block: BlockResult, width: int, paint: Paint) -> list[str]:
                 f"See for yourself: lesson “{fault.lesson.lesson}”{step}, on the page Learn", width, paint
             )
     if block.line:
-        lines += ["", f"    line {block.line.number}:  {paint(block.line.text.strip(), 'bold')}"]
+        lines += ["", f"    {block.line.place}:  {paint(block.line.text.strip(), 'bold')}"]
     if block.difference:
         lines += ["", *_tables(block.difference, width, paint)]
     return lines
@@ -87,6 +87,13 @@ def _cell(value: float | None, differs: bool, paint: Paint) -> str:
 
 
 def to_junit(report: Report) -> str:
+    """JUnit XML of one file."""
+    suite = to_junit_suite(report)
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=False)
+
+
+def to_junit_suite(report: Report) -> ElementTree.Element:
     """One test case for each block; the time is that of the whole file."""
     failures = sum(block.status == FAILED for block in report.blocks)
     skipped = sum(block.status == NOT_STARTED for block in report.blocks)
@@ -103,8 +110,7 @@ def to_junit(report: Report) -> str:
             failure.text = "\n".join(_details(block, 100, lambda what, kind: what))
         elif block.status == NOT_STARTED:
             ElementTree.SubElement(case, "skipped", {"message": "not started"})
-    ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=False)
+    return suite
 
 
 HEADER = ["file", "points", "possible", *BLOCKS, "seconds", "remarks"]
@@ -117,10 +123,10 @@ def to_row(report: Report) -> list[str]:
     told = [f"{block.title}: {'; '.join(f.title for f in block.faults) or block.sentence}" for block in failed]
     remarks = report.problem or " | ".join(told)
     row = [report.file, str(report.points), str(POSSIBLE), *marks, f"{report.seconds:.1f}", remarks]
-    return [_harmless(cell) for cell in row]
+    return [harmless(cell) for cell in row]
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """A spreadsheet would compute a cell that starts like a formula; a file's name is chosen by a student."""
     return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
 

@@ -51,10 +51,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Of the student's file, counted from 1."""
+    """Of the student's file, counted from 1; of a notebook, in that cell."""
 
     number: int
     text: str
+    cell: int | None = None
+
+    @property
+    def place(self) -> str:
+        return f"cell {self.cell}, line {self.number}" if self.cell else f"line {self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +234,7 @@ _BLOCK_ITSELF = record(
     points=whole(0, 2),
     sentence=text(2000),
     faults=list_of(_FOUND, 4),
-    line=optional(record(Line, number=whole(1, 10**6), text=text(500))),
+    line=optional(record(Line, number=whole(1, 10**6), text=text(500), cell=optional(whole(1, 10**6)))),
     difference=optional(_difference),
     patterns=optional(_patterns),
 )

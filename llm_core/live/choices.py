@@ -157,13 +157,13 @@ CHOICES: tuple[Choice, ...] = (
     OneOf(
         name="task",
         title="The task",
-        sentence="What the model is to learn.",
+        sentence="What the model should learn.",
         titles={name: task.title for name, task in TASKS.items()},
     ),
     OneOf(
         name="architecture",
         title="The architecture",
-        sentence="Who may look at whom.",
+        sentence="Which tokens may attend to which.",
         titles={name: name.capitalize() for name in ARCHITECTURES},
     ),
     Number(
@@ -176,7 +176,7 @@ CHOICES: tuple[Choice, ...] = (
     Number(
         name="n_head",
         title="The number of heads",
-        sentence="In each layer; they share the width evenly.",
+        sentence="Per layer; they share the width evenly.",
         least=1,
         most=8,
     ),
@@ -197,12 +197,12 @@ CHOICES: tuple[Choice, ...] = (
     YesOrNo(
         name="positions",
         title="Positions",
-        sentence="Whether a token is told where it stands.",
+        sentence="Whether tokens carry their position.",
     ),
     YesOrNo(
         name="scale",
         title="Scaled scores",
-        sentence="Whether scores are divided by √D, the root of a head's width.",
+        sentence="Whether scores are divided by √D, the square root of a head's width.",
     ),
     OneOf(
         name="dropout",
@@ -214,14 +214,14 @@ CHOICES: tuple[Choice, ...] = (
     Number(
         name="steps",
         title="The number of steps",
-        sentence="After so many the run is done.",
+        sentence="How many training steps the run takes.",
         least=1,
         most=50_000,
     ),
     Number(
         name="seed",
         title="The seed",
-        sentence="The same seed gives the same run, another one other weights and examples.",
+        sentence="The same seed gives the same run; another seed gives other weights and examples.",
         least=0,
         most=2**31 - 1,
     ),

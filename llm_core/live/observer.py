@@ -67,7 +67,7 @@ DUPLICATE = HeadRole(
     "duplicate token",
     "a duplicate-token head",
     "From a letter that comes again it looks at the same letter's first place, so that a later layer knows where that "
-    "is, and what stands behind it.",
+    "is, and what comes after it.",
 )
 ANSWER = HeadRole(
     "answer",

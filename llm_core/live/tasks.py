@@ -206,8 +206,8 @@ TASKS: dict[str, Task] = {
         LetterTask(
             name="copy",
             title="Copy",
-            sentence="Write some letters again: abcd|abcd. A head that solves it looks at the letter that comes next, "
-            "which makes a diagonal line in its picture.",
+            sentence="Write some letters again: abcd|abcd. A head that solves it attends to the letter that comes "
+            "next, which makes a diagonal line in its picture.",
             rule=_RESULT,
         ),
         LetterTask(
@@ -220,9 +220,9 @@ TASKS: dict[str, Task] = {
         InductionTask(
             name="induction",
             title="Induction",
-            sentence="Some letters in random order, then pieces of them: cabd|ab|bd|ca. What comes next can be known "
-            "only from what came next the first time.",
-            rule="Share of right answers on fresh examples, counted only in the pieces, behind their first letters.",
+            sentence="Some letters in random order, then pieces of them: cabd|ab|bd|ca. Only what came next "
+            "the first time tells what comes next.",
+            rule="Share of right answers on fresh examples, counted only in the pieces, after their first letters.",
             by_content=True,
             impossible={
                 "encoder": "Induction asks what comes next, and an encoder sees what comes next: choose the task copy, "
@@ -241,9 +241,9 @@ TASKS: dict[str, Task] = {
         ArticleTask(
             name="articles",
             title="How-to articles",
-            sentence="Real English, letter by letter: 48 short how-to articles. It will not write sense, but it finds "
-            "out how letters make words.",
-            rule="Share of letters that were guessed right in articles that were not trained on.",
+            sentence="Real English, letter by letter: 48 short how-to articles. It will not make sense, but it learns "
+            "how letters form words.",
+            rule="Share of letters guessed right in held-out articles.",
             finds=False,
         ),
     )

@@ -133,7 +133,7 @@ class TinyTrainer:
             Event(
                 step=self.step,
                 what="diverging",
-                title="The loss is running away",
+                title="The loss is diverging",
                 sentence=f"It is far above where it was ({self._divergence.recent:.3g} instead of "
                 f"{self._divergence.best:.3g}). Each step goes too far and lands where the loss is higher still; a "
                 f"learning rate below {self.choices.learning_rate:g} takes smaller steps.",
@@ -150,7 +150,7 @@ class TinyTrainer:
         if fresh.accuracy < SOLVED or "solved" in self._reported:
             return []
         self._reported.add("solved")
-        sentence = f"{fresh.accuracy:.1%} of the answers on examples that it has never seen are right."
+        sentence = f"{fresh.accuracy:.1%} of its answers on unseen examples are right."
         return [Event(step=self.step, what="solved", title="The task is solved", sentence=sentence)]
 
     def _new_roles(self, fresh: Fresh) -> Iterator[Event]:
@@ -161,7 +161,7 @@ class TinyTrainer:
                     yield Event(
                         step=self.step,
                         what="head becomes",
-                        title=f"{_layer(kind, layer)}, head {head + 1} becomes {role.title}",
+                        title=f"{_layer(kind, layer)}, head {head} becomes {role.title}",
                         sentence=role.sentence,
                         part=kind.name,
                         role=role.name,
@@ -172,7 +172,7 @@ class TinyTrainer:
 
 def _layer(kind: AttentionKind, layer: int) -> str:
     where = {"encoder": "Encoder layer", "decoder": "Decoder layer", "cross": "Cross-attention, layer"}
-    return f"{where[kind.name] if kind.stack else 'Layer'} {layer + 1}"
+    return f"{where[kind.name] if kind.stack else 'Layer'} {layer}"
 
 
 class Divergence:

@@ -94,9 +94,9 @@ MISTAKES = (
             ),
         ),
         story=(
-            "The heads were computed well and are put together wrongly: what becomes one token's row are H "
-            "neighbouring places of one head instead of the same place of H heads. The shape is right again. A token "
-            "gets results that belong to others, also to later ones."
+            "The heads are computed correctly but merged wrongly: one token's row becomes H vectors that are adjacent "
+            "in memory, mostly those of successive tokens in one head, instead of that token's vector from each head. "
+            "The shape is right again. A token gets results that belong to others, even to later ones."
         ),
         links=(
             (
@@ -119,7 +119,7 @@ MISTAKES = (
         edits=((_SPLIT, "x = x.view(B, T, 1, C)  # (B, T, 1, C)"),),
         story=(
             "The width is never cut, so there is one pattern (B, 1, T, T) where there should be H. Each token can "
-            "look in only one way at a time. No shape behind it changes, because merging one head is as easy as "
+            "look in only one way at a time. No later shape changes, because merging one head is as easy as "
             "merging many."
         ),
         links=(
@@ -321,7 +321,7 @@ MISTAKES = (
             ),
         ),
         story=(
-            "Indented by one level too many, the norm that belongs behind the last block runs after every block. In "
+            "Indented by one level too many, the norm that belongs after the last block runs after every block. In "
             "the residual stream everything should only be added to what is there; now each block finds it brought "
             "back to one length, and what earlier blocks wrote has changed its weight."
         ),

@@ -40,7 +40,10 @@ class FamilyTokenizer:
         self.end = self._named(settings, "eos_token", ENDS)
         self.pad = self._named(settings, "pad_token", ("[PAD]", "<pad>"))
         self.mask = self._named(settings, "mask_token", MASKS)
-        self.decoder_start = read_object(folder / "config.json").get("decoder_start_token_id")
+        config = read_object(folder / "config.json")
+        self.decoder_start = config.get("decoder_start_token_id")
+        if self.decoder_start is None and config.get("is_encoder_decoder"):
+            self.decoder_start = self.pad  # T5's
 
     @property
     def n_vocab(self) -> int:

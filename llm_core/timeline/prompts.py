@@ -118,14 +118,14 @@ def _masked_prompts(tokenizer: Tokenizer, block_size: int) -> list[Prompt]:
     return [
         _masked(
             "A word that both sides tell",
-            "One word is hidden: what stands before and behind it tells which.",
+            "One word is masked: the words before and after it tell which.",
             ("Wash your hands with", " soap", " and water before you touch the food."),
             tokenizer,
             block_size,
         ),
         _masked(
             "A word that stands elsewhere",
-            "The hidden word stands in the title, and once more behind the gap.",
+            "The masked word appears in the title, and once more after the gap.",
             (f"{TITLE}\n1. Fold the", " paper", " in half. 2. Open the paper again."),
             tokenizer,
             block_size,

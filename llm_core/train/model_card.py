@@ -197,11 +197,11 @@ def _recipe(facts: RunFacts) -> str:
 
 def _by_place(model: nn.Module, losses: HeldOut) -> str:
     if isinstance(model, Encoder):
-        meaning = "Masked tokens by their place in the window; the model sees all the others, before and behind."
+        meaning = "Masked tokens by their place in the window; the model sees all the others, before and after."
     elif isinstance(model, EncoderDecoder):
         meaning = "Place n is the article's n-th token, predicted from the title and the n - 1 tokens before it."
     else:
-        meaning = "Place n is predicted from the n tokens before it: the more it has read, the better it guesses."
+        meaning = "Place n is predicted from the n tokens before it: the more it has read, the better it predicts."
     rows = [(f"{a}–{b}" if b > a else f"{a}", f"{nats:.4f}") for a, b, nats in losses.by_place()]
     return f"""## Held-out loss by place
 
@@ -224,14 +224,14 @@ def _on_repeats(model: nn.Module, repeats: OnRepeats) -> str:
     induction, duplicate = repeats.scores["induction"], repeats.scores["duplicate token"]  # (L, H)
     lines = [
         f"| {layer} | {_best(a)} | {a.mean():.3f} | {_best(b)} | {b.mean():.3f} |"
-        for layer, (a, b) in enumerate(zip(induction, duplicate), 1)
+        for layer, (a, b) in enumerate(zip(induction, duplicate))
     ]
     chance = [f"{repeats.chance[name]:.3f}" for name in ("induction", "duplicate token")]
     return f"""## What its heads do with repeats
 
-Random tokens written twice, so that nothing can be known but the repetition. Induction is the mean attention from a
+Random tokens written twice, so that only the repetition is predictable. Induction is the mean attention from a
 repeated token to the one that came next the first time (Olsson et al. 2022): a head that does it can copy. Duplicate
-is the attention to the same token's first occurrence.{_who_reads(model)}
+is the attention to the same token's first occurrence. Layers and heads count from 0.{_who_reads(model)}
 
 | Layer | Induction: highest | mean | Duplicate: highest | mean |
 |--:|--:|--:|--:|--:|
@@ -242,7 +242,7 @@ is the attention to the same token's first occurrence.{_who_reads(model)}
 
 
 def _best(scores: torch.Tensor) -> str:
-    return f"{scores.max():.3f} (head {int(scores.argmax()) + 1})"
+    return f"{scores.max():.3f} (head {int(scores.argmax())})"
 
 
 def _who_reads(model: nn.Module) -> str:
@@ -261,7 +261,7 @@ def _copying(repeats: OnRepeats) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Measure the model of a finished run again and write its card anew.")
+    parser = argparse.ArgumentParser(description="Measure the model of a finished run again and rewrite its card.")
     parser.add_argument("run", type=Path, help="the folder that training was given as --out")
     parser.add_argument("--trained-on", default="", help="the machine, in words; default: what the card says now")
     parser.add_argument("--device", default="cpu", help="to measure on (%(default)s)")

@@ -20,7 +20,7 @@ from ..model.checkpoints import DRAFTS, write_files
 from .optimizers import moments
 
 STATE_FILE, SETTINGS_FILE, HISTORY_FILE = "state.safetensors", "run.json", "history.jsonl"
-REMEDY = "move it away to start anew, or put a copy in its place"
+REMEDY = "move it away to start over, or put a copy in its place"
 
 
 class Progress(NamedTuple):

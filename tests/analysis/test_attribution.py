@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from llm_core import load_model, load_tokenizer
-from llm_core.analysis.attribution import logit_attribution, logit_attributions
+from llm_core.analysis.attribution import leading_heads, logit_attribution, logit_attributions
 from llm_core.model.architectures import Decoder
 from llm_core.model.recording import intervene, record
 
@@ -201,3 +201,14 @@ def test_the_shipped_decoder():
         assert result.total() == pytest.approx(trace["logits"][0, -1, token].item(), abs=1e-4)
         assert result.contributions().isfinite().all()
         assert len(result.contributions()) == 2 + 6 * 8 + 6 + 6 + 1
+
+
+def test_the_leading_head_adds_most_to_the_likeliest_next_token(decoder, ids):
+    """Against every head's share of that logit, one place after the other."""
+    trace = recorded(decoder, ids)
+    heads, logits = leading_heads(decoder, trace, ROW)
+    assert heads.shape == (T, 2) and logits.shape == (T,)
+    for place in range(T):
+        shares = logit_attribution(decoder, trace, place, trace["logits"][ROW, place].argmax().item(), ROW).heads
+        assert shares[tuple(heads[place])] == shares.max()
+        assert_close(logits[place], shares.max())

@@ -75,7 +75,7 @@ def time_text(screen: Screen, text: str, panel: str) -> float:
 
 def time_head(screen: Screen, layer: int) -> float:
     """Milliseconds from an arrow key in the grid to the next layer's head, large."""
-    screen.page.evaluate(HEAD_TIMER, f"Layer {layer + 1}, head 1")
+    screen.page.evaluate(HEAD_TIMER, f"Layer {layer}, head 0")
     screen.page.keyboard.press("ArrowDown")
     return screen.page.evaluate("globalThis.took")
 

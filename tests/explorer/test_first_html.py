@@ -1,5 +1,6 @@
 """The first HTML, and the browser half as files: what is in them, compressed, kept, and found behind a proxy."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from explorer import static_files
-from explorer.first_html import middleware, root_path
+from explorer.first_html import FirstHtml, middleware, root_path
 from explorer.static_files import FOR_GOOD, NEVER, Web
 
 GRADIO = """<!doctype html><html><head><base href="./" />
@@ -21,6 +22,7 @@ GRADIO = """<!doctype html><html><head><base href="./" />
 />
 <meta name="twitter:card" content="summary_large_image" /><meta name="viewport" content="width=device-width" />
 <link rel="manifest" href="/manifest.json" />
+<link rel="stylesheet" crossorigin href="./assets/index.css">
 <script type="module" src="./assets/index.js"></script></head>
 <body style="x"><gradio-app></gradio-app></body></html>"""
 
@@ -58,12 +60,54 @@ def test_the_header_and_the_addresses_stand_in_the_first_html():
     head, body = html.split("<body", 1)
     assert html.count("<header") == 1 and body.index("<header") < body.index("<gradio-app")
     assert head.index("importmap") < head.index('type="module"')  # else the browser does not take it
-    for gone in ("githubusercontent", 'content="Gradio"', "twitter", "manifest"):
+    for gone in ("githubusercontent", 'content="Gradio"', 'name="twitter:title"', "manifest"):
         assert gone not in html
     assert html.count('property="og:title" content="Headscope"') == 1 and "viewport" in head
     assert [address.rsplit("/", 1)[1] for address in addresses(html)] == ["main.mjs", "styles.css"]
     answers = [client().get(f"/{address}") for address in addresses(html)]
     assert [answer.headers["content-type"].split(";")[0] for answer in answers] == ["text/javascript", "text/css"]
+
+
+def test_the_first_screen_stands_before_what_could_hold_it_up():
+    head, body = client().get("/").text.split("<body", 1)
+    assert "stylesheet" not in head and body.count('id="start"') == 1
+    parts = ("<header", '<main id="start"', "hs-start-tokens", "index.css", "styles.css", "<gradio-app")
+    order = [body.index(part) for part in parts]
+    assert order == sorted(order)
+    assert not re.search(r"(src|href)=.[./]*(web|assets)/", body[: body.index("</main>")]), "it needs no other file"
+
+
+def test_the_first_screen_does_not_wait_for_gradios_page():
+    sent, asked = [], []
+
+    async def gradio(scope, receive, send):
+        asked.append(b"".join(message.get("body", b"") for message in sent))
+        await PlainTextResponse("failed at once", 500)(scope, receive, send)
+
+    async def hear(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"page=x", "headers": [(b"host", b"x")]}
+    asyncio.run(FirstHtml(gradio, Web())({**scope, "scheme": "http", "server": ("x", 80)}, None, hear))
+    assert b"hs-start-tokens" in asked[0] and b"</main>" in asked[0], "sent before Gradio was asked"
+    whole = b"".join(message.get("body", b"") for message in sent)
+    assert whole.startswith(b"<!doctype html>") and b"failed at once" not in whole and whole.endswith(b"</body></html>")
+
+
+def test_nothing_of_the_page_is_said_twice():
+    html = client().get("/").text
+    for tag in ("<!doctype", "<html", "<head>", "<body", "<base", "charset=", 'name="viewport"', "</body>", "</html>"):
+        assert html.count(tag) == 1, tag
+
+
+def test_links_to_the_app_are_shown_with_the_card_of_the_first_screen():
+    web = Web()
+    html = client(web).get("/", headers={"host": 'me.org"><script>'}).text
+    assert 'me.org"><script>' not in html
+    card = re.search(r'<meta property="og:image" content="http://testserver(/[^"]+)">', client(web).get("/").text)[1]
+    picture = client(web).get(card)
+    assert picture.headers["content-type"] == "image/png"
+    assert [int.from_bytes(picture.content[at : at + 4], "big") for at in (16, 20)] == [1200, 630]
 
 
 @pytest.mark.parametrize("query", ["page=anything", "deep_link=x", "view=api", "__sign=1&all_endpoints=true", "x=%00"])

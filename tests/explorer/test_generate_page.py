@@ -106,7 +106,7 @@ def test_no_more_is_written_than_is_kept(runner):
 
 
 BAD = [
-    (dict(before=[5] * MAX_NEW_TOKENS), "256 tokens are written: undo some"),
+    (dict(before=[5] * MAX_NEW_TOKENS), "the limit of 256 tokens is reached: undo some"),
     (dict(before=[5] * (MAX_NEW_TOKENS + 1)), "written: must be at most 256 token ids from 0 to 8191"),
     (dict(before=[8192]), "written: must be at most 256 token ids from 0 to 8191"),
     (dict(before=["1"]), "written: must be"),

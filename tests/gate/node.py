@@ -10,6 +10,7 @@ from pathlib import Path
 PLACES = {
     "biome": "@biomejs/cli-*/biome*",
     "tsc": "@typescript/typescript-*/lib/tsc*",
+    "axe": "axe-core/axe.min.js",  # runs in the browser of tests/ui
 }
 
 
@@ -28,7 +29,7 @@ def tool(root: Path, name: str) -> Path:
 
 def find(root: Path, name: str) -> Path | None:
     places = sorted((root / "node_modules").glob(PLACES[name]))
-    return next((path for path in places if path.suffix in ("", ".exe")), None)
+    return next((path for path in places if path.suffix in ("", ".exe", ".js")), None)
 
 
 def install(root: Path) -> None:

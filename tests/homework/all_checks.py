@@ -1,11 +1,12 @@
-"""In place of the homework's checks, for tests of what is around them: a block passes if its function returns True."""
+"""In place of the homework's checks, for tests of what is around them: a block passes if a function has its name."""
 
-from llm_core.homework.loading import load  # noqa: F401  (the sandbox asks for it here)
+from llm_core.homework.checks import result
 
 
-def check_block(name: str, module) -> dict:
-    """``embedding()`` in the file decides over "embedding", and so on; a block without a function is not started."""
-    function = getattr(module, name.replace(" ", "_").replace("-", "_"), None)
-    status = "not started" if function is None else "passed" if function() is True else "failed"
-    points = {"passed": 2 if name == "pipeline" else 1}.get(status, 0)
-    return {"name": name, "status": status, "points": points, "sentence": "", "faults": []}
+def judge(student, names, tell, progress=None) -> None:
+    """``def embedding(): ...`` in the file decides over "embedding", and so on; others are not started."""
+    defined = student.answers.names()
+    for name in names:
+        if progress:
+            progress(name)
+        tell(result(name, "passed" if name.replace(" ", "_").replace("-", "_") in defined else "not started"))

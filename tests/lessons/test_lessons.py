@@ -8,7 +8,7 @@ import torch
 
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
-from explorer.examples import EXAMPLES
+from explorer.examples import FIRST
 from explorer.lessons import LESSONS
 from explorer.lessons.ahead import lesson_file
 from explorer.lessons.encode import Store
@@ -119,7 +119,7 @@ def test_bars_and_facts_are_numbers_that_json_can_carry(runner, id):
 @pytest.mark.parametrize("id", ALL)
 def test_what_was_computed_ahead_is_what_the_model_computes_now(runner, id):
     (header, arrays), (kept_header, kept) = (
-        unpack(payload_of(runner, LESSONS[id], next(iter(EXAMPLES.values())))),
+        unpack(payload_of(runner, LESSONS[id], FIRST)),
         unpack(lesson_file(id).read_bytes()),
     )
     assert [step["title"] for step in header["steps"]] == [step["title"] for step in kept_header["steps"]]

@@ -327,7 +327,7 @@ def test_a_missing_measurement_is_said(runner, nothing_measured):
     built = steps_of(runner, "museum")
     assert len(built) == LESSON.num_steps
     for step in built:
-        assert any("was not measured yet" in item.words for item in step.show if isinstance(item, Message))
+        assert any("has not been measured yet" in item.words for item in step.show if isinstance(item, Message))
         assert "trained with it" not in facts(step)
 
 
@@ -399,7 +399,7 @@ def test_questions_have_the_right_answer(runner, text, given):
     for name in ("wrong-split", "no-positions", "norm-in-every-block"):
         more = number(facts(asked[name])["held-out loss, wrong"]) - number(facts(asked[name])["held-out loss, right"])
         assert right(asked[name]) == f"it rises by {'more' if more > 1 else 'less'} than 1 nat"
-    assert right(asked["wrong-merge"]) == ("in layer 2" if T > 1 else "in none: patterns are computed before merging")
+    assert right(asked["wrong-merge"]) == ("in layer 1" if T > 1 else "in none: patterns are computed before merging")
     assert right(asked["one-head"]) == f"(1, 1, {T}, {T})"
     assert right(asked["mask-inverted"]) == "nothing at all"
     for name in ("softmax-axis", "mask-after-softmax"):

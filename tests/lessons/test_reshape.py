@@ -121,12 +121,12 @@ def test_letters_go_with_their_dimensions_and_are_lost_in_a_reshape():
 @pytest.mark.parametrize(
     ("shape", "chain", "words", "said"),
     [
-        ("3, 4", "reshape(5, 5)", "must give the number of numbers there are (12)", "is invalid for input of size 12"),
+        ("3, 4", "reshape(5, 5)", "must equal the number of elements (12)", "is invalid for input of size 12"),
         ("3, 4", "transpose(0, 1).view(12)", "A view never moves numbers", "view size is not compatible"),
         ("3, 4", "transpose(0, 5)", "There is no such dimension: this tensor has 2", "Dimension out of range"),
         ("3, 4", "permute(0)", "names every dimension exactly once", "permute("),
         ("3, 4", "permute(0, 0)", "one is named twice", "duplicate dims"),
-        ("3, 4", "view(-1, -1)", "for one size only", "only one dimension can be inferred"),
+        ("3, 4", "view(-1, -1)", "Only one size can be -1", "only one dimension can be inferred"),
         ("3, 4", "view(-2, 3)", "cannot be negative", "invalid shape dimension"),
         ("3, 4", "view('a')", "not the numbers that the operation takes", "invalid combination of arguments"),
         ("-1, 3", "", "cannot be negative", "negative dimension"),

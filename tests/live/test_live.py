@@ -427,7 +427,7 @@ def test_solved_and_roles_are_told_once(monkeypatch):
         ("head becomes", 0, 1),
         ("head becomes", 1, 2),
     ]
-    assert told[1].title == "Layer 1, head 2 becomes a previous-token head"
+    assert told[1].title == "Layer 0, head 1 becomes a previous-token head"
     assert run.measure() == []
 
 

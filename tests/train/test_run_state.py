@@ -185,7 +185,7 @@ def test_a_damaged_state_is_one_sentence(damage, tmp_path):
     model, optimizer = stepped()
     save_run(tmp_path, model, optimizer, step=1, num_tokens=7, seconds=0.5)
     damage(tmp_path / STATE_FILE)
-    with pytest.raises(ValueError, match=f"{STATE_FILE} is damaged .*: move it away to start anew") as error:
+    with pytest.raises(ValueError, match=f"{STATE_FILE} is damaged .*: move it away to start over") as error:
         load_run(tmp_path, model, optimizer)
     assert "\n" not in str(error.value)
 
@@ -262,7 +262,7 @@ def test_a_state_that_does_not_fit_is_not_half_restored(name, tensor, fault, tmp
     with pytest.raises(ValueError, match=fault) as error:
         load_run(tmp_path, fresh, optimizer)
     assert str(error.value).startswith(str(tmp_path / STATE_FILE)) and "\n" not in str(error.value)
-    assert str(error.value).endswith("move it away to start anew, or put a copy in its place")
+    assert str(error.value).endswith("move it away to start over, or put a copy in its place")
     assert all(map(torch.equal, before, fresh.parameters())) and not optimizer.state
 
 
@@ -271,7 +271,7 @@ def test_counters_that_count_nothing_are_damage(counters, tmp_path):
     model, optimizer = stepped()
     save_run(tmp_path, model, optimizer, step=1, num_tokens=7, seconds=0.5)
     rewritten(tmp_path / STATE_FILE, **counters)
-    with pytest.raises(ValueError, match=f"{STATE_FILE} is damaged .*: move it away to start anew"):
+    with pytest.raises(ValueError, match=f"{STATE_FILE} is damaged .*: move it away to start over"):
         load_run(tmp_path, model, optimizer)
 
 
@@ -279,7 +279,7 @@ def test_a_step_beyond_the_last_is_one_sentence(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "run")
     rewritten(folder / STATE_FILE, step="20")
     assert run_here(folder, steps=2) == (
-        f"error: {folder / STATE_FILE} is at step 20, beyond the last, 2: move it away to start anew, or put a copy in "
+        f"error: {folder / STATE_FILE} is at step 20, beyond the last, 2: move it away to start over, or put a copy in "
         "its place"
     )
 
@@ -290,7 +290,7 @@ def test_settings_that_are_none_are_one_sentence(content, finished, tmp_path):
     (folder / "run.json").write_bytes(content)
     for message in (run_here(folder, steps=2), message_of(model_card.main, [str(folder)])):
         assert message.startswith(f"error: {folder / 'run.json'} ") and "\n" not in message
-        assert message.endswith(": move it away to start anew, or put a copy in its place")
+        assert message.endswith(": move it away to start over, or put a copy in its place")
 
 
 def message_of(main, arguments: list[str]) -> str:

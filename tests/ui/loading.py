@@ -4,8 +4,20 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Browser, Page
 
-READY = 'body[data-drawn="true"] #page-learn .hs-view[data-ready="true"]'
-PAGES = ("explore", "attention", "pipeline", "lens", "residual", "surgery", "compare", "generate", "train", "check")
+READY = '[data-view="prompt_view"][data-ready="true"]'  # Gradio is up, and what all pages share
+PAGES = (
+    "learn",
+    "explore",
+    "attention",
+    "pipeline",
+    "lens",
+    "residual",
+    "surgery",
+    "compare",
+    "generate",
+    "train",
+    "check",
+)
 
 
 @dataclass(frozen=True)
@@ -17,13 +29,32 @@ class Visit:
     all: int
     all_bytes: int
     first_paint: float  # ms
+    picture: float  # the first screen's
+    gradio: float  # the first view that Gradio has put on the page
     ready: float
     of_other_pages: list[str]
+
+
+# When a frame with an element in it has been painted, in ms after navigation began.
+WATCH = """(() => {
+    globalThis.painted_ = {};
+    const wanted = { picture: "#start[data-ready]", gradio: "gradio-app [data-view]" };
+    const note = (name) => () => setTimeout(() => (globalThis.painted_[name] = performance.now()));
+    const look = () => {
+        for (const [name, selector] of Object.entries(wanted)) {
+            if (!document.querySelector(selector)) continue;
+            delete wanted[name];
+            requestAnimationFrame(note(name));
+        }
+    };
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true });
+})()"""
 
 
 def load(browser: Browser, url: str) -> tuple[Visit, Visit, Visit]:
     """The first visit to the first page, the same page loaded again, and another one from another tab."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.add_init_script(WATCH)
     try:
         page = context.new_page()
         first = visit(page, lambda: page.goto(url))
@@ -44,15 +75,16 @@ def visit(page: Page, go) -> Visit:
     client.on("Network.responseReceived", lambda e: e["response"].get("fromDiskCache") and kept.add(e["requestId"]))
     client.on("Network.loadingFinished", lambda e: sizes.__setitem__(e["requestId"], e["encodedDataLength"]))
     go()
-    page.wait_for_selector(READY)
+    page.wait_for_selector(READY, state="attached")
     ready = page.evaluate("performance.now()")
     page.wait_for_timeout(1500)  # what is loaded behind
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
+    painted = page.evaluate("globalThis.painted_")
     client.detach()
     sent = {id: url for id, url in urls.items() if id not in kept and url.startswith("http")}
     ours = {id: url for id, url in sent.items() if "/web/" in url}
     others = [url for url in ours.values() if any(f"/{name}/" in url for name in PAGES)]
     return Visit(
         len(ours), sum(sizes.get(id, 0) for id in ours), len(sent), sum(sizes.get(id, 0) for id in sent),
-        paint, ready, others,
+        paint, painted["picture"], painted["gradio"], ready, others,
     )  # fmt: skip

@@ -10,6 +10,16 @@ from playwright.sync_api import Locator, Page
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
 MOUNTED = ("header_view", "prompt_view", *VIEWS)
 PATIENCE = 60_000  # ms
+# Views that are out of sight, such as the heads on a phone, are drawn when they are opened.
+READY = """(name) => {
+    const view = document.querySelector(`[data-view=${name}]`);
+    const isAway = () => view.dataset.on === "explore" && globalThis.headscope?.seq > 0 && !view.offsetParent;
+    return view && (view.dataset.ready === "true" || isAway());
+}"""
+DRAWN_ANEW = """([name, seq]) => {
+    const view = document.querySelector(`[data-view=${name}]`);
+    return headscope.seq > seq && (!view.offsetParent || Number(view.dataset.seq) > seq);
+}"""
 THREE_FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
 }"""
@@ -31,7 +41,7 @@ class Screen:
         """The same, of what stands behind the question mark."""
         self.page.goto(f"{self.url}?{address}")
         for name in MOUNTED:
-            self.page.wait_for_selector(f'[data-view="{name}"][data-ready="true"]', state="attached")
+            self.page.wait_for_function(READY, arg=name)
         self.next_frame()
         return self
 
@@ -45,7 +55,9 @@ class Screen:
         return self.page.locator("#prompt textarea")
 
     def run(self, text: str) -> None:
-        """Type ``text``, press Enter, wait for its result."""
+        """Type ``text``, press Enter, wait for its result. On a phone the text stands in a sheet."""
+        if not self.prompt.is_visible():
+            self.page.click(".hs-open-text")
         self.prompt.fill(text)
         self.wait_for_result_of(lambda: self.prompt.press("Enter"))
 
@@ -54,10 +66,7 @@ class Screen:
         seq = self.seq()
         action()
         for name in VIEWS:
-            self.page.wait_for_function(
-                "([name, seq]) => Number(document.querySelector(`[data-view=${name}]`).dataset.seq) > seq",
-                arg=[name, seq],
-            )
+            self.page.wait_for_function(DRAWN_ANEW, arg=[name, seq])
         self.next_frame()
 
     def choose_head(self, layer: int, head: int) -> None:
@@ -69,6 +78,24 @@ class Screen:
         if token.get_attribute("aria-pressed") != "true":
             token.click()
         self.point_away()
+
+    def choose_setting(self, *names: str) -> None:
+        """Choose by the names of switches in the settings of the picture of attention."""
+        self.page.click('[aria-label="Settings of the picture"]')
+        for name in names:
+            self.page.click(f'[data-view="attention_view"] .hs-menu [data-name="{name}"]')
+        self.page.keyboard.press("Escape")
+        self.point_away()
+
+    def check_setting(self, text: str) -> None:
+        """Press a check box there."""
+        self.page.click('[aria-label="Settings of the picture"]')
+        self.page.locator(".hs-check", has_text=text).locator("input").click()
+        self.page.keyboard.press("Escape")
+        self.point_away()
+
+    def choose_example(self, index: int) -> None:
+        self.wait_for_result_of(lambda: self.page.select_option("#examples select", str(index)))
 
     def choose_drawing(self, name: str) -> None:
         """ "matrix", "lines" or "flow"."""
@@ -122,7 +149,7 @@ class Screen:
         return self.page.evaluate("location.search.slice(1)")
 
     def seq(self) -> int:
-        return int(self.view("grid_view").get_attribute("data-seq"))
+        return int(self.view("tokens_view").get_attribute("data-seq"))
 
     def tokens(self) -> list[str]:
         return self.page.locator(".hs-tokens button").all_text_contents()
@@ -145,7 +172,7 @@ class Screen:
 
     def bars(self) -> list[list[str]]:
         """The next tokens as shown: text and probability."""
-        return self.page.locator(".hs-bars li").evaluate_all(
+        return self.page.locator('[data-view="next_view"] .hs-bars li').evaluate_all(
             "all => all.map(li => ['.hs-bar-name', '.hs-number'].map(part => li.querySelector(part).textContent))"
         )
 
@@ -180,9 +207,12 @@ def rows_of(table: Locator) -> list[list[str]]:
 # The view's own drawing function, run once more on a canvas that nobody sees, says where everything lies.
 LAYOUT_OF_VIEW = """({ DRAW }, place) => {
     const { payload, focus } = globalThis.headscope;
-    const width = Math.max(280, document.querySelector('.hs-picture').clientWidth);
-    const layout = DRAW(document.createElement('canvas'), width, payload, focus.now, 0, false);
+    const layout = DRAW(document.createElement('canvas'), ROOM, payload, focus.now, 0, false);
     return (MIDDLE)(layout, ...place);
 }"""
+ROOM = """(({ clientWidth, clientHeight }, isBound) =>
+    ({ width: Math.max(280, clientWidth), height: isBound ? clientHeight : Infinity })
+)(document.querySelector('.hs-picture'), getComputedStyle(document.querySelector('.hs-picture')).flexGrow === '1')"""
+LAYOUT_OF_VIEW = LAYOUT_OF_VIEW.replace("ROOM", ROOM)
 CELL = "({ left, top, cell }, query, key) => [left + (key + 0.5) * cell.width, top + (query + 0.5) * cell.height]"
 QUERY_NAME = "({ top, row, column }, query) => [column / 2, top + (query + 0.5) * row]"

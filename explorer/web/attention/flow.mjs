@@ -7,9 +7,9 @@ import { mixing, sharesOf } from "../patterns/rollout.mjs";
 
 const LEAST = 0.005; // shares below draw nothing; the row's sentence and table have them
 
-export function drawFlow(canvas, width, payload, focus, query, _dark) {
+export function drawFlow(canvas, { width, height = Infinity }, payload, focus, query, _dark) {
   const { T, L } = { T: payload.tokens.length, L: payload.arrays.pattern.shape[0] };
-  const row = Math.min(24, Math.max(12, 600 / T));
+  const row = Math.min(24, Math.max(12, (Math.min(height, 648) - 48) / T));
   const size = Math.min(width, 620);
   const layout = { T, L, row, top: 40, width: size, column: Math.min(130, size * 0.29) };
   const context = prepare(canvas, size, layout.top + T * row + 8);

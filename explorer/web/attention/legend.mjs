@@ -22,14 +22,14 @@ export function legend() {
     make(
       "p",
       {},
-      make("span", { text: "Bars below: what each token receives " }),
-      swatch("--hs-key"),
-      make("span", { text: ", the mean over the tokens that can see it; long is much, on the scale of the colours." }),
+      make("span", { text: "Bars under the matrix: what each token receives " }),
+      swatch("--hs-faint"),
+      make("span", { text: ", the mean over the tokens that can see it; longer means more, on the color scale." }),
     ),
     make(
       "p",
       {},
-      make("span", { text: "Bars right: what each token gives: " }),
+      make("span", { text: "Bars at its right: what each token gives: " }),
       ...gives.flatMap((one) => [one, " "]),
       make("span", { text: "– together the whole row." }),
     ),
@@ -39,14 +39,14 @@ export function legend() {
 }
 
 /** Show only what the picture has. */
-export function fitLegend(element, { draw }, shown, dark) {
+export function fitLegend(element, { draw, margins }, shown, dark) {
   if (element.dataset.dark !== String(dark)) {
     element.dataset.dark = dark;
     element.querySelector(".hs-legend-weight").replaceChildren(weightScale(dark));
   }
   element.hidden = draw === "flow" || draw === "neuron";
   const has = {
-    matrix: draw === "matrix",
+    matrix: draw === "matrix" && margins === "on",
     mask: draw === "matrix" && !shown.open,
     sink: draw === "matrix" && shown.hidden,
   };

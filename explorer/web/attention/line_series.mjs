@@ -16,7 +16,7 @@ export function seriesOf(payload, focus) {
     return [{ head: null, name: "", color: "--hs-attention", dash: [], shown: drawn(payload, focus) }];
   return headsShown(focus, payload.arrays.pattern.shape[1]).map((head) => ({
     head,
-    name: `H${head + 1}`,
+    name: `H${head}`,
     ...lineStyle(head),
     shown: drawn(payload, { ...focus, head }),
   }));

@@ -12,10 +12,10 @@ const HEAD = 24; // px for the words "query" and "key"
 const REACH = 210; // px between tokens on top and tokens at the bottom
 const FAINT = 0.35; // of a line that does not stand out
 
-export function drawLines(canvas, width, payload, focus) {
+export function drawLines(canvas, { width, height = Infinity }, payload, focus) {
   const series = seriesOf(payload, focus);
   const measure = focus.sides === "top-bottom" ? measureDown : measureAcross;
-  const layout = measure(canvas, width, payload.tokens, series.length, readsColumn(focus));
+  const layout = measure(canvas, { width, height }, payload.tokens, series.length, readsColumn(focus));
   const context = prepare(canvas, layout.width, layout.height);
   drawTitles(context, layout, series);
   const floor = floorOf(series, focus, layout.T);
@@ -37,9 +37,10 @@ export function lineAt({ T, row, top, width, down, left, height }, x, y) {
 // Where everything lies. `row` is the room of one token along its side; across, from near to far: names, `near` px of
 // bars if the queries have numbers, lines `from` … `to`, `far` px of bars if the keys have them, names.
 
-function measureAcross(_canvas, width, tokens, count, isColumn) {
+function measureAcross(_canvas, { width, height }, tokens, count, isColumn) {
   const T = tokens.length;
-  const row = Math.min(24, Math.max(12, 600 / T)); // all tokens in sight, as long as they stay readable
+  // all tokens in sight, as long as they stay readable
+  const row = Math.min(24, Math.max(12, (Math.min(height, 640) - HEAD - 8) / T));
   const size = Math.min(width, 620);
   const bars = count > 1 ? Math.min(9 * count, 76) : 0;
   const [near, far] = isColumn ? [bars, 0] : [0, bars];
@@ -49,7 +50,7 @@ function measureAcross(_canvas, width, tokens, count, isColumn) {
   return { T, row, column, near, far, bars, isColumn, from, to, top: HEAD, width: size, height: HEAD + T * row + 8 };
 }
 
-function measureDown(canvas, width, tokens, count, isColumn) {
+function measureDown(canvas, { width }, tokens, count, isColumn) {
   const T = tokens.length;
   const context = canvas.getContext("2d");
   context.font = `13px ${FONT}`;
@@ -110,7 +111,7 @@ function drawTitles(context, layout, series) {
   context.textAlign = "center";
   series.forEach(({ head, color }, index) => {
     context.fillStyle = cssColor(color);
-    context.fillText(String(head + 1), barsFrom(layout) + (index + 0.5) * wide, 20);
+    context.fillText(String(head), barsFrom(layout) + (index + 0.5) * wide, 20);
   });
 }
 

@@ -119,14 +119,14 @@ function chip(head) {
       type: "button",
       className: "hs-chip",
       "data-head": head,
-      "aria-label": `Head ${head + 1}`,
+      title: `Head ${head}`,
       onmouseenter: () => store.preview({ head, also: "" }),
       onmouseleave: () => store.preview({}),
       onclick: () => choose(withToggled(store.focus.locked, head, heads())),
       ondblclick: () => choose(withIsolated(store.focus.locked, head, heads())),
     },
     swatch(lineStyle(head)),
-    make("span", { text: `H${head + 1}` }),
+    make("span", { text: `H${head}` }),
   );
 }
 
@@ -206,7 +206,7 @@ function tableOf(payload, series, readings) {
   });
 }
 
-const UNSEEN = { out: "left out", faint: "too little left", later: "hidden by the mask" };
+const UNSEEN = { out: "left out", faint: "too little left", later: "hidden by the mask", far: "outside the window" };
 
 function numberOf({ p, state, digits }) {
   return UNSEEN[state] ?? p.toFixed(digits);

@@ -36,8 +36,8 @@ export function neuronKeys() {
     make("p", {
       className: "hs-hint",
       text:
-        "Each row is a key: teal dimensions pull the head there, brown ones push it away. Point at a row to " +
-        "see it above; click keeps it.",
+        "Each row is a key: teal dimensions pull the head there, brown ones push it away. Hover over a row to " +
+        "see it in the picture; click to pin it.",
     }),
     make("div", { className: "hs-keys-scroll" }, keys),
     sum,

@@ -18,18 +18,20 @@ export function vector({ arrays }, name, { layer, head }, token) {
  */
 export function rowOf(part, place, query) {
   const [, , T, D] = part.arrays.q.shape;
+  const scale = part.scale[place.layer];
+  const window = part.windows[place.layer] ?? Infinity;
   const q = vector(part, "q", place, query);
   const keys = Array.from({ length: T }, (_, key) => {
     const k = vector(part, "k", place, key);
     const products = Float64Array.from(q, (x, d) => x * k[d]); // (D,)
     const dot = products.reduce((a, b) => a + b, 0);
-    return { k, products, dot, score: dot / Math.sqrt(D), masked: key > query, exp: 0, share: 0 };
+    return { k, products, dot, score: dot * scale, masked: key > query || query - key >= window, exp: 0, share: 0 };
   });
   const max = Math.max(...keys.filter(({ masked }) => !masked).map(({ score }) => score));
   for (const one of keys) one.exp = one.masked ? 0 : Math.exp(one.score - max);
   const total = keys.reduce((sum, { exp }) => sum + exp, 0);
   for (const one of keys) one.share = one.exp / total;
-  return { keys, q, D, max, total };
+  return { keys, q, D, scale, max, total };
 }
 
 /** The key that gets most. */

@@ -13,24 +13,25 @@ export function signed(value) {
 const text = (words) => make("span", { text: words });
 const number = (value, digits = 3) =>
   make("strong", { className: "hs-number", text: value.toFixed(digits).replace(/^-/, "−") });
-const code = (name) =>
-  make("code", { text: name, title: "the tensor and the index that this comes from; code counts from 0" });
+const code = (name) => make("code", { text: name, title: "the tensor and the index that this comes from" });
 const nameAt = ({ payload }, place) => quoted(label(payload.tokens[place], 24));
 
 /** blocks.3.attn.q[0, 2, 8]: the batch's only text, the head, and then `index`. */
 function tensor({ part, payload, focus: { layer, head } }, name, ...index) {
   const pattern = part.names[name] ?? payload.names.pattern.replace("pattern", name);
-  return `${pattern.replace("{layer}", layer)}[${[0, head, ...index].join(", ")}]`;
+  const own = name === "k" ? Math.floor(head / part.shared) : head; // query heads may share a key head
+  return `${pattern.replace("{layer}", layer)}[${[0, own, ...index].join(", ")}]`;
 }
 
 /** Which pair is shown, and why. */
 export function firstText(at) {
   const { focus, query, key, pair } = at;
   const [from, to] = [nameAt(at, query), nameAt(at, key)];
-  const head = `layer ${focus.layer + 1}, head ${focus.head + 1}`;
-  if (pair.masked) return `Why does ${from} not look at ${to} in ${head}? Because it comes later: the mask hides it.`;
-  const why = focus.key === null ? ` It is where ${from} looks most; choose another key in the table below.` : "";
-  return `How much does ${from} look at ${to} in ${head}? Five steps lead to the weight.${why}`;
+  const head = `layer ${focus.layer}, head ${focus.head}`;
+  const hides = key > query ? "it comes later: the mask hides it" : "it is too far back for this layer's window";
+  if (pair.masked) return `Why does ${from} not attend to ${to} in ${head}? Because ${hides}.`;
+  const why = focus.key === null ? ` It is where ${from} attends most; choose another key in the table.` : "";
+  return `How strongly does ${from} attend to ${to} in ${head}? Five steps lead to the weight.${why}`;
 }
 
 /** The nodes of the five steps. */
@@ -71,22 +72,25 @@ function added({ pair, row }) {
 
 function scaled(at) {
   const { pair, row, query, key } = at;
-  const parts = [
-    text(
-      `Divide by √${row.D} = ${Math.sqrt(row.D).toFixed(3)}, or sums would grow with the number of ` +
-        "dimensions: score = ",
-    ),
-    number(pair.score),
-  ];
+  const parts = [text(scalingText(row)), number(pair.score)];
   return pair.masked ? parts : [...parts, text(" "), code(tensor(at, "scores", query, key))];
+}
+
+/** Most families divide by √D; some leave it to training, or divide by the layer's number too. */
+export function scalingText({ D, scale }) {
+  const root = Math.sqrt(D);
+  if (Math.abs(scale * root - 1) < 1e-6)
+    return `Divide by √${D} = ${root.toFixed(3)}, or sums would grow with the number of dimensions: score = `;
+  return scale === 1 ? "This model does not scale its scores: score = " : `Multiply by ${scale.toFixed(4)}: score = `;
 }
 
 function masked(at) {
   const { query, key } = at;
+  const why = key > query ? `comes after ${nameAt(at, query)}` : "is too far back for this layer's window";
   return [
     make("span", { className: "hs-hatch hs-inline" }),
     text(
-      ` The mask: ${nameAt(at, key)} comes after ${nameAt(at, query)}, so its score becomes −∞ before the ` +
+      ` The mask: ${nameAt(at, key)} ${why}, so its score becomes −∞ before the ` +
         "softmax, whatever q and k say. exp(−∞) = 0: its weight is ",
     ),
     number(0, 4),
@@ -112,7 +116,7 @@ function shared(at) {
 /** The numbers of the dimension that is pointed at. */
 export function dimensionText(at) {
   const { dim, row, pair, query, key } = at;
-  if (dim === null) return [text("Point at a column to read its numbers; click keeps it.")];
+  if (dim === null) return [text("Hover over a column to read its numbers; click to pin it.")];
   return [
     text(`Dimension ${dim}: q `),
     number(row.q[dim]),

@@ -3,6 +3,7 @@
 
 import { make } from "../base/dom.mjs";
 import { lastSeen } from "../base/payload.mjs";
+import { COUNTED } from "../base/text.mjs";
 import { cellAt, edgeAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { computeAhead } from "../patterns/ahead.mjs";
@@ -11,7 +12,7 @@ import { reading } from "../patterns/reading.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
-import { attentionControls } from "./controls.mjs";
+import { attentionSettings } from "./controls.mjs";
 import { drawFlow, flowAt } from "./flow.mjs";
 import { fitLegend, legend } from "./legend.mjs";
 import { drawLines, lineAt } from "./lines.mjs";
@@ -34,19 +35,25 @@ export function mount(element) {
   const state = { view: "matrix", layout: null, payload: null };
   const parts = build(element);
   listenTo(parts.canvas, state);
+  new ResizeObserver(() => store.changed()).observe(parts.picture);
   store.subscribe(element, (payload, focus) => {
     if (state.payload !== payload) {
       state.payload = payload;
       computeAhead(payload, () => state.payload === payload);
     }
     const shown = drawn(payload, focus);
-    const width = Math.max(280, parts.picture.clientWidth);
     state.view = focus.draw;
-    state.layout = DRAW[state.view](parts.canvas, width, payload, focus, store.query(focus), isDark());
+    state.layout = DRAW[state.view](parts.canvas, roomIn(parts.picture), payload, focus, store.query(focus), isDark());
     element.dataset.drawing = state.view;
     element.dataset.by = focus.by;
     say(parts, payload, focus, shown);
   });
+}
+
+/** The px there are for a picture; Infinity where a column goes on as far as what is in it. */
+function roomIn(picture) {
+  const isBound = getComputedStyle(picture).flexGrow === "1";
+  return { width: Math.max(280, picture.clientWidth), height: isBound ? picture.clientHeight : Infinity };
 }
 
 /** The elements, from top to bottom. */
@@ -54,7 +61,7 @@ function build(element) {
   const canvas = make("canvas", { tabindex: "0", role: "img" });
   const redraw = () => store.changed();
   const parts = {
-    title: make("h2"),
+    title: make("h2", { title: COUNTED }),
     canvas,
     picture: make("div", { className: "hs-picture" }, canvas),
     about: make("p", { className: "hs-hint hs-rollout", text: ROLLOUT }),
@@ -67,8 +74,8 @@ function build(element) {
     marginals: foldedTable("What every token receives and gives, as a table", redraw, "hs-margin-table"),
   };
   const { title, sink, picture, cell, row, margins, scale, about, table, marginals } = parts;
-  element.append(make("div", { className: "hs-view-head" }, title, choice("draw", VIEWS, "How to draw it")));
-  element.append(attentionControls(), linesControls(), sink, neuronView());
+  const how = make("div", { className: "hs-how" }, choice("draw", VIEWS, "How to draw it"), ...attentionSettings());
+  element.append(make("div", { className: "hs-view-head" }, title, how), linesControls(), sink, neuronView());
   element.append(picture, cell, row, margins, scale, about, linesText(), table, marginals);
   return parts;
 }
@@ -100,7 +107,7 @@ function say({ title, canvas, about, scale, cell, row, sink, margins, table, mar
   row.textContent = readingText(payload, shown, read);
   sink.hidden = !shown.hidden;
   sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
-  margins.hidden = marginals.hidden = focus.draw !== "matrix";
+  margins.hidden = marginals.hidden = focus.draw !== "matrix" || focus.margins === "off";
   if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
   const spoken = `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`;
   canvas.setAttribute("aria-label", spoken);
@@ -110,8 +117,8 @@ function say({ title, canvas, about, scale, cell, row, sink, margins, table, mar
   if (!marginals.hidden) marginals.fill(() => marginTable(payload, shown));
 }
 
-const OF_FLOW = "computed from all patterns as said above; code counts from 0";
-const OF_TENSOR = "the tensors and the index that this number comes from; code counts from 0";
+const OF_FLOW = "computed from all patterns, layer by layer";
+const OF_TENSOR = "the tensors and the index that this number comes from";
 
 /** The [query, key] that is spoken of. */
 function cellOf(focus, { column, token }) {

@@ -10,12 +10,13 @@ import { reading } from "../patterns/reading.mjs";
 const LARGEST = 44; // px, the side of a cell
 const NUMBERS_FROM = 34;
 const NARROW = 420; // px
+const [TOUCHED, FEW] = [22, 40]; // px of a cell for fingers, and of how many tokens: more have too little room
 
 /** The parts of what a token gives, from left to right, and their colours. */
-export const PARTS = { first: "--hs-first", others: "--hs-attention", itself: "--hs-itself" };
+export const PARTS = { first: "--hs-line", others: "--hs-faint", itself: "--hs-muted" };
 
 /** A pure function of what is given; returns the layout. */
-export function drawWeights(canvas, width, payload, focus, query, dark) {
+export function drawWeights(canvas, { width, height = Infinity }, payload, focus, query, dark) {
   const shown = drawn(payload, focus);
   const { column, token } = reading(payload, { draw: "matrix", ...focus, query: focus.query ?? query }, shown);
   const { T, block } = shown;
@@ -27,14 +28,14 @@ export function drawWeights(canvas, width, payload, focus, query, dark) {
     value: (row, key) => block[row * T + key],
     row: (row) => block.subarray(row * T, row * T + shown.last(row) + 1),
     scale: sequential(dark, { limit: UNITS }),
-    hidden: (row, key) => key > shown.last(row),
+    hidden: (row, key) => ["later", "far"].includes(shown.state(row, key)),
     numbers: {
       write: (row, key) => (shown.state(row, key) === "seen" ? shown.at(row, key).toFixed(2).replace(/^0/, "") : ""),
       from: NUMBERS_FROM,
     },
     focus: column ? { row: focus.query, column: token } : { row: token, column: focus.key },
-    margins: marginsOf(shown, width < NARROW ? 26 : 40),
-    cells: { largest: LARGEST },
+    cells: { largest: LARGEST, within: height, least: width < NARROW && T <= FEW ? TOUCHED : 0 },
+    ...(focus.margins === "on" && { margins: marginsOf(shown, width < NARROW ? 26 : 40) }),
     ...(shown.hidden && { crossed: 1, empty: (row) => shown.state(row, row) === "faint" }),
   });
 }
@@ -52,7 +53,7 @@ function marginsOf(shown, wide) {
     below: {
       name: "receives",
       size: 40,
-      color: "--hs-key",
+      color: "--hs-faint",
       of: (key) => root(all[key]),
       crossed: shown.hidden && shown.T > 0 ? 1 : 0,
     },

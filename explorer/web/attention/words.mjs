@@ -21,9 +21,12 @@ export function written(p, digits, most = 3) {
 
 /** The cell under the focus, with the tensor's name and index. */
 export function cellText(payload, shown, query, key, title) {
-  if (query === null || key === null) return [make("span", { text: "Point at a cell or a token to read its number." })];
+  if (query === null || key === null)
+    return [make("span", { text: "Hover over a cell or a token to read its number." })];
   const [from, to] = [named(payload, query), named(payload, key)];
   const state = shown.state(query, key);
+  if (state === "far")
+    return [make("span", { text: `${from} cannot see ${to}: it is too far back for this layer's window.` })];
   if (state === "later")
     return [make("span", { text: `${from} cannot see ${to}: it comes later, so the mask hides it.` })];
   if (state === "out")
@@ -59,7 +62,7 @@ function nothingSeen(payload, shown, column, token) {
 function faint(payload, shown, query) {
   return (
     `Without the first token almost nothing is left of the row of ${named(payload, query)}: ` +
-    `${shown.left(query).toFixed(4)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding, ` +
+    `${shown.left(query).toFixed(4)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding error, ` +
     "so none are shown."
   );
 }

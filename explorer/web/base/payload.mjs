@@ -53,6 +53,9 @@ export function headBlock(payload, layer, head) {
   return data.subarray(start, start + T * T);
 }
 
+/** How many keys a query of `layer` sees at most, itself the last of them: Infinity without a window. */
+export const windowOf = ({ model }, layer) => model?.windows?.[layer] ?? Infinity;
+
 /** The last key that a query sees: itself under a causal mask, else the last of all. */
 export function lastSeen({ mask, tokens }, query) {
   return mask === "none" ? tokens.length - 1 : query;
@@ -95,6 +98,17 @@ export function actualNext(payload, query) {
     p: payload.arrays.actual_probs.data[query],
     rank: payload.arrays.actual_ranks.data[query],
   };
+}
+
+/**
+ * The head that adds most to the logit of the likeliest token after `query`: {layer, head, logits}; null where that
+ * was not computed.
+ * @param {Payload} payload
+ */
+export function leadingHead({ arrays }, query) {
+  if (!arrays.leading) return null;
+  const [layer, head] = arrays.leading.data.subarray(2 * query, 2 * query + 2);
+  return { layer, head, logits: arrays.leading_logits.data[query] };
 }
 
 /**

@@ -1,5 +1,8 @@
 // Token text for labels. Pure: no DOM. What it returns goes into textContent or a canvas, never into markup.
 
+/** Said where layers and heads are first met. */
+export const COUNTED = "Layers and heads count from 0, as in the code.";
+
 const ROLES = { "<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask" };
 
 /**

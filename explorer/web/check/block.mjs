@@ -30,7 +30,7 @@ export function blockPanel(block, lessons) {
       ? failed(block, lessons, repaints)
       : [
           make("p", {
-            text: block.sentence || "It agrees with the reference in everything that was tried.",
+            text: block.sentence || "It agrees with the reference in every test.",
             dir: "auto",
           }),
         ];
@@ -84,7 +84,7 @@ function failed(block, lessons, repaints) {
       part(
         "Where to read",
         make("p", {}, ...links),
-        make("p", { className: "hs-hint", text: "It opens in a tab of its own: your report stays here." }),
+        make("p", { className: "hs-hint", text: "It opens in a new tab; your report stays here." }),
       ),
     );
   return parts;
@@ -116,10 +116,16 @@ function lineAndIdea(line, faults) {
     make(
       "figure",
       { className: "hs-check-line" },
-      make("figcaption", { text: `Your line ${line.number}` }),
+      make("figcaption", {
+        text: line.cell ? `Your cell ${line.cell}, line ${line.number}` : `Your line ${line.number}`,
+      }),
       make(
         "pre",
-        { dir: "ltr", tabindex: "0", "aria-label": `Line ${line.number} of your file` },
+        {
+          dir: "ltr",
+          tabindex: "0",
+          "aria-label": `Line ${line.number} of ${line.cell ? `cell ${line.cell}` : "your file"}`,
+        },
         make(
           "code",
           {},
@@ -160,9 +166,9 @@ function tensors(difference, repaints) {
       note:
         `${capital(visible(where))}. Shape ` +
         `${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${count} of the ` +
-        `${all} numbers shown differ: they have a thick border and bold digits. ${displaced(difference)}`,
+        `${all} numbers shown differ (thick border, bold digits). ${displaced(difference)}`,
       key:
-        `Teal is above 0, brown below; the strongest colour is ${exact(Number(most.toPrecision(3)))}. ` +
+        `Teal is above 0, brown below; the strongest color is ${exact(Number(most.toPrecision(3)))}. ` +
         "Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.",
       cells: {
         tables: [table("It should be", expected), table("Yours", found)],
@@ -216,12 +222,12 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
   };
   return drawing(
     {
-      title: `Attention in the trained model, layer ${layer + 1}, head ${head + 1}`,
+      title: `Attention in the trained model, layer ${layer}, head ${head}`,
       note:
-        "Your attention was given the trained model's weights and a text; this is the head where it goes " +
-        "most astray. Each row is a token that looks (a query), each column one that is looked at (a key).",
+        "Your attention ran with the trained model's weights on a text; this is the head where it is furthest " +
+        "off. Each row is a query token, each column a key token.",
       key:
-        "The first two: weight 0 is the ground, 1 the darkest in light mode and the brightest in dark; " +
+        "The first two: weight 0 is the background; 1 is darkest in light mode and brightest in dark mode; " +
         "striped cells are hidden by the mask (in red: NaN). The third: teal where you have more, brown " +
         `where less, up to ${exact(Number(most.toPrecision(3)))}.`,
       cells: {

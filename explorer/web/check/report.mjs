@@ -12,7 +12,7 @@ const TOKENS = 32;
 export function checkSize(size) {
   if (size > LARGEST)
     throw new Error(
-      `This file is too large for a report: it has ${(size / 1e6).toFixed(1)} MB, and a report at most ` +
+      `This file is too large for a report: it is ${(size / 1e6).toFixed(1)} MB, and a report is at most ` +
         `${LARGEST / 1e6} MB.`,
     );
 }
@@ -31,13 +31,14 @@ export function readReport(text) {
   try {
     found = JSON.parse(text);
   } catch {
-    throw new Error(`This file is not a report: it is no JSON. Make one with: ${COMMAND}`);
+    throw new Error(`This file is not a report: it is not JSON. Make one with: ${COMMAND}`);
   }
   if (!isObject(found) || found.format !== "headscope-homework")
     throw new Error(`This file is not a report of the homework checker. Make one with: ${COMMAND}`);
   if (found.version !== 1)
     throw new Error(
-      "This report was written by another version of the checker: make it anew with the one beside this app.",
+      "This report was written by another version of the checker: make a new one with the checker that came with " +
+        "this app.",
     );
   const report = fields(REPORT)(found, "the report");
   const total = (name) => report.blocks.reduce((sum, block) => sum + block[name], 0);
@@ -118,7 +119,7 @@ const BLOCK = {
   status: must((value) => STATUSES.includes(value), "“passed”, “failed” or “not started”"),
   sentence: text(2000),
   faults: list(fields(FAULT), 4),
-  line: orNull(fields({ number: count(1e7), text: text(2000) })),
+  line: orNull(fields({ number: count(1e7), text: text(2000), cell: orNull(count(1e6)) })),
   difference: orNull(tables(DIFFERENCE, "rows", "columns", ["expected", "found", "differs"])),
   patterns: orNull(tables(PATTERNS, "tokens", "tokens", ["expected", "found"])),
 };

@@ -2,13 +2,17 @@
 
 import { make } from "../base/dom.mjs";
 
+const INSTALL = "python -m pip install -r requirements.txt";
 const NEW = "python -m llm_core.homework --new my_llm_implementation.py";
 const CHECK = "python -m llm_core.homework my_llm_implementation.py --json > report.json";
 const ALLOW = "python app.py --allow-code-upload";
 const COPIED_MS = 2000;
 
-/** `actions`: {openReport(), showExample(), checkCode()}; `mayUpload`: the app checks files itself. */
-export function startPage(actions, mayUpload) {
+/**
+ * `actions`: {openReport(), showExample(), checkCode()}; `known`: mistakes, block by block; `mayUpload`: the app checks
+ * files itself.
+ */
+export function startPage(actions, known, mayUpload) {
   return make(
     "div",
     { className: "hs-check-start" },
@@ -16,8 +20,8 @@ export function startPage(actions, mayUpload) {
     make("p", {
       className: "hs-check-lead",
       text:
-        "You are writing my_llm_implementation.py, a Transformer in nine blocks. Here you see which of its " +
-        "eleven points it gets, and for each mistake what is wrong, in your line and in the numbers.",
+        "You write a Transformer in nine blocks, in one file: my_llm_implementation.py. See how many of the 11 " +
+        "points it earns, and why: one for each block, and two if all of them together train and write.",
     }),
     make(
       "div",
@@ -28,20 +32,26 @@ export function startPage(actions, mayUpload) {
         text: "See an example",
         onclick: actions.showExample,
       }),
-      make("span", { className: "hs-hint", text: "the report of a file with mistakes" }),
+      make("span", { className: "hs-hint", text: "a report on a file with mistakes" }),
     ),
+    make("p", {
+      text:
+        "Type the commands in a terminal, in the folder that holds app.py. The checker needs Python and what " +
+        "requirements.txt lists:",
+    }),
+    command(INSTALL),
     make(
       "ol",
       { className: "hs-check-steps" },
-      step("Begin", "Writes a file with blanks to fill in. Have you one already? Go on.", command(NEW)),
+      step("Begin", "Writes a file with blanks to fill in. Already have one? Skip to step 2.", command(NEW)),
       step(
         "Check",
-        "Runs your file against the reference, and writes what it found. Blocks that are not written yet do no harm.",
+        "Compares your file with the reference and writes a report. Unfinished blocks are fine.",
         command(CHECK),
       ),
       step(
         "Look",
-        "The report is read in your browser, and goes nowhere. You can also drop it here.",
+        "Your report never leaves your browser. You can also drop the file on this page.",
         make("button", {
           type: "button",
           className: "hs-check-primary",
@@ -51,6 +61,22 @@ export function startPage(actions, mayUpload) {
       ),
     ),
     mayUpload ? uploadOn(actions.checkCode) : uploadOff(),
+    knownFaults(known),
+  );
+}
+
+/** What a report can name. */
+function knownFaults(known) {
+  const count = new Set(known.flatMap(({ faults }) => faults)).size; // some can be made in two blocks
+  const of = ({ block, faults }) => [
+    make("dt", {}, make("code", { text: block })),
+    ...faults.map((text) => make("dd", { text })),
+  ];
+  return make(
+    "details",
+    { className: "hs-check-known" },
+    make("summary", { text: `Which mistakes does it know? ${count} by name` }),
+    make("dl", {}, ...known.flatMap(of)),
   );
 }
 
@@ -63,9 +89,9 @@ function uploadOn(checkCode) {
     make("h3", { text: "Or let this app check it" }),
     make("p", {
       text:
-        "Your file runs on the computer on which the app runs, in a process of its own with limits on time, " +
-        "memory and files, and without a network. These limits stop accidents, not somebody who means harm: " +
-        "choose only a file whose author you trust.",
+        "Your file runs on the computer that runs this app, in its own process, without a network and with limits " +
+        "on time, memory, and files. These limits stop accidents, not attacks: choose only a file whose author " +
+        "you trust.",
     }),
     make("button", {
       type: "button",
@@ -80,11 +106,11 @@ function uploadOff() {
   return make(
     "details",
     { className: "hs-check-upload" },
-    make("summary", { text: "Why can I not upload my file here?" }),
+    make("summary", { text: "Why can’t I upload my file here?" }),
     make("p", {
       text:
-        "To check code is to run it, so this app takes none unless its owner says so. On your own computer, " +
-        "and only there, start it like this:",
+        "Checking code means running it, so this app accepts no files unless its owner allows it. On your own " +
+        "computer, and only there, start it like this:",
     }),
     command(ALLOW),
   );
@@ -132,10 +158,7 @@ export function progressPage(file, blocks, current, stop) {
     make("h2", { dir: "auto", text: file }),
     make("p", {
       role: "status",
-      text:
-        at < 0
-          ? "Your file is being opened …"
-          : `Checking ${blocks[at].title} … ${at} of ${blocks.length} blocks are done.`,
+      text: at < 0 ? "Opening your file …" : `Checking ${blocks[at].title} … ${at} of ${blocks.length} blocks done.`,
     }),
     make("ol", { className: "hs-check-progress" }, ...blocks.map(line)),
     make("button", { type: "button", text: "Stop", onclick: stop }),

@@ -3,6 +3,26 @@
 import { ask, isAborted } from "../state/ask.mjs";
 
 export const LARGEST_CODE = 200_000; // bytes
+const LARGEST_NOTEBOOK = 20_000_000; // with its outputs
+
+function checkSize(size, most) {
+  if (size > most)
+    throw new Error(
+      `This file is too large to be a homework: it is ${Math.ceil(size / 1000)} kB, and at most ` +
+        `${most / 1000} kB are read.`,
+    );
+}
+
+/** A notebook's text with its code alone: outputs can be large. */
+function withoutOutputs(text) {
+  try {
+    const notebook = JSON.parse(text);
+    for (const cell of notebook.cells) delete cell.outputs;
+    return JSON.stringify(notebook);
+  } catch {
+    return text; // the checker says what is wrong with it
+  }
+}
 
 export class Checker {
   constructor() {
@@ -11,12 +31,10 @@ export class Checker {
 
   /** Resolves with the report as text, or null when it is stopped; `onBlock` hears which block is being checked. */
   async start(file, onBlock) {
-    if (file.size > LARGEST_CODE)
-      throw new Error(
-        `This file is too large for a homework: it has ${Math.ceil(file.size / 1000)} kB, and at most ` +
-          `${LARGEST_CODE / 1000} kB are read.`,
-      );
-    const code = await file.text();
+    const isNotebook = file.name.endsWith(".ipynb");
+    checkSize(file.size, isNotebook ? LARGEST_NOTEBOOK : LARGEST_CODE);
+    const code = isNotebook ? withoutOutputs(await file.text()) : await file.text();
+    checkSize(code.length, LARGEST_CODE);
     this.stop();
     const now = new AbortController();
     this.now = now;

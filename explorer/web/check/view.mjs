@@ -16,9 +16,10 @@ export function mount(element, { props }) {
 }
 
 class Check {
-  constructor(element, { lessons, upload }, checker) {
+  constructor(element, { lessons, known, upload }, checker) {
     this.element = element;
     this.lessons = lessons;
+    this.known = known;
     this.upload = upload;
     this.checker = checker;
     this.repaint = () => {};
@@ -26,14 +27,14 @@ class Check {
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
     this.stage = make("div");
     this.report = fileInput(".json,application/json", (file) => this.open(file));
-    this.code = upload ? fileInput(".py,text/x-python", (file) => this.check(file)) : "";
+    this.code = upload ? fileInput(".py,.ipynb,text/x-python", (file) => this.check(file)) : "";
     element.classList.add("hs-checker");
     element.append(this.problem, this.stage, this.report, this.code);
     element.addEventListener("dragover", (event) => event.preventDefault());
     element.addEventListener("drop", (event) => {
       event.preventDefault();
       const [file] = event.dataTransfer.files;
-      if (file) this.upload && file.name.endsWith(".py") ? this.check(file) : this.open(file);
+      if (file) this.upload && /\.(py|ipynb)$/.test(file.name) ? this.check(file) : this.open(file);
     });
     new MutationObserver(() => this.repaint()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     address.speak(
@@ -61,6 +62,7 @@ class Check {
           showExample: () => this.example(),
           checkCode: () => this.code.click(),
         },
+        this.known,
         Boolean(this.upload),
       ),
     );

@@ -22,10 +22,10 @@ export function advice({ blocks }) {
     );
   if (open.length)
     return (
-      `What you have written is right. ${open.length === 1 ? "One block is" : `${open.length} blocks are`} ` +
-      `not written yet: go on with ${open[0].title}.`
+      `Everything you have written is right. ${open.length === 1 ? "One block is" : `${open.length} blocks are`} ` +
+      `not written yet: continue with ${open[0].title}.`
     );
-  return "Every block computes what it should: nothing is left to mend.";
+  return "Every block computes what it should: nothing left to fix.";
 }
 
 /** Six digits as the report has them; what has no finite value says so. */

@@ -3,9 +3,9 @@
 import { make } from "../base/dom.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 
-/** Layer and head: two groups that count from 1. */
+/** Layer and head: two groups that count from 0. */
 export function placePicker(L, H, choose) {
-  const numbers = (count) => Object.fromEntries(Array.from({ length: count }, (_, i) => [i, String(i + 1)]));
+  const numbers = (count) => Object.fromEntries(Array.from({ length: count }, (_, i) => [i, String(i)]));
   const layers = choiceOf(numbers(L), "Layer", (layer) => choose({ layer: Number(layer) }));
   const heads = choiceOf(numbers(H), "Head", (head) => choose({ head: Number(head) }));
   const element = make(

@@ -86,7 +86,7 @@ export class Column {
       "div",
       { className: "hs-compare-attention" },
       this.pickers,
-      ...tabs,
+      make("div", { className: "hs-compare-tabs" }, ...tabs),
       this.caption,
       make("div", { className: "hs-compare-picture" }, this.canvas),
       this.readout,
@@ -148,7 +148,7 @@ export class Column {
       className: "hs-hint",
       text: masks
         ? "Click a token to hide it: the encoder has to guess it."
-        : "Click a token to see what the model expects behind it.",
+        : "Click a token to see what the model expects after it.",
     });
   }
 
@@ -167,7 +167,7 @@ export class Column {
     const { text, ended, ids } = this.written;
     if (!ids.length)
       return [
-        make("p", { className: "hs-hint", text: "The text fills the model's window: there is no room to write on." }),
+        make("p", { className: "hs-hint", text: "The text fills the model's window: there is no room to continue." }),
       ];
     return [
       make("p", {
@@ -212,8 +212,8 @@ export class Column {
     const head = Math.min(place.head, H - 1);
     const focus = { query: cell.query ?? part.T - 1, key: cell.key };
     const block = blockOf(part, layer, head);
-    const clipped = layer !== place.layer || head !== place.head ? ` (all there is of ${L} × ${H})` : "";
-    this.caption.textContent = `${KINDS[part.name]} · layer ${layer + 1}, head ${head + 1}${clipped}`;
+    const clipped = layer !== place.layer || head !== place.head ? ` (this stack has ${L} layers × ${H} heads)` : "";
+    this.caption.textContent = `${KINDS[part.name]} · layer ${layer}, head ${head}${clipped}`;
     this.layout = drawMatrix(this.canvas, {
       ...pattern(part, block, dark),
       width: this.width(this.canvas),
@@ -288,7 +288,7 @@ function patternTable(part, block, query) {
   const rows = T * S <= MOST_CELLS ? Array.from({ length: T }, (_, q) => q) : [query];
   const number = (i) => (sees[i] ? (block[i] / 65535).toFixed(4) : "hidden");
   return table({
-    label: "What each token (row) looks at (column)",
+    label: "Attention weights: rows are queries, columns are keys",
     columns: [
       { name: "", kind: "row" },
       ...keys.map((token) => ({ name: { content: label(token), dir: "auto" }, kind: "number" })),
@@ -349,7 +349,7 @@ function costCell({ parameters, flops, time, held_out }) {
   const counted = (name, parts) =>
     line(name, short(sum(parts)), `(${grouped(sum(parts))}): ${share(parts)}`, name.toLowerCase());
   const costs = table({
-    label: "What it costs, and how good it is",
+    label: "Cost and quality",
     className: "hs-compare-costs",
     columns: [{ kind: "row" }, { kind: "text" }],
     rows: [
@@ -358,14 +358,14 @@ function costCell({ parameters, flops, time, held_out }) {
       line(
         "Time",
         `${time.milliseconds.toFixed(1)} ms`,
-        `the fastest of ${time.runs} forwards on this server's CPU, ${time.threads} ` +
+        `the fastest of ${time.runs} forward passes on this server's CPU, ${time.threads} ` +
           `${time.threads === 1 ? "thread" : "threads"}`,
         "time",
       ),
       line(
         "Held-out loss",
         held_out ? held_out.loss.toFixed(4) : "not measured",
-        held_out ? `${held_out.unit}, on articles it never learned from` : "",
+        held_out ? `${held_out.unit}, on articles it was not trained on` : "",
         "loss",
       ),
     ],
@@ -392,7 +392,7 @@ function readout(part, block, layer, head, { query, key }) {
     make("strong", { className: "hs-number", text: (block[query * part.S + key] / 65535).toFixed(4) }),
     make("code", {
       text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
-      title: "the tensor and index that this number is; code counts from 0",
+      title: "the tensor and the index of this number",
     }),
   ];
 }

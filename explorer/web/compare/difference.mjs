@@ -8,6 +8,7 @@ import { difference, pairOf } from "../matrix/channels.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
+import { folding } from "../ui/fold.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { topOf } from "../ui/token_bars.mjs";
 import { blockOf, CELLS } from "./column.mjs";
@@ -31,10 +32,10 @@ export class Difference {
       point: (cell) => on.show(this.first, pairOf(cell)),
       choose: (cell) => on.toggle(this.first, pairOf(cell)),
     });
-    this.element = make(
-      "section",
-      { className: "hs-compare-difference", hidden: "" },
+    this.element = folding(
       make("h3", { text: "Difference of two patterns" }),
+      { className: "hs-compare-difference", hidden: "" },
+      () => on.draw(),
       make("p", {
         className: "hs-hint",
         text: "The first pattern minus the second, for the layer and head that each column shows.",
@@ -98,7 +99,7 @@ export class Difference {
       cells: CELLS,
     });
     this.scale.replaceChildren(
-      ...shortBar(diverging(top, dark), `−${top} the second looks more`, `the first looks more +${top}`),
+      ...shortBar(diverging(top, dark), `−${top} more in the second`, `more in the first +${top}`),
     );
     this.readout.textContent = said(part, blocks, focus, most);
     this.canvas.setAttribute("aria-label", `Difference of two patterns. ${this.readout.textContent}`);
@@ -129,7 +130,7 @@ function signed(number) {
 
 function said(part, /** @type {any[]} */ [first, second], { query, key }, most) {
   if (most === 0) return "The two are equal in every cell.";
-  if (key === null) return `The largest difference is ${most.toFixed(4)}. Point at a cell to read its number.`;
+  if (key === null) return `The largest difference is ${most.toFixed(4)}. Hover over a cell to read its number.`;
   const i = query * part.S + key;
   return (
     `${quoted(label(part.queries[query], 24))} to ${quoted(label(part.keys[key], 24))}: ` +

@@ -13,6 +13,7 @@ import { stale } from "../state/stale.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 import { table } from "../ui/table.mjs";
+import { withTerms } from "../ui/terms.mjs";
 import { placePicker } from "./choice.mjs";
 import { Column } from "./column.mjs";
 import { Difference } from "./difference.mjs";
@@ -23,25 +24,20 @@ import { MASKS, whatToLookAt } from "./words.mjs";
 
 const STAGES = [
   ["The model", ""],
-  [
-    "Its mask",
-    "Who may look at whom: a row for each token that looks (query), a column for each that is looked at " +
-      "(key). Hatched: hidden.",
-  ],
+  ["Its mask", "Which tokens may attend to which: a row for each query, a column for each key. Hatched: masked."],
   [
     "Its attention",
-    "How much each token looks at each other, in one head. Dark is much; point at a cell to read its " +
-      "number, click to keep it.",
+    "Attention weights of one head: how strongly each query (row) attends to each key (column). Darker means " +
+      "more. Hover over a cell to read its number; click to pin it.",
   ],
   ["What it predicts", ""],
   [
-    "What it costs, and how good it is",
-    "FLOPs are the multiplications and additions of the matrix products of one forward. Losses compare " +
-      "only if they are of the same kind: to guess a hidden token is another task than to guess the next one.",
+    "Cost and quality",
+    "FLOPs count the multiplications and additions in the matrix products of one forward pass. Compare losses " +
+      "only of the same kind: guessing a masked token is a different task from guessing the next one.",
   ],
 ];
 const ATTENTION = 2;
-const TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n";
 
 export function mount(element, { props }) {
   new Compare(element, JSON.parse(props.choices), new CompareSource());
@@ -106,11 +102,12 @@ class Compare {
       if (this.path.value.trim()) this.choose(this.path.value.trim(), true);
     });
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    this.link = choiceOf({ linked: "the same in all columns", own: "own for each column" }, "Layer and head", (how) =>
+    this.link = choiceOf({ linked: "same in all columns", own: "separate for each column" }, "Layer and head", (how) =>
       this.changeLink(how),
     );
     this.picker = make("div");
-    this.words = make("p", { className: "hs-compare-words", text: "The models run for the first time …" });
+    this.walk = make("div", { className: "hs-compare-walk" }); // on a phone one column is in sight
+    this.words = make("p", { className: "hs-compare-words", text: "Running the models for the first time …" });
     this.lines = make("p", { className: "hs-hint" });
     this.board = make("div", { className: "hs-compare-board" });
     this.difference = new Difference(this.on);
@@ -119,8 +116,8 @@ class Compare {
       make("h2", { text: "Architectures side by side" }),
       make("p", {
         text:
-          "Your text runs through each model you choose. Row by row: what may each token see, where does it " +
-          "look, what is predicted, what does it cost?",
+          "Your text runs through each model you choose. Row by row: what each token may see, where it attends, " +
+          "what the model predicts, and what it costs.",
       }),
       make("div", { className: "hs-compare-controls" }, this.mode, this.chips),
       this.texts,
@@ -130,6 +127,7 @@ class Compare {
       make("h3", { text: "What to look at" }),
       this.words,
       this.lines,
+      this.walk,
       this.board,
       this.difference.element,
       maskTable((canvases) => (this.examples = canvases)),
@@ -169,7 +167,7 @@ class Compare {
     const { models, second } = this.setup;
     if (second !== null) return this.change({ models: [name] });
     if (!models.includes(name)) {
-      if (models.length === MOST) return this.say(`${MOST} columns are the most: leave one out first.`);
+      if (models.length === MOST) return this.say(`At most ${MOST} columns: remove one first.`);
       return this.change({ models: [...models, name], own: this.setup.own && [...this.setup.own, this.shared()] });
     }
     if (adds || models.length === 1) return;
@@ -318,16 +316,27 @@ class Compare {
         "div",
         { className: "hs-compare-stage" },
         make("h3", { text: name }),
-        ...(about ? [make("p", { className: "hs-hint", text: about })] : []),
+        ...(about ? [make("p", { className: "hs-hint" }, ...withTerms(about))] : []),
         ...(i === ATTENTION ? [this.legend] : []),
       ),
       ...columns.map((column) => this.cellOf(column, i)),
     ]);
     this.board.replaceChildren(...rows);
+    this.drawWalk();
     this.words.textContent = whatToLookAt(columns, this.payload.second_text !== null);
     this.offerTwoLines();
     this.drawPickers();
     this.difference.offer(columns);
+  }
+
+  drawWalk() {
+    const names = Object.fromEntries(this.columns.map(({ title, name }, i) => [i, title ?? name]));
+    const left = (i) => this.columns[i].cells[0].offsetLeft - this.board.offsetLeft;
+    const walk = choiceOf(names, "Model in sight", (i) => this.board.scrollTo({ left: left(i) }));
+    const mark = () => walk.mark(Math.round(this.board.scrollLeft / (this.board.clientWidth || 1)));
+    this.board.onscroll = mark;
+    mark();
+    this.walk.replaceChildren(walk);
   }
 
   cellOf(column, stage) {
@@ -354,7 +363,7 @@ class Compare {
               type: "button",
               className: "hs-link",
               text: "Take a text of two lines",
-              onclick: () => runText(TWO_LINES),
+              onclick: () => runText(store.firstText("compare")),
             }),
           ]
         : []),
@@ -420,9 +429,9 @@ function maskTable(keep) {
   keep(canvases);
   const columns = [{ name: "where", kind: "row" }, ...["", "mask", "why"].map((name) => ({ name, kind: "text" }))];
   return make(
-    "section",
+    "details",
     { className: "hs-compare-table" },
-    make("h3", { text: "Which mask is used where, and why" }),
+    make("summary", { text: "Which mask is used where, and why" }),
     make("p", {
       className: "hs-hint",
       text:

@@ -16,9 +16,9 @@ export const MASKS = [
     shape: { T: 6, S: 6, prefix: 0 },
     sees: (_q, k) => k < 5,
     why:
-      "The whole text is there from the start, and what it has to guess is hidden behind the mask token. So " +
-      "every token may look to both sides. Padding (filler that makes the rows of a batch equally long) is " +
-      "no text: nobody may look at it.",
+      "The whole text is given at once, and the token to guess is replaced by the mask token. So every token may " +
+      "attend in both directions. Padding (filler that makes the rows of a batch equally long) is not text, so " +
+      "it is masked.",
   },
   {
     where: "Decoder",
@@ -26,8 +26,8 @@ export const MASKS = [
     shape: { T: 6, S: 6, prefix: 0 },
     sees: (q, k) => k <= q && k < 5,
     why:
-      "It learns to guess the next token at every place at once. A token that could look to the right would " +
-      "simply read the answer. So each sees itself and what stands before it, and no padding.",
+      "It learns to predict the next token at every position at once. A token that could look to the right would " +
+      "simply read the answer. So each token sees itself and the tokens before it, and no padding.",
   },
   {
     where: "Encoder-decoder, prefix: its decoder",
@@ -35,16 +35,16 @@ export const MASKS = [
     shape: { T: 7, S: 7, prefix: 3 },
     sees: (q, k) => k <= q && k !== 2 && k < 6,
     why:
-      "The title's states stand in front (left of the dashed line), so every token of the text sees all of " +
-      "them: they come earlier. The causal mask covers them as well; they have seen each other in the " +
-      "encoder already. Padding of the title and of the text is hidden.",
+      "The title's encoder states come first (left of the dashed line), so every token of the text sees all of " +
+      "them. The causal mask applies to them too; they have already attended to each other in the encoder. " +
+      "Padding of the title and of the text is masked.",
   },
   {
     where: "Encoder-decoder, cross: its decoder",
     mask: "causal + padding",
     shape: { T: 6, S: 6, prefix: 0 },
     sees: (q, k) => k <= q && k < 5,
-    why: "Among its own tokens it is a decoder like any other.",
+    why: "Among its own tokens it works like any decoder.",
   },
   {
     where: "Encoder-decoder, cross: cross-attention",
@@ -52,8 +52,8 @@ export const MASKS = [
     shape: { T: 6, S: 4, prefix: 0 },
     sees: (_q, k) => k < 3,
     why:
-      "Rows are tokens of the text, columns those of the title. The title is given, not guessed: to look at " +
-      "all of it gives nothing away. Only its padding is hidden.",
+      "Rows are tokens of the text, columns are tokens of the title. The title is given, not predicted, so " +
+      "seeing all of it gives nothing away. Only its padding is masked.",
   },
 ];
 
@@ -64,32 +64,32 @@ export function whatToLookAt(columns, isTwoTexts) {
   const lines = [];
   if (isTwoTexts) {
     lines.push(
-      "One model, two texts: weights and mask are the same, so whatever differs comes from the words. " +
-        "Change one word and look which heads notice; the difference at the bottom shows it cell by cell if " +
-        "both texts have as many tokens.",
+      "One model, two texts: weights and mask are the same, so every difference comes from the words. " +
+        "Change one word and see which heads react. If both texts have the same number of tokens, the " +
+        "difference at the bottom shows it cell by cell.",
     );
   } else {
     if (has("encoder") && has("decoder"))
       lines.push(
-        "Point at a token in the middle: in the encoder its row (outlined) has weight on both sides of the " +
-          "diagonal, in the decoder everything to the right of the diagonal is hatched. That one triangle is " +
-          "the whole difference between the two: the layers are the same.",
+        "Hover over a token in the middle: in the encoder its row (outlined) has weight on both sides of the " +
+          "diagonal; in the decoder everything to the right of the diagonal is masked (hatched). That triangle " +
+          "is the only difference between the two: the layers are the same.",
       );
     else if (has("decoder"))
       lines.push(
-        "In the decoder everything to the right of the diagonal is hatched: a token sees itself and what " +
-          "stands before it.",
+        "In the decoder everything to the right of the diagonal is masked (hatched): a token sees itself and the " +
+          "tokens before it.",
       );
     else if (has("encoder"))
-      lines.push("In the encoder nothing is hatched: every token sees every other, also what comes later.");
+      lines.push("In the encoder nothing is masked: every token sees every other, including later ones.");
     if (has("encoder-decoder-prefix"))
       lines.push(
-        "In the prefix decoder look left of the dashed line: there every token of the text looks at the title.",
+        "In the prefix decoder, look left of the dashed line: there every token of the text attends to the title.",
       );
     if (has("encoder-decoder-cross"))
       lines.push(
-        "With cross-attention that look at the title is a picture of its own, with as many columns as the " +
-          "title has tokens.",
+        "With cross-attention, attention to the title is a separate matrix, with one column for each token of " +
+          "the title.",
       );
   }
   return lines.join(" ");
@@ -102,11 +102,11 @@ export function maskLine({ name, T, S, mask, prefix }) {
   if (name === "cross") return `${count}: every token of the text sees the whole title.`;
   if (prefix)
     return (
-      `${count}: the title (left of the dashed line) stands in front, then each token sees itself and what ` +
+      `${count}: the title (left of the dashed line) comes first, then each token sees itself and what ` +
       "came before."
     );
-  if (visible === T * S && T > 1) return `${count}: everybody sees everybody.`;
-  return T > 1 ? `${count}: each token sees itself and what came before.` : `${count}: there is one token only.`;
+  if (visible === T * S && T > 1) return `${count}: every token sees every token.`;
+  return T > 1 ? `${count}: each token sees itself and what came before.` : `${count}: there is only one token.`;
 }
 
 /** Why two patterns cannot be subtracted, or null. */
@@ -116,7 +116,7 @@ export function whyNoDifference(a, b) {
   const size = ({ T, S }) => `${T} × ${S}`;
   return (
     `These cannot be subtracted cell by cell: the first is ${size(a)} (queries × keys), the second ` +
-    `${size(b)}. Choose two of one size.`
+    `${size(b)}. Choose two of the same size.`
   );
 }
 
@@ -139,7 +139,7 @@ export function inputLine({ architecture, parts, used, total }) {
   const own = parts[1].queries.length - parts[1].prefix;
   const rest =
     own > 1
-      ? `the decoder the rest (${own} tokens, the start token among them)`
-      : "the decoder only its start token, for the text has no second line";
+      ? `the decoder the rest (${own} tokens, including the start token)`
+      : "the decoder only its start token, because the text has no second line";
   return `The encoder reads the first line, the title (${title} tokens); ${rest}.${cut}`;
 }

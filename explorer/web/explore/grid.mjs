@@ -2,6 +2,7 @@
 
 import { make } from "../base/dom.mjs";
 import { headBlock, lastSeen } from "../base/payload.mjs";
+import { COUNTED } from "../base/text.mjs";
 import { shareUnits } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
 import { headsOf } from "../patterns/aggregate.mjs";
@@ -18,9 +19,7 @@ export function mount(element) {
     make("div", { className: "hs-view-head" }, make("h2", { text: "All heads" }), order),
     make("p", {
       className: "hs-hint",
-      text:
-        "Each picture is one head: a row for each token, dark where that token looks. Point to preview, " +
-        "click to keep.",
+      text: "One picture per head: a row for each token, darker where it attends. Hover to preview, click to pin.",
     }),
     table,
     marks,
@@ -56,7 +55,7 @@ function sorting() {
     "aria-label": "Order of the heads",
     onchange: () => store.toggle({ sort: select.value }),
   });
-  return make("label", { className: "hs-sort" }, make("span", { text: "sorted by" }), select);
+  return make("label", { className: "hs-sort", title: "Order of the heads" }, select);
 }
 
 function offer(order, roles) {
@@ -81,16 +80,12 @@ function build(table, roles, sort, L, H) {
     byPlace ? "All heads: one row for each layer" : `All heads: the highest score of the role “${sort}” first`,
   );
   if (byPlace) {
-    const axis = (text) => make("span", { className: "hs-axis", text });
+    const axis = (text) => make("span", { className: "hs-axis", text, title: COUNTED });
     const rows = Array.from({ length: L }, (_, layer) => [
-      axis(`L${layer + 1}`),
+      axis(`L${layer}`),
       ...buttons.slice(layer * H, (layer + 1) * H),
     ]);
-    table.replaceChildren(
-      make("span"),
-      ...Array.from({ length: H }, (_, head) => axis(`H${head + 1}`)),
-      ...rows.flat(),
-    );
+    table.replaceChildren(make("span"), ...Array.from({ length: H }, (_, head) => axis(`H${head}`)), ...rows.flat());
   } else {
     table.replaceChildren(...buttons.map((button, i) => captioned(button, heads[i], role)));
   }
@@ -99,7 +94,7 @@ function build(table, roles, sort, L, H) {
 
 /** In the order of a role, each head says where it is and what it scores. */
 function captioned(button, /** @type {number[]} */ [layer, head], role) {
-  const name = make("span", { className: "hs-axis", text: `L${layer + 1} H${head + 1}` });
+  const name = make("span", { className: "hs-axis", text: `L${layer} H${head}` });
   const score = make("span", { className: "hs-axis hs-number", text: role.scores[layer][head].toFixed(2) });
   return make("span", { className: "hs-captioned" }, button, name, score);
 }
@@ -127,8 +122,8 @@ function thumbnail(layer, head, roles) {
       type: "button",
       "data-layer": layer,
       "data-head": head,
-      "aria-label": `Layer ${layer + 1}, head ${head + 1}`,
-      title: names.length ? `Layer ${layer + 1}, head ${head + 1}: ${names.join(", ")}` : null,
+      "aria-label": `Layer ${layer}, head ${head}`,
+      title: names.length ? `Layer ${layer}, head ${head}: ${names.join(", ")}` : null,
       onmouseenter: () => store.preview(oneHead(layer, head)),
       onmouseleave: () => store.preview({}),
       onclick: () => store.toggle(oneHead(layer, head)),

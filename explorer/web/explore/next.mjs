@@ -4,9 +4,11 @@ import { make } from "../base/dom.mjs";
 import { actualNext, nextTokens } from "../base/payload.mjs";
 import { grouped, label, pieceName, probability, quoted, visible } from "../base/text.mjs";
 import { store } from "../state/store.mjs";
+import { foldedTable, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
 
-const SHOWN = 12;
+const SHOWN = 8;
+const LISTED = 20;
 
 export function mount(element) {
   const heading = make("p", { className: "hs-after" });
@@ -14,7 +16,8 @@ export function mount(element) {
   const scale = make("div", { className: "hs-scale" });
   const tail = make("p", { className: "hs-hint hs-rest" });
   const actual = make("p", { className: "hs-actual" });
-  element.append(make("h2", { text: "Next token" }), heading, bars, scale, tail, actual);
+  const more = foldedTable(`The ${LISTED} likeliest as a table`, () => store.changed());
+  element.append(make("h2", { text: "Next token" }), heading, bars, scale, tail, actual, more);
 
   store.subscribe(element, (payload, focus) => {
     const query = store.query(focus);
@@ -28,8 +31,15 @@ export function mount(element) {
     scale.replaceChildren(...belowBars(top));
     tail.textContent = `The other ${grouped(others)} tokens of the vocabulary share ${probability(rest)}.`;
     actual.textContent = next
-      ? `Your text goes on with ${quoted(visible(next.text))}: probability ${probability(next.p)}, place ` +
+      ? `Your text continues with ${quoted(visible(next.text))}: probability ${probability(next.p)}, place ` +
         `${grouped(next.rank)} of ${grouped(payload.model.vocab_size)}.`
-      : "This is the end of your text: the model would go on from here.";
+      : "This is the end of your text: the model would continue from here.";
+    more.fill(() => listed(nextTokens(payload, query, LISTED).best));
   });
+}
+
+function listed(best) {
+  const rows = best.map(({ text, p }, i) => [String(i + 1), pieceName(text), p.toFixed(6)]);
+  const columns = [{ name: "", kind: "text" }, { name: "token", kind: "name" }, "probability"];
+  return table({ label: "The likeliest next tokens", columns, rows });
 }

@@ -6,13 +6,17 @@ import { sequential } from "../color/scale.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { rove, roving } from "../ui/roving.mjs";
 
 export function mount(element) {
   const model = make("span", { className: "hs-model" });
   const used = make("span", { className: "hs-used" });
   const list = make("div", { className: "hs-tokens", role: "group", "aria-label": "Tokens of your text" });
   const hint = make("p", { className: "hs-hint" });
-  element.append(make("div", { className: "hs-strip-head" }, model, used), list, hint);
+  element.append(line(list, used), line(hint, model));
+  element.setAttribute("role", "group");
+  element.setAttribute("aria-label", "Tokens");
+  roving(list);
   let listed = null;
 
   store.subscribe(element, (payload, focus) => {
@@ -25,9 +29,7 @@ export function mount(element) {
     }
     const shown = drawn(payload, focus);
     const read = reading(payload, focus, shown);
-    hint.textContent =
-      `These pieces are the tokens. Colour: ${told(focus, read)} (${shown.title}). Point at a token to ` +
-      "choose it; click to keep it.";
+    hint.textContent = `Color: ${told(focus, read)} (${shown.title}). Hover to preview, click to pin.`;
     const dark = isDark();
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
@@ -35,7 +37,18 @@ export function mount(element) {
       const look = lookOf(cells.get(i), dark, i === read.token && (read.column ? "hs-key" : "hs-query"), i === kept);
       if (looks.get(button) !== String(look)) wear(button, look);
     });
+    if (!list.contains(document.activeElement)) rove(list, list.children[read.token]);
+    bringIntoView(list, list.children[read.token]);
   });
+}
+
+const line = (...parts) => make("div", { className: "hs-strip-line" }, ...parts);
+
+/** The row is one line: it scrolls to the token that is spoken of. */
+function bringIntoView(list, { offsetLeft, offsetWidth }) {
+  const left = offsetLeft - list.offsetLeft;
+  if (left < list.scrollLeft || left + offsetWidth > list.scrollLeft + list.clientWidth)
+    list.scrollLeft = left - (list.clientWidth - offsetWidth) / 2;
 }
 
 const looks = new WeakMap(); // of the chips: only what changes is written, for a text may have many
@@ -58,8 +71,8 @@ function wear(button, look) {
 }
 
 function told({ draw }, { column }) {
-  if (column) return "how much each looks at the chosen one (outlined)";
-  return `how much the chosen one (outlined) ${draw === "flow" ? "draws on" : "looks at"} each`;
+  if (column) return "how strongly each token attends to the outlined one";
+  return `how strongly the outlined token ${draw === "flow" ? "draws on" : "attends to"} each`;
 }
 
 function chip(token, i) {
@@ -71,6 +84,8 @@ function chip(token, i) {
     title: about(token, i),
     onmouseenter: () => store.preview(named(i)),
     onmouseleave: () => store.preview({}),
+    onfocus: () => store.preview(named(i)),
+    onblur: () => store.preview({}),
     onclick: () => store.toggle(named(i)),
   });
 }

@@ -19,7 +19,7 @@ export function cacheStep(look, depth) {
 }
 
 export function drawCache(canvas, width, { L, T, computed }, dark) {
-  const labels = Array.from({ length: 2 * L }, (_, row) => (row % 2 ? "" : `L${row / 2 + 1}`));
+  const labels = Array.from({ length: 2 * L }, (_, row) => (row % 2 ? "" : `L${row / 2}`));
   return drawMatrix(canvas, {
     width,
     rows: { count: 2 * L, labels },

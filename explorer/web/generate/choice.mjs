@@ -9,6 +9,7 @@ import { pick, sum, warp } from "./warp.mjs";
 import { PAGE } from "./words.mjs";
 
 export const SHOWN = 50;
+const LEAST_ROWS = 8; // of the likeliest; less likely ones than 0.001 are folded
 
 /**
  * What the picture shows. `look` has ids and logits of the vocabulary, likeliest first; `settings` are the model's,
@@ -65,7 +66,10 @@ function heads({ settings, warped: { removed, left, isGreedy } }) {
 function row(choice, i, name, total, onChoose) {
   const { ids, warped, chosen, drawn, top } = choice;
   const [id, place] = [ids[i], grouped(i + 1)];
+  const isSpoken = id === chosen || drawn?.index === i || i >= SHOWN;
+  const isMinor = i >= LEAST_ROWS && !isSpoken && warped.stages.every((stage) => stage[i] < 0.0005);
   const marks = [id === chosen && "hs-taken", drawn?.index === i && "hs-drawn", i >= SHOWN && "hs-apart"];
+  if (isMinor) marks.push("hs-minor");
   const button = make("button", {
     type: "button",
     className: "hs-pick",

@@ -1,6 +1,7 @@
 // The settings of the Generate page and its buttons.
 
 import { make } from "../base/dom.mjs";
+import { withTerms } from "../ui/terms.mjs";
 import { clamped, SETTINGS } from "./settings.mjs";
 
 /** A slider and a number field for each setting, and the seed; `onChange` after each change. */
@@ -64,7 +65,7 @@ export class Controls {
       make("strong", { text: label }),
       field,
       slider,
-      make("small", { text: about }),
+      make("small", {}, ...withTerms(about)),
     );
   }
 }

@@ -15,7 +15,7 @@ export function drawLine(choice, pieces) {
   return html`<div class="hs-draw">
     <div class="hs-draw-line" role="img" aria-label=${drawSentence(choice, pieces)}>${parts(choice, pieces)}</div>
     ${u === null || warped.isGreedy ? nothing : mark}
-    <div class="hs-draw-ends"><span>0</span><span>what is left, likeliest first</span><span>1</span></div>
+    <div class="hs-draw-ends"><span>0</span><span>what remains, likeliest first</span><span>1</span></div>
   </div>`;
 }
 

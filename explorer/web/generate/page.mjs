@@ -88,6 +88,9 @@ function writtenToken(node, { at, depth }, act) {
   >${token.special ? label(token) : visible(token.text)}</button>${token.text.includes("\n") ? html`<br />` : nothing}`;
 }
 
+/** The section itself keeps whether its minor rows are shown: tables come and go. */
+const fold = ({ target }) => target.closest("section").classList.toggle("hs-all");
+
 function choicePart({ mode, takenName, choice, pieces, said, isOld }, act) {
   const switchTo = (to) => html`<button
     type="button"
@@ -101,6 +104,7 @@ function choicePart({ mode, takenName, choice, pieces, said, isOld }, act) {
       ${["chosen", "next"].map(switchTo)}
     </div>
     <div class="hs-choice-box" data-stale=${old(isOld)}>${choice && choiceTable(choice, pieces, act.take)}</div>
+    <button type="button" class="hs-link" @click=${fold}>${PAGE.minor}</button>
     <div data-stale=${old(isOld)}>${choice && drawLine(choice, pieces)}</div>
     <p class="hs-row hs-said" aria-live="polite">${said}</p>`;
 }

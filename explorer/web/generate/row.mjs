@@ -18,7 +18,7 @@ export function attentionRow(look, focus, dark) {
   const [L, H] = look.arrays.pattern.shape;
   const [layer, head] = [Math.min(focus.layer, L - 1), Math.min(focus.head, H - 1)];
   const [shares, scale] = [rowOf(look, layer, head), sequential(dark)];
-  const name = `Attention of the newest token, layer ${layer + 1}, head ${head + 1}`;
+  const name = `Attention of the newest token, layer ${layer}, head ${head}`;
   return html`<p class="hs-row">${sentence(look.tokens, shares)}</p>
     <div class="hs-tokens" role="group" aria-label=${name}
       >${look.tokens.map((token, i) => chip(token, i, shares, scale))}</div>
@@ -34,7 +34,7 @@ function sentence(tokens, shares) {
   const named = best.map(
     ({ share, i }) => `${quoted(label(tokens[i]))}${i === newest ? " (itself)" : ""} ${probability(share)}`,
   );
-  return `${quoted(label(tokens[newest], 24))} (outlined) looks most at ${named.join(", ")}.`;
+  return `${quoted(label(tokens[newest], 24))} (outlined) attends most to ${named.join(", ")}.`;
 }
 
 function chip(token, i, shares, scale) {
@@ -48,7 +48,7 @@ function chip(token, i, shares, scale) {
   >${token.special ? label(token) : visible(token.text)}</span>`;
 }
 
-/** A row of numbers, from 1, of which one is chosen: a layer, or a head. */
+/** A row of numbers, from 0, of which one is chosen: a layer, or a head. */
 export function chooser(name, count, chosen, onChoose) {
   const press =
     (i) =>
@@ -65,7 +65,7 @@ export function chooser(name, count, chosen, onChoose) {
     tabindex=${i === chosen ? 0 : -1}
     @click=${() => onChoose(i)}
     @keydown=${press(i)}
-  >${i + 1}</button>`;
+  >${i}</button>`;
   return html`<div class="hs-numbers" role="radiogroup" aria-label=${name}>
     <span>${name}</span>${Array.from({ length: count }, (_, i) => button(i))}
   </div>`;

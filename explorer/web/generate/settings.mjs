@@ -8,7 +8,7 @@ export const SETTINGS = [
     max: 2,
     step: 0.05,
     value: 0.8,
-    about: "below 1 likely tokens get likelier; 0 takes the likeliest",
+    about: "divides the logits: below 1, likely tokens get likelier; 0 takes the likeliest",
   },
   { name: "top_k", label: "Top-k", min: 0, max: 200, step: 1, value: 0, about: "keep the k likeliest; 0 keeps all" },
   {
@@ -20,7 +20,7 @@ export const SETTINGS = [
     value: 0.95,
     about: "keep the likeliest until they sum to p",
   },
-  { name: "count", label: "Tokens", min: 1, max: 200, step: 1, value: 60, about: "how many Write writes at most" },
+  { name: "count", label: "Tokens", min: 1, max: 200, step: 1, value: 60, about: "the most that Write adds" },
 ];
 
 /** A number inside the limits; what is no number becomes the start value. */

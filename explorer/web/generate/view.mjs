@@ -212,7 +212,7 @@ class Generate {
     if (this.named || work.isOn) return null;
     const { tree, controls, mode } = this;
     const written = tree.path().map(({ token, how }) => `${token.id}${HOW[how] ?? "s"}`);
-    const text = tree.text === store.firstText ? null : tree.text;
+    const text = tree.text === store.firstText("generate") ? null : tree.text;
     return { ...controls.values, seed: controls.seed.value, written, choice: tree.at.parent ? mode : null, text };
   }
 
@@ -226,7 +226,7 @@ class Generate {
 
   async readAgain() {
     const { named, tree } = this;
-    const isHere = store.payload && !store.asked && tree.text === (named?.text ?? store.firstText);
+    const isHere = store.payload && !store.asked && tree.text === (named?.text ?? store.firstText("generate"));
     if (!named || named.isAsked || !isHere) return;
     named.isAsked = true;
     try {

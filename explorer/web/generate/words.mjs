@@ -19,41 +19,42 @@ export const PAGE = {
   treeHint:
     "Shared beginnings appear once. Press a token to go there and continue; with the keyboard, use the arrow keys.",
   treeList: "The tree as a list",
-  cache: "What is kept: the KV cache",
+  cache: "The KV cache",
   cacheHint: "The cache lasts for one run; between two of your clicks the server keeps nothing.",
   measure: "Measure with and without",
-  measuring: "The same tokens are written twice …",
+  measuring: "Writing the same tokens twice …",
   strategies: "Several strategies, side by side",
   strategiesHint: "The same text and seed, seven ways to choose. Tokens says how many each writes.",
   compare: "Compare strategies",
   numbers: "What the numbers mean",
   root: "the text that all of this continues",
-  treeLabel: "Everything that was written; arrow keys walk, Enter goes there",
+  treeLabel: "Everything written so far; arrow keys move, Enter goes there",
   take: "press one to take it",
+  minor: "Show or fold tokens below 0.001",
 };
 
 export const MEASURES = [
   [
     "Log-prob.",
-    "Log-probability: how likely the model finds the whole text: the natural logarithms of its tokens' " +
-      "probabilities, summed, as the model gives them before any setting. Nearer to 0 is likelier.",
+    "Log-probability: how likely the whole text is under the model: the natural logarithms of its tokens' " +
+      "probabilities, summed, before any setting is applied. Closer to 0 means likelier.",
   ],
-  ["per token", "The same divided by the number of tokens, so that a short and a long text can be compared."],
+  ["per token", "The same, divided by the number of tokens, so that texts of different lengths can be compared."],
   [
     "Repeated",
     "Of all runs of 4 tokens, the share that occurred in the text before. Greedy and beam search tend to go in " +
       "circles.",
   ],
   ["Distinct", "Of all pairs of neighboring tokens, the share of different ones (distinct-2, Li et al. 2016)."],
-  ["Time", "What the model alone needed, without waiting for others. Beam search keeps 4 beginnings at once."],
+  ["Time", "Time in the model alone, without waiting for others. Beam search keeps 4 candidates at once."],
 ];
 
 /** Below the text: how it ended, what is no longer seen, and how much is written. */
 export function stateSentence({ hasEnded, slid, isEmpty, depth, most, hasAhead }) {
   return [
     hasEnded && "The model has ended its text here.",
-    slid && "The window was full, so the first tokens are no longer seen.",
-    isEmpty && "There is no text: the model starts as it starts any article.",
+    slid && "The window was full, so the model no longer sees the first tokens.",
+    isEmpty && "There is no text: the model begins as it would any article.",
     `${depth} of at most ${grouped(most)} tokens written.`,
     hasAhead && "Gray: where you went from here before.",
     "Darker background: more confident.",
@@ -96,8 +97,8 @@ export function cacheSentence({ L, T, slid, isFirst, computed, bytes }) {
   const layers = several(L, "layer");
   if (slid)
     return (
-      `The window of ${T} tokens is full and slides: every token gets another position, so nothing can be kept, ` +
-      `and all ${T} columns are computed anew in every step.`
+      `The window of ${T} tokens is full and slides: every token gets a new position, so nothing can be reused, ` +
+      `and all ${T} columns are recomputed in every step.`
     );
   if (isFirst)
     return (
@@ -118,7 +119,7 @@ export function timesSentence({ with_cache, without_cache, same, read, slid }) {
   return [
     `${length}: ${seconds(quick)} with the cache, ${seconds(slow)} without, ${ratio}.`,
     same ? "Both wrote the same tokens." : "The two wrote different tokens: rounding tipped a near tie the other way.",
-    slid && "The window was full on the way: from there on the cache saves nothing.",
+    slid && "The window filled up on the way: from then on the cache saves nothing.",
   ]
     .filter(Boolean)
     .join(" ");

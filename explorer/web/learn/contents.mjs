@@ -1,31 +1,64 @@
 // The table of contents: lessons, the steps of the open one, and what has been answered.
 
 import { make } from "../base/dom.mjs";
+import { ask } from "../state/ask.mjs";
 
 const MARKS = { right: "✓", wrong: "✗", shown: "•", seen: "•" };
-const WORDS = { right: "answered rightly", wrong: "answered wrongly", shown: "looked up", seen: "seen" };
+const WORDS = { right: "answered correctly", wrong: "answered incorrectly", shown: "revealed", seen: "seen" };
 
 export class Contents {
-  constructor(catalog, { onLesson, onStep, onForget }) {
+  constructor(catalog, { onLesson, onStep, onFound, onForget }) {
     this.catalog = catalog;
     this.onLesson = onLesson;
     this.onStep = onStep;
+    this.onFound = onFound;
     this.list = make("ol", { className: "hs-lessons" });
+    this.found = make("ol", { className: "hs-found", "aria-live": "polite" });
+    const search = make("input", {
+      type: "search",
+      placeholder: "Find a word: strides …",
+      "aria-label": "Find a word in the lessons",
+      oninput: () => this.find(search.value),
+    });
     this.open = make(
       "details",
       { className: "hs-contents-fold", open: "" },
       make("summary", { text: "Lessons" }),
+      search,
+      this.found,
       this.list,
       make("button", {
         type: "button",
         className: "hs-link",
-        text: "Forget my progress",
-        title: "it is kept in this browser only",
+        text: "Reset my progress",
+        title: "stored only in this browser",
         onclick: onForget,
       }),
     );
     this.element = make("nav", { className: "hs-contents", "aria-label": "Lessons" }, this.open);
     if (matchMedia("(max-width: 720px)").matches) this.open.removeAttribute("open");
+  }
+
+  async find(words) {
+    const steps = await ask("find_in_lessons", { words }, { newest: "find", quiet: true, cached: true }).catch(
+      () => [],
+    );
+    const none = words.trim() && !steps.length ? [make("li", { className: "hs-hint", text: "No lesson has it." })] : [];
+    this.found.replaceChildren(...none, ...steps.map((found) => this.foundLink(found)));
+  }
+
+  foundLink({ lesson, step, title }) {
+    const number = this.catalog.findIndex(({ id }) => id === lesson) + 1;
+    return make(
+      "li",
+      {},
+      make(
+        "button",
+        { type: "button", className: "hs-step-link", onclick: () => this.onFound(lesson, step) },
+        make("span", { className: "hs-number", text: `${number}.${step + 1}` }),
+        make("span", { text: title }),
+      ),
+    );
   }
 
   draw(lesson, step, payload, progress) {

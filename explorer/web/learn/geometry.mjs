@@ -7,14 +7,17 @@ const GAP = 10;
 const TALLEST = 440;
 const LEAST_WIDTH = 2; // px of a cell, before blocks go into the next line
 
-/** Geometry of a panel of `shape` in a slot at most `width` wide; `most` is the largest side of a cell. */
-export function measure(panel, shape, width, most = 46) {
+/**
+ * Geometry of a panel of `shape` in a slot at most `width` wide, but for its tape, which is one line; `most` is the
+ * largest side of a cell, `large` how many times its usual size all type has.
+ */
+export function measure(panel, shape, width, most = 46, large = 1) {
   const rows = shape.at(-2) ?? 1;
   const columns = shape.at(-1);
   const outer = shape.slice(0, -2);
   const blocks = outer.reduce((a, b) => a * b, 1);
   const across = outer.at(-1) ?? 1;
-  const left = labelRoom(panel.rows);
+  const left = labelRoom(panel.rows, large);
   const perLine = blocksPerLine(across, columns, width - left);
   const lines = Math.ceil(across / perLine) * (blocks / across);
   const cw = Math.min(most, (width - left - (perLine - 1) * GAP - 2) / (perLine * columns));
@@ -24,13 +27,14 @@ export function measure(panel, shape, width, most = 46) {
       ? Math.min(cw, Math.max(18, TALLEST / (lines * rows)))
       : Math.min(16, Math.max(4, TALLEST / (lines * rows))),
   );
-  const blockLabel = panel.blocks.length || blocks > 1 ? 16 : 0;
+  const blockLabel = panel.blocks.length || blocks > 1 ? 16 * large : 0;
   const numbered = cw >= 20 ? 1 : cw >= 10 ? 5 : 0; // every which column has its number
-  const top = panel.columns.length && cw >= 11 ? labelRoom(panel.columns) : numbered ? 16 : 0;
+  const top = panel.columns.length && cw >= 11 ? labelRoom(panel.columns, large) : numbered ? 16 * large : 0;
   const block = { width: columns * cw, height: rows * ch };
   const line = block.height + blockLabel + GAP;
-  const tape = tapeOf(panel, width);
+  const tape = tapeOf(panel, large);
   return {
+    large,
     rows,
     columns,
     blocks,
@@ -47,7 +51,7 @@ export function measure(panel, shape, width, most = 46) {
     numbered,
     width: Math.ceil(Math.max(left + perLine * (block.width + GAP) - GAP + 2, tape?.width ?? 0)),
     height: Math.ceil(top + lines * line - GAP + 2 + (tape ? tape.height : 0)),
-    tapeTop: top + lines * line - GAP + 22,
+    tapeTop: top + lines * line - GAP + 22 * large,
   };
 }
 
@@ -80,7 +84,7 @@ export function cornerOf(geometry, flat) {
 }
 
 export function tapeCorner({ tape, left, tapeTop }, place) {
-  return [left + (place % tape.perLine) * tape.cell, tapeTop + Math.floor(place / tape.perLine) * (tape.cell + 4)];
+  return [left + place * tape.cell, tapeTop];
 }
 
 /** 17, [2, 3, 4] -> [1, 1, 1]. */
@@ -97,9 +101,9 @@ export function flatOf(index, shape) {
   return index.reduce((flat, i, d) => flat * shape[d] + i, 0);
 }
 
-function labelRoom(labels) {
+function labelRoom(labels, large) {
   const longest = labels.reduce((most, text) => Math.max(most, [...text].length), 0);
-  return longest ? Math.min(96, Math.ceil(longest * CHARACTER) + 12) : 18;
+  return large * (longest ? Math.min(96, Math.ceil(longest * CHARACTER) + 12) : 18);
 }
 
 function blocksPerLine(across, columns, room) {
@@ -109,11 +113,9 @@ function blocksPerLine(across, columns, room) {
   return perLine;
 }
 
-function tapeOf(panel, width) {
+function tapeOf(panel, large) {
   const size = panel.tapeSize ?? 0;
   if (!panel.tape || size > MOST_TAPE) return null;
-  const cell = Math.max(20, Math.min(23, Math.floor((width - 24) / size)));
-  const perLine = Math.min(size, Math.floor((width - 24) / cell));
-  const lines = Math.ceil(size / perLine);
-  return { cell, perLine, width: 20 + perLine * cell, height: 24 + lines * (cell + 4) };
+  const cell = 23 * large;
+  return { cell, width: 20 * large + size * cell, height: 28 * large + cell };
 }

@@ -1,12 +1,22 @@
 // Sentences with nouns: what stands between backticks is a name, and lights up the tensor of that name.
 
 import { make } from "../base/dom.mjs";
+import { withTerms } from "../ui/terms.mjs";
 
 /** "`q` times `k`" -> elements and text nodes. */
 export function withNouns(text) {
-  return text
-    .split("`")
-    .map((part, i) => (i % 2 ? make("code", { className: "hs-noun", text: part, "data-name": part }) : part));
+  return parts(text, (part) => [part]);
+}
+
+/** The same, with the terms of the glossary marked, each where it first appears. */
+export function withNounsAndTerms(text) {
+  const known = new Set();
+  return parts(text, (part) => withTerms(part, known));
+}
+
+function parts(text, plain) {
+  const noun = (part) => [make("code", { className: "hs-noun", text: part, "data-name": part })];
+  return text.split("`").flatMap((part, i) => (i % 2 ? noun(part) : plain(part)));
 }
 
 /** Light everything of `name` inside `root`, and nothing else. */

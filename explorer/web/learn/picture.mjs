@@ -13,7 +13,20 @@ import { ease, origins, SECONDS } from "./motion.mjs";
 import { withNouns } from "./nouns.mjs";
 import { scaleOf, sentenceOf, shapeOf } from "./words.mjs";
 
-const NOTHING = { length: 0, x: [], y: [], w: [], h: [], color: [], ink: [], text: [], key: [], panel: [], hidden: [] };
+const NOTHING = {
+  length: 0,
+  size: [],
+  x: [],
+  y: [],
+  w: [],
+  h: [],
+  color: [],
+  ink: [],
+  text: [],
+  key: [],
+  panel: [],
+  hidden: [],
+};
 const LARGEST = 46; // px, the side of a cell
 const LEAST_CAPTION = 260; // px
 const TEXT_WHILE_MOVING = 400; // cells: with more of them numbers come when they rest
@@ -114,6 +127,7 @@ export class Picture {
         shape,
         width,
         (panel.cell ?? LARGEST) * large,
+        large,
       );
       slot.style.width = `${entry.geometry.width}px`;
       slot.style.height = `${entry.geometry.height}px`;
@@ -123,11 +137,14 @@ export class Picture {
     const ground = this.element.getBoundingClientRect();
     for (const entry of this.panels) {
       const box = entry.slot.getBoundingClientRect();
-      [entry.x, entry.y] = [box.left - ground.left, box.top - ground.top];
+      [entry.x, entry.y] = [box.left - ground.left + this.element.scrollLeft, box.top - ground.top];
     }
     const before = animate ? this.cells : NOTHING;
     this.cells = collect(this.payload, this.panels, isDark());
-    this.size = [ground.width, Math.max(ground.height, before === NOTHING ? 0 : (this.size?.[1] ?? 0))];
+    this.size = [
+      Math.max(ground.width, this.flow.scrollWidth),
+      Math.max(ground.height, before === NOTHING ? 0 : (this.size?.[1] ?? 0)),
+    ];
     this.move(before);
   }
 
@@ -229,8 +246,9 @@ export class Picture {
   }
 }
 
-const LABEL_FONT = "12px system-ui, sans-serif";
-const LISTS = ["x", "y", "w", "h", "color", "ink", "text", "key", "panel", "hidden"];
+const cellFont = ({ size }) => `${size[0]}px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace`;
+const labelFont = ({ large }) => `${12 * large}px system-ui, sans-serif`;
+const LISTS = ["x", "y", "w", "h", "color", "ink", "text", "size", "key", "panel", "hidden"];
 
 /** All cells of all panels as parallel lists. @returns {any} */
 function collect(payload, panels, dark) {
@@ -253,7 +271,7 @@ function addPanel(payload, { panel, data, geometry, limit, x, y }, add, dark) {
   const origin = panel.origin && read(payload, panel.origin).data;
   const hidden = panel.hidden && read(payload, panel.hidden).data;
   const color = colorsOf(panel, data, origin, limit, dark);
-  const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34);
+  const writes = geometry.cw >= (panel.decimals === 0 ? 18 : 34) * geometry.large;
   for (let i = 0; i < data.length; i++) {
     const [left, top] = cornerOf(geometry, i);
     add({
@@ -263,6 +281,7 @@ function addPanel(payload, { panel, data, geometry, limit, x, y }, add, dark) {
       h: geometry.ch,
       fill: color(i),
       text: writes ? number(data[i], panel.decimals) : "",
+      size: 12 * geometry.large,
       key: `${panel.family}#${origin ? origin[i] : i}`,
       panel: panel.name,
       hidden: hidden ? hidden[i] : 0,
@@ -283,6 +302,7 @@ function addTape(payload, { panel, geometry, tape, x, y }, add, dark) {
       h: cell,
       fill: color(place),
       text: number(tape.data[place], panel.decimals),
+      size: 12 * geometry.large,
       key: `tape ${panel.tape.block}#${place}`,
       panel: `${panel.name} tape`,
       hidden: 0,
@@ -298,7 +318,7 @@ function drawCells(context, cells, before, from, t) {
   const writes = t === 1 || cells.length < TEXT_WHILE_MOVING;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.font = "12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace";
+  context.font = cellFont(cells);
   for (let i = 0; i < cells.length; i++) {
     const old = from ? from[i] : -1;
     const [x, y, w, h] = boxAt(cells, i, before, t < 1 ? old : -1, t);
@@ -346,38 +366,38 @@ function drawLabels(context, entry) {
   context.textBaseline = "middle";
   for (let b = 0; b < geometry.blocks; b++) {
     const [left, top] = blockAt(geometry, b);
-    context.font = LABEL_FONT;
+    context.font = labelFont(geometry);
     if (geometry.blockLabel) drawBlockName(context, entry, b, x + left, y + top);
     if ((b % geometry.across) % geometry.perLine === 0) drawRowNames(context, entry, x + left, y + top);
-    context.font = LABEL_FONT;
+    context.font = labelFont(geometry);
     if (b < geometry.perLine) drawColumnNames(context, entry, x + left);
   }
   if (!geometry.tape) return;
   context.textAlign = "left";
-  context.fillText("memory", x + geometry.left, y + geometry.tapeTop - 11);
+  context.fillText("memory", x + geometry.left, y + geometry.tapeTop - 11 * geometry.large);
 }
 
 function drawBlockName(context, { panel, shape, geometry }, b, x, y) {
   context.textAlign = "left";
-  context.fillText(panel.blocks[b] ?? blockName(panel, shape, b), x, y - 8, geometry.block.width);
+  context.fillText(panel.blocks[b] ?? blockName(panel, shape, b), x, y - 8 * geometry.large, geometry.block.width);
 }
 
 function drawRowNames(context, { panel, geometry }, x, y) {
-  const { ch, rows, left } = geometry;
+  const { ch, rows, left, large } = geometry;
   if (ch < (panel.rows.length ? 8 : 14)) return;
   context.textAlign = "right";
-  context.font = `${Math.min(12, ch + 1)}px system-ui, sans-serif`;
+  context.font = `${Math.min(12 * large, ch + 1)}px system-ui, sans-serif`;
   for (let r = 0; r < rows; r++) context.fillText(panel.rows[r] ?? String(r), x - 6, y + (r + 0.5) * ch, left - 8);
 }
 
 function drawColumnNames(context, { panel, geometry, y }, x) {
-  const { cw, columns, numbered, top } = geometry;
+  const { cw, columns, numbered, top, large } = geometry;
   for (let c = 0; c < columns; c++) {
     const middle = x + (c + 0.5) * cw;
-    if (panel.columns.length && cw >= 11) turned(context, middle, y + top - 4, -1, panel.columns[c] ?? "", 90);
+    if (panel.columns.length && cw >= 11) turned(context, middle, y + top - 4, -1, panel.columns[c] ?? "", 90 * large);
     else if (numbered && c % numbered === 0) {
       context.textAlign = "center";
-      context.fillText(String(c), middle, y + top - 8);
+      context.fillText(String(c), middle, y + top - 8 * large);
     }
   }
 }

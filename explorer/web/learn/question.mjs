@@ -12,7 +12,7 @@ export function questionCard(question, revealed, onAnswer) {
   const skip = make("button", {
     type: "button",
     className: "hs-link",
-    text: "Show me",
+    text: "Reveal",
     onclick: () => onAnswer("shown"),
   });
 

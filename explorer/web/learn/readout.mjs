@@ -9,7 +9,7 @@ export function readout(told) {
     return [
       make("p", {
         className: "hs-hint",
-        text: "Point at a cell to read its number; click to keep it and see how it was computed.",
+        text: "Hover over a cell to read its number; click to pin it and see how it was computed.",
       }),
     ];
   const value = told.hidden ? "hidden by the mask" : number(told.value, told.decimals);
@@ -24,7 +24,7 @@ export function readout(told) {
           make("code", {
             className: "hs-where",
             text: told.where,
-            title: "the recorded tensor and index that this number is; code counts from 0",
+            title: "the recorded tensor and the index of this number",
           }),
         ]
       : []),

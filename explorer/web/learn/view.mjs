@@ -3,13 +3,13 @@
 
 import { make } from "../base/dom.mjs";
 import { address } from "../state/history.mjs";
-import { onPage, page } from "../state/pages.mjs";
+import { onPage, page, showPage } from "../state/pages.mjs";
 import { stale } from "../state/stale.mjs";
 import { store } from "../state/store.mjs";
-import { listings, showMarked } from "./code.mjs";
+import { listings } from "./code.mjs";
 import { Contents } from "./contents.mjs";
 import { controlRow } from "./controls.mjs";
-import { light, lightOnHover, withNouns } from "./nouns.mjs";
+import { light, lightOnHover, withNounsAndTerms } from "./nouns.mjs";
 import { Picture } from "./picture.mjs";
 import * as progress from "./progress.mjs";
 import { questionCard } from "./question.mjs";
@@ -28,11 +28,11 @@ class Learn {
     this.catalog = catalog;
     this.source = source;
     this.payload = null;
-    this.revealed = new Set();
     this.inputs = {}; // what the learner has set of the lesson's settings
     this.sent = {}; // and what was asked for last
     this.place(address.of("learn"));
     this.progress = progress.load();
+    this.revealed = this.answered();
     source.onLesson = (payload, id) => this.arrived(payload, id);
     source.onProblem = (problem) => this.say(problem);
     this.build();
@@ -63,7 +63,7 @@ class Learn {
   show(values) {
     const before = this.lesson;
     this.place(values);
-    if (this.lesson !== before) this.revealed = new Set();
+    if (this.lesson !== before) this.revealed = this.answered();
     this.opened();
   }
 
@@ -71,6 +71,7 @@ class Learn {
     this.contents = new Contents(this.catalog, {
       onLesson: (id) => this.go(id, 0),
       onStep: (step) => this.go(this.lesson, step),
+      onFound: (lesson, step) => this.go(lesson, step),
       onForget: () => this.forget(),
     });
     this.title = make("h2", { tabindex: "-1" });
@@ -95,27 +96,9 @@ class Learn {
     );
     this.about = make("p", { className: "hs-hint hs-about" });
     this.working = make("section", { className: "hs-working", "aria-live": "polite" });
+    this.card = make("div");
     this.side = make("div");
-    const tools = make(
-      "div",
-      { className: "hs-tools" },
-      make("button", {
-        type: "button",
-        className: "hs-link",
-        text: "Replay",
-        title: "play this step's movement again",
-        onclick: () => this.replay(),
-      }),
-      make("button", { type: "button", className: "hs-link", text: "Restart lesson", onclick: () => this.restart() }),
-      make("button", {
-        type: "button",
-        className: "hs-link",
-        text: "Lecture view",
-        title: "large type, for a projector; Escape leaves",
-        onclick: () => this.lecture(),
-      }),
-    );
-    const walk = make("div", { className: "hs-walk" }, this.back, this.where, this.next, tools);
+    const walk = make("div", { className: "hs-walk" }, this.back, this.where, this.next, this.tools());
     this.element.classList.add("hs-learn");
     this.shown = make(
       "div",
@@ -126,14 +109,36 @@ class Learn {
       this.controls,
       this.problem,
       stage,
-      this.readout,
       this.tables,
       this.about,
     );
     this.element.append(
       this.contents.element,
       make("section", { className: "hs-lesson" }, this.shown),
-      make("aside", { className: "hs-side" }, this.working, this.side),
+      make("aside", { className: "hs-side" }, this.card, this.readout, this.working, this.side),
+    );
+  }
+
+  /** What is seldom pressed. */
+  tools() {
+    return make(
+      "div",
+      { className: "hs-tools" },
+      make("button", {
+        type: "button",
+        className: "hs-link",
+        text: "Replay",
+        title: "replay this step's animation",
+        onclick: () => this.replay(),
+      }),
+      make("button", { type: "button", className: "hs-link", text: "Restart lesson", onclick: () => this.restart() }),
+      make("button", {
+        type: "button",
+        className: "hs-link",
+        text: "Lecture view",
+        title: "large type for a projector; Escape exits",
+        onclick: () => this.lecture(),
+      }),
     );
   }
 
@@ -156,7 +161,7 @@ class Learn {
     this.step = inside(step ?? 0, this.entry().num_steps);
     if (other) {
       this.inputs = {};
-      this.revealed = new Set();
+      this.revealed = this.answered();
       this.opened();
     } else if (this.payload?.lesson === lesson) {
       this.say(null);
@@ -173,7 +178,14 @@ class Learn {
     else {
       const next = this.catalog[this.catalog.findIndex(({ id }) => id === this.lesson) + 1];
       if (next) this.go(next.id, 0);
+      else showPage("check");
     }
+  }
+
+  /** The steps whose question was answered, or revealed, before. */
+  answered() {
+    const steps = Object.entries(this.progress[this.lesson] ?? {});
+    return new Set(steps.filter(([, how]) => ["right", "shown"].includes(how)).map(([step]) => Number(step)));
   }
 
   /** Whether the step's question still hides its picture. */
@@ -272,12 +284,10 @@ class Learn {
 
   arrived(payload, id) {
     if (id !== this.lesson) return;
-    const same = this.payload?.lesson === payload.lesson;
     this.payload = payload;
     const actions = payload.controls.filter(({ kind }) => kind === "action").map(({ name }) => name);
     this.inputs = Object.fromEntries(Object.entries(this.sent).filter(([name]) => !actions.includes(name)));
     this.say(null);
-    if (!same) this.revealed.clear();
     this.draw();
   }
 
@@ -305,16 +315,14 @@ class Learn {
     document.title = `${step.title} · Headscope`;
     this.title.textContent = step.title;
     this.text.replaceChildren(
-      ...withNouns(waits ? "Think first, then look: answer the question, or let it be shown." : step.text),
+      ...withNounsAndTerms(waits ? "Predict first: answer the question, or reveal it." : step.text),
     );
     this.back.disabled = this.step === 0;
     this.where.textContent = `step ${this.step + 1} of ${this.payload.steps.length}`;
-    this.next.textContent = waits
-      ? "Show me ▸"
-      : this.step + 1 === this.payload.steps.length
-        ? "Next lesson ▸"
-        : "Next ▸";
-    this.next.disabled = !waits && this.isLast();
+    const isEnd = this.step + 1 === this.payload.steps.length;
+    const isLast = isEnd && this.catalog.at(-1).id === this.lesson;
+    this.next.textContent = waits ? "Reveal" : isLast ? "Check your own code ▸" : isEnd ? "Next lesson ▸" : "Next ▸";
+    this.next.classList.toggle("hs-quiet", Boolean(waits));
     this.drawControls();
     this.picture.show(this.payload, this.items(), animate);
     this.readout.hidden = this.tables.hidden = this.picture.panels.length === 0;
@@ -329,10 +337,6 @@ class Learn {
       waits: String(Boolean(waits)),
       lessonSeq: String(this.source.seq),
     });
-  }
-
-  isLast() {
-    return this.step + 1 === this.payload.steps.length && this.catalog.at(-1).id === this.lesson;
   }
 
   drawControls() {
@@ -358,12 +362,11 @@ class Learn {
     const names = new Set(step.show.filter(({ kind }) => kind === "panel").map(({ name }) => name));
     const card = step.question ? [questionCard(step.question, !this.waits(), (how) => this.reveal(how))] : [];
     const codes = step.code.map((i) => this.payload.codes[i]);
+    this.card.replaceChildren(...card);
     this.side.replaceChildren(
-      ...card,
       ...(codes.length ? [make("h3", { text: "The code that ran" })] : []),
       ...listings(codes, names),
     );
-    showMarked(this.side);
   }
 
   drawAbout() {

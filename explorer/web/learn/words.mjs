@@ -29,8 +29,8 @@ export function scaleOf(panel, limit, dark) {
 
 export function sentenceOf(panel, shape) {
   const colors = {
-    origin: "coloured by the token that each number came from",
-    probability: "darker is nearer to 1",
+    origin: "colored by the token each number came from",
+    probability: "darker means closer to 1",
     diverging: "teal above zero, brown below",
   };
   return (

@@ -36,10 +36,10 @@ export const MEASURES = {
 };
 
 export const layerName = (row, L) =>
-  row === 0 ? "embedding" : row === L ? `layer ${row}: the model's own prediction` : `layer ${row}`;
+  row === 0 ? "embedding" : `layer ${row - 1}${row === L ? ": the model's own prediction" : ""}`;
 
 /** In a sentence: "after layer 3". */
-export const whereName = (row) => (row === 0 ? "at the embedding" : `after layer ${row}`);
+export const whereName = (row) => (row === 0 ? "at the embedding" : `after layer ${row - 1}`);
 
 export function rowsOf(part) {
   return part.arrays.entropy.shape[0];
@@ -87,6 +87,6 @@ export function firstSentence(part, place) {
   if (first === stays) return `comes on top ${whereName(first)}, and stays there.`;
   return (
     `comes on top ${whereName(first)} for the first time, and is there to stay from ` +
-    `${stays ? `layer ${stays}` : "the embedding"} on.`
+    `${stays ? `layer ${stays - 1}` : "the embedding"} on.`
   );
 }

@@ -19,8 +19,8 @@ const ABOUT =
   "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
   "its last one, through the final norm and the output matrix. The norm was never trained for early " +
   "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
-  "2020). Point at a cell to open it, click to keep it.";
-const KEY = "Bold: already the token that the model ends with.  ✓ the token that your text goes on with.";
+  "2020). Hover over a cell to open it; click to pin it.";
+const KEY = "Bold: already the token the model ends with.  ✓ the token your text continues with.";
 
 export function mount(element) {
   const grid = table({
@@ -40,7 +40,7 @@ export function mount(element) {
       "div",
       { className: "hs-view-head" },
       make("h2", { text: "Logit lens" }),
-      choice("lens", COLORED_BY, "What cells are coloured by"),
+      choice("lens", COLORED_BY, "What the cells' color shows"),
     ),
     make("p", { className: "hs-hint", text: ABOUT }),
     make(
@@ -127,7 +127,7 @@ function cellsOf(payload, part) {
 
 /** "layer 3"; on a phone "L3". */
 function rowName(row, L) {
-  const [long, short] = row === 0 ? ["embedding", "emb"] : [`layer ${row}`, `L${row}`];
+  const [long, short] = row === 0 ? ["embedding", "emb"] : [`layer ${row - 1}`, `L${row - 1}`];
   const content = [
     make("span", { className: "hs-long", text: long }),
     make("span", { className: "hs-short", text: short, "aria-hidden": "true" }),
@@ -209,10 +209,10 @@ function cell(payload, part, row, place) {
   const top = topOf(best[0].p);
   const where =
     row === L
-      ? `After layer ${L}: the model's own prediction`
+      ? `After layer ${L - 1}: the model's own prediction`
       : row === 0
         ? "At the embedding, before any layer"
-        : `After layer ${row}`;
+        : `After layer ${row - 1}`;
   return [
     make("h3", { text: where }),
     make("p", { className: "hs-hint", text: `What would come after ${quoted(label(payload.tokens[place], 24))}` }),
@@ -255,11 +255,11 @@ function development(payload, part, row, place) {
     kind: "text",
   }));
   const rows = ways[0].map((_, at) => ({
-    cells: [at ? `layer ${at}` : "embedding", ...ways.map((way) => wayCell(way[at]))],
+    cells: [at ? `layer ${at - 1}` : "embedding", ...ways.map((way) => wayCell(way[at]))],
     className: at === row ? "hs-lens-open" : "",
   }));
   return [
-    make("h3", { text: "How it came about" }),
+    make("h3", { text: "How the prediction forms" }),
     make("p", {}, `${quoted(pieceName(choice.text))}, the model's choice, ${firstSentence(part, place)}`),
     table({
       label: "Both tokens, layer by layer",

@@ -30,7 +30,9 @@ const MARGIN = { gap: 5, end: 2 };
  * @typedef {object} Cells
  * @property {{width: number, height: number}} [size]
  * @property {number} [largest]
+ * @property {number} [least]  even where the matrix is then wider than its room
  * @property {number} [tallest]
+ * @property {number} [within]  px that the whole matrix may be high, its names and bars included
  * @property {number} [room]
  * @property {boolean} [isSquare]
  */
@@ -41,7 +43,12 @@ export function layoutOf({ width, rows, columns, names = null, cells = {}, margi
   const foot = margins ? MARGIN.gap + margins.below.size + MARGIN.end : MARGIN.end;
   const [long, high] =
     names === "heads" ? [widest(rows.labels), 0] : [rows, columns].map(({ labels }) => widest(labels));
-  const kind = names ?? ((width - long - NAME_GAP - edge) / columns.count >= NAMES_FROM ? "tokens" : "axes");
+  const { within = Infinity } = cells;
+  const named = Math.max(
+    cells.least ?? 0,
+    Math.min((width - long - NAME_GAP - edge) / columns.count, (within - high - NAME_GAP - foot) / rows.count),
+  );
+  const kind = names ?? (named >= NAMES_FROM ? "tokens" : "axes");
   const [left, top] = {
     tokens: [long + NAME_GAP, Math.max(high + NAME_GAP, margins?.head ?? 0)],
     axes: [AXIS, Math.max(AXIS, margins?.head ?? 0)],
@@ -49,7 +56,7 @@ export function layoutOf({ width, rows, columns, names = null, cells = {}, margi
     none: [1, 1],
   }[kind];
   const cell = sizeOf(
-    { width: width - left - edge, height: cells.room - top - foot },
+    { width: width - left - edge, height: (cells.room ?? within) - top - foot },
     rows.count,
     columns.count,
     cells,
@@ -68,11 +75,11 @@ export function layoutOf({ width, rows, columns, names = null, cells = {}, margi
 }
 
 function sizeOf(room, rows, columns, /** @type {Cells} */ cells) {
-  const { size, largest = 40, tallest = Infinity, room: height, isSquare = true } = cells;
+  const { size, least = 0, largest = 40, tallest = Infinity, room: fills, isSquare = true } = cells;
   if (size) return size;
   const [wide, high] = [room.width / columns, room.height / rows];
   const between = (low, value, high) => Math.min(high, Math.max(low, value));
-  if (!height) return square(Math.min(largest, wide, Math.max(tallest / rows, 14)));
+  if (!fills) return square(Math.max(least, Math.min(largest, wide, high, Math.max(tallest / rows, 14))));
   if (isSquare) return square(between(12, Math.min(wide, high), 40));
   return { width: between(3, wide, 32), height: between(12, high, 32) };
 }

@@ -61,9 +61,9 @@ const WORDS = { mean: "mean", max: "maximum" };
 
 export function titleOf(payload, { layer, head, by, over }) {
   const [L, H] = payload.arrays.pattern.shape;
-  if (by === "one") return `Layer ${layer + 1}, head ${head + 1}`;
-  if (over === "heads") return `Layer ${layer + 1}: ${WORDS[by]} over its ${H} heads`;
-  if (over === "layers") return `Head ${head + 1}: ${WORDS[by]} over ${L} layers`;
+  if (by === "one") return `Layer ${layer}, head ${head}`;
+  if (over === "heads") return `Layer ${layer}: ${WORDS[by]} over its ${H} heads`;
+  if (over === "layers") return `Head ${head}: ${WORDS[by]} over ${L} layers`;
   return `${capital(WORDS[by])} over all ${L * H} heads`;
 }
 

@@ -3,13 +3,13 @@
 // {title, verb, row(query): shares of the keys 0..last(query), open: whether there is no mask, name(query, key): the
 // number as one would write it in Python}
 // and what stands behind the rows:
-// {at(query, key): one share, state(query, key): "seen", "later" (masked), "out" (the hidden first token) or "faint"
-//  (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token is,
-//  first(query): its share of the row all the same, left(query): what is left without it, total(query): the row's sum,
-//  block: T×T numbers 0..65535 (none for the rollout)}
+// {at(query, key): one share, state(query, key): "seen", "later" or "far" (masked), "out" (the hidden first token) or
+//  "faint" (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token
+//  is, first(query): its share of the row all the same, left(query): what is left without it, total(query): the row's
+//  sum, block: T×T numbers 0..65535 (none for the rollout)}
 // A number that is not "seen" is 0 in rows and blocks.
 
-import { lastSeen } from "../base/payload.mjs";
+import { lastSeen, windowOf } from "../base/payload.mjs";
 import { blockOf, numberName, rowName, titleOf } from "./aggregate.mjs";
 import { sharesOf } from "./rollout.mjs";
 import { digits, LEAST_LEFT, leftOf, withoutFirst } from "./sink.mjs";
@@ -32,6 +32,7 @@ export function drawn(payload, focus) {
 function weights(payload, focus) {
   const { T, last, open } = sightOf(payload);
   const units = blockOf(payload, focus);
+  const window = focus.by === "one" || focus.over === "heads" ? windowOf(payload, focus.layer) : Infinity;
   const sumsToOne = focus.by !== "max";
   const plain = {
     T,
@@ -43,7 +44,7 @@ function weights(payload, focus) {
     sumsToOne,
     block: units,
     at: (query, key) => units[query * T + key] / 65535,
-    state: (query, key) => (key > last(query) ? "later" : "seen"),
+    state: (query, key) => (key > last(query) ? "later" : query - key >= window ? "far" : "seen"),
     digits: () => 4,
     total: (query) => (sumsToOne ? 1 : sum(units, query * T, last(query)) / 65535),
     name: (query, key) => numberName(payload, focus, query, key),
@@ -57,7 +58,8 @@ function hiding(payload, focus, plain) {
   const { T, last, block: units, sumsToOne } = plain;
   const left = Float64Array.from({ length: T }, (_, query) => leftOf(units, T, query, sumsToOne, last(query)));
   const state = (query, key) => {
-    if (key > last(query)) return "later";
+    const seen = plain.state(query, key);
+    if (seen !== "seen") return seen;
     if (key === 0) return "out";
     return left[query] < LEAST_LEFT ? "faint" : "seen";
   };

@@ -10,10 +10,11 @@ import { drawMatrix } from "../matrix/matrix.mjs";
 import { drawSmall } from "../matrix/shrink.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
+import { rove, roving } from "../ui/roving.mjs";
 import { foldedTable } from "../ui/table.mjs";
 import { explain } from "./explain.mjs";
 import { dimensions, sizes } from "./shape.mjs";
-import { nameOf, neighbour, STAGES } from "./stages.mjs";
+import { nameOf, neighbour, STAGES, stagesOf } from "./stages.mjs";
 import { limitOf, scaleOf, tensorOf, three, writer } from "./tensor.mjs";
 import { rowText, tableOf } from "./words.mjs";
 
@@ -48,8 +49,9 @@ export class OpenStage {
     this.sheet = make("div", { className: "hs-map-sheet" }, this.canvas);
     this.scroller = make("div", { className: "hs-map" }, this.sheet);
     this.tokens = make("ol", { className: "hs-token-list" });
+    roving(this.tokens);
     this.legend = make("p", { className: "hs-map-legend" });
-    this.switch = choice("cells", { map: "Colours", numbers: "Numbers" }, "How to show the tensor");
+    this.switch = choice("cells", { map: "Colors", numbers: "Numbers" }, "How to show the tensor");
     this.table = foldedTable("", () => store.changed());
     const words = make(
       "div",
@@ -89,7 +91,7 @@ export class OpenStage {
 
   walk(step) {
     const { locked } = store.focus;
-    const next = neighbour(locked, step, store.payload.model.n_layer);
+    const next = neighbour(locked, step, store.payload.model);
     if (next) store.toggle(next);
   }
 
@@ -125,7 +127,7 @@ export class OpenStage {
       element.hidden = isList;
     this.tokens.hidden = !isList;
     this.switch.hidden = isList || STAGES[stage].columns === "rank";
-    this.heads.hidden = STAGES[stage].letters[0] !== "H";
+    this.heads.hidden = STAGES[stage].letters.length < 3;
     this.stage = stage;
     if (isList) return this.drawTokens(payload, focus);
     this.tensor = tensorOf(stage, payload, part, focus);
@@ -134,12 +136,11 @@ export class OpenStage {
   }
 
   say(payload, { stage, layer }) {
-    const { title, letters, says, formula, part } = STAGES[stage];
-    const L = payload.model.n_layer;
+    const { title, letters, says, formula, part } = stagesOf(payload.model)[stage];
     const size = sizes(payload);
-    this.back.disabled = !neighbour({ stage, layer }, -1, L);
-    this.next.disabled = !neighbour({ stage, layer }, 1, L);
-    this.title.textContent = part === "block" ? `${title}, block ${layer + 1}` : title;
+    this.back.disabled = !neighbour({ stage, layer }, -1, payload.model);
+    this.next.disabled = !neighbour({ stage, layer }, 1, payload.model);
+    this.title.textContent = part === "block" ? `${title}, block ${layer}` : title;
     this.shape.replaceChildren(
       make("span", { className: "hs-shape" }, ...dimensions(letters)),
       " = ",
@@ -183,6 +184,7 @@ export class OpenStage {
         ),
       ),
     );
+    rove(this.tokens, this.tokens.querySelector(".hs-query"));
   }
 
   drawTensor(payload, focus, part) {
@@ -213,7 +215,7 @@ export class OpenStage {
     this.canvas.setAttribute(
       "aria-label",
       `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys ` +
-        "go from number to number; the chosen row stands below as a table.",
+        "go from number to number; the chosen row also stands as a table.",
     );
     this.drawLegend(kind, limit);
     this.row.textContent = rowText(stage, payload, part, focus, row);
@@ -261,14 +263,14 @@ export class OpenStage {
   drawCell(payload, focus, part) {
     const { row, column } = this.marks;
     if (column === null) {
-      this.cell.textContent = "Point at a cell to read its number, click to keep it.";
+      this.cell.textContent = "Hover over a cell to read its number; click to pin it.";
       this.how.textContent = "";
       return;
     }
     const value = this.tensor.values[row * this.tensor.columns + column];
     const name = make("code", {
       text: this.tensor.name(row, column),
-      title: "the tensor and index that this number is; code counts from 0",
+      title: "the tensor and the index of this number",
     });
     const hidden = Number.isNaN(value);
     this.cell.replaceChildren(
@@ -315,10 +317,10 @@ function headButton(head, tensor, scale) {
     {
       type: "button",
       className: "hs-head-pick",
-      "aria-label": `Head ${head + 1}`,
+      "aria-label": `Head ${head}`,
       onclick: () => store.toggle({ head }),
     },
     canvas,
-    make("span", { text: String(head + 1) }),
+    make("span", { text: String(head) }),
   );
 }

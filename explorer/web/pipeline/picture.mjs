@@ -8,27 +8,34 @@ import { drawSmall } from "../matrix/shrink.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { topOf } from "../ui/token_bars.mjs";
 import { dimensions } from "./shape.mjs";
-import { inPart, nameOf, STAGES } from "./stages.mjs";
+import { placesOf } from "./places.mjs";
+import { inPart, nameOf, STAGES, stagesOf } from "./stages.mjs";
 import { limitOf, scaleOf, sideBySide, tensorOf, three } from "./tensor.mjs";
 
 const ROWS = 5; // of the lists of tokens
-// the stream, and where it is read and added to
-const WIRES = ["spine", "ln_1", "attn_out", "from_mid", "ln_2", "mlp_out"];
-const AFTER = { tokens: "→", token: "+", position: "=", embedding: "→", ln_f: "→", logits: "→" };
+const AFTER = { tokens: "→", token: "→", position: "=", embedding: "→", ln_f: "→", logits: "→" };
 
 export class Picture {
-  constructor() {
+  /** `model` is what the payload says of it: another family has other stages. */
+  constructor(model) {
+    this.model = model;
+    this.stages = stagesOf(model);
+    const places = placesOf(Object.keys(this.stages).filter((id) => this.stages[id].part === "block"));
+    const placed = (element, name) => {
+      element.style.setProperty("--place", places[name]);
+      return element;
+    };
+    const wire = (name) =>
+      make("span", { className: "hs-wire", "data-wire": name.split("-").at(-1), "aria-hidden": "true" });
     this.cards = new Map(); // by stage: {button, thumb, about}
     this.blocks = make("div", { className: "hs-pipe-blocks", role: "group", "aria-label": "The blocks: one is open" });
     this.zoom = make("div", { className: "hs-pipe-zoom", "aria-hidden": "true" });
     this.title = make("h3");
+    const branch = (name, text) =>
+      placed(make("p", { className: "hs-pipe-branch", "data-branch": name, text }), `branch-${name}`);
     const branches = [
-      make("p", {
-        className: "hs-pipe-branch",
-        "data-branch": "attention",
-        text: "Attention: tokens look at each other",
-      }),
-      make("p", { className: "hs-pipe-branch", "data-branch": "mlp", text: "MLP: each token for itself" }),
+      branch("attention", "Attention: tokens look at each other"),
+      branch("mlp", "MLP: each token for itself"),
     ];
     const open = make(
       "section",
@@ -37,8 +44,8 @@ export class Picture {
       make(
         "div",
         { className: "hs-pipe-parts" },
-        ...WIRES.map((name) => make("span", { className: "hs-wire", "data-wire": name, "aria-hidden": "true" })),
-        ...inPart("block").map((id) => this.card(id)),
+        ...Object.keys(places).flatMap((name) => (name.startsWith("wire-") ? [placed(wire(name), name)] : [])),
+        ...inPart("block", model).map((id) => placed(this.card(id), id)),
         ...branches,
       ),
     );
@@ -63,16 +70,18 @@ export class Picture {
       sign("→"),
       ...this.row("after"),
     );
+    this.element.style.setProperty("--parts", places.columns);
     this.element.addEventListener("keydown", (event) => this.key(event));
     this.drawn = {};
   }
 
   row(part) {
-    return inPart(part).flatMap((id) => [this.card(id), ...(AFTER[id] ? [sign(AFTER[id])] : [])]);
+    const after = { ...AFTER, ...(this.stages.position && { token: "+" }) };
+    return inPart(part, this.model).flatMap((id) => [this.card(id), ...(after[id] ? [sign(after[id])] : [])]);
   }
 
   card(id) {
-    const { title, letters, isStream } = STAGES[id];
+    const { title, letters, isStream } = this.stages[id];
     const thumb = make("span", { className: "hs-thumb" });
     const scale = make("span", { className: "hs-stage-scale" });
     const name = make("code");
@@ -87,7 +96,7 @@ export class Picture {
       "button",
       {
         type: "button",
-        className: `hs-stage${isStream ? " hs-stream" : ""}`,
+        className: `hs-stage${isStream ? " hs-stream" : ""}${letters[0] === "K" ? " hs-of-key-heads" : ""}`,
         "data-stage": id,
         onclick: (event) => this.open(id, event),
       },
@@ -122,16 +131,16 @@ export class Picture {
   }
 
   draw(payload, focus, part) {
-    const [L, H, T] = payload.arrays.pattern.shape;
+    const [L, H] = payload.arrays.pattern.shape;
     const query = store.query(focus);
     if (this.blocks.childElementCount !== L) this.buildBlocks(L);
-    const look = `${store.seq}/${isDark()}`;
+    const look = `${store.seq}/${isDark()}/${query}`;
     if (this.drawn.all !== look) this.drawOnce(payload, focus, part, L);
     if (this.drawn.block !== `${look}/${focus.layer}`) this.drawStages("block", payload, focus, part);
     this.drawn = { all: look, block: `${look}/${focus.layer}` };
     this.drawTokens(payload, query);
     this.drawNext(payload, query);
-    this.mark(focus, query, H, T, L);
+    this.mark(focus, H, L);
   }
 
   buildBlocks(L) {
@@ -143,44 +152,51 @@ export class Picture {
             type: "button",
             className: "hs-slim",
             "data-layer": layer,
-            "aria-label": `Block ${layer + 1}`,
+            "aria-label": `Block ${layer}`,
             onclick: () =>
               store.toggle({ layer, ...(STAGES[store.focus.locked.stage].part !== "block" && { stage: "resid_pre" }) }),
           },
           make("span", { className: "hs-thumb" }, make("canvas")),
-          make("span", { text: String(layer + 1) }),
+          make("span", { text: String(layer) }),
         ),
       ),
     );
   }
 
-  /** What no choice of a layer, head or token changes. */
+  /** What no choice of a layer or head changes. */
   drawOnce(payload, focus, part, L) {
     for (const place of ["before", "after"]) this.drawStages(place, payload, focus, part);
     for (let layer = 0; layer < L; layer++) {
       const at = { layer, head: 0 };
       const scale = scaleOf("resid_post", payload, part, at, isDark());
-      drawSmall(this.blocks.children[layer].querySelector("canvas"), tensorOf("resid_post", payload, part, at), scale);
+      const { columns, values } = stripOf(tensorOf("resid_post", payload, part, at), store.query(focus));
+      drawSmall(this.blocks.children[layer].querySelector("canvas"), { rows: columns, columns: 1, values }, scale);
     }
   }
 
   drawStages(place, payload, focus, part) {
-    for (const id of inPart(place)) {
+    for (const id of inPart(place, this.model)) {
       if (id !== "tokens" && id !== "softmax") this.drawStage(id, payload, focus, part);
     }
   }
 
-  drawStage(id, payload, { layer }, part) {
+  drawStage(id, payload, focus, part) {
+    const { layer } = focus;
     const { thumb, scale } = this.cards.get(id);
-    const { kind, columns, letters } = STAGES[id];
+    const { kind, columns, letters, tensor } = this.stages[id];
     const H = payload.model.n_head;
     const colors = scaleOf(id, payload, part, { layer, head: 0 }, isDark());
     const tensors =
       columns === "key"
         ? Array.from({ length: H }, (_, head) => tensorOf(id, payload, part, { layer, head }))
-        : [letters[0] === "H" ? sideBySide(id, part, layer) : tensorOf(id, payload, part, { layer, head: 0 })];
+        : [
+            stripOf(
+              letters.length === 3 ? sideBySide(tensor, part, layer) : tensorOf(id, payload, part, { layer, head: 0 }),
+              store.query(focus),
+            ),
+          ];
     if (thumb.childElementCount === 0 || thumb.querySelectorAll("canvas").length !== tensors.length)
-      fillThumb(thumb, tensors.length, letters[0] === "H");
+      fillThumb(thumb, tensors.length, letters.length === 3);
     for (const [i, canvas] of thumb.querySelectorAll("canvas").entries()) drawSmall(canvas, tensors[i], colors);
     scale.textContent = kind === "weights" ? "0 … 1" : `±${three(limitOf(id, payload, part, { layer, head: 0 }))}`;
   }
@@ -224,19 +240,19 @@ export class Picture {
     this.cards.get("softmax").scale.textContent = `bars: 0 … ${top}`;
   }
 
-  mark(focus, query, H, T, L) {
+  mark(focus, H, L) {
     const { style } = this.element;
-    style.setProperty("--row", query / T);
-    style.setProperty("--row-height", 1 / T);
     style.setProperty("--head", focus.head / H);
     style.setProperty("--head-width", 1 / H);
-    this.title.textContent = `Block ${focus.layer + 1} of ${L}, opened`;
+    const K = this.model.n_kv_head ?? H;
+    style.setProperty("--key-head", Math.floor((focus.head * K) / H) / K);
+    style.setProperty("--key-head-width", 1 / K);
+    this.title.textContent = `Block ${focus.layer} of 0–${L - 1}, opened`;
     for (const [id, { button, thumb, name }] of this.cards) {
       const tensor = nameOf(id, focus.layer);
       name.replaceChildren(
         ...breakable(STAGES[id].part === "block" ? tensor.replace(`blocks.${focus.layer}.`, "") : tensor),
       );
-      button.setAttribute("aria-label", `${STAGES[id].title}: ${tensor}, shape (${STAGES[id].letters.join(", ")})`);
       button.setAttribute("aria-pressed", String(id === focus.stage));
       button.tabIndex = id === focus.stage ? 0 : -1;
       for (const [head, canvas] of thumb.querySelectorAll("[data-head]").entries()) {
@@ -251,6 +267,11 @@ export class Picture {
     style.setProperty("--zoom-left", `${chosen.offsetLeft}px`);
     style.setProperty("--zoom-right", `${chosen.offsetLeft + chosen.offsetWidth}px`);
   }
+}
+
+/** One token's numbers of a stage: the row that is carried along. */
+function stripOf({ columns, values }, row) {
+  return { rows: 1, columns, values: values.subarray(row * columns, (row + 1) * columns) };
 }
 
 /** A name that may be broken behind each of its dots. */

@@ -13,6 +13,6 @@ export function dimensions(letters, texts = letters) {
 
 /** How large each letter is for this text and model. */
 export function sizes({ tokens, model }) {
-  const { n_embd: C, n_head: H, vocab_size: V } = model;
-  return { T: tokens.length, C, H, D: C / H, "4C": 4 * C, V };
+  const { n_embd: C, n_head: H, vocab_size: V, n_kv_head: K = H, head_dim: D = C / H, mlp_width: F = 4 * C } = model;
+  return { T: tokens.length, C, H, K, D, "4C": 4 * C, F, V };
 }

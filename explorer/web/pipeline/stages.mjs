@@ -6,7 +6,7 @@
 // columns  what a column is: a dimension, a key, or a place in the order of likely tokens
 // part     of the picture: before the blocks, in each block, after them
 
-import { STAGE_IDS } from "../state/focus.mjs";
+import { variations } from "./family.mjs";
 
 const signed = { kind: "signed", columns: "dim", letters: ["T", "C"] };
 const stream = { ...signed, isStream: true };
@@ -19,8 +19,8 @@ export const STAGES = {
     kind: "tokens",
     letters: ["T"],
     says:
-      "The text is cut into pieces that the model knows, its tokens. Each has a number, its place in the " +
-      "vocabulary; from here on, only these numbers count. The first, “start”, stands before every text.",
+      "The text is cut into tokens, pieces that the model knows. Each has an id, its position in the vocabulary; " +
+      "from here on the model sees only ids. The first token, “start”, comes before every text.",
     formula: "ids = [start, *tokenizer.encode(text)]",
   },
   token: {
@@ -28,7 +28,7 @@ export const STAGES = {
     part: "before",
     title: "Token embedding",
     tensor: "embedding.token",
-    says: "Each id picks one row of a table that was learned: what this token is, wherever it stands.",
+    says: "Each id selects one row of a learned table: what this token is, regardless of position.",
     formula: "token_table[ids]",
   },
   position: {
@@ -36,7 +36,7 @@ export const STAGES = {
     part: "before",
     title: "Position embedding",
     tensor: "embedding.position",
-    says: "Each place in the text picks one row of a second learned table: where it stands, whatever it is.",
+    says: "Each position selects one row of a second learned table: where the token is, regardless of what it is.",
     formula: "position_table[0 … T-1]",
   },
   embedding: {
@@ -45,7 +45,7 @@ export const STAGES = {
     title: "Sum",
     tensor: "embedding.sum",
     says:
-      "Both rows added: what it is, plus where it stands. This is the start of the residual stream, which " +
+      "The sum of both rows: what it is, plus where it is. This is the start of the residual stream, which " +
       "every block reads and adds to.",
     formula: "token + position",
   },
@@ -54,8 +54,8 @@ export const STAGES = {
     part: "block",
     title: "Stream in",
     tensor: "resid_post",
-    says: "The residual stream as it comes into this block: everything that was added so far.",
-    formula: "what the block before left",
+    says: "The residual stream as it enters this block: everything added so far.",
+    formula: "the previous block's output",
   },
   ln_1: {
     ...signed,
@@ -64,8 +64,8 @@ export const STAGES = {
     tensor: "ln_1",
     normOf: "resid_pre",
     says:
-      "Each row is brought to mean 0 and standard deviation 1, then each dimension gets its learned weight " +
-      "and bias. The stream itself stays as it is: attention reads this copy.",
+      "Each row is normalized to mean 0 and standard deviation 1, then each dimension gets its learned weight " +
+      "and bias. The stream itself is unchanged: attention reads this copy.",
     formula: "(x - mean) / √(variance + ε) · weight + bias",
   },
   q: {
@@ -89,8 +89,26 @@ export const STAGES = {
     part: "block",
     title: "Values",
     tensor: "attn.v",
-    says: "What each token hands on to those that look at it: the same row, times a third matrix.",
+    says: "What each token passes on to the tokens that attend to it: the same row, times a third matrix.",
     formula: "split_heads(ln_1 · Wv + bv)",
+  },
+  rot_q: {
+    ...heads,
+    part: "block",
+    title: "Rotated queries",
+    tensor: "attn.rot_q",
+    says:
+      "Pairs of a query's numbers are rotated by an angle that grows with its place, each pair at its own speed. A " +
+      "dot product of two rotated vectors then depends on how far apart their places are.",
+    formula: "(a, b) → (a · cos θ - b · sin θ, a · sin θ + b · cos θ)",
+  },
+  rot_k: {
+    ...heads,
+    part: "block",
+    title: "Rotated keys",
+    tensor: "attn.rot_k",
+    says: "Keys are rotated by their own places in the same way.",
+    formula: "(a, b) → (a · cos θ - b · sin θ, a · sin θ + b · cos θ)",
   },
   scores: {
     part: "block",
@@ -112,7 +130,7 @@ export const STAGES = {
     columns: "key",
     letters: ["H", "T", "T"],
     says:
-      "Softmax makes weights of each row of scores: all between 0 and 1, together 1. They say where this " +
+      "Softmax turns each row of scores into weights between 0 and 1 that sum to 1. They say where this " +
       "token looks.",
     formula: "e^score / sum of e^score over the row",
   },
@@ -121,7 +139,7 @@ export const STAGES = {
     part: "block",
     title: "Mixed values",
     tensor: "attn.z",
-    says: "Each head's result: the values of all tokens it may see, each times its weight, added up.",
+    says: "Each head's result: the weighted sum of the values of all visible tokens.",
     formula: "pattern · v",
   },
   attn_out: {
@@ -129,7 +147,7 @@ export const STAGES = {
     part: "block",
     title: "Attention out",
     tensor: "attn.out",
-    says: "The heads' results side by side, (T, C) again, times one more matrix: what attention writes to the stream.",
+    says: "The heads' results, concatenated to (T, C), times one more matrix: what attention writes to the stream.",
     formula: "merge_heads(z) · Wo + bo",
   },
   resid_mid: {
@@ -137,7 +155,7 @@ export const STAGES = {
     part: "block",
     title: "Stream + attention",
     tensor: "resid_mid",
-    says: "What attention wrote is added to the stream. Nothing is overwritten.",
+    says: "Attention's output is added to the stream. Nothing is overwritten.",
     formula: "x + attn.out",
   },
   ln_2: {
@@ -147,7 +165,7 @@ export const STAGES = {
     tensor: "ln_2",
     normOf: "resid_mid",
     says:
-      "Again each row is brought to mean 0 and standard deviation 1, with weights and biases of its own: the " +
+      "Again each row is normalized to mean 0 and standard deviation 1, with its own weights and biases: the " +
       "copy that the MLP reads.",
     formula: "(x - mean) / √(variance + ε) · weight + bias",
   },
@@ -158,9 +176,19 @@ export const STAGES = {
     tensor: "mlp.pre",
     letters: ["T", "4C"],
     says:
-      "Each token for itself: its row times a matrix that makes it four times as wide. Each of these numbers " +
+      "Each token on its own: its row times a matrix that makes it four times as wide. Each of these numbers " +
       "is called a neuron.",
     formula: "ln_2 · W_up + b_up",
+  },
+  gate: { ...signed, part: "block", title: "Gate", tensor: "mlp.gate", letters: ["T", "4C"] },
+  up: {
+    ...signed,
+    part: "block",
+    title: "MLP: up",
+    tensor: "mlp.up",
+    letters: ["T", "4C"],
+    says: "The same row times a second matrix: what the gate lets through, or not.",
+    formula: "ln_2 · W_up",
   },
   post: {
     ...signed,
@@ -168,7 +196,9 @@ export const STAGES = {
     title: "GELU",
     tensor: "mlp.post",
     letters: ["T", "4C"],
-    says: "GELU keeps what is clearly positive and sends the rest almost to 0: most neurons are silent for a token.",
+    says:
+      "GELU keeps clearly positive numbers and sends the rest nearly to 0: most neurons are silent for a given " +
+      "token.",
     formula: "½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))",
   },
   mlp_out: {
@@ -184,7 +214,7 @@ export const STAGES = {
     part: "block",
     title: "Stream + MLP",
     tensor: "resid_post",
-    says: "What the MLP wrote is added, too. The next block reads this; behind the last block stands the final norm.",
+    says: "The MLP's output is added, too. The next block reads this; after the last block comes the final norm.",
     formula: "resid_mid + mlp.out",
   },
   ln_f: {
@@ -205,7 +235,7 @@ export const STAGES = {
     letters: ["T", "V"],
     says:
       "A score for every token of the vocabulary: the normed row times each row of the token table, the same " +
-      "one as at the start. The 20 largest of each place are shown, largest first.",
+      "one as at the start. The 20 largest for each position are shown, largest first.",
     formula: "ln_f · token_tableᵀ",
   },
   softmax: {
@@ -216,11 +246,25 @@ export const STAGES = {
     columns: "rank",
     letters: ["T", "V"],
     says:
-      "Softmax over the whole vocabulary makes probabilities of the logits: what the model expects next. The " +
-      "20 likeliest of each place are shown.",
+      "Softmax over the whole vocabulary turns the logits into probabilities: what the model expects next. The " +
+      "20 likeliest for each position are shown.",
     formula: "e^logit / sum of e^logit over all V tokens",
   },
 };
+
+const families = new Map(); // what was made once
+
+/** The stages of a model, by id, in the order in which they are computed; `model` is what the payload says of it. */
+export function stagesOf(model) {
+  const { name: _name, num_parameters: _count, ...facts } = model;
+  const family = JSON.stringify(facts);
+  if (!families.has(family)) {
+    const changes = variations(model);
+    const has = Object.entries(STAGES).filter(([id]) => changes[id] !== null);
+    families.set(family, Object.fromEntries(has.map(([id, stage]) => [id, { ...stage, ...changes[id] }])));
+  }
+  return families.get(family);
+}
 
 /** What a stage's tensor is called in a trace. */
 export function nameOf(stage, layer) {
@@ -231,17 +275,22 @@ export function nameOf(stage, layer) {
   return part === "block" ? `blocks.${layer}.${tensor}` : tensor;
 }
 
-export const inPart = (part) => STAGE_IDS.filter((id) => STAGES[id].part === part);
+/** Ids of a model's stages before the blocks, in each block, or after them. */
+export function inPart(part, model) {
+  const stages = stagesOf(model);
+  return Object.keys(stages).filter((id) => stages[id].part === part);
+}
 
 /**
- * The stage computed after this one (`step` 1) or before it (-1), {stage, layer}: through all L blocks; null at an
- * end.
+ * The stage computed after this one (`step` 1) or before it (-1), {stage, layer}: through all blocks of `model`; null
+ * at an end.
  */
-export function neighbour({ stage, layer }, step, L) {
-  const [before, block, after] = ["before", "block", "after"].map(inPart);
+export function neighbour({ stage, layer }, step, model) {
+  const [before, block, after] = ["before", "block", "after"].map((part) => inPart(part, model));
+  const L = model.n_layer;
   const way = [...before, ...Array.from({ length: L }).flatMap(() => block), ...after];
   const offset = { before: 0, block: layer * block.length, after: (L - 1) * block.length }[STAGES[stage].part];
-  const place = STAGE_IDS.indexOf(stage) + offset + step;
+  const place = [...before, ...block, ...after].indexOf(stage) + offset + step;
   if (place < 0 || place >= way.length) return null;
   const layerAt = Math.floor((place - before.length) / block.length);
   return { stage: way[place], layer: STAGES[way[place]].part === "block" ? layerAt : layer };

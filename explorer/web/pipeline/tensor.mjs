@@ -3,10 +3,10 @@
 // {rows, columns, values: Float32Array (rows × columns, NaN where the mask hides), name(row, column)},
 // and where a cell is one of the vocabulary: text(row, column)
 
-import { cellName, headBlock } from "../base/payload.mjs";
+import { cellName, headBlock, windowOf } from "../base/payload.mjs";
 import { pieceName } from "../base/text.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
-import { STAGES } from "./stages.mjs";
+import { stagesOf } from "./stages.mjs";
 
 const known = new WeakMap(); // by part: what was made of it once
 
@@ -19,15 +19,15 @@ function once(part, key, make) {
 
 /** A stage at `layer`, and where it has heads at `head`. */
 export function tensorOf(stage, payload, part, { layer, head }) {
-  const { part: place, letters } = STAGES[stage];
-  const key = [stage, place === "block" ? layer : "", letters[0] === "H" ? head : ""].join("/");
+  const { part: place, letters } = stagesOf(payload.model)[stage];
+  const key = [stage, place === "block" ? layer : "", letters.length === 3 ? head : ""].join("/");
   return once(part, key, () => makeTensor(stage, payload, part, layer, head));
 }
 
 /** Values beyond which the colours of a signed stage change no more: 99 of 100 numbers lie within, in all heads. */
 export function limitOf(stage, payload, part, { layer, head }) {
-  const { part: place, letters, tensor } = STAGES[stage];
-  if (letters[0] !== "H")
+  const { part: place, letters, tensor } = stagesOf(payload.model)[stage];
+  if (letters.length < 3)
     return once(part, `limit/${stage}/${place === "block" ? layer : ""}`, () =>
       within(tensorOf(stage, payload, part, { layer, head }).values),
     );
@@ -36,15 +36,17 @@ export function limitOf(stage, payload, part, { layer, head }) {
 
 /** The colours of a stage: weights from 0 to 1, all else around 0 up to `limitOf`. */
 export function scaleOf(stage, payload, part, place, dark) {
-  return STAGES[stage].kind === "weights" ? sequential(dark) : diverging(limitOf(stage, payload, part, place), dark);
+  return stagesOf(payload.model)[stage].kind === "weights"
+    ? sequential(dark)
+    : diverging(limitOf(stage, payload, part, place), dark);
 }
 
-/** All heads side by side, (T, H·D), as merge_heads lays them. */
-export function sideBySide(stage, part, layer) {
-  return once(part, `${stage}/${layer}/all`, () => {
-    const [, H, T, D] = part.arrays[STAGES[stage].tensor].shape;
+/** All heads of an array side by side, (T, H·D), as merge_heads lays them. */
+export function sideBySide(tensor, part, layer) {
+  return once(part, `${tensor}/${layer}/all`, () => {
+    const [, H, T, D] = part.arrays[tensor].shape;
     const values = new Float32Array(T * H * D);
-    const all = layerOf(part, STAGES[stage].tensor, layer);
+    const all = layerOf(part, tensor, layer);
     for (let h = 0; h < H; h++) {
       for (let t = 0; t < T; t++) values.set(all.subarray((h * T + t) * D, (h * T + t + 1) * D), (t * H + h) * D);
     }
@@ -60,18 +62,20 @@ function makeTensor(stage, payload, part, layer, head) {
   if (stage === "pattern") return patternOf(payload, layer, head);
   if (stage === "scores") return scoresOf(payload, part, layer, head);
   if (stage === "logits" || stage === "softmax") return bestOf(stage, part);
-  const { tensor, letters, part: place } = STAGES[stage];
+  const { tensor, letters, part: place } = stagesOf(payload.model)[stage];
   const { data, shape } = part.arrays[tensor];
   const [rows, columns] = shape.slice(-2);
-  const isHead = letters[0] === "H";
-  const start = (place === "block" ? (isHead ? layer * shape[1] + head : layer) : 0) * rows * columns;
+  const isHead = letters.length === 3;
+  // several query heads may share a key head
+  const own = isHead ? Math.floor((head * shape[1]) / payload.model.n_head) : 0;
+  const start = (place === "block" ? (isHead ? layer * shape[1] + own : layer) : 0) * rows * columns;
   const written = part.names[tensor].replace("{layer}", layer);
   const batch = stage === "position" ? "" : "0, "; // positions are the same for every text of a batch
   return {
     rows,
     columns,
     values: data.subarray(start, start + rows * columns),
-    name: (row, column) => `${written}[${batch}${isHead ? `${head}, ` : ""}${row}, ${column}]`,
+    name: (row, column) => `${written}[${batch}${isHead ? `${own}, ` : ""}${row}, ${column}]`,
   };
 }
 
@@ -79,7 +83,9 @@ function patternOf(payload, layer, head) {
   const T = payload.tokens.length;
   const block = headBlock(payload, layer, head);
   const values = new Float32Array(T * T).fill(NaN);
-  for (let q = 0; q < T; q++) for (let k = 0; k <= q; k++) values[q * T + k] = block[q * T + k] / 65535;
+  const window = windowOf(payload, layer);
+  for (let q = 0; q < T; q++)
+    for (let k = Math.max(0, q - window + 1); k <= q; k++) values[q * T + k] = block[q * T + k] / 65535;
   return { rows: T, columns: T, values, name: (q, k) => cellName(payload, layer, head, q, k) };
 }
 
@@ -89,7 +95,11 @@ function scoresOf(payload, part, layer, head) {
   const [, H, cells] = shape;
   const values = new Float32Array(T * T).fill(NaN);
   let next = (layer * H + head) * cells;
-  for (let q = 0; q < T; q++) for (let k = 0; k <= q; k++) values[q * T + k] = data[next++];
+  for (let q = 0; q < T; q++) {
+    for (let k = 0; k <= q; k++, next++) {
+      if (data[next] !== -Infinity) values[q * T + k] = data[next]; // the window hides the others
+    }
+  }
   const written = part.names["attn.scores"].replace("{layer}", layer);
   return { rows: T, columns: T, values, name: (q, k) => `${written}[0, ${head}, ${q}, ${k}]` };
 }

@@ -6,6 +6,7 @@ import { MOST } from "../matrix/shrink.mjs";
 import { store } from "../state/store.mjs";
 import { OpenStage } from "./open.mjs";
 import { Picture } from "./picture.mjs";
+import { stagesOf } from "./stages.mjs";
 import { wholeTensor } from "./words.mjs";
 
 export function mount(element) {
@@ -13,7 +14,9 @@ export function mount(element) {
   store.subscribe(
     element,
     (payload, focus, part) => {
-      built ??= build(element);
+      if (built?.family !== stagesOf(payload.model)) built = build(element, payload.model);
+      const stage = built.family[focus.stage] ? focus.stage : "tokens"; // an address may name another family's
+      focus = { ...focus, stage };
       built.note.textContent = noteOf(payload);
       built.picture.draw(payload, focus, part);
       built.open.draw(payload, focus, part);
@@ -23,18 +26,17 @@ export function mount(element) {
   );
 }
 
-function build(element) {
-  const [picture, open] = [new Picture(), new OpenStage()];
+function build(element, model) {
+  const [picture, open] = [new Picture(model), new OpenStage()];
   const lead = make("p", {
     text:
-      "Text goes in on the left, the next token comes out on the right. Every small picture is a tensor that " +
-      "the model has just computed: a row for each token, the chosen one marked. Click one to open it, or " +
-      "walk with Next ▸.",
+      "Text goes in, the next token comes out. Each strip is what the model has just computed for the chosen token, " +
+      "carried along the stream; scores and attention are whole. Click one to open it, or walk with Next ▸.",
   });
   const note = make("p", { className: "hs-hint" });
   element.numbers = () => wholeTensor(store.payload, store.focus.locked, store.part("tensors").value);
-  element.append(lead, picture.element, note, open.element);
-  return { picture, open, note };
+  element.replaceChildren(lead, picture.element, note, open.element);
+  return { picture, open, note, family: stagesOf(model) };
 }
 
 function noteOf({ tokens, model }) {
@@ -44,7 +46,7 @@ function noteOf({ tokens, model }) {
     `${C / model.n_head} · V = ${grouped(model.vocab_size)} tokens of vocabulary.`;
   const isSmaller = tokens.length > MOST.rows || 4 * C > MOST.columns;
   return isSmaller
-    ? `${legend} A small picture has at most ${MOST.rows} × ${MOST.columns} cells: of the numbers that share ` +
+    ? `${legend} A strip has at most ${MOST.columns} cells: of the numbers that share ` +
         "one, the strongest is shown. The open stage shows all."
     : legend;
 }

@@ -4,7 +4,7 @@
 import { grouped, label, pieceName, quoted, visible } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
 import { focusOf } from "./explain.mjs";
-import { STAGES } from "./stages.mjs";
+import { stagesOf } from "./stages.mjs";
 import { meanText, rowFacts, tensorOf, three, writer } from "./tensor.mjs";
 
 const LOUD = 0.1; // a neuron above this counts as active
@@ -14,18 +14,26 @@ export function rowText(stage, payload, part, focus, row) {
   const token = `Row of ${quoted(label(payload.tokens[row], 20))}`;
   const numbers = tensor.values.subarray(row * tensor.columns, (row + 1) * tensor.columns);
   const sum = numbers.reduce((total, x) => total + (Number.isNaN(x) ? 0 : x), 0);
-  if (STAGES[stage].normOf) {
-    const before = rowFacts(tensorOf(STAGES[stage].normOf, payload, part, focusOf(stage, payload, focus)), row);
+  const { normOf } = stagesOf(payload.model)[stage];
+  if (normOf) {
+    const before = rowFacts(tensorOf(normOf, payload, part, focusOf(stage, payload, focus)), row);
     const after = rowFacts(tensor, row);
+    if (payload.model.norm === "rms")
+      return `${token}. Root mean square before: ${rootText(before)}; after: ${rootText(after)}.`;
     return (
       `${token}. Before: mean ${meanText(before.mean, before.deviation)}, standard deviation ` +
-      `${three(before.deviation)}. Brought to 0 and 1; behind weight and bias: mean ` +
+      `${three(before.deviation)}. Normalized to mean 0, s.d. 1; after weight and bias: mean ` +
       `${meanText(after.mean, after.deviation)}, standard deviation ${three(after.deviation)}.`
     );
   }
-  if (stage === "pattern") return `${token}: ${row + 1} weights, together ${three(sum)}.`;
-  if (stage === "scores")
-    return `${token}: ${row + 1} keys can be seen; the other ${payload.tokens.length - row - 1} come later.`;
+  if (stage === "pattern")
+    return `${token}: ${numbers.filter((x) => !Number.isNaN(x)).length} weights, together ${three(sum)}.`;
+  if (stage === "scores") {
+    const seen = numbers.filter((x) => !Number.isNaN(x)).length;
+    const far = row + 1 - seen;
+    const others = far ? `${far} are too far back for this layer's window, and` : "the other";
+    return `${token}: ${seen} keys can be seen; ${others} ${payload.tokens.length - row - 1} come later.`;
+  }
   if (stage === "post")
     return (
       `${token}: ${numbers.filter((x) => x > LOUD).length} of ${grouped(tensor.columns)} neurons are above ` +
@@ -48,9 +56,11 @@ export function rowText(stage, payload, part, focus, row) {
   );
 }
 
+const rootText = ({ mean, deviation }) => three(Math.hypot(mean, deviation));
+
 /** One row of a stage, a line for each of its numbers. */
 export function tableOf(stage, payload, part, tensor, row) {
-  const { columns } = STAGES[stage];
+  const { columns } = stagesOf(payload.model)[stage];
   const count = columns === "key" ? row + 1 : tensor.columns;
   const write = writer(stage);
   const value = (column) => tensor.values[row * tensor.columns + column];

@@ -8,18 +8,21 @@ export function sharesAt({ arrays }, place, k) {
     return Float64Array.from({ length: data.length / (T * K) }, (_, i) => data[(i * T + place) * K + k]);
   };
   const [L, H] = arrays.share_heads.shape;
-  const one = (name) => all(name)[0];
-  return {
-    L,
-    H,
-    token: one("token"),
-    position: one("position"),
-    heads: all("heads"),
-    biases: all("attention_bias"),
-    mlps: all("mlps"),
-    normBias: one("norm_bias"),
-    logit: one("logit"),
-  };
+  const single = ["token", "position", "norm_bias", "head_bias", "logit"].filter((name) => arrays[`share_${name}`]);
+  const ones = Object.fromEntries(single.map((name) => [name, all(name)[0]]));
+  return { L, H, ...ones, heads: all("heads"), biases: all("attention_bias"), mlps: all("mlps") };
+}
+
+const BEFORE = { token: "token embedding", position: "position" };
+const AFTER = { norm_bias: "norm bias", head_bias: "bias of the head" };
+
+/**
+ * Those of the named parts that the model has.
+ * @returns {{name: string, value: number, kind?: string, layer?: number}[]}
+ */
+function single(shares, names) {
+  const has = Object.entries(names).filter(([kind]) => shares[kind] !== undefined);
+  return has.map(([kind, name]) => ({ name, kind, value: shares[kind] }));
 }
 
 /** The shares of the difference of two logits. */
@@ -35,15 +38,12 @@ export const attentionOf = ({ H, heads, biases }, layer) =>
 
 /** The sum, step by step: [{name, layer, kind, value, from, to}]; the last `to` is the logit. */
 export function waterfall(shares) {
-  const steps = [
-    { name: "embedding", kind: "token", value: shares.token },
-    { name: "position", kind: "position", value: shares.position },
-  ];
+  const steps = single(shares, { ...BEFORE, token: "embedding" });
   for (let layer = 0; layer < shares.L; layer++) {
-    steps.push({ name: `L${layer + 1} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
-    steps.push({ name: `L${layer + 1} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
+    steps.push({ name: `L${layer} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
+    steps.push({ name: `L${layer} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
   }
-  steps.push({ name: "norm bias", kind: "norm", value: shares.normBias });
+  steps.push(...single(shares, AFTER));
   let sum = 0;
   return steps.map((step) => {
     const from = sum;
@@ -55,17 +55,13 @@ export function waterfall(shares) {
 /** Every part once: [{name, value}], the heads one by one. */
 export function partsOf(shares) {
   const { L, H, heads, biases, mlps } = shares;
-  const parts = [
-    { name: "token embedding", value: shares.token },
-    { name: "position", value: shares.position },
-    { name: "norm bias", value: shares.normBias },
-  ];
+  const parts = single(shares, { ...BEFORE, ...AFTER });
   for (let layer = 0; layer < L; layer++) {
     for (let head = 0; head < H; head++)
-      parts.push({ name: `layer ${layer + 1} head ${head + 1}`, value: heads[layer * H + head] });
+      parts.push({ name: `layer ${layer} head ${head}`, value: heads[layer * H + head] });
     parts.push(
-      { name: `layer ${layer + 1} attention bias`, value: biases[layer] },
-      { name: `layer ${layer + 1} MLP`, value: mlps[layer] },
+      { name: `layer ${layer} attention bias`, value: biases[layer] },
+      { name: `layer ${layer} MLP`, value: mlps[layer] },
     );
   }
   return parts;
@@ -112,17 +108,16 @@ export function choices(payload, part, place, typed) {
 /** Lengths of vectors at a place: [{name, added, stream}]; `added` is null where nothing was. */
 export function lengths({ arrays }, place) {
   const at = (name, i) => arrays[name].data[i * arrays.norm_token.shape[0] + place];
-  const rows = [
-    { name: "embedding", added: at("norm_token", 0), stream: null },
-    { name: "position", added: at("norm_position", 0), stream: at("norm_stream", 0) },
-  ];
-  for (let layer = 0; layer < arrays.norm_mlp.shape[0]; layer++) {
-    rows.push({
-      name: `L${layer + 1} attention`,
-      added: at("norm_attention", layer),
-      stream: at("norm_stream", 2 * layer + 1),
-    });
-    rows.push({ name: `L${layer + 1} MLP`, added: at("norm_mlp", layer), stream: at("norm_stream", 2 * layer + 2) });
+  const has = Boolean(arrays.norm_position);
+  const rows = [{ name: "embedding", added: at("norm_token", 0), stream: has ? null : at("norm_stream", 0) }];
+  if (has) rows.push({ name: "position", added: at("norm_position", 0), stream: at("norm_stream", 0) });
+  const L = arrays.norm_mlp.shape[0];
+  const between = arrays.norm_stream.shape[0] > L + 1; // parallel blocks have no stream between their parts
+  const streamAt = (half) => at("norm_stream", between ? half : half / 2);
+  for (let layer = 0; layer < L; layer++) {
+    const stream = between ? streamAt(2 * layer + 1) : null;
+    rows.push({ name: `L${layer} attention`, added: at("norm_attention", layer), stream });
+    rows.push({ name: `L${layer} MLP`, added: at("norm_mlp", layer), stream: streamAt(2 * layer + 2) });
   }
   return rows;
 }

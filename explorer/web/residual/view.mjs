@@ -1,6 +1,7 @@
 // The residual stream at the chosen place: the logit of a token as a sum of what every part of the model adds, by layer
 // and by head, and how long the vectors are.
 
+import { compared } from "../base/compared.mjs";
 import { make } from "../base/dom.mjs";
 import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
@@ -19,7 +20,7 @@ const FIXED =
   "The final norm divides by the length of the whole stream; that is held at the value it had. What a part " +
   "did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
   "2021).";
-const HEADS = "Point at a head to look at its attention above; click to keep it.";
+const HEADS = "Hover over a head to see its attention; click to pin it.";
 const LENGTHS =
   "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your " +
   "token.";
@@ -47,7 +48,8 @@ function build(element, typed) {
     heads: table({ ...grid, tabindex: "0", ...empty }),
     legend: make("div"),
     readout: make("p", { className: "hs-cell", "aria-live": "polite" }),
-    norms: table({ label: "How long the vectors are", className: "hs-lengths", ...empty }),
+    norms: table({ label: "Vector norms", className: "hs-lengths", ...empty }),
+    isOther: compared(),
   };
   const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
   const hint = (text) => make("p", { className: "hs-hint", text });
@@ -56,7 +58,7 @@ function build(element, typed) {
   const left = make("section", {}, title("The sum, from the embedding to the end"), sum, hint(FIXED));
   const scroll = make("div", { className: "hs-shares-scroll" }, heads);
   const right = make("section", {}, title("Head by head"), hint(HEADS), scroll, legend, readout);
-  right.append(title("How long the vectors are"), hint(LENGTHS), norms);
+  right.append(title("Vector norms"), hint(LENGTHS), norms);
   element.append(
     make("h2", { text: "Residual stream" }),
     hint(ABOUT),
@@ -68,21 +70,30 @@ function build(element, typed) {
   return parts;
 }
 
-function draw({ target, against, field, summary, sum, heads, legend, readout, norms }, typed, payload, focus, part) {
+function draw(
+  { target, against, field, summary, sum, heads, legend, readout, norms, isOther },
+  typed,
+  payload,
+  focus,
+  part,
+) {
   const place = store.query(focus);
   const options = choices(payload, part, place, typedShares(typed, focus));
   const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
   const other = options.find(({ choice }) => choice === focus.against) ?? null;
   fill(target, options, explained.choice, []);
-  fill(against, options, other?.choice ?? "none", [["none", "nothing: the logit alone"]]);
+  fill(against, options, other?.choice ?? "none", [["none", "nothing: just the logit"]]);
   field.say();
   const shares = of(place, explained, other);
   const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
-  summary.replaceChildren(...sumUp(payload, place, shares, names));
-  fillTable(sum, waterfallOf(shares, names));
-  legend.replaceChildren(scaleLegend(drawHeads(heads, shares, focus)));
+  if (isOther(place, isDark(), explained.source, explained.k, other?.source, other?.k)) {
+    summary.replaceChildren(...sumUp(payload, place, shares, names));
+    fillTable(sum, waterfallOf(shares, names));
+    legend.replaceChildren(scaleLegend(drawHeads(heads, shares)));
+    fillTable(norms, lengthsOf(part, place));
+  }
+  markHead(heads, focus);
   readout.replaceChildren(...headWords(shares, focus, place, names));
-  fillTable(norms, lengthsOf(part, place));
 }
 
 /** The shares of the token that was typed, if it is spoken of, or is known at least. */
@@ -121,7 +132,7 @@ function fill(select, options, chosen, first) {
 }
 
 function optionText(choice, text, p) {
-  const how = { next: "your text goes on with", typed: "typed:" }[choice] ?? `${choice}.`;
+  const how = { next: "your text continues with", typed: "typed:" }[choice] ?? `${choice}.`;
   return `${how} ${quoted(pieceName(text))}${p === null ? "" : `  ${probability(p)}`}`;
 }
 
@@ -172,12 +183,12 @@ function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
   const what = other ? `the logit of ${name} minus that of ${other} is ` : `the logit of ${name} is `;
   const ratio = other
     ? ` So ${name} is ${times(shares.logit)} ${other}.`
-    : " Only differences of logits count: compare with another token to see what decides.";
+    : " Only differences between logits matter: compare with another token to see what decides.";
   return [
     behind,
     what,
     computed,
-    `; the ${parts.length} parts below add up to `,
+    `; the ${parts.length} parts add up to `,
     total,
     `. Most for it: ${list(up) || "nothing"}. Against it: ${list(down) || "nothing"}.`,
     ratio,
@@ -223,7 +234,7 @@ function floating(left, right, zero, value) {
 }
 
 /** Cells stay as long as their number does: one that is replaced under the pointer would be pointed at anew. */
-function drawHeads(table, shares, { layer, head }) {
+function drawHeads(table, shares) {
   const { L, H, heads, biases, mlps } = shares;
   if (table.dataset.shape !== `${L}x${H}`) buildHeads(table, L, H);
   const limit = largest(shares);
@@ -234,23 +245,28 @@ function drawHeads(table, shares, { layer, head }) {
     cell.textContent = signed(value, 2);
     cell.dataset.value = value;
     paintCell(cell, scale, value);
-    cell.classList.toggle("hs-share-open", row === layer && column === head);
   });
-  table.setAttribute("aria-activedescendant", `hs-share-${layer}-${head}`);
   return limit;
+}
+
+function markHead(table, { layer, head }) {
+  const id = `hs-share-${layer}-${head}`;
+  table.querySelector(".hs-share-open")?.classList.remove("hs-share-open");
+  table.querySelector(`#${id}`).classList.add("hs-share-open");
+  table.setAttribute("aria-activedescendant", id);
 }
 
 function buildHeads(table, L, H) {
   table.dataset.shape = `${L}x${H}`;
   const heads = Array.from({ length: H }, (_, head) => head);
   const row = (layer) => [
-    `L${layer + 1}`,
+    `L${layer}`,
     ...heads.map((head) => ({ "data-layer": layer, "data-head": head, id: `hs-share-${layer}-${head}` })),
     { title: "the bias of the output projection: it belongs to no head" },
     { title: "the whole MLP of this layer" },
   ];
   fillTable(table, {
-    columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head + 1}`), "bias", "MLP"],
+    columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head}`), "bias", "MLP"],
     rows: Array.from({ length: L }, (_, layer) => row(layer)),
   });
 }
@@ -283,12 +299,12 @@ function scaleLegend(limit) {
 function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
   const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
   return [
-    make("span", { text: `Layer ${layer + 1}, head ${head + 1} adds ` }),
+    make("span", { text: `Layer ${layer}, head ${head} adds ` }),
     make("strong", { className: "hs-number", text: signed(heads[layer * H + head], 4) }),
     make("span", { text: ` to ${of}.` }),
     make("code", {
       text: `blocks.${layer}.attn.z[0, ${head}, ${place}]`,
-      title: "the tensor that this head wrote with, through its columns of out_proj; code counts from 0",
+      title: "the tensor that this head wrote with, through its columns of out_proj",
     }),
   ];
 }

@@ -27,7 +27,7 @@ const NUMBERS = {
       for (let head = 0; head < H; head++) {
         const block = headBlock(payload, layer, head);
         for (const [q, name] of places(payload).entries()) {
-          rows.push([layer + 1, head + 1, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]);
+          rows.push([layer, head, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]);
         }
       }
     }
@@ -36,7 +36,7 @@ const NUMBERS = {
   roles_view: ({ roles }) => [
     ["layer", "head", ...roles.map(({ name }) => name)],
     ...(roles[0]?.scores ?? []).flatMap((heads, layer) =>
-      heads.map((_, head) => [layer + 1, head + 1, ...roles.map(({ scores }) => scores[layer][head])]),
+      heads.map((_, head) => [layer, head, ...roles.map(({ scores }) => scores[layer][head])]),
     ),
   ],
   lens_view: lensRows,

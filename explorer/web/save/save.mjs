@@ -1,4 +1,4 @@
-// "Save" below a view: its picture, its numbers, and below the tokens what belongs to the whole text.
+// What can be saved of a view, its picture and its numbers, and of a text; and "Save" below a view.
 
 import { make } from "../base/dom.mjs";
 import { grouped } from "../base/text.mjs";
@@ -10,7 +10,8 @@ import { svgOf } from "./svg_page.mjs";
 const SHARPNESS = 2; // pixels of a PNG for each of the page
 const KEEP_MS = 60_000; // a browser may still be reading what a link offers
 
-const OF_VIEW = {
+/** By name: what a button says more, and what it does with a view. */
+export const OF_VIEW = {
   PNG: {
     title: "This view as a picture, twice as fine as on the screen",
     save: (view) => saveFile(pngOf(svgNow(view)), nameOf(view, "png")),
@@ -21,7 +22,7 @@ const OF_VIEW = {
   },
   CSV: { title: "The numbers that this view shows, for a spreadsheet", save: saveNumbers },
 };
-const OF_TEXT = {
+export const OF_TEXT = {
   Link: { title: "Copy an address that opens what you see now", save: copyLink },
   NumPy: { title: "Every tensor that was recorded, for numpy.load", save: () => saveTensors("npz") },
   safetensors: {
@@ -34,25 +35,22 @@ const OF_TEXT = {
   },
 };
 
-/** Put "Save" below a view; `wholeText`: below the tokens of a text, offer what belongs to all of it, too. */
-export function attach(view, { wholeText = view.dataset.view === "tokens_view" } = {}) {
-  const note = make("span", { className: "hs-save-note", role: "status" });
-  const menu = make(
-    "details",
-    { className: "hs-save" },
-    make("summary", { text: "Save" }),
-    ...buttons("this view", OF_VIEW, view, note),
-    ...(wholeText ? buttons("this text", OF_TEXT, view, note) : []),
-    note,
+/** Put "Save" below a view. */
+export function attach(view) {
+  const note = saveNote();
+  view.after(
+    make("details", { className: "hs-save" }, make("summary", { text: "Save" }), ...buttons(OF_VIEW, note, view), note),
   );
-  view.after(menu);
 }
 
-function buttons(label, actions, view, note) {
-  const made = Object.entries(actions).map(([name, { title, save }]) =>
+/** Says how saving went. */
+export const saveNote = () => make("span", { className: "hs-save-note", role: "status" });
+
+/** A button for each of OF_VIEW or OF_TEXT. */
+export function buttons(actions, note, view = null) {
+  return Object.entries(actions).map(([name, { title, save }]) =>
     make("button", { type: "button", text: name, title, onclick: () => say(note, save, view) }),
   );
-  return [make("span", { className: "hs-save-label", text: `${label}:` }), ...made];
 }
 
 async function say(note, save, view) {
@@ -64,11 +62,15 @@ async function say(note, save, view) {
   }
 }
 
-function svgNow(view) {
-  const { model, text } = subject(view);
-  const caption = model ? `Headscope · ${model.name}${text ? ` · “${beginning(text, 70)}”` : ""}` : "Headscope";
+/** What is seen of an element as SVG. */
+export function svgNow(view, caption = captionOf(view)) {
   const ground = getComputedStyle(document.body).getPropertyValue("--hs-ground").trim() || (isDark() ? "#000" : "#fff");
   return svgOf(view, { redraw: () => (view.redraw ? view.redraw() : store.redraw(view)), caption, ground });
+}
+
+function captionOf(view) {
+  const { model, text } = subject(view);
+  return model ? `Headscope · ${model.name}${text ? ` · “${beginning(text, 70)}”` : ""}` : "Headscope";
 }
 
 /** {model, text} that a view is of: a view of something else than the text that all share says so itself. */
@@ -76,14 +78,20 @@ function subject(view) {
   return view?.about?.() ?? store.payload ?? {};
 }
 
-async function pngOf(svg) {
+/** An SVG, ready to be drawn on a canvas. */
+export async function imageOfSvg(svg) {
   const image = new Image();
   const url = URL.createObjectURL(blob(svg, "image/svg+xml"));
   image.src = url;
   await image.decode();
+  URL.revokeObjectURL(url);
+  return image;
+}
+
+async function pngOf(svg) {
+  const image = await imageOfSvg(svg);
   const canvas = make("canvas", { width: image.width * SHARPNESS, height: image.height * SHARPNESS });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  URL.revokeObjectURL(url);
   const found = await new Promise((done) => canvas.toBlob(done, "image/png"));
   if (!found) throw new Error("This view is too large for a PNG: save it as SVG.");
   return found;
@@ -105,7 +113,8 @@ function saveNumbers(view) {
   return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv"));
 }
 
-async function copyLink() {
+/** Copy the address of what is seen; what to say of it. */
+export async function copyLink() {
   store.address.write();
   const { href, searchParams } = new URL(location.href);
   const but = searchParams.has("cut")
@@ -129,7 +138,7 @@ async function saveFrom(name, more, ending) {
 
 const saveTensors = (kind) => saveFrom("numbers", { kind }, kind);
 
-async function saveFile(promised, name) {
+export async function saveFile(promised, name) {
   const file = await promised;
   const href = URL.createObjectURL(file);
   make("a", { href, download: name }).click();
@@ -154,7 +163,7 @@ function nameOf(view, ending) {
   return `${parts.filter(Boolean).map(plain).filter(Boolean).join("-")}.${ending}`;
 }
 
-function beginning(text, length) {
+export function beginning(text, length) {
   const letters = [...text.replace(/\s+/g, " ")];
   return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : letters.join("");
 }

@@ -3,16 +3,19 @@
 import { make } from "../base/dom.mjs";
 import { onPage, page, showPage } from "../state/pages.mjs";
 import { table } from "../ui/table.mjs";
+import { glossaryList, wireTerms } from "../ui/terms.mjs";
 
 const KEYS = [
-  ["Tab", "go from view to view"],
-  ["← →", "in a lesson: the step before, the next one"],
+  ["Tab", "move from view to view"],
+  ["← →", "in a lesson: previous and next step"],
   ["← → ↑ ↓", "in the grid: choose head and layer; in a matrix or tensor: move from cell to cell"],
-  ["R", "in a lesson: play the movement again"],
-  ["L", "in a lesson: large type for a lecture, and back"],
-  ["Enter", "in the text: run; in a view: lock what is shown, again to let go"],
-  ["H", "show or hide this list"],
+  ["R", "in a lesson: replay the animation"],
+  ["L", "in a lesson: large type for a lecture, on and off"],
+  ["Enter", "in the text: run; in a view: pin what is shown, again to unpin"],
+  ["?", "show or hide this list"],
 ];
+
+const CONTENT = '[id^="page-"], #start';
 
 /** The header stands in the first HTML (header.html): here it learns what it does. */
 export function wireHeader(element) {
@@ -20,9 +23,23 @@ export function wireHeader(element) {
   element.querySelector("#theme").addEventListener("click", switchTheme);
   element.querySelector("#help").addEventListener("click", () => keys.showModal());
   wireLinks(element);
+  element.querySelector(".hs-skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(CONTENT)]);
+    const content = all.find((found) => found.checkVisibility());
+    content?.setAttribute("tabindex", "-1");
+    content?.focus();
+  });
   element.append(keys);
+  wireTerms();
   document.addEventListener("keydown", (event) => {
-    if (event.key.toLowerCase() !== "h" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
+    if (
+      !["?", "h"].includes(event.key.toLowerCase()) ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      isTyping(event.target)
+    )
       return;
     if (keys.open) keys.close();
     else keys.showModal();
@@ -40,10 +57,13 @@ function wireLinks(element) {
     });
   }
   const nav = element.querySelector("nav");
+  const name = element.querySelector("h1");
   const mark = () => {
     for (const link of links) link.toggleAttribute("aria-current", false);
     const current = links.find((link) => link.dataset.page === page());
     current?.setAttribute("aria-current", "page");
+    name.hidden = !current || current.closest("nav") !== nav; // the first screen has a heading of its own
+    name.textContent = current?.textContent ?? "";
     if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft; // on a phone not all of them have room
   };
   onPage(mark);
@@ -70,11 +90,13 @@ function switchTheme() {
 }
 
 function keysDialog() {
-  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys" });
+  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys and glossary" });
   dialog.append(
+    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
     make("h2", { text: "Keys" }),
     table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
-    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
+    make("h2", { text: "Glossary" }),
+    glossaryList(),
   );
   return dialog;
 }

@@ -1,23 +1,25 @@
 // Puts views on the elements that Gradio has made for them. The code of a page is loaded when it is first opened, and
 // nothing of a page is seen before it is right: see loading.css.
 
+import { FIRST } from "../state/fields.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
 
+const SAVERS = { below: "save/save.mjs" }; // what adds "Save", by where it is
 const PATIENCE_MS = 10_000; // then what is there is shown, whatever is missing
-const LOST = "A part of this page could not be loaded. Is the app still running? Load the page again.";
+const LOST = "A part of this page could not be loaded. Is the app still running? Reload the page.";
 
 /**
- * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and what saves it
+ * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and where it is saved
  * @param {{props: object}} gradio what Gradio gives a component
  */
 export async function mount(holder, gradio) {
   const element = /** @type {HTMLElement} */ (holder.querySelector(".hs-view"));
-  const { module, on, saver } = element.dataset;
+  const { module, on, saves } = element.dataset;
   if (on) await opened(on);
   try {
     (await import(`../${module}`)).mount(element, gradio);
-    if (saver) (await import(`../${saver}`)).attach(element);
+    if (SAVERS[saves]) (await import(`../${SAVERS[saves]}`)).attach(element);
   } catch (problem) {
     element.dataset.error = LOST;
     throw problem;
@@ -44,7 +46,8 @@ export function showWhenDrawn() {
     attributeFilter: ["data-ready", "data-error", "data-waiting", "data-seq"],
   });
   const views = document.getElementsByClassName("hs-view");
-  const wait = () => (views.length > 1 ? setTimeout(shown, PATIENCE_MS) : setTimeout(wait, PATIENCE_MS));
+  const isLoading = () => views.length > 1 && page() !== FIRST; // the first screen stands already
+  const wait = () => setTimeout(isLoading() ? shown : wait, PATIENCE_MS);
   wait(); // Gradio itself may take its time
 }
 

@@ -3,16 +3,17 @@
 
 import { make } from "../base/dom.mjs";
 import { address } from "../state/history.mjs";
-import { openAhead, run, runText } from "../state/run.mjs";
+import { onPage, page } from "../state/pages.mjs";
+import { openAhead, promptText, run, runText } from "../state/run.mjs";
 import { OF_THE_TEXT, store } from "../state/store.mjs";
 
 export function mount(element, { props }) {
-  const { examples, ahead, model } = JSON.parse(props.given);
+  const { examples, first, ahead, model } = JSON.parse(props.given);
   const [note, lost] = ["hs-problem", "hs-problem hs-lost"].map((className) =>
     make("p", { className, role: "alert", hidden: "" }),
   );
   element.append(note, lost);
-  store.firstText = examples[0];
+  store.firstTexts = first;
   store.firstModel = model;
 
   function say(place, sentence) {
@@ -40,12 +41,24 @@ export function mount(element, { props }) {
       if (text !== null) runText(text);
     },
   );
-  open(0).then(() => {
+  openFirst().then(() => {
     const { text, model: named } = store.asked ?? {};
     if ((text ?? null) === null && !named) return;
     store.wanted = named;
-    runText(text ?? store.firstText);
+    runText(text ?? store.firstText(page()));
   });
+  onPage((name) => isFirst() && !store.asked && promptText() !== store.firstText(name) && openFirst());
+
+  function openFirst() {
+    const text = store.firstText(page());
+    const index = examples.indexOf(text);
+    return index < 0 ? runText(text) : open(index);
+  }
+
+  /** Whether what is shown is what some page opens with: nobody has typed yet. */
+  function isFirst() {
+    return Object.values(first).includes(store.payload?.text) && promptText() === store.payload.text;
+  }
 }
 
 function listen(open) {
@@ -55,10 +68,8 @@ function listen(open) {
     event.preventDefault();
     run();
   });
-  document.addEventListener("click", ({ target }) => {
-    if (!(target instanceof Element)) return;
-    if (target.closest("#run")) run();
-    const chip = target.closest("#examples .chip");
-    if (chip) open([...document.querySelectorAll("#examples .chip")].indexOf(chip));
+  document.addEventListener("click", ({ target }) => target instanceof Element && target.closest("#run") && run());
+  document.addEventListener("change", ({ target }) => {
+    if (target instanceof HTMLSelectElement && target.closest("#examples")) open(Number(target.value));
   });
 }

@@ -5,7 +5,7 @@
 
 import { parsePayload } from "../base/payload.mjs";
 
-export const BROKEN = "The connection broke before all of the answer had come: try again.";
+export const BROKEN = "The connection broke before the whole answer arrived: try again.";
 const GONE = "The server does not answer. Is the app still running?";
 const PING_MS = 2000;
 const CACHE_BYTES = 64e6;

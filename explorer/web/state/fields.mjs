@@ -18,7 +18,7 @@ import {
 import { CHOICES, START } from "./focus.mjs";
 import { translated } from "./old_address.mjs";
 
-const FIRST = "learn";
+export const FIRST = "start";
 const NUMBERS = ["layer", "head", "query", "key", "dim", "least", "typed", "column"];
 /** @type {{[name: string]: any}} */
 const LOOKS = {
@@ -39,6 +39,7 @@ const MODEL = { model: pushing(text(null, 200)) };
  * @type {{[page: string]: {[name: string]: any}}}
  */
 export const FIELDS = {
+  [FIRST]: {},
   learn: { lesson: pushing(word()), step: pushing(counted(null)), set: settings(), ...ASKED },
   explore: { ...LOOKS, ...MODEL, ...ASKED },
   compare: {
@@ -83,7 +84,7 @@ const OURS = new Set(["show", "view", ...Object.values(FIELDS).flatMap(Object.ke
 /** "?show=explore&layer=3" -> {page, values}; addresses of before are understood too. */
 export function readAddress(search) {
   const said = new URLSearchParams(translated(search, Object.keys(FIELDS)));
-  const named = said.get("show") ?? FIRST;
+  const named = said.get("show") ?? (said.has("lesson") ? "learn" : FIRST);
   const page = Object.hasOwn(FIELDS, named) ? named : FIRST;
   return { page, values: readFields(said, FIELDS[page]) };
 }
@@ -91,14 +92,14 @@ export function readAddress(search) {
 /** The address of a page that shows `values`; what is not ours in `search` stays at its end. */
 export function writeAddress(search, page, values = {}) {
   const written = new URLSearchParams();
-  if (page !== FIRST || !values.lesson) written.set("show", page);
+  if (page !== FIRST && !values.lesson) written.set("show", page);
   writeFields(written, FIELDS[page], values);
   const { text: whole } = values;
   if (whole && written.get("text") !== whole) written.set("cut", String([...whole].length));
   for (const [name, value] of new URLSearchParams(translated(search, Object.keys(FIELDS)))) {
     if (!OURS.has(name)) written.append(name, value);
   }
-  return `?${written}`;
+  return written.size ? `?${written}` : "";
 }
 
 /** What a page shows if the address says nothing of it. */

@@ -6,8 +6,8 @@ const TOKENS = [...Array.from({ length: 20 }, (_, i) => String(i + 1)), "next", 
 /** What a forward pass computes, one after the other: the pipeline shows one of it. */
 export const STAGE_IDS = [
   ...["tokens", "token", "position", "embedding"],
-  ...["resid_pre", "ln_1", "q", "k", "v", "scores", "pattern", "z", "attn_out"],
-  ...["resid_mid", "ln_2", "pre", "post", "mlp_out", "resid_post"],
+  ...["resid_pre", "ln_1", "q", "k", "v", "rot_q", "rot_k", "scores", "pattern", "z", "attn_out"],
+  ...["resid_mid", "ln_2", "pre", "gate", "up", "post", "mlp_out", "resid_post"],
   ...["ln_f", "logits", "softmax"],
 ];
 /** What can be chosen by name; the first is what a page starts with. */
@@ -21,7 +21,8 @@ export const CHOICES = {
   sink: ["shown", "hidden"], // the first token: see sink.mjs
   // the grid, by a role
   sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"],
-  panel: ["pipeline", "lens", "residual", "surgery"],
+  panel: ["attention", "pipeline", "lens", "residual", "surgery"],
+  margins: ["off", "on"], // what tokens receive and give, beside the matrix
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
   cells: ["map", "numbers"],
   lens: ["probability", "entropy", "kl"], // what the logit lens colours by
@@ -33,8 +34,8 @@ export const CHOICES = {
   against: ["none", ...TOKENS], // the token that it is compared with
 };
 export const START = {
-  layer: 0,
-  head: 0,
+  layer: null, // then the head that does most, see Focus.lead
+  head: null,
   query: null,
   key: null,
   also: "",
@@ -48,7 +49,8 @@ export const START = {
   read: "row",
   sink: "shown",
   sort: "place",
-  panel: "pipeline",
+  panel: "attention",
+  margins: "off",
   lens: "probability",
   depth: "layer",
   target: "1",
@@ -67,6 +69,19 @@ export class Focus {
   constructor() {
     this.locked = { ...START };
     this.preview = {};
+    this.led = null; // {layer, head} that was not chosen by the reader
+  }
+
+  get isLed() {
+    return this.led !== null && this.led.layer === this.locked.layer && this.led.head === this.locked.head;
+  }
+
+  /** The head to look at, if none is named. */
+  lead({ layer, head }) {
+    const { locked } = this;
+    const isNamed = locked.layer !== null || locked.head !== null;
+    this.led = isNamed ? this.led : { layer, head };
+    Object.assign(locked, isNamed ? { layer: locked.layer ?? 0, head: locked.head ?? 0 } : this.led);
   }
 
   /** What the views show now. */
@@ -78,12 +93,14 @@ export class Focus {
     this.preview = part;
   }
 
-  /** Keep `part`; what was kept already is let go (only what starts as null can be). */
+  /** Keep `part`; what was kept already is let go, if it can be: some head is always looked at. */
   toggle(part) {
     const same = Object.entries(part).every(([name, value]) => this.locked[name] === value);
     for (const [name, value] of Object.entries(part)) {
-      this.locked[name] = same && START[name] === null ? null : value;
+      const isLetGo = same && START[name] === null && name !== "layer" && name !== "head";
+      this.locked[name] = isLetGo ? null : value;
     }
+    if ("layer" in part || "head" in part) this.led = null;
     this.preview = {};
   }
 

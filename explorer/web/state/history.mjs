@@ -75,6 +75,14 @@ class Address {
     this.last = { page, values: null };
   }
 
+  /** A link of ours, followed without loading anew. */
+  follow(search) {
+    this.write();
+    const { page, values } = readAddress(search);
+    put("pushState", page, values);
+    this.back();
+  }
+
   back() {
     clearTimeout(this.timer);
     this.timer = null;

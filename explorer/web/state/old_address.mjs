@@ -1,8 +1,9 @@
 // Addresses of before, as people have kept them: ?view=explore&layer=4&head=1. They name the page `view`, and count
-// layers and heads from 1. Pure: no DOM.
+// layers and heads from 1, as do the places of their edits: zero.h.3.2~window4.e. Pure: no DOM.
 
 const FROM_ONE = ["layer", "head"];
 const LISTS = { also: "_", own: ",", unit: "," };
+const EDIT = /^(\w+\.)(h\.\d+\.\d+|[am]\.\d+)/; // what is done to a head, an attention or an MLP, and where
 
 /** The same in the words of now; an address that is new stays as it is. `pages`: the names that there are. */
 export function translated(search, pages) {
@@ -21,6 +22,12 @@ export function translated(search, pages) {
         .join(sign),
     );
   }
+  replace(query, "edits", (said) =>
+    said
+      .split("~")
+      .map((one) => one.replace(EDIT, (_, what, where) => what + where.replace(/\d+/g, lower)))
+      .join("~"),
+  );
   return `?show=${view}${query.size ? `&${query}` : ""}`;
 }
 

@@ -1,7 +1,7 @@
 // A picture that belongs to an earlier question is dimmed, and says what it is of; the style is in shell/loading.css.
 
 /** What a picture says that still shows `of`. */
-export const staleText = (of) => `Still ${of}: what you asked for is being computed.`;
+export const staleText = (of) => `Still ${of}: your request is being computed.`;
 
 /** @param {HTMLElement} element @param {string | null} of what it still shows; null when it is right */
 export function stale(element, of) {

@@ -1,6 +1,7 @@
 // The client store: the newest payload, the model it is of, and the shared focus. Views subscribe.
 // What is kept stands in the address, so that a link shows another person the same.
 
+import { leadingHead } from "../base/payload.mjs";
 import { Drawing } from "./drawing.mjs";
 import { FIELDS, readAddress } from "./fields.mjs";
 import { Focus, START } from "./focus.mjs";
@@ -20,7 +21,8 @@ class Store {
     this.parts = new Map(); // of this payload: by name {value} or {error}, or {} on the way
     this.seq = 0;
     this.drawing = new Drawing(this);
-    this.firstText = this.firstModel = null; // what the page opens with when the address names none
+    this.firstModel = null; // what the page opens with when the address names none
+    this.firstTexts = /** @type {{[page: string]: string}} */ ({}); // the same, by page; `other` for all not named
     this.wanted = null; // the model that was chosen, until its result is here
     this.asked = null; // {text, model, focus} that the address speaks of, until the result is here
     this.isAsking = false; // whether another result than the one that is here is on its way
@@ -71,6 +73,7 @@ class Store {
     this.seq += 1;
     if (this.asked) Object.assign(this.focus.locked, this.asked.focus);
     else if (isOther) this.focus.forgetTokens();
+    if (!this.asked && this.focus.isLed && !payload.edits) this.focus.locked.layer = this.focus.locked.head = null;
     this.fit();
     const { text, model } = this.asked ?? {};
     if (
@@ -83,7 +86,14 @@ class Store {
 
   fit() {
     const [L, H, T] = this.payload.arrays.pattern.shape;
+    const { locked } = this.focus;
+    const query = locked.query === null || locked.query >= T ? T - 1 : locked.query;
+    this.focus.lead(leadingHead(this.payload, query) ?? { layer: 0, head: 0 });
     this.focus.fit(L, H, T);
+  }
+
+  firstText(name) {
+    return this.firstTexts[name] ?? this.firstTexts.other;
   }
 
   preview(part) {
@@ -112,7 +122,8 @@ class Store {
     const { text, model } = this.payload;
     return {
       ...this.focus.locked,
-      text: text === this.firstText ? null : text,
+      ...(this.focus.isLed && { layer: null, head: null }),
+      text: text === this.firstText(name) ? null : text,
       cut: null,
       model: "model" in FIELDS[name] && model.name !== this.firstModel ? model.name : null,
     };
@@ -125,7 +136,7 @@ class Store {
       this.asked = asked;
       return null;
     }
-    asked.text ??= this.firstText;
+    asked.text ??= this.firstText(name);
     asked.model = "model" in FIELDS[name] ? (asked.model ?? this.firstModel) : this.payload.model.name;
     if (asked.text === this.payload.text && asked.model === this.payload.model.name) {
       Object.assign(this.focus.locked, asked.focus);

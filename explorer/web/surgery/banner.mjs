@@ -6,7 +6,7 @@ import { editName } from "./edits.mjs";
 import { operation } from "./state.mjs";
 
 const NAMED = 3; // edits
-const FUTURE = " Later tokens that it may look at are drawn under Head surgery only; the other views hatch them.";
+const FUTURE = " Later tokens that it may look at are drawn in the Surgery tab only; the other views hatch them.";
 
 export function mount(element) {
   const words = make("span");
@@ -29,5 +29,5 @@ function said({ arrays }) {
   const names = operation.done.slice(0, NAMED).map(editName);
   const more = operation.done.length - names.length;
   if (more > 0) names.push(`${more} more`);
-  return `Everything below shows a changed model: ${names.join("; ")}.${arrays.reach ? FUTURE : ""}`;
+  return `Every view shows a changed model: ${names.join("; ")}.${arrays.reach ? FUTURE : ""}`;
 }

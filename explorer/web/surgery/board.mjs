@@ -1,15 +1,24 @@
-// What can be cut: a button for every head, each layer's attention and its MLP; and the edits that were made.
+// The head grid as what can be cut: a button for every head, each layer's attention and its MLP; and the edits made.
 
 import { make } from "../base/dom.mjs";
+import { headBlock } from "../base/payload.mjs";
+import { shareUnits } from "../color/scale.mjs";
+import { drawThumbnail } from "../matrix/matrix.mjs";
 import { move } from "../state/focus.mjs";
-import { store } from "../state/store.mjs";
+import { isDark, store } from "../state/store.mjs";
 import { counting, editName, fitsMlp, HOWS, placeName, toggle } from "./edits.mjs";
 import { operation } from "./state.mjs";
 
 const WHOLE = { what: "everywhere" };
+const HOW = "Press a head, a layer’s attention or an MLP to change it. Hover to look at a head; Shift-click pins it.";
+const TOOLS = [
+  ["Undo", "undo"],
+  ["Redo", "redo"],
+  ["Reset", "reset"],
+];
 
-export function board() {
-  const about = make("p", { className: "hs-hint" });
+/** The heads, while they are what is changed. */
+export function mount(element) {
   const grid = make("div", {
     className: "hs-cut-grid",
     role: "group",
@@ -21,40 +30,37 @@ export function board() {
     text: "All heads of all layers",
     onclick: () => press(WHOLE),
   });
-  const chips = make("ul", { className: "hs-cut-chips", "aria-label": "What is changed" });
-  const tools = make(
-    "div",
-    { className: "hs-cut-tools" },
-    ...[
-      ["Undo", "undo"],
-      ["Redo", "redo"],
-      ["Reset", "reset"],
-    ].map(([text, name]) =>
-      make("button", {
-        type: "button",
-        className: "hs-button",
-        text,
-        "data-name": name,
-        onclick: () => operation[name](),
-      }),
-    ),
-  );
-  const element = make("div", {}, about, grid, all, chips, tools);
+  element.append(make("h2", { text: "All heads" }), make("p", { className: "hs-hint", text: HOW }), grid, all);
   grid.addEventListener("keydown", (event) => walk(event, grid));
+  let drawn = "";
 
-  const draw = (payload, focus) => {
+  store.subscribe(element, (payload, focus) => {
+    operation.sees(payload, focus);
     const [L, H] = payload.arrays.pattern.shape;
     if (grid.dataset.shape !== `${L}x${H}`) build(grid, L, H);
-    about.textContent = HOWS[focus.tool].about;
     for (const button of grid.querySelectorAll("button")) paint(button, focus);
+    const shown = operation.result ?? operation.base;
+    const look = `${store.seq}/${isDark()}/${grid.dataset.shape}/${operation.arrivals}`;
+    if (look !== drawn) for (const canvas of grid.querySelectorAll("canvas")) drawHead(canvas, shown);
+    drawn = look;
+  });
+}
+
+/** What is changed, as chips, and the way back. */
+export function changes() {
+  const chips = make("ul", { className: "hs-cut-chips", "aria-label": "What is changed" });
+  const tool = ([text, name]) =>
+    make("button", {
+      type: "button",
+      className: "hs-button",
+      text,
+      "data-name": name,
+      onclick: () => operation[name](),
+    });
+  const tools = make("div", { className: "hs-cut-tools" }, ...TOOLS.map(tool));
+  const element = make("div", {}, chips, tools);
+  const draw = () => {
     chips.replaceChildren(...operation.edits.map(chip));
-    if (!operation.edits.length)
-      chips.append(
-        make("li", {
-          className: "hs-hint",
-          text: "Nothing is changed yet: press a head, for example H1 in the row L1.",
-        }),
-      );
     const [undo, redo, reset] = tools.children;
     undo.disabled = !operation.past.length;
     redo.disabled = !operation.future.length;
@@ -63,11 +69,19 @@ export function board() {
   return { element, draw };
 }
 
+function drawHead(canvas, payload) {
+  const { layer, head } = canvas.parentElement.place;
+  const T = payload.tokens.length;
+  const block = headBlock(payload, layer, head);
+  const row = (query) => block.subarray(query * T, query * T + (payload.arrays.reach ? T : query + 1));
+  drawThumbnail(canvas, { rows: T, columns: T, row, scale: shareUnits(isDark()) });
+}
+
 function build(grid, L, H) {
   grid.dataset.shape = `${L}x${H}`;
   grid.style.setProperty("--heads", H);
   const heads = Array.from({ length: H }, (_, head) => head);
-  const names = [...heads.map((head) => `H${head + 1}`), "All", "MLP"];
+  const names = [...heads.map((head) => `H${head}`), "All", "MLP"];
   grid.replaceChildren(make("span"), ...names.map((text) => make("span", { className: "hs-axis", text })));
   for (let layer = 0; layer < L; layer++) {
     const places = [
@@ -76,7 +90,7 @@ function build(grid, L, H) {
       { what: "mlp", layer },
     ];
     grid.append(
-      make("span", { className: "hs-axis", text: `L${layer + 1}` }),
+      make("span", { className: "hs-axis", text: `L${layer}` }),
       ...places.map((place, column) => cell(place, layer, column)),
     );
   }
@@ -88,11 +102,20 @@ function cell(place, row, column) {
     "data-row": row,
     "data-column": column,
     tabindex: row + column ? "-1" : "0",
-    onclick: () => press(place),
+    onclick: (event) => (event.shiftKey && place.what === "head" ? watch(place) : press(place)),
   });
+  const { layer, head } = place;
+  if (place.what === "head") {
+    button.append(make("canvas"));
+    button.addEventListener("mouseenter", () => store.preview({ layer, head }));
+    button.addEventListener("mouseleave", () => store.preview({}));
+  }
+  button.append(make("span", { className: "hs-cut-sign", "aria-hidden": "true" }));
   button.place = place;
   return button;
 }
+
+const watch = ({ layer, head }) => store.toggle({ layer, head });
 
 /** Its sign, and whether the tool can be used on it. */
 function paint(button, focus) {
@@ -100,7 +123,7 @@ function paint(button, focus) {
   const { change, mask } =
     what === "attention" ? ofLayer(layer) : counting(operation.edits, layer, what === "mlp" ? null : head);
   const signs = [change && HOWS[change.how].sign, mask && HOWS.mask.sign].filter(Boolean);
-  button.textContent = signs.join("");
+  button.lastElementChild.textContent = signs.join("");
   button.disabled = what === "mlp" && !fitsMlp(focus.tool);
   button.classList.toggle("hs-cut", signs.length > 0);
   button.classList.toggle("hs-shown", what === "head" && layer === focus.layer && head === focus.head);
@@ -109,7 +132,10 @@ function paint(button, focus) {
     .filter(Boolean)
     .map((edit) => editName(edit).split(": ")[1])
     .join(", ");
-  button.setAttribute("aria-label", `${placeName(button.place)}: ${state || "as it is"}`);
+  button.setAttribute(
+    "aria-label",
+    `${placeName(button.place)}: ${state ? `${state} (${signs.join("")})` : "as it is"}`,
+  );
   button.title = button.getAttribute("aria-label");
 }
 
@@ -121,10 +147,11 @@ function ofLayer(layer) {
 function press(place) {
   const { tool } = store.focus.locked;
   const { layer, head } = place;
-  store.focus.preview = {};
-  Object.assign(store.focus.locked, layer !== undefined && { layer }, head !== undefined && { head });
-  if (tool === "mask") store.focus.locked.scope = place.what;
-  else
+  if (tool === "mask") {
+    store.focus.preview = {};
+    Object.assign(store.focus.locked, layer !== undefined && { layer }, head !== undefined && { head });
+    store.focus.locked.scope = place.what;
+  } else
     operation.set(
       toggle(operation.edits, {
         what: place.what,

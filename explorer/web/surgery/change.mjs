@@ -2,7 +2,7 @@
 
 import { make } from "../base/dom.mjs";
 import { headBlock } from "../base/payload.mjs";
-import { label, pieceName, probability, quoted, visible } from "../base/text.mjs";
+import { label, quoted } from "../base/text.mjs";
 import { hatched, legend as row, shortBar } from "../color/legend.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
 import { pairOf, sidesOf } from "../matrix/channels.mjs";
@@ -10,12 +10,12 @@ import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { rove, roving } from "../ui/roving.mjs";
 import { foldedTable, paintCell, table } from "../ui/table.mjs";
 import { counting, sees } from "./edits.mjs";
 import { leaks } from "./leaks.mjs";
 import { operation } from "./state.mjs";
 
-const SHOWN = 8; // next tokens of each side
 const LINES = 5; // leaks that are told at once
 
 /** "+0.123", "−0.123", and what is rounded to nothing without a sign. */
@@ -26,9 +26,10 @@ export function signed(x, decimals = 3) {
 
 export function lossCard() {
   const line = make("p", { className: "hs-loss-line" });
-  const list = make("div", { className: "hs-loss-tokens", role: "list", "aria-label": "Change of each token's loss" });
+  const list = make("div", { className: "hs-loss-tokens", role: "group", "aria-label": "Change of each token's loss" });
   const hint = make("p", { className: "hs-hint" });
   const leak = make("div", { className: "hs-leaks", role: "status" });
+  roving(list);
   const element = make(
     "section",
     {},
@@ -66,9 +67,10 @@ export function lossCard() {
     list.replaceChildren(
       ...payload.tokens.slice(1).map((token, i) => chip(token, i, before[i], after[i], limit, focus)),
     );
+    rove(list, list.children[store.query(focus) - 1]);
     hint.textContent =
       "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
-      "easier. Point at one for both numbers.";
+      "easier. Hover over one for both numbers.";
     leak.replaceChildren(...leakWords(payload, before, after));
   };
   return { element, draw };
@@ -90,7 +92,6 @@ function chip(token, i, before, after, limit, focus) {
     "button",
     {
       type: "button",
-      role: "listitem",
       className: `hs-loss-token${i === store.query(focus) ? " hs-query" : ""}`,
       title:
         `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} ` +
@@ -148,15 +149,16 @@ export function attentionCard() {
   const legend = make("div", { className: "hs-surgery-legend" });
   const numbers = foldedTable("This row as a table", () => store.changed());
   const trio = make("div", { className: "hs-trio" }, ...figures);
-  const element = make("section", {}, title, trio, words, legend, numbers);
+  const why = make("p", { className: "hs-hint hs-why-same" });
+  const element = make("section", {}, title, why, trio, words, legend, numbers);
   for (const map of maps) follow(map);
   const draw = (payload, focus) => {
     const { layer, head, key } = focus;
     const query = store.query(focus);
     const blocks = blocksOf(payload, layer, head);
     const limit = limitOf(blocks);
-    title.textContent =
-      `Attention of layer ${layer + 1}, head ` + `${head + 1}${unchanged(blocks) ? ": the same as before" : ""}`;
+    title.textContent = `Attention of layer ${layer}, head ${head}${unchanged(blocks) ? ": the same as before" : ""}`;
+    why.textContent = unchanged(blocks) ? whySame(layer) : "";
     const width = Math.max(220, figures[0].clientWidth);
     const sides = sidesOf({
       T: payload.tokens.length,
@@ -174,7 +176,7 @@ export function attentionCard() {
       });
       map.canvas.setAttribute(
         "aria-label",
-        `${title.textContent}, ${map.name}. The table below has the numbers of the row of place ${query}.`,
+        `${title.textContent}, ${map.name}. A table has the numbers of the row of place ${query}.`,
       );
     }
     words.replaceChildren(...cellWords(payload, blocks, query, key, layer, head));
@@ -203,6 +205,18 @@ function limitOf({ before, after }) {
   return Math.max(most / 65535, 0.001);
 }
 
+/** Why the pattern of a layer is as it was. */
+function whySame(layer) {
+  const first = Math.min(...operation.done.map((edit) => edit.layer ?? 0));
+  if (layer < first) return "This layer comes before the first changed one: nothing that reaches it has changed.";
+  if (layer === first)
+    return (
+      "All heads of a layer read the same input, and the change acts on what comes out: it reaches later layers " +
+      "only."
+    );
+  return "";
+}
+
 const unchanged = ({ before, after }) => before === after || before.every((unit, i) => unit === after[i]);
 
 function channelsOf(name, { before, after }, mask, limit) {
@@ -218,7 +232,7 @@ function channelsOf(name, { before, after }, mask, limit) {
 }
 
 function cellWords(payload, { before, after }, query, key, layer, head) {
-  if (key === null) return ["Point at a cell to read its three numbers."];
+  if (key === null) return ["Hover over a cell to read its three numbers."];
   const [was, now] = [before, after].map((block) => block[query * payload.tokens.length + key] / 65535);
   const [from, to] = [query, key].map((i) => quoted(label(payload.tokens[i], 24)));
   return [
@@ -251,54 +265,6 @@ function rowTable({ tokens }, { before, after }, query) {
     columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "before", "after", "difference"],
     rows: tokens.map(rowOf),
   });
-}
-
-/** The likeliest next tokens of both sides, with both probabilities. */
-export function nextCard() {
-  const title = make("h3");
-  const bars = make("ol", { className: "hs-bars hs-pairs" });
-  const scale = make("p", { className: "hs-hint" });
-  const element = make("section", {}, title, bars, scale);
-  const draw = (payload, focus) => {
-    const query = store.query(focus);
-    title.textContent = `Next token after ${quoted(label(payload.tokens[query], 24))}`;
-    const rows = nextRows(payload, operation.result, query);
-    const top = Math.max(...rows.map(({ was, now }) => Math.max(was, now)));
-    const next = payload.tokens[query + 1]?.text;
-    bars.replaceChildren(...rows.map((row) => bar(row, top, row.text === next)));
-    const answer = next === undefined ? "" : ` Bold: the token that your text goes on with, ${quoted(visible(next))}.`;
-    scale.textContent = `Probability from 0 to ${probability(top)}: grey before, violet after.${answer}`;
-  };
-  return { element, draw };
-}
-
-export function nextRows(base, result, query) {
-  const rows = new Map();
-  const add = (payload, was, now) => {
-    const K = payload.arrays.next_ids.shape[1];
-    for (let i = query * K; i < query * K + Math.min(SHOWN, K); i++) {
-      const id = payload.arrays.next_ids.data[i];
-      rows.set(id, { text: payload.pieces[id], was: was.data[i], now: now.data[i] });
-    }
-  };
-  add(base, base.arrays.next_probs, (result ?? base).arrays[result ? "after_probs" : "next_probs"]);
-  if (result) add(result, result.arrays.before_probs, result.arrays.next_probs);
-  return [...rows.values()].sort((a, b) => Math.max(b.was, b.now) - Math.max(a.was, a.now));
-}
-
-function bar({ text, was, now }, top, marked) {
-  const track = (p, className) => {
-    const fill = make("span", { className: `hs-fill ${className}` });
-    fill.style.width = `${(p / top) * 100}%`;
-    return make("span", { className: "hs-track" }, fill);
-  };
-  return make(
-    "li",
-    { className: marked ? "hs-marked" : "" },
-    make("span", { className: "hs-bar-name", dir: "auto", text: pieceName(text) }),
-    make("span", { className: "hs-pair" }, track(was, "hs-was"), track(now, "")),
-    make("span", { className: "hs-number", text: `${probability(was)} → ${probability(now)}` }),
-  );
 }
 
 const number = (text) => make("strong", { className: "hs-number", text });

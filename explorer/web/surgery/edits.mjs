@@ -6,19 +6,19 @@ export const HOWS = {
     tool: "Switch off",
     says: "off",
     sign: "0",
-    about: "What comes out of it is replaced by zeros: as if it were not there.",
+    about: "Zero ablation: its output is replaced by zeros, as if it were not there.",
   },
   mean: {
     tool: "Mean",
     says: "its mean",
     sign: "μ",
     about:
-      "What comes out of it is replaced by its average over other articles: it goes on adding what it " +
-      "always adds, but no longer reacts to your text.",
+      "Mean ablation: its output is replaced by its average over other articles. It keeps adding what it always " +
+      "adds, but no longer reacts to your text.",
   },
   uniform: {
     tool: "Look everywhere",
-    says: "looks everywhere alike",
+    says: "attends to all tokens equally",
     sign: "≡",
     about: "Its pattern is frozen: every visible token gets the same weight.",
   },
@@ -37,7 +37,7 @@ export const HOWS = {
   mask: {
     tool: "Paint a mask",
     sign: "▦",
-    about: "You decide which tokens may be looked at. Normally a token sees itself and what stands before it.",
+    about: "You decide which tokens may be attended to. Normally a token sees itself and the tokens before it.",
   },
 };
 const MASKS = { open: "sees the future", first: "sees the first token only", painted: "painted mask" };
@@ -50,7 +50,7 @@ export const fitsMlp = (how) => OFF.includes(how);
 
 export function placeName({ what, layer, head }) {
   if (what === "everywhere") return "All heads";
-  return `Layer ${layer + 1}, ${what === "head" ? `head ${head + 1}` : what === "mlp" ? "MLP" : "attention"}`;
+  return `Layer ${layer}, ${what === "head" ? `head ${head}` : what === "mlp" ? "MLP" : "attention"}`;
 }
 
 export function editName(edit) {
@@ -110,7 +110,7 @@ export function isCausal(rows) {
   return rows.every((row, query) => row === "1".repeat(query + 1) + "0".repeat(rows.length - query - 1));
 }
 
-// as one word for the address: "zero.h.3.2~window4.e", layers and heads from 1
+// as one word for the address: "zero.h.3.2~window4.e", layers and heads from 0
 
 const LETTERS = { head: "h", attention: "a", everywhere: "e", mlp: "m" };
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"; // six cells of a mask each
@@ -120,7 +120,7 @@ const LONGEST = 600;
 export function writeEdits(edits) {
   const text = edits
     .map((edit) => {
-      const place = [edit.layer, edit.head].filter((value) => value !== undefined).map((value) => value + 1);
+      const place = [edit.layer, edit.head].filter((value) => value !== undefined);
       const painted = edit.how === "painted" ? [edit.rows.length, toDigits(edit.rows.join(""))] : [];
       return [`${edit.how}${edit.n ?? ""}`, LETTERS[edit.what], ...place, ...painted].join(".");
     })
@@ -139,8 +139,8 @@ function readEdit(text) {
   const what = Object.keys(LETTERS).find((name) => LETTERS[name] === letter);
   if (!what || !(Object.hasOwn(HOWS, how) || MASK_HOWS.includes(how)) || how === "mask") return null;
   const count = { head: 2, attention: 1, mlp: 1, everywhere: 0 }[what];
-  const place = rest.slice(0, count).map((value) => Number(value) - 1);
-  if (place.length < count || !place.every((value) => Number.isInteger(value) && value >= 0)) return null;
+  const place = rest.slice(0, count).map((value) => (/^\d{1,3}$/.test(value) ? Number(value) : -1));
+  if (place.length < count || place.includes(-1)) return null;
   if ((how === "window") !== Number(n) > 0 || (what === "mlp" && !fitsMlp(how))) return null;
   const edit = {
     what,

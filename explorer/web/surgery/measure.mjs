@@ -16,7 +16,7 @@ const SENTENCES =
 const ABOUT =
   "One text proves little. Measure what your changes do to the loss of 100 sentences, or switch off every head and " +
   `MLP, one after the other, and see which matter most. ${SENTENCES}`;
-const RANKS = { zero: "Rank by switching off", mean: "Rank by mean" };
+const RANKS = { zero: "Rank by zero ablation", mean: "Rank by mean ablation" };
 
 export const measureCard = () => new Measurement();
 
@@ -48,7 +48,7 @@ class Measurement {
     this.element = make(
       "section",
       { className: "hs-measure" },
-      make("h3", { text: "Is it true in general?" }),
+      make("h3", { text: "Does it hold in general?" }),
       make("p", { className: "hs-hint", text: ABOUT }),
       make("div", { className: "hs-cut-tools" }, this.go, ...this.ranks),
       this.running,
@@ -128,13 +128,13 @@ function effectWords({ effect, edits }) {
   const { mean, low, high, before, n } = effect;
   const verdict =
     low > 0
-      ? "The changes do harm."
+      ? "The changes make the model worse."
       : high < 0
-        ? "The changes help."
-        : "The interval holds 0: these sentences cannot tell whether it matters.";
+        ? "The changes make the model better."
+        : "The interval contains 0: no clear effect.";
   const stale =
     edits !== operation.edits
-      ? [make("p", { className: "hs-hint", text: "Measured for other changes than those above: measure again." })]
+      ? [make("p", { className: "hs-hint", text: "Measured for other changes than the present ones: measure again." })]
       : [];
   return [
     make(
@@ -181,11 +181,11 @@ function drawSweep(grid, ranking, sweep, payload, focus) {
   const limit = reasonable(sweep.list);
   const of = (layer, head) => sweep.list.find((one) => one.layer === layer && (one.head ?? H) === head);
   grid.style.setProperty("--heads", H + 1);
-  const names = [...Array.from({ length: H }, (_, head) => `H${head + 1}`), "MLP"].map((text) =>
+  const names = [...Array.from({ length: H }, (_, head) => `H${head}`), "MLP"].map((text) =>
     make("span", { className: "hs-axis", text }),
   );
   const rows = Array.from({ length: L }, (_, layer) => [
-    make("span", { className: "hs-axis", text: `L${layer + 1}` }),
+    make("span", { className: "hs-axis", text: `L${layer}` }),
     ...names.map((_, head) => sweepCell(of(layer, head), limit, focus, layer, head)),
   ]);
   grid.replaceChildren(make("span"), ...names, ...rows.flat());
@@ -197,7 +197,7 @@ function rankingOf({ how, list }) {
   return table({
     caption:
       `${how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats ` +
-      "per token. + does harm. The colours end at the largest effect of a head.",
+      "per token. + is worse. The colors end at the largest effect of a head.",
     columns: [{ name: "", kind: "text" }, { name: "which", kind: "text" }, "change", "95 % interval"],
     rows: ranked.map((one, i) => [
       String(i + 1),

@@ -15,6 +15,7 @@ class Operation {
     this.base = null; // the payload of the model as it is
     this.result = null; // that of the model with `done`
     this.done = [];
+    this.arrivals = 0; // results so far
     this.problem = "";
     this.waiting = false;
     this.spoken = ""; // the edits as the address last said them
@@ -84,6 +85,7 @@ class Operation {
 
   arrived(result, done) {
     this.result = result;
+    this.arrivals += 1;
     this.done = done;
     this.problem = "";
     this.show(this.changed);

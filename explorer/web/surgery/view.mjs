@@ -1,61 +1,51 @@
-// Head surgery: choose what to do, press what to do it to, and see what changes.
+// Head surgery: three experiments to press, or choose what to do and press a head of the grid; and see what changes.
 
 import { make } from "../base/dom.mjs";
+import { runText } from "../state/run.mjs";
 import { store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
-import { board } from "./board.mjs";
-import { attentionCard, lossCard, nextCard } from "./change.mjs";
+import { changes } from "./board.mjs";
+import { attentionCard, lossCard } from "./change.mjs";
 import { HOWS } from "./edits.mjs";
 import { maskEditor } from "./mask.mjs";
 import { measureCard } from "./measure.mjs";
 import { operation } from "./state.mjs";
 
-const SHOW = { here: "Only here", everywhere: "In all views" };
+const SHOW = { here: "Only here", everywhere: "In all tabs" };
+const TOOLS = Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`]));
 
-export function mount(element) {
-  const tools = choice(
-    "tool",
-    Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`])),
-    "What to do",
-  );
+export function mount(element, { props }) {
+  const { model, experiments } = JSON.parse(props.given);
+  const ready = buttons(experiments);
+  const about = make("p", { className: "hs-hint" });
   const problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-  const measure = measureCard();
-  const cards = {
-    board: board(),
-    mask: maskEditor(),
-    loss: lossCard(),
-    next: nextCard(),
-    attention: attentionCard(),
-    measure,
-  };
   const show = make(
     "div",
     { className: "hs-cut-show" },
     make("span", { className: "hs-hint", text: "Show the changed model" }),
     choice("changed", SHOW, "Where to show the changed model"),
   );
+  const cards = { changes: changes(), mask: maskEditor(), attention: attentionCard(), loss: lossCard() };
+  const measure = measureCard();
+  const found = make("div", {}, show, cards.attention.element, cards.loss.element);
   element.append(
-    make("p", {
-      text:
-        "Which part of the model does the work? Choose what to do, then press a head, a layer’s attention or " +
-        "an MLP, and see what becomes of the prediction.",
-    }),
-    make("div", { className: "hs-cut-choose" }, tools),
+    ready,
+    make("div", { className: "hs-cut-choose" }, choice("tool", TOOLS, "What to do")),
+    about,
     problem,
-    make(
-      "div",
-      { className: "hs-operate" },
-      make("div", { className: "hs-operate-left" }, cards.board.element, show, cards.mask.element),
-      make("div", { className: "hs-operate-right" }, cards.loss.element, cards.next.element),
-    ),
-    cards.attention.element,
+    cards.changes.element,
+    cards.mask.element,
+    found,
     measure.element,
   );
 
   store.subscribe(element, (payload, focus) => {
     operation.sees(payload, focus);
     const { base } = operation;
-    for (const { draw } of Object.values(cards)) draw(base, focus);
+    ready.hidden = base.model.name !== model; // its heads are meant
+    about.textContent = HOWS[focus.tool].about;
+    found.hidden = !operation.result; // before and after are the same
+    for (const { draw } of [...Object.values(cards), measure]) draw(base, focus);
     problem.hidden = !operation.problem;
     problem.textContent = operation.problem;
     element.dataset.done = String(
@@ -63,4 +53,27 @@ export function mount(element) {
     );
     element.dataset.edits = String(operation.done.length);
   });
+}
+
+/** Each is a text, and what is changed in the model that reads it. */
+function buttons(experiments) {
+  const one = ({ name, says, text, edits }) =>
+    make(
+      "button",
+      {
+        type: "button",
+        className: "hs-experiment",
+        onclick: async () => {
+          if (operation.base.text !== text) await runText(text);
+          operation.set(edits);
+        },
+      },
+      make("strong", { text: name }),
+      make("span", { text: says }),
+    );
+  return make(
+    "div",
+    { className: "hs-experiments", role: "group", "aria-label": "Experiments" },
+    ...experiments.map(one),
+  );
 }

@@ -30,8 +30,8 @@ export class HeadAtStep {
       make("p", {
         className: "hs-hint",
         text:
-          "A row for each token that looks, a column for each that is looked at. Point at a cell to read it; " +
-          "press a row to keep that token.",
+          "A row for each query token, a column for each key token. Hover over a cell to read it; click a row to " +
+          "pin that token.",
       }),
       this.picture,
       this.readout,
@@ -83,7 +83,7 @@ export class HeadAtStep {
       cells: CELLS,
     });
     this.block = block;
-    this.title.textContent = `Layer ${layer + 1}, head ${head + 1}, step ${step}`;
+    this.title.textContent = `Layer ${layer}, head ${head}, step ${step}`;
     this.legend.paint(dark);
     this.tell(focus);
     this.canvas.setAttribute(
@@ -120,7 +120,7 @@ function readout({ part, layer, head }, block, { query, key }) {
     make("strong", { className: "hs-number", text: probability(block[query * S + key] / 65535) }),
     make("code", {
       text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
-      title: "the tensor and index that this number is; code counts from 0",
+      title: "the tensor and the index of this number",
     }),
   ];
 }

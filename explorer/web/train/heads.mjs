@@ -8,7 +8,7 @@ import { sign, worn } from "../ui/badges.mjs";
 
 export class HeadsAtStep {
   /** `choose(layer, head)` is called when one is pressed; `advice` says what to do then. */
-  constructor(choose, advice = "then move through the steps and watch its pattern come out") {
+  constructor(choose, advice = "then move through the steps and watch its pattern emerge") {
     this.choose = choose;
     this.table = make("div", { className: "hs-grid", role: "group" });
     this.marks = make("p", { className: "hs-hint hs-badges" });
@@ -19,7 +19,7 @@ export class HeadsAtStep {
       make("p", {
         className: "hs-hint",
         text:
-          "Each picture is one head: a row for each token, dark where that token looks. Press one to see it " +
+          "Each picture is one head: a row for each token, darker where that token attends. Press one to see it " +
           `large; ${advice}.`,
       }),
       this.table,
@@ -64,16 +64,16 @@ export class HeadsAtStep {
         make("canvas"),
         make("span", { className: "hs-marks" }),
       );
-    const row = (layer) => [axis(`L${layer + 1}`), ...range(H).map((head) => button(layer, head))];
+    const row = (layer) => [axis(`L${layer}`), ...range(H).map((head) => button(layer, head))];
     this.table.style.setProperty("--heads", H);
     this.table.setAttribute("aria-label", `All heads of ${part.title}: one row for each layer`);
-    this.table.replaceChildren(make("span"), ...range(H).map((head) => axis(`H${head + 1}`)), ...range(L).flatMap(row));
+    this.table.replaceChildren(make("span"), ...range(H).map((head) => axis(`H${head}`)), ...range(L).flatMap(row));
   }
 
   dress(button, layer, head, roles) {
     const names = roles.map(({ name }) => name);
     const badges = names.map((name) => make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }));
-    const said = `Layer ${layer + 1}, head ${head + 1}${names.length ? `: ${names.join(", ")}` : ""}`;
+    const said = `Layer ${layer}, head ${head}${names.length ? `: ${names.join(", ")}` : ""}`;
     button.querySelector(".hs-marks").replaceChildren(...badges);
     button.setAttribute("aria-label", said);
     button.title = said;

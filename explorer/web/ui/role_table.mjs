@@ -20,7 +20,9 @@ export function fillRoles(element, roles, layer, head) {
 export function roleMeaning({ name, sentence, source, threshold }, written = name) {
   return [
     make("dt", { text: written }),
-    make("dd", { text: `${sentence} A badge from ${threshold} of the way between chance and 1. (${source})` }),
+    make("dd", {
+      text: `${sentence} Badge: at least ${Math.round(100 * threshold)} % of the way from chance to 1. (${source})`,
+    }),
   ];
 }
 

@@ -1,95 +1,187 @@
-"""Name what is wrong with a block, by trying suspicions: is it what our blocks do with this fault switched on?
+"""What is wrong with a block: the verdict, and then the reason.
 
-Single faults of the block first, the likelier ones before the others, then pairs. What agrees with a student's block
-in everything that the probes see is the diagnosis; if nothing does, there is none, and the first difference is shown.
+A verdict compares what every probe sees in a student's block with what it sees in ours. The reason is a *suspicion*
+that agrees with the student in everything that the probes see: a known fault or a pair of them, else a few deviations
+from the grammar of operations (``grammar``). If none agrees, the place is found by substitution (``substitution``).
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import combinations
-from types import ModuleType
 
-from .faults import faults_of
-from .probes import PROBES, Observations, Probe, observe
-from .solution import solution
-from .walks import Place, Walk, first_landmark, line_of, place_of, walk
-from .watching import Steps
+from torch import Tensor
+
+from ..inside.observations import Observations, Stopped
+from ..inside.probes import PROBES, SOME_LENGTHS, Probe, does_the_same, observe
+from .faults import NAMED, Fault, faults_of
+from .grammar import Way
+from .grammar.search import explanation, lines
+from .patterns import patterns
+from .places import Place, Walk, first_landmark, line_of, place_of, right_walk
+from .shown import difference
+from .solution import among_stand_ins
+from .substitution import Piece, piece
 
 
 @dataclass
 class Diagnosis:
-    """``faults`` are names, in order of likelihood; empty with ``passed`` False: no known mistake fits."""
+    """A verdict; ``found`` and ``expected`` are of the first probe that saw a difference."""
 
     passed: bool
-    faults: list[str] = field(default_factory=list)
-    probe: Probe | None = None  # the first that saw a difference
+    seen: dict[Probe, Observations] = field(default_factory=dict)
     found: Observations | None = None
     expected: Observations | None = None
-    dropouts: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)  # their lines and shapes, once located
 
     @property
     def tensor(self) -> str | None:
         """The observation that differs first."""
-        return self.found.first_difference(self.expected) if self.found else None
+        return self.found.first_difference(self.expected) if self.found and self.expected else None
 
     @property
-    def error(self) -> Exception | None:
+    def error(self) -> Stopped | None:
         return self.found.error if self.found else None
 
+    @property
+    def line(self) -> int | None:
+        return self.error.line if self.error else None
 
-def diagnose(block: str, student: ModuleType) -> Diagnosis:
-    """``student`` has the block's name, and our other blocks (see ``with_our_other_blocks``)."""
+
+@dataclass
+class Reason:
+    """``faults`` in order of likelihood; without any, ``sentence`` tells what can be said."""
+
+    faults: list[Fault] = field(default_factory=list)
+    sentence: str = ""
+    line: int | None = None
+    difference: dict | None = None
+    patterns: dict | None = None
+
+
+def verdict(block: str, student) -> Diagnosis:
+    """``student`` answers (``Answers`` or ``Apart``). Raises ``Ended`` if its process does."""
     seen: dict[Probe, Observations] = {}
-    for probe in PROBES[block]:
-        seen[probe] = observe(probe, student)
-        if not seen[probe].agrees(expected := known(probe, frozenset())):
-            break
+    for number, probe in enumerate(PROBES[block]):
+        found = seen[probe] = student.probe(block, number, masks=masks_for(block))
+        if not found.agrees(expected := known(block, probe)):
+            return Diagnosis(False, seen, found, expected)
+    return Diagnosis(True)
+
+
+def explain(block: str, student, found: Diagnosis) -> Reason:
+    for number, probe in enumerate(PROBES[block]):
+        if probe not in found.seen and not found.error:
+            found.seen[probe] = student.probe(block, number, masks=masks_for(block))
+    walked = Walk(student.run(block, masks=masks_for(block)))
+    singles, pairs = suspicions(block)
+    names = _first(block, singles, found)
+    is_told = not found.error or found.error.is_misshapen or block == "embedding"  # other errors have many reasons
+    ways = () if names or not is_told else explanation(block, found.seen, walked, most=1)
+    if not names and not ways and not found.error:  # an error ends the probe: two mistakes are not seen
+        names = _first(block, pairs, found)
+        ways = () if names else explanation(block, found.seen, walked, most=2)
+    if ways:
+        reason = _in_ways(block, student, ways, found, walked)
     else:
-        return Diagnosis(True)
-    failed = Diagnosis(False, [], probe, seen[probe], expected)
-    for other in PROBES[block]:
-        if other not in seen and not failed.error:
-            seen[other] = observe(other, student)
-    failed.faults = next((list(names) for names in suspicions(block) if _fits(names, seen)), [])
-    return failed
+        reason = _in_names(block, student, list(names), found, walked)
+    if block == "attention" and not found.error:
+        reason.patterns = patterns(student)
+    return reason
 
 
-def suspicions(block: str) -> Iterator[tuple[str, ...]]:
-    names = [fault.name for fault in faults_of(block)]
-    yield from ((name,) for name in names)
-    rank = {name: i for i, name in enumerate(names)}
-    yield from sorted(combinations(names, 2), key=lambda pair: sum(rank[name] for name in pair))
+def _first(block: str, suspected: Iterable[tuple[str, ...]], found: Diagnosis) -> tuple[str, ...]:
+    return next((names for names in suspected if _fits(block, names, found.seen)), ())
 
 
-def _fits(names: tuple[str, ...], seen: dict[Probe, Observations]) -> bool:
-    """Quick probes come first: most suspicions end there."""
-    return all(found.agrees(known(probe, frozenset(names))) for probe, found in seen.items())
+def _in_names(block: str, student, names: list[str], found: Diagnosis, walked: Walk) -> Reason:
+    """Known faults, or none."""
+    place, line = locate(block, student, names, found, walked)
+    reason = Reason([NAMED[name] for name in names], "" if names else _unnamed(found, walked), line)
+    if not names and not found.error:
+        patched = piece(block, student, walked, right_walk(block), masks_for(block))
+        if patched:
+            place = place or Place(REPLACED, patched.expected, patched.found, patched.first)
+            reason.line = patched.first
+            reason.sentence = f"{_unnamed(found, walked)} {_patched(patched)}"
+    reason.difference = difference(place) if place else None
+    return reason
+
+
+REPLACED = "the tensor that was replaced"
+
+
+def _patched(piece: Piece) -> str:
+    lines = f"line {piece.first}" if piece.first == piece.last else f"lines {piece.first} to {piece.last}"
+    return (
+        f"If one tensor of yours, {tuple(piece.found.shape)}, is replaced by the right one, all that follows comes out "
+        f"right: the mistake is in {lines}."
+    )
+
+
+def _in_ways(block: str, student, ways: tuple[Way, ...], found: Diagnosis, walked: Walk) -> Reason:
+    """Deviations in the words of the grammar; the line is that of the first."""
+    in_eval = cache(lambda: Walk(student.run(block, training=False, masks=masks_for(block))))
+    where = lines(block, ways, walked, in_eval)
+    line = found.line or next((where[way] for way in ways if where[way]), None) or _first_line(walked)
+    reason = Reason([_as_fault(block, way) for way in ways], "", line)
+    place = first_landmark(block, walked) or _observed(found, walked)
+    reason.difference = difference(place) if place else None
+    return reason
+
+
+def _as_fault(block: str, way: Way) -> Fault:
+    if way.known:
+        return NAMED[way.known]
+    title = re.split(r"[:;.,]", way.sentence)[0][:80]
+    return Fault(way.pick, (block,), title, way.sentence, EVIDENCE, way.idea, "")
+
+
+EVIDENCE = "Our own block, changed in this way, does the same as yours in everything that was compared."
 
 
 @cache
-def known(probe: Probe, faults: frozenset[str] = frozenset()) -> Observations:
-    """What the probe sees in our blocks, with faults or without."""
-    return observe(probe, solution(faults))
+def masks_for(block: str) -> dict[str, Tensor] | None:
+    """What a Decoder that is made from an Encoder gets from it."""
+    if block != "decoder mask":
+        return None
+    encoder = among_stand_ins("encoder mask").Encoder.get_attention_mask
+    return {str(lengths.tolist()): encoder(None, lengths) for lengths in SOME_LENGTHS}
+
+
+def suspicions(block: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Single faults, and pairs; the likelier ones first."""
+    names = [fault.name for fault in faults_of(block)]
+    rank = {name: i for i, name in enumerate(names)}
+    pairs: list[tuple[str, ...]] = sorted(combinations(names, 2), key=lambda pair: sum(rank[name] for name in pair))
+    return [(name,) for name in names], pairs
+
+
+def _fits(block: str, names: tuple[str, ...], seen: dict[Probe, Observations]) -> bool:
+    """Quick probes come first: most suspicions end there."""
+    return all(does_the_same(probe, among_stand_ins(block, names), found) for probe, found in seen.items())
+
+
+@cache
+def known(block: str, probe: Probe, faults: frozenset[str] = frozenset()) -> Observations:
+    """What the probe sees in our block, with faults or without."""
+    return observe(probe, among_stand_ins(block, faults))
 
 
 # --- where it is -------------------------------------------------------------------------------------------------
 
 
-def locate(block: str, student: ModuleType, diagnosis: Diagnosis, file: str | None) -> tuple[Place | None, int | None]:
+def locate(block: str, student, faults: list[str], found: Diagnosis, walked: Walk) -> tuple[Place | None, int | None]:
     """The first tensor that differs, and the student's line."""
-    walked = walk(block, student, file)
-    dropped = [step for step in walked.steps if step.line and step.operation.startswith("dropout")]
-    diagnosis.dropouts = [(step.line, tuple(step.tensor.shape)) for step in dropped]
-    marked = _marked(block, diagnosis.faults, walked)
+    marked = _marked(block, faults, walked)
     comparable = marked and marked.expected.squeeze().shape == marked.found.squeeze().shape
-    place = (marked if comparable else None) or first_landmark(block, walked) or marked or _observed(diagnosis, walked)
-    line = error_line(diagnosis.error, file)
-    if line is None and "loop-over-heads" in diagnosis.faults:
-        line = _loop_line(student, file)
-    if line is None and CALLS & set(diagnosis.faults):
+    place = (marked if comparable else None) or first_landmark(block, walked) or marked or _observed(found, walked)
+    line = found.line
+    if line is None and "loop-over-heads" in faults:
+        line = student.looped(8)
+    if line is None and CALLS & set(faults):
         line = next((step.line for step in reversed(walked.steps) if step.line and step.operation == "full"), None)
-    if diagnosis.faults == ["loop-over-heads"]:
+    if faults == ["loop-over-heads"]:
         place = None  # the numbers agree
     return place, line or (marked and marked.line) or (place and place.line) or _first_line(walked)
 
@@ -110,29 +202,27 @@ def _marked(block: str, faults: list[str], walked: Walk) -> Place | None:
     return alone or (place_of(block, frozenset(faults), walked, named[0].shown) if len(named) > 1 else None)
 
 
-def _observed(diagnosis: Diagnosis, walked: Walk) -> Place | None:
+def _observed(found: Diagnosis, walked: Walk) -> Place | None:
     """What the probe itself compared."""
-    name = diagnosis.tensor
-    if name is None or name not in diagnosis.found.tensors or name not in diagnosis.expected.tensors:
+    name = found.tensor
+    if name is None or name not in found.found.tensors or name not in found.expected.tensors:
         return None
-    found = diagnosis.found.tensors[name]
-    return Place(name, diagnosis.expected.tensors[name], found, line_of(found, walked))
+    mine = found.found.tensors[name]
+    return Place(name, found.expected.tensors[name], mine, line_of(mine, walked))
 
 
-def error_line(error: BaseException | None, file: str | None) -> int | None:
-    """The innermost line of the file that the error passed."""
-    line, trace = None, error and error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
-
-
-def _loop_line(student: ModuleType, file: str | None) -> int | None:
-    from .probes import C, T, config, mask, numbers
-
-    H = 8
-    with Steps(file) as steps:
-        student.GenericSelfAttention(config(n_head=H)).eval()(numbers(4, T, C), mask())
-    return steps.looped(H)
+def _unnamed(found: Diagnosis, walked: Walk) -> str:
+    """No known mistake fits: what can be said all the same."""
+    name = found.tensor
+    if found.error or name is None:
+        return ""
+    mine, right = found.found.tensors.get(name), found.expected.tensors.get(name)
+    if mine is not None and right is not None and mine.shape != right.shape:
+        return f"No known mistake fits. {name}: the shape is {tuple(mine.shape)} instead of {tuple(right.shape)}."
+    if mine is not None and mine.isnan().any() and not (right is not None and right.isnan().any()):
+        return f"No known mistake fits. First difference: {name} has NaN in it."
+    if name.endswith("in train mode"):
+        dropped = [step for step in walked.steps if step.line and step.operation.startswith("dropout")]
+        places = " and ".join(f"on {tuple(step.tensor.shape)} in line {step.line}" for step in dropped)
+        return f"No known mistake fits. In training, dropout runs {places or 'nowhere'}. {NAMED['third-dropout'].idea}"
+    return f"No known mistake fits. First difference: {name}."

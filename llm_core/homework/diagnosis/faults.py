@@ -50,7 +50,7 @@ _LOSS = "Every place's logits meet the target that the caller gave for it; the m
 _COLUMNS = "Column j is visible in every row exactly when j < num_tokens[b]."
 _TRIANGLE = "Query i sees the keys j <= i: itself and what came before it (a lower triangle with its diagonal)."
 _DRAW = "softmax(logits of the last place / temperature) are the chances; draw one token from them."
-_FEED = "Put each new token behind the old ones, and give the model all of them again."
+_FEED = "Append each new token to the old ones, and give the model all of them again."
 _JOIN = "The encoder's hidden states are the decoder's hidden_cache; the decoder's own tokens are the targets."
 
 FAULTS: tuple[Fault, ...] = tuple(
@@ -75,7 +75,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             positions_over_batch=(
                 "Positions counted over the batch",
-                "Your positions go on counting from one sequence to the next: the second sequence starts "
+                "Your positions keep counting from one sequence to the next: the second sequence starts "
                 "at T, not at 0.",
                 "A text is read differently depending on which row of the batch it is in.",
                 _PLACES,
@@ -115,7 +115,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             one_head=(
                 "One head only",
                 "Your attention has one wide head: the step that splits q, k and v into n_head pieces is missing.",
-                "Every token can look at one thing at a time only; the number of parameters hides that.",
+                "Every token can attend to only one thing at a time; the number of parameters does not show it.",
                 _SPLIT,
                 "queries cut into heads (B, H, T, D)",
                 "museum",
@@ -124,7 +124,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             no_scale=(
                 "Scores are not scaled",
                 "Your scores are not divided by sqrt(n_embd / n_head).",
-                "Large scores make the softmax all or nothing, and its slopes vanish: learning is slow at the start.",
+                "Large scores make the softmax all or nothing, and its gradients vanish: learning starts slowly.",
                 _SCALE,
                 "scores (B, H, T, T)",
                 "attention",
@@ -133,7 +133,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             scale_by_width=(
                 "Scaled by the whole width",
                 "Your scores are scaled by sqrt(n_embd) instead of sqrt(n_embd / n_head).",
-                "Scores are too small by sqrt(n_head), so every token looks everywhere a little.",
+                "Scores are too small by sqrt(n_head), so every token attends a little to everything.",
                 _SCALE,
                 "scores (B, H, T, T)",
                 "museum",
@@ -188,7 +188,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             softmax_over_queries=(
                 "Softmax over the queries",
                 "Your softmax runs over dimension -2, the queries: columns sum to 1 instead of rows.",
-                "How much a token takes in depends on the others; in a causal model the future leaks through the sums.",
+                "What a token takes in depends on the others; in a causal model the future leaks through the sums.",
                 _SOFTMAX,
                 "pattern (B, H, T, T)",
                 "museum",
@@ -197,7 +197,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             softmax_over_heads=(
                 "Softmax over the heads",
                 "Your softmax runs over dimension 1, the heads: for each query and key the heads share a weight of 1.",
-                "A token does not choose among keys any more; heads compete, and keys hidden from all become NaN.",
+                "A token no longer chooses among keys; heads compete, and keys hidden from all become NaN.",
                 _SOFTMAX,
                 "pattern (B, H, T, T)",
                 "attention",
@@ -205,7 +205,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             no_softmax=(
                 "No softmax",
-                "Your scores are multiplied with the values directly: the softmax is missing.",
+                "Your scores are multiplied by the values directly: the softmax is missing.",
                 "Weights are negative and unbounded, and rows do not sum to 1.",
                 _SOFTMAX,
                 "pattern (B, H, T, T)",
@@ -289,7 +289,7 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Your queries come from self.k and your keys from self.q.",
                 "It trains the same from scratch, since both are only names; with trained weights it "
                 "reads the map crosswise.",
-                "The token that looks is the query (rows), the one looked at the key (columns): q @ k transposed.",
+                "The attending token is the query (rows), the attended one the key (columns): q @ k transposed.",
                 "scores (B, H, T, T)",
                 "attention",
                 2,
@@ -316,8 +316,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             no_residual=(
                 "Nothing is added to the stream",
-                "Your block returns what the layers made; x itself is not added back.",
-                "Each layer has to pass on everything itself; slopes fade on the way down.",
+                "Your block returns the layers' output; x itself is not added back.",
+                "Each layer has to pass on everything itself; gradients fade on the way down.",
                 _BLOCK,
                 "after attention (B, T, C)",
                 "attention",
@@ -381,15 +381,15 @@ FAULTS: tuple[Fault, ...] = tuple(
             mask_forgets_padding=(
                 "Padding not counted for the mask",
                 "You give the mask the full length T for every row, whether it is padded or not.",
-                "Padding is read as text: what a sequence means depends on how long its neighbours in the batch are.",
+                "Padding is read as text: what a sequence means depends on how long its neighbors in the batch are.",
                 "num_tokens[b] is the number of places in row b that are not -1 (plus P of the cache).",
                 "number of tokens of each row",
                 "attention",
                 6,
             ),
             cache_behind=(
-                "Hidden cache behind the tokens",
-                "You put hidden_cache behind the tokens instead of in front of them.",
+                "Hidden cache after the tokens",
+                "You put hidden_cache after the tokens instead of before them.",
                 "Under a causal mask no token can see the cache: the decoder never reads the title.",
                 _CACHE,
                 "cache and tokens (B, P+T, C)",
@@ -409,8 +409,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "number of tokens of each row",
             ),
             cache_targets_not_shifted=(
-                "Targets not shifted behind a cache",
-                "Behind a cache you compare logits[:, P:] with the targets: each place is asked for the "
+                "Targets not shifted with a cache",
+                "With a cache you compare logits[:, P:] with the targets: each position is asked for the "
                 "token that it was given.",
                 "The loss falls towards 0, because copying is easy; what it writes is nonsense.",
                 "Without shifting by the caller, the place before a token predicts it: logits[:, P-1:-1].",
@@ -418,7 +418,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             targets_shifted_twice=(
                 "Targets shifted twice",
-                "You shift the targets once more, although the caller has done that: the model is asked "
+                "You shift the targets once more, although the caller already did: the model is asked "
                 "for the token after next.",
                 "It trains, to a higher loss, and its texts skip words.",
                 _LOSS,
@@ -427,7 +427,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             loss_over_padding=(
                 "Loss over padding",
                 "Your loss counts the padding too: targets of -1 are taken for token 0.",
-                "A model that has learnt to write padding looks good; short texts count as much as long ones.",
+                "A model that has learned to write padding looks good; short texts count as much as long ones.",
                 _LOSS,
                 "targets",
             ),
@@ -486,7 +486,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             mask_means_hidden=(
                 "0 and 1 the wrong way round",
                 "Your mask has 1 where a key is hidden; 0 must mean hidden.",
-                "Attention looks at exactly what it should not see.",
+                "Tokens attend to exactly what they should not see.",
                 "1 (or True) where a query may look at a key, 0 where it may not.",
                 "mask (B, 1, T, T)",
                 "museum",
@@ -565,7 +565,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             first_position=(
                 "Logits of the first position",
                 "You read the logits of the first position; the next token is predicted at the last one.",
-                "What is written goes on from the first token, whatever follows it.",
+                "The text continues from the first token, whatever follows it.",
                 _DRAW,
                 "logits of the next token (N, V)",
             ),
@@ -627,8 +627,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             encoder_detached=(
                 "The encoder does not learn",
-                "The encoder's states are detached (detach or no_grad), so no slope reaches its weights.",
-                "The loss still falls, but the encoder stays as it was initialised.",
+                "The encoder's states are detached (detach or no_grad), so no gradient reaches its weights.",
+                "The loss still falls, but the encoder stays as it was initialized.",
                 _JOIN + " Gradients flow through them into the encoder.",
                 "slope of the encoder's weights",
             ),

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from .walks import Place
+from .places import Place
 
 MOST = 16  # rows and columns
 

@@ -1,12 +1,14 @@
 """Tiny random models of transformers, of every family that we open, saved as people have them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 import torch
 import transformers
+from tokenizers import ByteLevelBPETokenizer
+from tokenizers.processors import TemplateProcessing
 from torch import nn
 
 from llm_core.model.checkpoints import load_model
@@ -102,8 +104,11 @@ def folder_of(name: str) -> Path:
 
 @cache
 def make(name: str) -> nn.Module:
+    return made(CASES[name])
+
+
+def made(case: Case) -> nn.Module:
     """In eval mode, eager, with every parameter moved: zero biases and unit norms would hide a forgotten one."""
-    case = CASES[name]
     kind = getattr(transformers, case.kind)
     torch.manual_seed(0)
     model = kind(kind.config_class(**case.config, attn_implementation="eager")).eval()
@@ -112,6 +117,30 @@ def make(name: str) -> nn.Module:
             parameter.add_(0.1 * torch.randn_like(parameter))
         if hasattr(model, "final_logits_bias"):
             model.final_logits_bias.normal_()
+    return model
+
+
+SENTENCE = "Pour the vinegar into the purple bucket. Then clean the purple"
+AROUND = {  # special tokens, and which of them stand around a text
+    "bert": (["[PAD]", "[CLS]", "[SEP]", "[MASK]"], "[CLS] $A [SEP]"),
+    "t5": (["<pad>", "</s>"], "$A </s>"),
+    "bart": (["<pad>", "<s>", "</s>", "<mask>"], "<s> $A </s>"),
+}
+SPARE = 7  # rows of the token table that no token has
+
+
+def with_tokenizer(name: str, folder: Path) -> nn.Module:
+    """The case with a tokenizer, learned from SENTENCE, beside its weights in ``folder``; its window has 64 tokens."""
+    case = CASES[name]
+    special, template = AROUND.get(name, (["<|endoftext|>"], "$A"))
+    own = ByteLevelBPETokenizer()
+    own.train_from_iterator([SENTENCE] * 3, vocab_size=281, special_tokens=special)
+    marks = [(token, own.token_to_id(token)) for token in special if token in template]
+    own._tokenizer.post_processor = TemplateProcessing(single=template, special_tokens=marks)
+    window = {field: 64 for field in ("max_position_embeddings", "n_positions") if field in case.config}
+    model = made(replace(case, config={**case.config, **window, "vocab_size": own.get_vocab_size() + SPARE}))
+    model.save_pretrained(folder)
+    own.save(str(folder / "tokenizer.json"))
     return model
 
 

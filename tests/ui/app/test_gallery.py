@@ -48,7 +48,7 @@ def test_a_view_draws_alone_and_fits(page: Page, frames: dict[str, str], name: s
     page.set_viewport_size({"width": 1200, "height": 900})
     page.goto(frames[name])
     page.wait_for_selector(DRAWN.format(name), state="attached")
-    if VIEWS[name].saves:
+    if VIEWS[name].saves == "below":
         page.wait_for_selector(f'[data-view="{name}"] + details', state="attached")
     colors = {}
     for theme in THEMES:
@@ -65,7 +65,7 @@ def test_a_view_draws_alone_and_fits(page: Page, frames: dict[str, str], name: s
 def test_the_banner_is_of_a_changed_model(page: Page, frames: dict[str, str]):
     page.set_default_timeout(60_000)
     page.goto(frames["surgery_banner"])
-    page.wait_for_selector('text="Everything below shows a changed model: Layer 3, head 2: off."')
+    page.wait_for_selector('text="Every view shows a changed model: Layer 2, head 1: off."')
 
 
 def test_a_view_that_is_none_is_one_sentence(app: App):

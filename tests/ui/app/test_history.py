@@ -53,7 +53,7 @@ def test_back_goes_page_by_page_and_step_by_step_and_forward_comes_back(page: Pa
     learn.wait_for("attention", 2)
     page.go_forward()
     at(page, "explore")
-    assert screen.title() == "Layer 3, head 4"
+    assert screen.title() == "Layer 2, head 3"
     page.go_forward()
     at(page, "compare")
     assert screen.address() == "show=compare&layer=2&head=3&models=decoder%2Cencoder-decoder-prefix"

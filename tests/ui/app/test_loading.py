@@ -16,7 +16,7 @@ WATCH = """() => {
         const shown = (e) => e.checkVisibility({ checkVisibilityCSS: true });
         const { body } = document;
         if (body) {
-            const views = [...document.querySelectorAll(".hs-view, #ask, #examples, gradio-app")].filter(shown);
+            const views = [...document.querySelectorAll(".hs-view, #ask, #examples, #start, gradio-app")].filter(shown);
             globalThis.frames_.push([body.dataset.page, views.map((e) => e.dataset.view ?? (e.id || e.localName)),
                 [...document.querySelectorAll("#header [aria-current]")].map((e) => e.dataset.page).join(),
                 body.classList.contains("dark")]);
@@ -34,9 +34,10 @@ OF_PAGE = {
         "roles_view",
         "attention_view",
         "next_view",
-        "inside_view",
+        "tabs_view",
+        "phone_view",
     }
-    | {"pipeline_view", "model_choice", "examples", "ask"},
+    | {"model_choice", "examples", "examples_view", "save_view", "ask"},
     "generate": {"generate_view", "model_choice", "ask"},
     "check": {"check_view"},
 }
@@ -44,6 +45,7 @@ OF_PAGE = {
 
 def test_the_first_visit_is_light_and_the_second_loads_no_script_again(browser: Browser, app: App):
     first, second, _ = load(browser, app.url)
+    assert first.picture < first.gradio
     assert 20 < first.ours <= 45
     assert first.our_bytes <= 250_000
     assert first.of_other_pages == []
@@ -70,6 +72,20 @@ def test_nothing_is_seen_but_the_header_until_the_page_is_right(page: Page, app:
         assert seen & {"learn_view", "attention_view", "generate_view", "check_view"}, "all at once"
 
 
+def test_of_the_first_screen_nothing_else_is_ever_seen(page: Page, app: App):
+    page.set_default_timeout(60_000)
+    page.add_init_script(f"({WATCH})()")
+    page.goto(app.url)
+    page.wait_for_selector('[data-view="prompt_view"][data-ready="true"]', state="attached")
+    page.wait_for_timeout(1500)
+    frames = page.evaluate("globalThis.frames_")
+    assert {shown_page for shown_page, *_ in frames} <= {"start", None}
+    shown = [set(seen) for _, seen, _, _ in frames if seen]
+    while shown and shown[0] == {"header_view"}:
+        shown.pop(0)
+    assert shown and all(seen == {"header_view", "start"} for seen in shown)
+
+
 def test_a_text_of_the_address_is_not_seen_as_another(page: Page, app: App):
     page.set_default_timeout(60_000)
     page.add_init_script(
@@ -92,14 +108,15 @@ def test_a_text_of_the_address_is_not_seen_as_another(page: Page, app: App):
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("?page=anything", "learn"), ("?deep_link=x", "learn"), ("?view=toString", "learn"), ("?view=api", "learn"),
-        ("?show=check&page=x&deep_link=y&__sign=z&view=settings", "check"), ("?show=constructor", "learn"),
+        ("?page=anything", "start"), ("?deep_link=x", "start"), ("?view=toString", "start"), ("?view=api", "start"),
+        ("?show=check&page=x&deep_link=y&__sign=z&view=settings", "check"), ("?show=constructor", "start"),
+        ("?view=learn&page=x", "learn"), ("?lesson=heads", "learn"),
     ],
 )  # fmt: skip
 def test_reserved_and_unknown_parameters_show_the_page(page: Page, app: App, query: str, shown: str):
     page.set_default_timeout(60_000)
     assert page.goto(app.url + query).status == 200
-    page.wait_for_selector(f'#page-{shown} .hs-view[data-ready="true"]')
+    page.wait_for_selector("#start[data-ready]" if shown == "start" else f'#page-{shown} .hs-view[data-ready="true"]')
     page.wait_for_timeout(500)
     assert page.locator('[data-testid="toast-body"]').count() == 0
     for name in ("page=", "deep_link", "__sign", "view="):
@@ -119,7 +136,7 @@ def test_the_theme_is_kept_in_the_address(page: Page, app: App):
 
 def test_another_page_is_loaded_when_it_is_opened(page: Page, app: App):
     page.set_default_timeout(60_000)
-    page.goto(app.url)
+    page.goto(f"{app.url}?show=learn")
     page.wait_for_selector('#page-learn .hs-view[data-ready="true"]')
     scripts = (
         "performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => name.includes('/compare/'))"
@@ -140,7 +157,7 @@ def test_while_a_text_is_computed_the_old_pictures_say_what_they_are_of(screen: 
     screen.prompt.press("Enter")
     old = page.locator('[data-view="attention_view"][data-stale]')
     old.wait_for()
-    assert old.get_attribute("data-stale").startswith("Still “How to Make a Paper Boat” in decoder")
+    assert old.get_attribute("data-stale").startswith("Still “Harry Potter met Draco. Harry” in decoder")
     assert old.get_attribute("aria-busy") == "true"
     page.wait_for_timeout(600)
     assert (

@@ -63,7 +63,7 @@ def test_next_tokens_are_torchs_distribution(screen: Screen, reference):
         best = probabilities[place].topk(SHOWN)
         assert [name for name, _ in screen.bars()] == screen.names(reference.pieces(best.indices.tolist()))
         assert all(same(shown, p) for (_, shown), p in zip(screen.bars(), best.values.tolist()))
-        rest = re.fullmatch(r"The other 8,180 tokens of the vocabulary share (\S+)\.", screen.text_of(".hs-rest"))
+        rest = re.fullmatch(r"The other 8,184 tokens of the vocabulary share (\S+)\.", screen.text_of(".hs-rest"))
         assert same(rest[1], 1 - best.values.sum().item())
 
 
@@ -115,7 +115,7 @@ def test_looking_around_asks_the_server_nothing(screen: Screen):
     screen.page.click('[aria-label="Switch between dark and light"]')
     screen.page.locator(".hs-picture canvas").press("ArrowUp")
     screen.next_frame()
-    assert titles == {"Layer 2, head 2", "Layer 3, head 7", "Layer 6, head 8"}
+    assert titles == {"Layer 1, head 1", "Layer 2, head 6", "Layer 5, head 7"}
     assert screen.chosen_token() == 5
     assert asked == []
 
@@ -124,14 +124,15 @@ def test_pointing_previews_and_a_click_keeps(screen: Screen):
     screen.run("one two three four")
     first, other = (screen.page.locator(".hs-grid button").nth(i) for i in (0, 11))
     screen.point_at(other)
-    assert screen.title() == "Layer 2, head 4"
+    assert screen.title() == "Layer 1, head 3"
     screen.point_away()
-    assert screen.title() == "Layer 1, head 1"
+    screen.choose_head(0, 0)
+    assert screen.title() == "Layer 0, head 0"
     other.click()
     screen.point_at(first)
-    assert screen.title() == "Layer 1, head 1"
+    assert screen.title() == "Layer 0, head 0"
     screen.point_away()
-    assert screen.title() == "Layer 2, head 4"
+    assert screen.title() == "Layer 1, head 3"
 
 
 def test_a_token_is_kept_by_a_click_and_let_go_by_the_next(screen: Screen):
@@ -149,6 +150,7 @@ def test_a_token_is_kept_by_a_click_and_let_go_by_the_next(screen: Screen):
 def test_lines_show_the_row_that_is_pointed_at(screen: Screen, reference):
     trace = reference.trace(TEXT)
     screen.run(TEXT)
+    screen.choose_head(0, 0)
     screen.choose_drawing("lines")
     screen.point_at_line_of(9)
     assert screen.chosen_token() == 9
@@ -178,16 +180,16 @@ def test_flow_is_the_rollout_of_torchs_patterns(screen: Screen, reference):
     assert "draws most on" in screen.text_of("p.hs-row")
     assert screen.address().startswith("show=explore&query=30&draw=flow")
     screen.point_at(screen.page.locator(".hs-grid button").nth(9))
-    assert screen.title() == "Layer 2, head 2"
+    assert screen.title() == "Layer 1, head 1"
     screen.point_away()
     assert screen.title() == "All layers: rollout"
     screen.choose_head(1, 1)
-    assert screen.title() == "Layer 2, head 2"
+    assert screen.title() == "Layer 1, head 1"
 
 
 def test_an_example_opens_with_its_text(screen: Screen, reference):
-    screen.wait_for_result_of(lambda: screen.page.click("#examples .chip >> nth=2"))
-    text = "Wash the red cup and dry the red cup. Wash the blue bowl and dry the blue"
+    screen.choose_example(1)
+    text = "Wash the red cup and dry the red cup. Wash the red"
     assert screen.prompt.input_value() == text
     assert screen.tokens() == screen.labels(reference.pieces(reference.ids(text)))
 
@@ -206,15 +208,15 @@ def test_the_address_shows_another_reader_the_same(screen: Screen, page: Page):
     page.mouse.down()
     page.mouse.up()
     screen.choose_drawing("lines")
-    assert screen.address() == "show=explore&layer=3&query=5&key=2&draw=lines"
+    assert screen.address() == "show=explore&layer=3&head=0&query=5&key=2&draw=lines"
     before = seen(screen)
     page.reload()
     screen.open("&layer=4&query=5&key=2&draw=lines")
     assert seen(screen) == before
-    assert screen.address() == "show=explore&layer=3&query=5&key=2&draw=lines"
+    assert screen.address() == "show=explore&layer=3&head=0&query=5&key=2&draw=lines"
     screen.choose_drawing("matrix")
     screen.choose_head(0, 0)
-    assert screen.address() == "show=explore&query=5&key=2"
+    assert screen.address() == "show=explore&layer=0&head=0&query=5&key=2"
 
 
 def test_a_short_text_is_part_of_the_address_and_runs_on_load(screen: Screen, reference):
@@ -236,7 +238,7 @@ def test_a_short_text_is_part_of_the_address_and_runs_on_load(screen: Screen, re
 
 def test_an_address_beyond_the_text_is_fitted_into_it(screen: Screen):
     screen.open("&layer=99&head=99&query=999&key=999&draw=nonsense")
-    assert (screen.title(), screen.chosen_token()) == ("Layer 6, head 8", len(screen.tokens()) - 1)
+    assert (screen.title(), screen.chosen_token()) == ("Layer 5, head 7", len(screen.tokens()) - 1)
     assert screen.address() == "show=explore&layer=5&head=7"
 
 
@@ -254,14 +256,15 @@ def test_the_learn_page_keeps_its_own_address(screen: Screen):
 
 
 def test_arrows_in_the_grid_choose_heads_and_stay_inside(screen: Screen):
+    screen.choose_head(0, 0)
     screen.page.locator('.hs-grid button[aria-pressed="true"]').focus()
     for key, title in [
-        ("ArrowRight", "Layer 1, head 2"),
-        ("ArrowDown", "Layer 2, head 2"),
-        ("ArrowDown", "Layer 3, head 2"),
-        ("ArrowLeft", "Layer 3, head 1"),
-        ("ArrowLeft", "Layer 3, head 1"),
-        ("ArrowUp", "Layer 2, head 1"),
+        ("ArrowRight", "Layer 0, head 1"),
+        ("ArrowDown", "Layer 1, head 1"),
+        ("ArrowDown", "Layer 2, head 1"),
+        ("ArrowLeft", "Layer 2, head 0"),
+        ("ArrowLeft", "Layer 2, head 0"),
+        ("ArrowUp", "Layer 1, head 0"),
     ]:
         screen.page.keyboard.press(key)
         screen.next_frame()
@@ -273,6 +276,7 @@ def test_arrows_in_the_matrix_read_cell_after_cell(screen: Screen, reference):
     trace = reference.trace(TEXT)
     last = len(reference.ids(TEXT)) - 1
     screen.run(TEXT)
+    screen.choose_head(0, 0)
     screen.page.locator(".hs-picture canvas").hover()  # a resting pointer must not hold the cell
     screen.page.locator(".hs-picture canvas").focus()
     for key, query, at in [
@@ -301,18 +305,18 @@ def test_tab_goes_from_the_grid_to_the_picture(screen: Screen):
     assert "CANVAS" in focused, "from the 48 heads one Tab leads on"
 
 
-def test_h_shows_the_keys_but_not_while_typing(screen: Screen):
+def test_a_question_mark_shows_the_keys_but_not_while_typing(screen: Screen):
     keys = screen.page.locator("dialog.hs-keys")
     screen.page.locator(".hs-picture canvas").focus()
     for shown in (True, False):
-        screen.page.keyboard.press("h")
+        screen.page.keyboard.press("?")
         assert keys.is_visible() is shown
     screen.page.keyboard.press("H")
     screen.page.keyboard.press("Escape")
     assert not keys.is_visible()
     screen.prompt.fill("")
-    screen.prompt.press_sequentially("Hh")
-    assert screen.prompt.input_value() == "Hh" and not keys.is_visible()
+    screen.prompt.press_sequentially("Hh?")
+    assert screen.prompt.input_value() == "Hh?" and not keys.is_visible()
 
 
 # shapes and colours
@@ -398,7 +402,7 @@ def test_an_older_result_that_comes_later_is_dropped(screen: Screen, problems):
     screen.prompt.fill("this one is slow")
     screen.prompt.press("Enter")
     wait_for_one(screen.page, waiting)
-    screen.wait_for_result_of(lambda: screen.page.click("#examples .chip >> nth=0"))
+    screen.wait_for_result_of(lambda: screen.page.select_option("#examples select", "4"))
     seq, tokens = screen.seq(), screen.tokens()
     screen.page.unroute("**/ask/run")
     screen.page.wait_for_timeout(300)

@@ -1,4 +1,4 @@
-"""What "Save" below a view gives: pictures, numbers, a link, and a page that works alone; as the browser gets them."""
+"""What "Save" gives: pictures, numbers, a link, and a page that works alone; as the browser gets them."""
 
 import csv
 import io
@@ -23,11 +23,18 @@ TEXT = 'Weird <img src=x onerror=alert(1)> & "quotes" \x07 שלום 👩‍🚀,
 VIEWS = ("tokens_view", "grid_view", "attention_view", "roles_view", "next_view")
 
 
-def menu(page: Page, view: str) -> Locator:
-    found = page.locator(f'[data-view="{view}"] + .hs-save')
-    if found.get_attribute("open") is None:
-        found.locator("summary").click()
-    return found
+def menu(page: Page, view: str = "") -> Locator:
+    """What saves a view: its line in the menu of the Explore page, or what lies below it in a page that stands alone;
+    without a view, the line of the text."""
+    if page.locator('[data-view="save_view"]').count() == 0:
+        found = page.locator(f'[data-view="{view}"] + .hs-save')
+        if found.get_attribute("open") is None:
+            found.locator("summary").click()
+        return found
+    panel = page.locator('[data-view="save_view"] .hs-menu')
+    if not panel.is_visible():
+        page.get_by_role("button", name="Save and share").click()
+    return panel.locator(f'[data-of="{view}"]' if view else '[aria-label="This text"]')
 
 
 def saved(page: Page, view: str, kind: str) -> tuple[str, bytes]:
@@ -62,7 +69,7 @@ def test_pictures_and_numbers_of_every_view(weird: Screen, reference: Reference)
     root = ET.fromstring(saved(weird.page, "tokens_view", "SVG")[1])
     texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
     chips = weird.page.locator(".hs-tokens button").all_text_contents()
-    assert [text.strip() for text in texts[2 : 2 + len(chips)]] == [chip.strip() for chip in chips]
+    assert [text.strip() for text in texts[: len(chips)]] == [chip.strip() for chip in chips]
 
     _, content = saved(weird.page, "attention_view", "CSV")
     found = np.array([[*map(float, row[1:]), *[0] * (T + 1 - len(row))] for row in rows(content)[1:]])
@@ -122,25 +129,25 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
     vectors_in_the_colours_of_the_screen(screen)
     twice_as_fine_as_the_svg(screen)
     screen.choose_head(2, 5)
-    name, npz = saved(screen.page, "tokens_view", "NumPy")
+    name, npz = saved(screen.page, "", "NumPy")
     text = screen.prompt.input_value()
     found = np.load(io.BytesIO(npz))
     assert np.allclose(found["logits"], reference.trace(text)["logits"].numpy(), atol=1e-4)
     assert re.fullmatch(r"headscope-decoder-[\w-]+\.npz", name)
     screen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    menu(screen.page, "tokens_view").get_by_role("button", name="Link").click()
+    menu(screen.page).get_by_role("button", name="Link").click()
     screen.page.locator(".hs-save-note", has_text="The link is copied.").wait_for()
     link = screen.page.evaluate("navigator.clipboard.readText()")
     assert "layer=2" in link and "head=5" in link and link == screen.page.url
 
-    _, content = saved(screen.page, "tokens_view", "HTML page")
+    _, content = saved(screen.page, "", "HTML page")
     (tmp_path / "view.html").write_bytes(content)
     problems.expect("file:///")  # where it is opened from
     alone = screen.page
     alone.route("http*://**", lambda route: route.abort())  # no server any more
     alone.goto((tmp_path / "view.html").as_uri())
     alone.wait_for_selector('[data-view="next_view"][data-ready="true"]')
-    assert alone.locator('[data-view="attention_view"] h2').text_content() == "Layer 3, head 6"
+    assert alone.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 5"
     pattern = reference.trace(text).attention(4)[0, 1]
     alone.click('.hs-grid button[data-layer="4"][data-head="1"]')
     shown = rows(saved(alone, "attention_view", "CSV")[1])
@@ -154,7 +161,7 @@ def test_a_notebooks_frame_shows_patterns_of_any_model(page: Page):
     page.set_content(show(pattern, [*"abcdefg"], "mine", layer=1, head=2)._repr_html_())
     frame = page.frame_locator("iframe")
     frame.locator('[data-view="attention_view"][data-ready="true"]').wait_for()
-    assert frame.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 3"
+    assert frame.locator('[data-view="attention_view"] h2').text_content() == "Layer 1, head 2"
     assert frame.locator(".hs-tokens button").all_text_contents() == [*"abcdefg"]
     assert frame.locator(".hs-model").text_content() == "mine · 2 layers × 3 heads"
     assert frame.locator('[data-view="next_view"]').count() == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from explorer.engine.payload import unpack
-from explorer.examples import EXAMPLES, example_file
+from explorer.examples import EXAMPLES, EXPLORED, example_file
 
 from ..screen import Screen
 from ..serving import ROOT, App, running_app
@@ -38,10 +38,11 @@ def test_without_torch_the_examples_are_shown_and_running_is_answered_in_a_sente
 ):
     problems.expect("422")  # the panel of the pipeline asks for its tensors
     screen = Screen(page, app_without_torch.url).open()
+    page.click('[data-view="tabs_view"] [data-name="pipeline"]')
     page.wait_for_selector('[data-view="pipeline_view"][data-error^="The model cannot run here (torch was taken"]')
     assert screen.tokens() == example_tokens(screen, 0)
-    assert screen.prompt.input_value() == next(iter(EXAMPLES.values()))
-    screen.wait_for_result_of(lambda: page.click("#examples .chip >> nth=4"))
+    assert screen.prompt.input_value() == EXAMPLES[EXPLORED]
+    screen.choose_example(4)
     assert screen.tokens() == example_tokens(screen, 4)
 
     seq = screen.seq()

@@ -12,7 +12,7 @@ from llm_core.analysis.patterns import received
 from llm_core.analysis.roles import ROLES, badges, head_roles
 
 from ..reference import same
-from ..screen import Screen
+from ..screen import ROOM, Screen
 
 TEXT = (
     "How to wash a red cup and a blue cup: first wash the red cup with warm water, "
@@ -98,12 +98,12 @@ def test_rows_are_what_their_name_says_in_python(js, by, over, sink):
 def test_titles_say_what_is_shown(js):
     titles = [shown(js, by=by, over=over)["title"] for by, over in [("one", "heads"), *CHOICES]]
     assert titles == [
-        "Layer 3, head 2",
-        "Layer 3: mean over its 3 heads", "Head 2: mean over 4 layers", "Mean over all 12 heads",
-        "Layer 3: maximum over its 3 heads", "Head 2: maximum over 4 layers", "Maximum over all 12 heads",
+        "Layer 2, head 1",
+        "Layer 2: mean over its 3 heads", "Head 1: mean over 4 layers", "Mean over all 12 heads",
+        "Layer 2: maximum over its 3 heads", "Head 1: maximum over 4 layers", "Maximum over all 12 heads",
     ]  # fmt: skip
-    assert shown(js, sink="hidden")["title"] == "Layer 3, head 2, without the first token"
-    assert shown(js, draw="neuron", by="mean", sink="hidden")["title"] == "Layer 3, head 2"
+    assert shown(js, sink="hidden")["title"] == "Layer 2, head 1, without the first token"
+    assert shown(js, draw="neuron", by="mean", sink="hidden")["title"] == "Layer 2, head 1"
 
 
 def test_where_almost_nothing_is_left_of_a_row_no_share_is_shown(js):
@@ -217,18 +217,6 @@ def test_every_role_has_a_sign_of_its_own(js):
 # on the page
 
 
-def press(screen: Screen, *names: str) -> None:
-    """Choose by the names of switches."""
-    for name in names:
-        screen.page.click(f'[data-view="attention_view"] .hs-switch [data-name="{name}"]')
-    screen.point_away()
-
-
-def hide_first(screen: Screen) -> None:
-    screen.page.click(".hs-check input")
-    screen.point_away()
-
-
 def seen_at(screen: Screen, places: list[dict]) -> list[dict]:
     """What stands in the attention view, once each of ``places`` is what is chosen."""
     return screen.page.evaluate(SEEN_AT, places)
@@ -266,7 +254,7 @@ def test_mean_and_maximum_are_torchs(screen: Screen, reference):
     screen.run(TEXT)
     patterns, compared = patterns_of(reference, TEXT), {"mean": 0, "max": 0}
     for by, over in CHOICES:
-        press(screen, by, over)
+        screen.choose_setting(by, over)
         layer, head = (1, 4) if over == "heads" else (3, 2)
         places = [{"layer": layer, "head": head, "query": query, "key": 7} for query in (35, 33, 20)]
         for place, got in zip(places, seen_at(screen, places)):
@@ -280,13 +268,13 @@ def test_mean_and_maximum_are_torchs(screen: Screen, reference):
     shown_as_one = screen.page.locator(".hs-grid .hs-shown")
     assert shown_as_one.count() == 48
     screen.choose_head(2, 5)
-    assert (screen.title(), shown_as_one.count()) == ("Layer 3, head 6", 1), "who chooses a head sees it alone"
+    assert (screen.title(), shown_as_one.count()) == ("Layer 2, head 5", 1), "who chooses a head sees it alone"
 
 
 def test_without_the_first_token_rows_are_shares_of_the_rest(screen: Screen, reference):
     screen.run(TEXT)
     patterns, compared = patterns_of(reference, TEXT).double(), 0
-    hide_first(screen)
+    screen.check_setting("hide the first token")
     heads = [(0, 0), (5, 3), (3, 3), (4, 0), (1, 6)]
     places = [{"layer": layer, "head": head, "query": query, "key": 7} for layer, head in heads for query in (35, 21)]
     for place, got in zip(places, seen_at(screen, places)):
@@ -315,7 +303,8 @@ def test_without_the_first_token_rows_are_shares_of_the_rest(screen: Screen, ref
 def test_columns_and_what_tokens_receive_and_give_are_torchs(screen: Screen, reference):
     screen.run(TEXT)
     patterns, compared = patterns_of(reference, TEXT), 0
-    press(screen, "column")
+    screen.choose_setting("column")
+    screen.check_setting("bars")
     heads = [(0, 0), (3, 3), (5, 3), (2, 1), (1, 0), (4, 4), (3, 6)]
     places = [{"layer": layer, "head": head, "key": key} for key, (layer, head) in enumerate(heads)]
     found = seen_at(screen, places)
@@ -352,13 +341,15 @@ def test_columns_and_what_tokens_receive_and_give_are_torchs(screen: Screen, ref
 
 def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Screen):
     screen.run(TEXT)
+    screen.choose_head(0, 0)
     canvas = screen.page.locator(".hs-picture canvas")
     canvas.scroll_into_view_if_needed()
     box, (x, _) = canvas.bounding_box(), screen.call("weights", KEY_NAME, 5)
     screen.page.mouse.click(box["x"] + x, box["y"] + 20)
     screen.point_away()
-    hide_first(screen)
-    press(screen, "max", "layers")
+    screen.check_setting("hide the first token")
+    screen.choose_setting("max", "layers")
+    screen.check_setting("bars")
     screen.page.select_option(".hs-sort select", "broad")
     screen.next_frame()
     address = screen.address()
@@ -371,7 +362,7 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
         return [heads, *seen_at(screen, [{}])]
 
     before = seen()
-    assert before[1]["title"] == "Head 1: maximum over 6 layers, without the first token"
+    assert before[1]["title"] == "Head 0: maximum over 6 layers, without the first token"
     screen.page.goto("about:blank")
     screen.open_address(address)
     screen.page.wait_for_selector('[data-view="grid_view"][data-seq="2"]')
@@ -382,15 +373,14 @@ def test_a_name_beside_the_matrix_asks_and_the_address_tells_it_all(screen: Scre
 # The canvas is drawn once more, unseen: its layout says where a key's name stands.
 KEY_NAME = """({ drawWeights }, key) => {
     const { payload, focus } = globalThis.headscope;
-    const width = Math.max(280, document.querySelector('.hs-picture').clientWidth);
-    const { left, cell } = drawWeights(document.createElement('canvas'), width, payload, focus.now, 0, false);
+    const { left, cell } = drawWeights(document.createElement('canvas'), ROOM, payload, focus.now, 0, false);
     return [left + (key + 0.5) * cell.width, 0];
-}"""
+}""".replace("ROOM", ROOM)
 
 
 def test_the_grid_by_role_has_the_highest_score_first_and_arrows_follow(screen: Screen, reference):
     measured = head_roles(reference.model, reference.tokenizer)
-    names = [f"Layer {layer + 1}, head {head + 1}" for layer in range(6) for head in range(8)]
+    names = [f"Layer {layer}, head {head}" for layer in range(6) for head in range(8)]
     buttons = screen.page.locator(".hs-grid button")
     worn = [all for layer in badges(measured) for all in layer]
     titles = [f"{name}: {', '.join(roles)}" if roles else None for name, roles in zip(names, worn)]

@@ -99,7 +99,7 @@ def test_a_cell_opens_to_its_distribution_and_its_column(opened: Screen, lens: L
         opened.page.click(f"#hs-lens-{row}-{place}")
         opened.point_away()
         shown = opened.page.evaluate(READ_OPENED)
-        assert (f"layer {row}" if row else "embedding") in shown["title"]
+        assert (f"layer {row - 1}" if row else "embedding") in shown["title"]
         assert ("the model's own prediction" in shown["title"]) == (row == L)
         best = lens.p[row, place].topk(10)
         assert shown["names"] == opened.names(reference.pieces(best.indices.tolist()))
@@ -116,7 +116,7 @@ def test_a_cell_opens_to_its_distribution_and_its_column(opened: Screen, lens: L
             assert close(number, p.item(), 0.0005)
             assert abs(int(rank.removeprefix("place ").replace(",", "")) - r) <= 1  # near ties
         tops = lens.p[:, place].argmax(-1).tolist()
-        assert (f"after layer {tops.index(choice)}" if tops.index(choice) < L else "only after the last") in shown[
+        assert (f"after layer {tops.index(choice) - 1}" if tops.index(choice) < L else "only after the last") in shown[
             "choice"
         ]
         compared += 12 + 2 * expected.numel()
@@ -155,10 +155,10 @@ COLUMN = """({ firstOnTop, firstSentence }, tops) => {
     ("tops", "first", "stays", "sentence"),
     [
         ([5, 4, 3, 7], 3, 3, "only after the last layer"),
-        ([5, 7, 7, 7], 1, 1, "after layer 1, and stays there"),
-        ([5, 7, 3, 7], 1, 3, "after layer 1 for the first time, and is there to stay from layer 3 on"),
+        ([5, 7, 7, 7], 1, 1, "after layer 0, and stays there"),
+        ([5, 7, 3, 7], 1, 3, "after layer 0 for the first time, and is there to stay from layer 2 on"),
         ([7, 7, 7, 7], 0, 0, "at the embedding, and stays there"),
-        ([7, 3, 3, 7], 0, 3, "at the embedding for the first time, and is there to stay from layer 3 on"),
+        ([7, 3, 3, 7], 0, 3, "at the embedding for the first time, and is there to stay from layer 2 on"),
     ],
 )
 def test_where_the_models_choice_comes_on_top(js, tops, first, stays, sentence):

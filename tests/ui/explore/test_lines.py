@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from explorer.examples import EXAMPLES
+from explorer.examples import EXAMPLES, EXPLORED
 
 from ..modules_alone.test_modules import ARRAYS, AS_TEXT, H, T
 from ..reference import same
@@ -72,7 +72,7 @@ DRAWN = """async ({drawLines}, bytes, focus, width) => {
     let start = null;
     context.moveTo = (x, y) => { start = [x, y]; };
     context.bezierCurveTo = (...points) => strokes.push([...start, ...points.slice(4), context.lineWidth]);
-    const { from, to, row, top, left } = drawLines(canvas, width, parsePayload(buffer(bytes)), focus, 0, false);
+    const { from, to, row, top, left } = drawLines(canvas, { width }, parsePayload(buffer(bytes)), focus, 0, false);
     return { strokes, from, to, row, first: top ?? left };
 }"""
 COUNTED = """async ({counted, seriesOf}, bytes, focus, T) => {
@@ -172,7 +172,7 @@ def test_heads_threshold_and_sides_stand_in_the_address(js):
     }  # fmt: skip
     again = js("state/fields", "({writeAddress}, ...given) => writeAddress(...given)", "", "explore", values)
     assert set(again.removeprefix("?").split("&")) == {
-        "show=explore", "layer=3", "also=2_5", "least=50", "dim=17", "sides=top-bottom",
+        "show=explore", "layer=3", "head=0", "also=2_5", "least=50", "dim=17", "sides=top-bottom",
     }  # fmt: skip
     for wrong in ("also=a", "also=", "least=x", "also=1_"):
         values = js("state/fields", read, f"?show=explore&{wrong}")
@@ -218,8 +218,8 @@ def test_rows_and_columns_of_several_heads_are_torchs(page: Page, app: App, refe
     for query in (34, 20):
         screen.choose_token(query)
         now = said(screen)
-        assert now["pressed"] == ["H1", "H2", "H5", "H7"]
-        assert now["table"][0] == ["place", "key token", "H1", "H2", "H5", "H7"]
+        assert now["pressed"] == ["H0", "H1", "H4", "H6"]
+        assert now["table"][0] == ["place", "key token", "H0", "H1", "H4", "H6"]
         for key, row in enumerate(now["table"][1:]):
             assert int(row[0]) == key
             assert all(same(shown, pattern[head, query, key].item()) for shown, head in zip(row[2:], heads))
@@ -246,16 +246,17 @@ def test_rows_and_columns_of_several_heads_are_torchs(page: Page, app: App, refe
 
 
 def test_chips_threshold_and_sides_by_mouse_and_keyboard(screen: Screen, reference):
+    screen.choose_head(0, 0)
     screen.choose_drawing("lines")
     chip = screen.page.locator(".hs-chip")
     chip.nth(3).click()
     screen.point_away()
-    assert said(screen)["pressed"] == ["H1", "H4"]
+    assert said(screen)["pressed"] == ["H0", "H3"]
     screen.point_at(chip.nth(6))
-    assert screen.title() == "Layer 1, head 7"
+    assert screen.title() == "Layer 0, head 6"
     chip.nth(6).dblclick()
     screen.point_away()
-    assert said(screen)["pressed"] == ["H7"]
+    assert said(screen)["pressed"] == ["H6"]
     chip.nth(6).dblclick()
     screen.point_away()
     assert len(said(screen)["pressed"]) == 8
@@ -263,19 +264,26 @@ def test_chips_threshold_and_sides_by_mouse_and_keyboard(screen: Screen, referen
     for key in ("ArrowRight", "ArrowRight", "Shift+Enter"):
         screen.page.keyboard.press(key)
     screen.next_frame()
-    assert said(screen)["pressed"] == ["H1"]
+    assert said(screen)["pressed"] == ["H0"]
     for key in ("ArrowRight", "Enter", "ArrowLeft", "Space"):
         screen.page.keyboard.press(key)
     screen.next_frame()
-    assert said(screen)["pressed"] == ["H2"]
+    assert said(screen)["pressed"] == ["H1"]
     screen.page.locator("#hs-least").focus()
     screen.page.keyboard.press("End")
     screen.next_frame()
-    weights = reference.trace(next(iter(EXAMPLES.values()))).attention(0)[0, 1]
-    assert said(screen)["count"].startswith(f"{int((weights >= 0.5).sum())} of 45 lines are drawn; the ")
+    weights = reference.trace(EXAMPLES[EXPLORED]).attention(0)[0, 1]
+    assert said(screen)["count"].startswith(f"{int((weights >= 0.5).sum())} of 91 lines are drawn; the ")
     screen.page.click('.hs-switch [data-name="top-bottom"]')
     screen.point_away()
-    assert set(screen.address().split("&")) == {"show=explore", "draw=lines", "head=1", "least=500", "sides=top-bottom"}
+    assert set(screen.address().split("&")) == {
+        "show=explore",
+        "draw=lines",
+        "layer=0",
+        "head=1",
+        "least=500",
+        "sides=top-bottom",
+    }
     screen.page.set_viewport_size({"width": 390, "height": 844})
     screen.page.get_by_role("button", name="all", exact=True).click()
     for name in ("top-bottom", "left-right"):

@@ -138,7 +138,7 @@ def test_the_parts_on_the_page_are_those_of_the_model_and_sum_to_the_logit(opene
     opened.point_away()
     best = shares.logits[9].topk(20).indices.tolist()
     compared += compare(opened, shares, 9, best[0])
-    assert "Layer 5, head 3" in opened.text_of('[data-view="residual_view"] .hs-cell')
+    assert "Layer 4, head 2" in opened.text_of('[data-view="residual_view"] .hs-cell')
     choose(opened, "target", "20")
     compared += compare(opened, shares, 9, best[19])
     choose(opened, "target", "next")

@@ -17,7 +17,7 @@ def test_every_head_shows_its_own_scores_and_badges(screen: Screen, measured):
     for layer in range(6):
         for head in range(8):
             screen.choose_head(layer, head)
-            assert screen.text_of('[data-view="roles_view"] h2') == f"What layer {layer + 1}, head {head + 1} does"
+            assert screen.text_of('[data-view="roles_view"] h2') == f"What layer {layer}, head {head} does"
             rows = rows_of(screen.page.locator(".hs-roles"))[1:]
             worn = badges(measured)[layer][head]
             assert [name for name, _, _ in rows] == [f"★ {r.name}" if r.name in worn else r.name for r in ROLES]

@@ -40,12 +40,12 @@ EDITS = [
 def test_edits_come_back_from_the_address(js):
     written, read = js("surgery/edits", "(m, edits) => [m.writeEdits(edits), m.readEdits(m.writeEdits(edits))]", EDITS)
     assert read == EDITS and re.fullmatch(r"[\w.~-]+", written)
-    assert written.startswith("zero.h.2.4~uniform.a.1~mean.m.6~window12.e~painted.h.3.1.4.")
+    assert written.startswith("zero.h.1.3~uniform.a.0~mean.m.5~window12.e~painted.h.2.0.4.")
     assert len(edits_from(read)) == len(EDITS)
 
 
 NO_EDIT = (
-    *("", "zero", "zero.h.1", "zero.h.0.1", "zero.x.1", "cut.h.1.1", "constructor.e"),
+    *("", "zero", "zero.h.1", "zero.h.-1.1", "zero.x.1", "cut.h.1.1", "constructor.e"),
     *("mask.e", "window.e", "uniform.m.1", "painted.e.4.A"),
 )
 
@@ -97,7 +97,7 @@ def test_leaks_are_told_with_what_they_did_to_the_loss(js):
 
 
 def open_panel(screen: Screen, more: str = "", edits: int = 0) -> None:
-    screen.page.goto(f"{screen.url}?view=explore&panel=surgery{more}")
+    screen.page.goto(f"{screen.url}?view=explore&panel=surgery&text={TEXT.replace(' ', '+')}{more}")
     wait(screen, edits)
 
 
@@ -155,11 +155,11 @@ ALL_ROWS = """async (T) => {
 
 def test_cut_heads_and_mlps_change_attention_next_tokens_and_loss_as_in_torch(panel: Screen, reference):
     page = panel.page
-    page.click('.hs-cut-grid [aria-label^="Layer 1, head 7:"]')
+    page.click('.hs-cut-grid [aria-label^="Layer 0, head 6:"]')
     wait(panel, 1)
-    page.click('.hs-cut-grid [aria-label^="Layer 3, MLP:"]')
+    page.click('.hs-cut-grid [aria-label^="Layer 2, MLP:"]')
     wait(panel, 2)
-    assert page.locator(".hs-cut-chip span").all_text_contents() == ["Layer 1, head 7: off", "Layer 3, MLP: off"]
+    assert page.locator(".hs-cut-chip span").all_text_contents() == ["Layer 0, head 6: off", "Layer 2, MLP: off"]
     panel.page.evaluate("Object.assign(headscope.focus.locked, { layer: 4, head: 2 })")
     before, after = reference.trace(TEXT), cut(reference, head=(0, 6), mlp=2)
     compared = 0
@@ -196,7 +196,7 @@ def test_cut_heads_and_mlps_change_attention_next_tokens_and_loss_as_in_torch(pa
 def test_a_mask_is_painted_with_the_keyboard_and_tells_what_leaked(panel: Screen, reference):
     page = panel.page
     page.click('.hs-cut-choose [data-name="mask"]')
-    page.click('.hs-cut-grid [aria-label^="Layer 2, head 3:"]')
+    page.click('.hs-cut-grid [aria-label^="Layer 1, head 2:"]')
     canvas = page.locator(".hs-mask-editor canvas")
     canvas.focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "Space"):
@@ -208,7 +208,7 @@ def test_a_mask_is_painted_with_the_keyboard_and_tells_what_leaked(panel: Screen
     )
     rows = ["1" * (i + 1) + "0" * (T - i - 1) for i in range(T)]
     rows[2] = "111100000"
-    assert page.evaluate("headscope.focus.locked.edits").startswith("painted.h.2.3.9.")
+    assert page.evaluate("headscope.focus.locked.edits").startswith("painted.h.1.2.9.")
     trace = reference.trace(TEXT)
     q, k = (trace[f"blocks.1.attn.{name}"][0, 2] for name in "qk")
     visible = torch.tensor([[cell == "1" for cell in row] for row in rows])
@@ -266,7 +266,7 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
     page.wait_for_selector(".hs-changed:not([hidden])")
     assert (
         screen.text_of(".hs-changed span")
-        == "Everything below shows a changed model: Layer 1, head 7: off; Layer 3, MLP: off."
+        == "Every view shows a changed model: Layer 0, head 6: off; Layer 2, MLP: off."
     )
     after = cut(reference, head=(0, 6), mlp=2)
     weights = """({weight}, T) =>
@@ -275,6 +275,8 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
         after["blocks.4.attn.pattern"][0, 2].flatten().tolist(), abs=1e-5
     )
     page.wait_for_function("headscope.seq >= 2")
+    screen.next_frame()
+    page.click('[data-view="tabs_view"] [data-name="attention"]')
     screen.next_frame()
     top = after["logits"][0, -1].softmax(-1).topk(5)
     shown = page.locator('[data-view="next_view"] .hs-bars .hs-number').all_text_contents()[:5]
@@ -289,7 +291,7 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
     assert screen.call("payload", weights, T) == pytest.approx(
         before["blocks.4.attn.pattern"][0, 2].flatten().tolist(), abs=1e-5
     )
-    assert "edits=zero.h.1.7%7Ezero.m.3" in screen.address() and "changed" not in screen.address()
+    assert "edits=zero.h.0.6%7Ezero.m.2" in screen.address() and "changed" not in screen.address()
 
 
 def test_effect_and_sweep_stream_and_can_be_cancelled(page, app):
@@ -305,7 +307,7 @@ def test_effect_and_sweep_stream_and_can_be_cancelled(page, app):
     page.wait_for_selector(".hs-effect p")
     found = numbers(screen.text_of(".hs-effect p").replace("95 %", ""))
     assert found == pytest.approx([expected.mean, expected.low, expected.high, expected.before], abs=1e-3)
-    assert expected.low > 1 and "do harm" in screen.text_of(".hs-effect p")
+    assert expected.low > 1 and "make the model worse" in screen.text_of(".hs-effect p")
 
     page.click('[data-name="sweep-zero"]')
     page.wait_for_function("Number(document.querySelector('.hs-measure').dataset.found) >= 2")
@@ -316,7 +318,7 @@ def test_effect_and_sweep_stream_and_can_be_cancelled(page, app):
     table = rows_of(page.locator(".hs-sweep-table table"))[1:]
     means = [numbers(row[2])[0] for row in table]
     assert (
-        len(table) >= 2 and means == sorted(means, reverse=True) and {row[1][:13] for row in table} == {"Layer 1, head"}
+        len(table) >= 2 and means == sorted(means, reverse=True) and {row[1][:13] for row in table} == {"Layer 0, head"}
     )
     page.click(".hs-sweep-grid button >> nth=1")
     screen.next_frame()

@@ -8,13 +8,13 @@ READ = "({readAddress}, search) => readAddress(search)"
 WRITE = "({writeAddress}, search, page, values) => writeAddress(search, page, values)"
 OLD_AND_NEW = [
     ("?view=explore", "?show=explore"),
-    ("?view=explore&layer=4&head=1&query=5&key=2&draw=lines", "?show=explore&layer=3&query=5&key=2&draw=lines"),
+    ("?view=explore&layer=4&head=1&query=5&key=2&draw=lines", "?show=explore&layer=3&head=0&query=5&key=2&draw=lines"),
     ("?view=explore&draw=lines&layer=4&also=2_5_7", "?show=explore&layer=3&also=1_4_6&draw=lines"),
     ("?view=explore&layer=0&head=-1&query=x&key=1.5&draw=paint", "?show=explore"),
     ("?view=explore&layer=3&layer=4&head=%3Cb%3E&query=&key=9999999", "?show=explore&layer=2"),
     ("?view=explore&model=runs%2Fmine&text=a+b", "?show=explore&model=runs%2Fmine&text=a+b"),
-    ("?view=explore&edits=zero.h.1.7~zero.m.3&changed=everywhere",
-     "?show=explore&edits=zero.h.1.7%7Ezero.m.3&changed=everywhere"),
+    ("?view=explore&edits=zero.h.1.7~painted.a.3.9.AB~open.e&changed=everywhere",
+     "?show=explore&edits=zero.h.0.6%7Epainted.a.2.9.AB%7Eopen.e&changed=everywhere"),
     ("?view=compare&layer=2&models=decoder,runs%2Fa&mask=7&own=3.2,1.1",
      "?show=compare&layer=1&models=decoder%2Cruns%2Fa&mask=7&own=2.1%2C0.0"),
     ("?view=compare&mask=-3&own=1.x", "?show=compare"),
@@ -25,11 +25,15 @@ OLD_AND_NEW = [
     ("?view=train&train=x&of=../x&prompt=-1&at=1e9&unit=0.0&token=x&stack=<b>", "?show=train"),
     ("?view=check", "?show=check"),
     ("?lesson=heads&step=3", "?lesson=heads&step=3"),
+    ("?show=learn&lesson=heads&step=3", "?lesson=heads&step=3"),
     ("?view=explore&lesson=heads", "?lesson=heads"),
     ("?view=learn", "?show=learn"),
-    ("", "?show=learn"),
-    ("?view=toString", "?show=learn"),
-    ("?view=__proto__", "?show=learn"),
+    ("", ""),
+    ("?view=start", ""),
+    ("?show=start&x=1", "?x=1"),
+    ("?__theme=dark", "?__theme=dark"),
+    ("?view=toString", ""),
+    ("?view=__proto__", ""),
     ("?show=explore&view=api", "?show=explore"),
     ("?__theme=dark&view=train&x=1", "?show=train&__theme=dark&x=1"),
 ]  # fmt: skip
@@ -97,7 +101,8 @@ def test_half_of_a_surrogate_pair_is_no_error(js):
 def test_the_header_of_the_first_html_names_every_page(js):
     header = (SHELL / "header.html").read_text()
     pages = js("state/pages", "({PAGES}) => PAGES")
-    assert [f'href="?show={page}" data-page="{page}"' in header for page in pages] == [True] * len(pages)
+    links = {page: "./" if page == "start" else f"?show={page}" for page in pages}
+    assert [f'href="{link}" data-page="{page}"' in header for page, link in links.items()] == [True] * len(pages)
     assert header.count("data-page=") == len(pages)
 
 

@@ -149,7 +149,7 @@ def test_frames_come_whole_however_they_are_cut(js, size):
         PAYLOAD,
         size,
     )
-    assert found == ["sail", "sail", "Error: The connection broke before all of the answer had come: try again."]
+    assert found == ["sail", "sail", "Error: The connection broke before the whole answer arrived: try again."]
 
 
 def test_what_is_no_payload_is_a_sentence(js):

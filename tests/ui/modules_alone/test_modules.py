@@ -314,6 +314,7 @@ def test_a_thumbnail_has_a_pixel_for_each_cell_and_none_where_the_mask_hides(js)
 
 FOCUS = """({Focus}, actions) => {
     const focus = new Focus();
+    focus.lead({ layer: 0, head: 0 });
     for (const [name, ...given] of actions) focus[name](...given);
     return [focus.now, focus.locked].map(({ layer, head, query, key, draw }) => ({ layer, head, query, key, draw }));
 }"""
@@ -399,8 +400,8 @@ DRAWN = """({drawn}, bytes, focus, T) => import("/base/payload.mjs").then(({ par
 @pytest.mark.parametrize(
     ("draw", "title", "name"),
     [
-        ("matrix", "Layer 3, head 2", "blocks.2.attn.pattern[0, 1, 4, 3]"),
-        ("lines", "Layer 3, head 2", "blocks.2.attn.pattern[0, 1, 4, 3]"),
+        ("matrix", "Layer 2, head 1", "blocks.2.attn.pattern[0, 1, 4, 3]"),
+        ("lines", "Layer 2, head 1", "blocks.2.attn.pattern[0, 1, 4, 3]"),
         ("flow", "All layers: rollout", "rollout[4, 3]"),
     ],
 )
@@ -486,7 +487,7 @@ def test_the_matrix_has_in_each_cell_the_colour_of_its_weight(js, dark):
             const payload = parsePayload(buffer(bytes));
             const canvas = document.createElement("canvas");
             const focus = { layer: 2, head: 1, query: null, key: null };
-            const { left, top, cell } = drawWeights(canvas, 300, payload, focus, 0, dark);
+            const { left, top, cell } = drawWeights(canvas, { width: 300 }, payload, focus, 0, dark);
             const context = canvas.getContext("2d");
             const range = Array.from({ length: T }, (_, i) => i);
             return range.slice(1).flatMap((q) => range.slice(0, q + 1).map((k) => {

@@ -105,7 +105,7 @@ def test_unknown_fields_are_left_behind_and_missing_ones_that_may_be_are_null(js
 def test_a_file_that_is_too_large_is_not_read(js: Modules):
     code = "({checkSize}, size) => { try { checkSize(size); return null; } catch ({message}) { return message; } }"
     assert js("check/report", code, 2_000_000) is None
-    assert js("check/report", code, 3_210_000).startswith("This file is too large for a report: it has 3.2 MB")
+    assert js("check/report", code, 3_210_000).startswith("This file is too large for a report: it is 3.2 MB")
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def answer(url: str, code: str, **headers) -> str:
 
 
 def test_by_default_the_app_takes_no_code(checker: Page, app: App):
-    checker.click("text=Why can I not upload my file here?")
+    checker.click("text=Why can’t I upload my file here?")
     assert "python app.py --allow-code-upload" in checker.text_content("details.hs-check-upload")
     assert checker.locator('.hs-checker input[accept^=".py"]').count() == 0
     endpoints = Client(app.url, verbose=False).view_api(return_format="dict", print_info=False)["named_endpoints"]
@@ -343,7 +343,7 @@ def test_where_it_is_allowed_a_file_is_checked_for_this_machine_and_nobody_else(
 
         opened(page, app.url)
         give(page, "x" * 300_000, "large.py", ".py")
-        page.wait_for_selector('.hs-checker[data-error^="This file is too large for a homework"]')
+        page.wait_for_selector('.hs-checker[data-error^="This file is too large to be a homework"]')
         page.evaluate(NOTE_PROGRESS)
         give(page, EMBEDDING, "🙂<b>mine</b>.py", ".py")
         page.wait_for_selector(".hs-check-tile")

@@ -233,8 +233,19 @@ def test_another_token_can_be_hidden_and_another_one_asked_what_follows(columns:
     assert "mask=3" in columns.page.evaluate("location.search")
 
 
-def test_the_page_as_it_opens_says_what_each_costs(columns: Columns, reference):
+def test_the_page_opens_with_a_title_and_a_text_and_leaves_another_text_alone(columns: Columns):
     columns.open()
+    columns.page.wait_for_function(
+        "document.querySelector('#prompt textarea').value.startsWith('How to Grow Tomatoes')"
+    )
+    columns.settled()
+    assert "Take a text of two lines" not in columns.text("")
+    columns.open(text="How to Make a Paper Boat")
+    assert columns.page.input_value("#prompt textarea") == "How to Make a Paper Boat"
+
+
+def test_the_page_says_what_each_costs(columns: Columns, reference):
+    columns.open(text="How to Make a Paper Boat", layer="1", head="1")
     T = len(reference.ids("How to Make a Paper Boat"))
     assert columns.text(f"{columns.cell(0, 1)} .hs-hint").startswith(f"{T * T} of {T * T} pairs visible")
     assert columns.text(f"{columns.cell(1, 1)} .hs-hint").startswith(f"{T * (T + 1) // 2} of {T * T} pairs visible")
@@ -253,7 +264,7 @@ def test_the_page_as_it_opens_says_what_each_costs(columns: Columns, reference):
     assert "Take a text of two lines" in columns.text("")
 
     # the two of one size are subtracted at once, others are told why not
-    columns.click(".hs-compare-difference summary")
+    columns.click(".hs-compare-difference .hs-table summary")
     rows = columns.page.locator(".hs-compare-difference tr").evaluate_all(
         "all => all.slice(1).map(r => [...r.children].map(c => c.textContent))"
     )
@@ -272,8 +283,8 @@ def test_the_page_as_it_opens_says_what_each_costs(columns: Columns, reference):
 def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentence(
     columns: Columns, saved: Saved, app: App
 ):
-    columns.open(models="decoder,/no/such/folder", own="3.2,1.1")
-    assert "layer 3, head 2" in columns.text(f"{columns.cell(0, 2)} .hs-compare-title")
+    columns.open(models="decoder,/no/such/folder", own="3.2,1.1", text="How to Make a Paper Boat")
+    assert "layer 2, head 1" in columns.text(f"{columns.cell(0, 2)} .hs-compare-title")
     assert columns.text(f"{columns.cell(1, 0)} .hs-problem").startswith("no folder /no/such/folder: give the path")
     columns.click(f'{columns.cell(0, 2)} [aria-label="Head"] button[data-name="6"]')
     columns.click('.hs-compare-chips button[data-name="/no/such/folder"]')
@@ -286,7 +297,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
         "How to Make a Paper Boat", "How to Make a Paper House",
     ]  # fmt: skip
     columns.page.click('a[data-page="explore"]')
-    assert columns.page.evaluate("location.search") == "?show=explore"
+    assert columns.page.evaluate("location.search") == "?show=explore&text=How+to+Make+a+Paper+Boat"
 
     told = columns.page.evaluate(CALL, [TEXT, ["decoder", saved.folders["cross"]], -1, None])
     url = json.loads(told.split("data: ", 1)[1].splitlines()[0])[0]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ NUMBER_OF_STEPS = {lesson.id: lesson.num_steps for lesson in LESSONS.values()}
 
 
 @pytest.fixture
-def learn(page: Page, app: App) -> LessonScreen:
-    return LessonScreen(page, app.url)
+def learn(page: Page, app: App) -> Iterator[LessonScreen]:
+    """A learner who has not answered anything yet."""
+    yield LessonScreen(page, app.url)
+    page.evaluate("try { localStorage.clear() } catch {}")
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +133,10 @@ def test_stepping_replaying_and_pointing_ask_the_server_nothing(learn: LessonScr
         if number < 12:
             learn.next()
     learn.back()
-    learn.page.click("text=Replay")
+    learn.view.get_by_text("Replay", exact=True).click()
     learn.wait_for_rest()
     learn.point_at("merged", [2, 40], click=True)
-    learn.page.click("text=Restart lesson")
+    learn.view.get_by_text("Restart lesson", exact=True).click()
     learn.wait_for("attention", 1)
     learn.page.click(".hs-step-link >> nth=7")
     learn.wait_for("attention", 8)
@@ -156,7 +159,7 @@ def test_the_keyboard_alone_is_enough(learn: LessonScreen):
         page.keyboard.press(key)
     assert learn.readout().startswith("a[0, 1, 1] = 2") and learn.title().startswith("A tensor is a row")
     page.keyboard.press("Escape")
-    assert "Point at a cell" in learn.readout()
+    assert "Hover over a cell" in learn.readout()
     page.keyboard.press("Escape")  # a second one belongs to the page
     page.keyboard.press("h")
     assert page.locator("dialog.hs-keys").is_visible()
@@ -214,7 +217,7 @@ def test_who_wants_less_motion_gets_none(learn: LessonScreen):
 def test_a_wrong_answer_gets_its_reason_and_another_try(learn: LessonScreen, runner):
     step = steps_of(runner, "reshape")[1]
     learn.open("reshape", 2)
-    assert learn.panels() == ["a"] and "Think first" in learn.page.text_content(".hs-step-text")
+    assert learn.panels() == ["a"] and "Predict first" in learn.page.text_content(".hs-step-text")
     for option in step.question.options:
         if not option.right:
             learn.answer(option.text)
@@ -244,7 +247,7 @@ def test_progress_is_kept_in_this_browser_and_can_be_forgotten(learn: LessonScre
     assert kept == {"reshape": {"1": "right", "2": "seen"}}
     learn.open("reshape", 1)
     assert learn.page.locator(".hs-step-link >> nth=1").text_content().startswith("✓")
-    learn.page.click("text=Forget my progress")
+    learn.page.click("text=Reset my progress")
     learn.wait_for("reshape", 1)
     kept = json.loads(learn.page.evaluate("localStorage.getItem('headscope.progress')"))
     assert kept == {"reshape": {"0": "seen"}}
@@ -254,7 +257,7 @@ def test_broken_progress_in_the_browser_harms_nothing(learn: LessonScreen):
     learn.open("reshape", 1)
     learn.page.evaluate("localStorage.setItem('headscope.progress', 'no json {')")
     learn.open("reshape", 3)
-    assert learn.title() == "reshape reads the tape anew, from the start"
+    assert learn.title() == "reshape rereads the tape from the start"
 
 
 # settings, texts, and what is wrong
@@ -262,8 +265,8 @@ def test_broken_progress_in_the_browser_harms_nothing(learn: LessonScreen):
 
 def test_another_layer_and_head_show_their_own_numbers(learn: LessonScreen, runner):
     learn.open("attention", 8)
-    learn.choose("layer", "6")
-    learn.choose("head", "3")
+    learn.choose("layer", "5")
+    learn.choose("head", "2")
     pattern = as_array(steps_of(runner, "attention", BOAT, layer=5, head=2)[7].show[0].values)
     shown = learn.table("pattern")
     assert [float(row[0]) for row in shown] == pytest.approx(pattern[:, 0].tolist(), abs=6e-5)
@@ -284,7 +287,7 @@ def test_your_own_shape_and_chain_are_run_by_torch(learn: LessonScreen):
     [
         ("shape", "0, 4", "a size of 0 leaves no number to look at"),
         ("shape", "-1, 4", "A size counts something, so it cannot be negative. torch says"),
-        ("shape", "99999999999, 99999999999", "more numbers than a computer can count places for. torch says"),
+        ("shape", "99999999999, 99999999999", "more numbers than a computer can address. torch says"),
         ("shape", "x" * 10_000, "at most 400 characters"),
         ("chain", "view(7)", "is invalid for input of size 12"),
         ("chain", "<img src=x onerror=alert(1)>", "must be calls such as"),

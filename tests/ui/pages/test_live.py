@@ -227,7 +227,7 @@ def clean_runs() -> Iterator[Path]:
 
 def test_a_run_from_the_button_to_a_checkpoint(page, app, engine, clean_runs):
     live = LivePage(page, app.url)
-    assert live.status().startswith("Nothing runs yet.")
+    assert live.status().startswith("Nothing is running yet.")
     live.choose(**CHOSEN)
     live.press("train")
     live.wait_for("done")
@@ -246,7 +246,7 @@ def test_a_run_from_the_button_to_a_checkpoint(page, app, engine, clean_runs):
     assert legend == f"loss {last['loss']:.3f} · {100 * last['accuracy']:.1f} % right"
     assert drawn_losses(page) == pytest.approx(points["loss"], abs=0.02)
     facts = engine[0][0]
-    assert f"guessing evenly: {math.log(260):.2f}" in live.view.locator(".hs-live-chart").first.text_content()
+    assert f"uniform guess: {math.log(260):.2f}" in live.view.locator(".hs-live-chart").first.text_content()
     assert facts["uniform_loss"] == pytest.approx(math.log(260))
 
     live.view.locator(".hs-live-keep input").fill("from the test")

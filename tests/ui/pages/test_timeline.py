@@ -234,7 +234,7 @@ def test_the_head_that_came_nearest_to_a_task_is_the_highest_of_all(js: Modules,
     stack, role, layer, head, score = best[max(best)]
     assert [nearest[key] for key in ("stack", "role", "layer", "head", "score")] == [stack, role, layer, head, score]
     said = js("train/timeline/words", "({nearestText}, nearest) => nearestText(nearest)", nearest)
-    assert said.startswith(f"Nearest came L{layer + 1} H{head + 1}: {role} {score:.3f}, by chance ")
+    assert said.startswith(f"The closest was L{layer} H{head}: {role} {score:.3f}, by chance ")
 
 
 @pytest.mark.parametrize(("p", "written"), [(9.8e-6, "9.8e-6"), (0.00034, "0.00034"), (0.0123, "0.012"), (0, "0.000")])
@@ -245,15 +245,15 @@ def test_small_probabilities_keep_two_digits_that_count(js: Modules, p, written)
 def test_words_say_what_numbers_show(js: Modules):
     text = "({lossText}, loss, V, masked) => lossText(loss === 'nan' ? NaN : loss, V, masked)"
     start = js("train/timeline/words", text, 9.05, 8192, False)
-    assert "as unsure as between 8,519 equally likely ones, about what guessing evenly among all 8,192" in start
+    assert "as unsure as between 8,519 equally likely ones, about what a uniform guess over all 8,192" in start
     assert "for each hidden token it is as unsure as between 2.7 " in js("train/timeline/words", text, 1.0, 8192, True)
     assert "diverged" in js("train/timeline/words", text, "nan", 8192, False)
     event = {"layer": 1, "head": 4, "role": "induction", "step": 512}
     say = "({eventText}, event, title) => eventText(event, title)"
-    assert js("train/timeline/words", say, event, "") == "L2 H5 becomes an induction head at step 512"
+    assert js("train/timeline/words", say, event, "") == "L1 H4 becomes an induction head at step 512"
     assert (
         js("train/timeline/words", say, event | {"role": "previous token", "step": 0}, "Decoder")
-        == "Decoder L2 H5 is a previous-token head at step 0"
+        == "Decoder L1 H4 is a previous-token head at step 0"
     )
     rise = "({steepest}, scores, steps) => steepest(scores, steps)"
     assert js("train/timeline/words", rise, [0.1, 0.15, 0.7, 0.9], [0, 1, 2, 4]) == {
@@ -339,7 +339,7 @@ def test_every_number_at_every_step_is_torchs(screen: Screen, folder: Path):
         patterns, logits = recorded(folder, "decoder", step, prompt, "blocks.{layer}.attn.pattern")
         for layer, head in ((1, 2), (0, 1)):
             screen.press(f'.hs-tl-heads button[data-layer="{layer}"][data-head="{head}"]')
-            screen.titled(f"Layer {layer + 1}, head {head + 1}, step {step:,}")
+            screen.titled(f"Layer {layer}, head {head}, step {step:,}")
             found = screen.weights()
             assert np.abs(found - patterns[layer][head].numpy()).max() < EXACT
             compared += found.size
@@ -418,15 +418,15 @@ def test_slider_keys_curve_and_marks_move_without_the_server(screen: Screen):
     page.mouse.click(box["x"] + 44 + 2, box["y"] + 90)
     screen.drawn(0)
     assert screen.texts(".hs-tl-event") == [
-        "L1 H3 becomes a previous-token head at step 1",
-        "L2 H2 becomes an induction head at step 64",
+        "L0 H2 becomes a previous-token head at step 1",
+        "L1 H1 becomes an induction head at step 64",
     ]
     screen.press('.hs-tl-event[data-step="64"]')
     screen.drawn(64)
-    assert screen.text(".hs-tl-head h3") == "Layer 2, head 2, step 64"
+    assert screen.text(".hs-tl-head h3") == "Layer 1, head 1, step 64"
     screen.press(".hs-curve-mark text")
     screen.drawn(1)
-    assert screen.text(".hs-tl-head h3") == "Layer 1, head 3, step 1"
+    assert screen.text(".hs-tl-head h3") == "Layer 0, head 2, step 1"
     assert page.locator(f"{VIEW} .hs-curve-mark title").all_text_contents() == screen.texts(".hs-tl-event")
     screen.press('[data-name="even"]')
     page.wait_for_function("new URLSearchParams(location.search).get('steps') === 'even'")
@@ -483,7 +483,7 @@ def test_a_file_holds_what_is_seen(screen: Screen, folder: Path):
     with page.expect_download() as saved:
         page.click("#timeline .hs-save >> text=SVG")
     svg = Path(saved.value.path()).read_text()
-    assert "L2 H2 becomes an induction head at step 64" in svg and "Layer 1, head 2, step 64" in svg
+    assert "L1 H1 becomes an induction head at step 64" in svg and "Layer 0, head 1, step 64" in svg
     assert len(re.findall("<path", svg)) > 50  # the matrices and curves are vectors
 
 
@@ -502,7 +502,7 @@ def test_a_damaged_file_is_told_and_the_old_picture_stays(screen: Screen, proble
     page.select_option(f"{VIEW} .hs-tl-prompt select", "2")
     page.wait_for_selector("#timeline .hs-problem:not([hidden])")
     assert page.locator("#timeline .hs-problem").inner_text() == "It is not here."
-    assert screen.text(".hs-tl-head h3").startswith("Layer 2, head 2")
+    assert screen.text(".hs-tl-head h3").startswith("Layer 1, head 1")
     page.select_option(f"{VIEW} .hs-tl-prompt select", "0")
     page.wait_for_selector("#timeline .hs-problem[hidden]", state="attached")
 
@@ -526,7 +526,7 @@ def test_heads_are_chosen_with_arrows_and_cells_are_told(screen: Screen, folder:
     page.focus(f'{VIEW} .hs-tl-heads button[data-layer="0"][data-head="0"]')
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
-    screen.titled("Layer 2, head 2, step 64")
+    screen.titled("Layer 1, head 1, step 64")
     assert page.locator(f"{VIEW} .hs-tl-heads button").count() == L * H
     screen.press(".hs-tl-head summary")
     patterns, _ = recorded(folder, "decoder", 64, facts(folder, "decoder")["prompts"][1], "blocks.{layer}.attn.pattern")

@@ -26,7 +26,7 @@ export class ChoicesForm {
       make("button", {
         type: "button",
         className: "hs-live-plain",
-        text: "All as at the start",
+        text: "Reset all",
         onclick: () => this.set({}),
       }),
     );
@@ -82,7 +82,7 @@ export class ChoicesForm {
         text: title,
         onclick: () => {
           this.set(choices);
-          this.hint.textContent = `${sentence} Now press Train.`;
+          this.hint.textContent = `${sentence} Now start training.`;
           this.hint.hidden = false;
         },
       }),
@@ -116,7 +116,7 @@ export class ChoicesForm {
         ...(example ? [make("code", { dir: "auto", text: visible(example) })] : []),
       ),
     );
-    return make("fieldset", { className: "hs-live-tasks" }, make("legend", { text: "What it shall learn" }), ...cards);
+    return make("fieldset", { className: "hs-live-tasks" }, make("legend", { text: "Choose a task" }), ...cards);
   }
 
   field(choice) {

@@ -17,7 +17,7 @@ export class ModelNow {
     this.which = make("div");
     this.heads = new HeadsAtStep(
       (layer, head) => this.show({ layer, head }),
-      "while the model trains, its pattern comes out",
+      "as the model trains, its pattern emerges",
     );
     this.head = new HeadAtStep((query) => this.show({ query }));
     this.element = make(

@@ -24,7 +24,7 @@ export class RunsPlot {
     this.loss = make("div", { className: "hs-live-chart" });
     this.accuracy = make("div", { className: "hs-live-chart" });
     this.readout = make("p", { className: "hs-hint hs-live-readout" });
-    this.legend = make("ul", { className: "hs-live-legend", "aria-label": "Runs on the picture" });
+    this.legend = make("ul", { className: "hs-live-legend", "aria-label": "Runs in the chart" });
     this.events = make("ul", { className: "hs-live-events", "aria-label": "What happened", "aria-live": "polite" });
     this.table = foldedTable("These curves as a table", () => this.fillTable());
     this.element = make(
@@ -93,7 +93,7 @@ export class RunsPlot {
       series.map(({ record, ...style }) => ({ ...style, points: record.fresh.map((one) => [one.step, one[what]]) }));
     const [losses, accuracies] = [of("loss"), of("accuracy")];
     const values = [...losses, ...raw].flatMap(({ points }) => points.map(([, value]) => value));
-    const levels = uniform === null ? [] : [{ value: uniform, text: `guessing evenly: ${uniform.toFixed(2)}` }];
+    const levels = uniform === null ? [] : [{ value: uniform, text: `uniform guess: ${uniform.toFixed(2)}` }];
     const said = (curves, word) =>
       curves
         .map(({ name, points }) => `${name}: ${points.length ? word(points.at(-1)[1]) : "not yet measured"}`)
@@ -183,7 +183,7 @@ export class RunsPlot {
     });
     const box = make("input", {
       type: "checkbox",
-      "aria-label": `Show run ${record.number} on the picture`,
+      "aria-label": `Show run ${record.number} in the chart`,
       onchange: () => {
         record.isShown = box.checked;
         this.draw(this.given);
@@ -207,7 +207,7 @@ export class RunsPlot {
       className: "hs-live-remove",
       text: "×",
       "aria-label": `Remove run ${record.number}`,
-      title: "Remove this run from the picture",
+      title: "Remove this run from the chart",
       onclick: () => this.remove(record),
     });
     return make(

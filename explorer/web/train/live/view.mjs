@@ -6,6 +6,7 @@ import { writeAddress } from "../../state/fields.mjs";
 import { address } from "../../state/history.mjs";
 import { showPage } from "../../state/pages.mjs";
 import { chooseModel } from "../../state/run.mjs";
+import { withTerms } from "../../ui/terms.mjs";
 import { LiveClient, liveChoices } from "./client.mjs";
 import { ChoicesForm } from "./form.mjs";
 import { keptName, runNames } from "./names.mjs";
@@ -16,9 +17,9 @@ import { stateText } from "./words.mjs";
 
 const MOST = 8; // runs on the picture
 const LEAD =
-  "Choose a task and press Train: a new model with random weights learns it before your eyes, on the " +
-  "computer that this app runs on. Change one thing, train again, and compare the curves.";
-const KEPT_FOR = "Kept models are listed on the other pages, for everybody who uses this app.";
+  "Choose a task and press Train: a new model with random weights learns it while you watch, on the " +
+  "computer that runs this app. Change one thing, train again, and compare the curves.";
+const KEPT_FOR = "Saved models are listed on the other pages, for everyone who uses this app.";
 
 export function mount(element) {
   new LiveView(element).open();
@@ -45,11 +46,11 @@ class LiveView {
     const { element } = this;
     this.bar = this.buttons();
     this.results = make("div", { className: "hs-live-results", hidden: "" }, this.plot.element, this.now.element);
-    const loading = make("p", { className: "hs-hint", text: "The choices are being fetched …" });
+    const loading = make("p", { className: "hs-hint", text: "Loading the choices …" });
     element.classList.add("hs-live");
     element.append(
       make("h2", { text: "Train a tiny model now" }),
-      make("p", { className: "hs-live-lead", text: LEAD }),
+      make("p", { className: "hs-live-lead" }, ...withTerms(LEAD)),
       loading,
       this.problem,
     );
@@ -106,7 +107,7 @@ class LiveView {
     this.name = make("input", {
       type: "text",
       maxlength: "60",
-      "aria-label": "Name of the kept model",
+      "aria-label": "Name of the saved model",
       oninput: () => {
         this.isNamed = true;
       },
@@ -115,7 +116,7 @@ class LiveView {
     this.keepBox = make(
       "span",
       { className: "hs-live-keep", hidden: "" },
-      make("label", {}, make("span", { text: "keep it as" }), this.name),
+      make("label", {}, make("span", { text: "save it as" }), this.name),
       button("keep", "Keep", () => this.keep()),
     );
     this.trouble = make("p", { className: "hs-problem hs-live-trouble", role: "alert", hidden: "" });
@@ -192,7 +193,7 @@ class LiveView {
     });
     const isDecoder = this.current.choices.architecture === "decoder";
     this.kept.replaceChildren(
-      "Kept in the folder ",
+      "Saved in the folder ",
       make("code", { text: name }),
       " beside the app. ",
       ...(isDecoder ? [explore, " "] : []),
@@ -251,15 +252,15 @@ class LiveView {
   drawBar(current) {
     const state = current?.state;
     const isOn = Boolean(current) && !OVER.includes(state);
-    this.does.train.textContent = current ? (isOn ? "Train anew" : "Train again") : "Train";
-    this.does.train.title = isOn ? "Ends the run that is going on, and starts another one with what is chosen now" : "";
+    this.does.train.textContent = current ? (isOn ? "Restart training" : "Train again") : "Train";
+    this.does.train.title = isOn ? "Stops the current run and starts a new one with these choices" : "";
     this.does.pause.hidden = state !== "running";
     this.does.resume.hidden = state !== "paused";
     this.does.stop.hidden = !isOn;
     this.keepBox.hidden = !current?.facts || state === "failed" || state === "lost";
     this.status.textContent = current
       ? stateText(current)
-      : "Nothing runs yet. Loss, accuracy and the attention of every head will be drawn below while it trains.";
+      : "Nothing is running yet. Loss, accuracy, and the attention of every head appear below during training.";
     if (current && document.activeElement !== this.name && !this.isNamed) this.name.value = keptName(current);
     const trouble =
       current?.state === "failed" || current?.state === "lost"

@@ -12,7 +12,7 @@ export function stateText({ state, sentence, place, training, step, choices, tok
   const speed = tokensPerSecond ? ` · ${grouped(Math.round(tokensPerSecond))} tokens/s` : "";
   const time = seconds ? ` · ${Math.round(seconds)} s` : "";
   return {
-    starting: "Starting a process of its own for your model …",
+    starting: "Starting a process for your model …",
     waiting:
       `${training === 1 ? "One model trains" : `${numberWord(training)} models train`} on this server now; ` +
       `yours is number ${place} in the queue. It starts by itself.`,
@@ -35,29 +35,29 @@ export const EXPERIMENTS = [
     title: "Watch an induction head form",
     choices: { task: "induction" },
     sentence:
-      "For some hundred steps the model only guesses. Then the loss falls steeply, and heads of layer 2 " +
-      "get the mark I: from each letter they look at the one that stood behind the same letter before.",
+      "For a few hundred steps the model only guesses. Then the loss drops, and heads of layer 1 get the mark I: " +
+      "from each letter they attend to the letter that followed its previous occurrence.",
   },
   {
     title: "One layer cannot do induction",
     choices: { task: "induction", n_layer: 1 },
     sentence:
-      "An induction head uses what a head in the layer below has found. With a single layer there is none " +
-      "below, so this model goes on guessing. Train it, then set Layers to 2 and train again: both curves " +
-      "lie on one picture.",
+      "An induction head uses what a head in the layer below has found. With a single layer there is no layer " +
+      "below, so this model keeps guessing. Train it, then set Layers to 2 and train again: both curves appear " +
+      "in one chart.",
   },
   {
     title: "Without positions",
     choices: { task: "copy", architecture: "encoder", positions: false },
     sentence:
-      "An encoder fills in all hidden letters at once. If nothing says where they stand, all of them look " +
-      "the same to it: it finds out which letters there are, and not their order.",
+      "An encoder fills in all masked letters at once. Without positions they all look the same to it: it finds " +
+      "out which letters there are, but not their order.",
   },
   {
     title: "Learning rate 100 times too high",
     choices: { learning_rate: (start) => start * 100 },
     sentence:
-      "It finds out that there are only 26 letters, which is a loss of ln 26 = 3.26, and stays there: each " +
-      "step goes too far to find anything finer. With a learning rate of 100 the loss runs away altogether.",
+      "It finds out that there are only 26 letters, a loss of ln 26 = 3.26, and stays there: each step is too " +
+      "large to learn anything finer. With a learning rate of 100 the loss diverges.",
   },
 ];

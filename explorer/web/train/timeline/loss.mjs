@@ -18,7 +18,7 @@ export class LossCurve {
   /** `on` = {show(index), setLog(whether), open(event)}. */
   constructor(on) {
     this.on = on;
-    this.scale = choiceOf(SCALES, "How the steps are spread", (name) => on.setLog(name === "log"));
+    this.scale = choiceOf(SCALES, "How the steps are spaced", (name) => on.setLog(name === "log"));
     this.chart = make("div", { className: "hs-tl-chart hs-tl-loss-chart" });
     this.key = make("p", { className: "hs-hint hs-tl-key" });
     this.events = make("div", { className: "hs-tl-events" });
@@ -57,7 +57,7 @@ export class LossCurve {
         { ...TRAINING, name: "training", points: model.train },
         { ...HELD_OUT, name: "held out", points: model.heldOut, dots: true },
       ],
-      levels: [{ value: even, text: `guessing evenly: ${even.toFixed(2)}` }],
+      levels: [{ value: even, text: `uniform guess: ${even.toFixed(2)}` }],
       cursor: model.steps[i],
       steps: model.steps,
       restarts: model.restarts,
@@ -94,8 +94,8 @@ export class LossCurve {
       : [];
     const rises = model.restarts.length ? [keyPart("restart", RISES)] : [];
     this.key.replaceChildren(
-      keyPart(HELD_OUT, "held out: articles it never learns from"),
-      keyPart(TRAINING, "training: the articles it is learning from"),
+      keyPart(HELD_OUT, "held out: articles it never trains on"),
+      keyPart(TRAINING, "training: the articles it trains on"),
       ...rises,
       ...signs,
     );

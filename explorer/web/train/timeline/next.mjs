@@ -38,8 +38,8 @@ export class PredictionAtStep {
   draw({ prompt: { tokens, places }, place, at, masked, vocabulary, step }) {
     this.title.textContent = masked ? "What it puts in the gap" : "What it expects next";
     this.hint.textContent = masked
-      ? "The outlined token is hidden from the model, and it has to guess it from both sides."
-      : "Press a token of the prompt: the bars say what the model expects after it, at this step of its training.";
+      ? "The outlined token is masked; the model has to guess it from the text on both sides."
+      : "Press a token of the prompt: the bars show what the model expects after it at this step of training.";
     this.chips.replaceChildren(
       ...tokens.map((token, i) => this.chip(token, i, i === place, places.includes(i), masked)),
     );
@@ -57,7 +57,7 @@ export class PredictionAtStep {
     );
     this.scale.replaceChildren(...belowBars(top));
     this.truth.textContent = truth
-      ? `✓ ${masked ? "What was hidden" : "The text goes on with"} ${quoted(visible(truth.text))}: ` +
+      ? `✓ ${masked ? "What was hidden" : "The text continues with"} ${quoted(visible(truth.text))}: ` +
         `probability ${fineProbability(truth.p)}, place ${grouped(truth.rank)} of ${grouped(vocabulary)}.`
       : "This is the end of the prompt: there is no true next token to compare with.";
     this.same.textContent = masked ? "" : sameness(places.map((i) => at(i).best[0]));

@@ -5,6 +5,7 @@ import { grouped } from "../../base/text.mjs";
 import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { roleLook } from "../../color/heads.mjs";
 import { sign, worn } from "../../ui/badges.mjs";
+import { folding } from "../../ui/fold.mjs";
 import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
 import { badgeText, NO_ROLES, scoresText, steepest } from "./words.mjs";
 
@@ -24,24 +25,24 @@ export class RolesAtStep {
     this.rise = make("p", { "aria-live": "polite" });
     this.more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
     this.none = make("p", { className: "hs-hint", text: NO_ROLES });
-    this.scores = make(
-      "section",
-      { className: "hs-tl-roles" },
+    this.scores = folding(
       this.title,
+      { className: "hs-tl-roles" },
+      () => {},
       this.badge,
       this.none,
       this.table,
       this.more,
     );
-    this.curve = make(
-      "section",
-      { className: "hs-tl-rise" },
+    this.curve = folding(
       this.curveTitle,
+      { className: "hs-tl-rise" },
+      () => dispatchEvent(new Event("resize")),
       make("p", {
         className: "hs-hint",
         text:
-          "Its scores at every recorded step. A curve that lies at the bottom and then rises within a few " +
-          "steps is a head that has found its task.",
+          "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
+          "that has found its task.",
       }),
       this.chart,
       this.key,
@@ -55,10 +56,10 @@ export class RolesAtStep {
    */
   draw({ roles, steps, i, layer, head, log }) {
     const now = roles(i);
-    this.title.textContent = `What layer ${layer + 1}, head ${head + 1} does at step ${grouped(steps[i])}`;
+    this.title.textContent = `What layer ${layer}, head ${head} does at step ${grouped(steps[i])}`;
     this.none.hidden = now.length > 0;
     for (const element of [this.badge, this.table, this.more, this.curve]) element.hidden = now.length === 0;
-    this.curveTitle.textContent = `How layer ${layer + 1}, head ${head + 1} came to do it`;
+    this.curveTitle.textContent = `How layer ${layer}, head ${head} came to do it`;
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
     this.badge.textContent = badgeText(names);

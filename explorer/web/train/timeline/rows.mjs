@@ -22,7 +22,7 @@ function overSteps(model, part, layer, head) {
   const names = model.roles(part.name, 0).map(({ name }) => name);
   const scores = (at) => model.roles(part.name, at).map((role) => role.scores[layer][head]);
   return [
-    ["step", "tokens seen", "held-out loss", ...names.map((name) => `L${layer + 1} H${head + 1} ${name}`)],
+    ["step", "tokens seen", "held-out loss", ...names.map((name) => `L${layer} H${head} ${name}`)],
     ...model.steps.map((step, at) => [step, model.tokens[at], model.heldOutAt(at), ...scores(at)]),
   ];
 }
@@ -31,7 +31,7 @@ function weights({ T, S, queries, keys, block }, layer, head) {
   const name = (tokens, at) => `${at} ${visible(tokens[at].text)}`;
   const units = block(layer, head);
   return [
-    [`L${layer + 1} H${head + 1}: query \\ key`, ...Array.from({ length: S }, (_, k) => name(keys, k))],
+    [`L${layer} H${head}: query \\ key`, ...Array.from({ length: S }, (_, k) => name(keys, k))],
     ...Array.from({ length: T }, (_, q) => [name(queries, q), ...Array.from(units.subarray(q * S, q * S + S), exact)]),
   ];
 }

@@ -16,8 +16,8 @@ function continued({ prompt, texts, seed, temperature, top_p }, i, step) {
     make("p", {
       className: "hs-hint",
       text:
-        `Unedited, below the grey title. The dice fall the same way at every step (seed ${seed}, temperature ` +
-        `${temperature}, top-p ${top_p}): what differs is what the model has learned.`,
+        `Unedited, below the gray title. The random draws are the same at every step (seed ${seed}, temperature ` +
+        `${temperature}, top-p ${top_p}), so every difference is something the model has learned.`,
     }),
     make(
       "blockquote",
@@ -46,7 +46,7 @@ function filled({ prompt, fills }, i, step) {
   ]);
   return [
     make("h3", { text: `How it fills gaps at step ${step}` }),
-    make("p", { className: "hs-hint", text: "Grey is given; bold is the likeliest token for each gap." }),
+    make("p", { className: "hs-hint", text: "Gray is given; bold is the likeliest token for each gap." }),
     make("blockquote", { dir: "auto" }, ...parts),
   ];
 }

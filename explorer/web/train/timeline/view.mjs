@@ -9,6 +9,7 @@ import { onPage, page } from "../../state/pages.mjs";
 import { stale } from "../../state/stale.mjs";
 import { isDark } from "../../state/store.mjs";
 import { choiceOf } from "../../ui/choice.mjs";
+import { withTerms } from "../../ui/terms.mjs";
 import { HeadAtStep } from "../head.mjs";
 import { HeadsAtStep } from "../heads.mjs";
 import { loadIndex, loadModel, loadPrompt } from "./data.mjs";
@@ -21,8 +22,8 @@ import { sampleLines } from "./sample.mjs";
 import { lossText, stepText } from "./words.mjs";
 
 const ABOUT =
-  "Press play and watch the loss fall, and with it the pictures below: at step 0 the weights are random " +
-  "and nothing has been learned. A mark on the curve says where a head took up a task.";
+  "Press play and watch the loss fall and the pictures below change. At step 0 the weights are random and " +
+  "nothing has been learned. A mark on the curve shows where a head took up a task.";
 const FIRST = "decoder"; // its heads have the tasks that marks speak of
 
 const NOTHING = { of: null, prompt: null, at: null, unit: null, stack: null, token: null, steps: null };
@@ -99,7 +100,7 @@ class Timeline {
       make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: "Prompt" }), this.prompts),
     );
     this.body.append(
-      make("p", { className: "hs-hint", text: ABOUT }),
+      make("p", { className: "hs-hint" }, ...withTerms(ABOUT)),
       choose,
       this.about,
       this.loss.element,
@@ -221,9 +222,12 @@ class Timeline {
     this.set({ stack, layer, head });
   }
 
+  /** While it plays, the large picture goes to the head that an event tells of. */
   show(i) {
     this.i = i;
-    this.changed();
+    const event = this.player.playing && this.model.events.find(({ step }) => step === this.step);
+    if (event) this.set({ stack: event.stack, layer: event.layer, head: event.head });
+    else this.changed();
   }
 
   get step() {

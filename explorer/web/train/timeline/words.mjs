@@ -12,25 +12,25 @@ export function stepText({ steps, tokens }, i) {
 export function lossText(loss, vocabulary, masked) {
   const what = masked ? "each hidden token" : "each next token";
   if (loss === undefined) return "";
-  if (!Number.isFinite(loss)) return "The loss is no number here: the training has diverged.";
+  if (!Number.isFinite(loss)) return "The loss is not a number here: training has diverged.";
   const choices = Math.exp(loss);
   const as = choices < 10 ? choices.toFixed(1) : grouped(Math.round(choices));
   const even = Math.log(vocabulary);
   const compared =
-    Math.abs(loss - even) < 0.1 ? `, about what guessing evenly among all ${grouped(vocabulary)} tokens gives` : "";
+    Math.abs(loss - even) < 0.1 ? `, about what a uniform guess over all ${grouped(vocabulary)} tokens gives` : "";
   return (
-    `Loss ${loss.toFixed(3)} on articles it never learned from: for ${what} it is as unsure as between ${as} ` +
+    `Loss ${loss.toFixed(3)} on held-out articles: for ${what} it is as unsure as between ${as} ` +
     `equally likely ones${compared}.`
   );
 }
 
 export const NO_EVENTS =
-  "In this training no head took up the task of a previous-token or an induction head and kept it to the end.";
+  "In this run no head became a previous-token head or an induction head and stayed one to the end.";
 
-/** "Nearest came L4 H6: previous token 0.362, by chance 0.035". */
+/** "The closest was L4 H6: previous token 0.362, by chance 0.035". */
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
   return (
-    `Nearest came ${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1}: ${role} ` +
+    `The closest was ${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head}: ${role} ` +
     `${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`
   );
 }
@@ -39,7 +39,7 @@ export const RISES =
   "the learning rate (how far a step moves the weights) rises once more: the loss gets worse before it gets better";
 
 export const NO_ROLES =
-  "Roles are measured on one text, whose tokens look at each other. Cross-attention looks from one text at " +
+  "Roles are measured on one text whose tokens attend to each other. Cross-attention goes from one text to " +
   "another, so it has none.";
 
 const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };
@@ -48,7 +48,7 @@ const BECOMES = { "previous token": "a previous-token head", induction: "an indu
 export function eventText({ layer, head, role, step }, stackTitle = "") {
   const name = BECOMES[role] ?? `a head of the role “${role}”`;
   return (
-    `${stackTitle ? `${stackTitle} ` : ""}L${layer + 1} H${head + 1} ${step === 0 ? "is" : "becomes"} ` +
+    `${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head} ${step === 0 ? "is" : "becomes"} ` +
     `${name} at step ${grouped(step)}`
   );
 }
@@ -65,7 +65,7 @@ export function roleText(name, scores, steps, i, baseline) {
 /** The chart of those scores, for who cannot see it. */
 export function scoresText({ layer, head, series, steps, i }) {
   const each = series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline));
-  return `Scores of layer ${layer + 1}, head ${head + 1} over the steps. ${each.join("; ")}.`;
+  return `Scores of layer ${layer}, head ${head} over the steps. ${each.join("; ")}.`;
 }
 
 /** Which badges the head wears at this step. */

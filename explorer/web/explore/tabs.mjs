@@ -1,11 +1,12 @@
-// The switch between the panels that show the rest of the model, and which of them is seen.
+// Which picture of the model stands in the middle; the heads and the next token stay beside it.
 
 import { make } from "../base/dom.mjs";
 import { store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 
-const PANELS = { pipeline: "Pipeline", lens: "Logit lens", residual: "Residual stream", surgery: "Head surgery" };
+const TABS = { attention: "Attention", pipeline: "Pipeline", lens: "Lens", residual: "Residual", surgery: "Surgery" };
 const ABOUT = {
+  attention: "",
   pipeline: "The whole way from text to next token, in one picture.",
   lens: "What the model would predict if it stopped after each layer.",
   residual: "Who wrote what: how every head and MLP adds to the score of a token.",
@@ -14,18 +15,11 @@ const ABOUT = {
 
 export function mount(element) {
   const about = make("p", { className: "hs-hint" });
-  element.append(
-    make(
-      "div",
-      { className: "hs-view-head" },
-      make("h2", { text: "The rest of the model" }),
-      choice("panel", PANELS, "What to see of the rest of the model"),
-    ),
-    about,
-  );
-  store.subscribe(element, (_, focus) => {
+  element.append(choice("panel", TABS, "Picture of the model"), about);
+  const draw = (_, focus) => {
     // the store redraws when it is set
     if (document.body.dataset.panel !== focus.panel) document.body.dataset.panel = focus.panel;
     about.textContent = ABOUT[focus.panel];
-  });
+  };
+  store.subscribe(element, draw, null, false);
 }

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 PRODUCTS = {"mm", "bmm", "addmm", "baddbmm", "mv", "dot", "linear", "matmul", "__matmul__", "einsum"}
 DROPOUTS = {F.dropout, torch.dropout}
 FUSED = F.scaled_dot_product_attention
+MOST, LARGEST = 4000, 200_000  # steps, and numbers in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,12 @@ class Steps(TorchFunctionMode):
     """Every operation in order. Dropout is made visible: instead of chance, a factor of 1 + p.
 
     The fused attention kernel hides its scores and its pattern; they are computed beside it, as steps of their own.
+    ``instead`` puts a tensor in the place of a step's result, by the step's number.
     """
 
-    def __init__(self, file: str | None = None):
+    def __init__(self, file: str | None = None, instead: dict[int, Tensor] | None = None):
         super().__init__()
-        self.file = file
+        self.file, self.instead = file, instead or {}
         self.steps: list[Step] = []
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -45,12 +47,27 @@ class Steps(TorchFunctionMode):
             result = self._fused(*args, **kwargs)
         else:
             result = function(*args, **kwargs)
-        for tensor in result if isinstance(result, tuple) else [result]:
-            if isinstance(tensor, Tensor):
-                self._note(function.__name__, tensor, args)
+        if function is Tensor.__setitem__:
+            self._note("__setitem__", args[0], args)
+        if type(result) in (tuple, list):
+            return type(result)(self._noted(function.__name__, part, args) for part in result)
+        for part in result if isinstance(result, tuple) else [result]:  # named tuples are left as they are
+            noted = self._noted(function.__name__, part, args)
+        return result if isinstance(result, tuple) else noted
+
+    def _noted(self, operation: str, result: object, args: tuple) -> object:
+        """The result, or what is put in its place."""
+        if not isinstance(result, Tensor):
+            return result
+        new = self.instead.get(len(self.steps))
+        if new is not None and new.shape == result.shape:
+            result = new.to(result.dtype)
+        self._note(operation, result, args)
         return result
 
     def _note(self, operation: str, result: Tensor, args=()) -> None:
+        if result.numel() > LARGEST or len(self.steps) >= MOST:
+            return
         given = args[0].detach().clone() if args and isinstance(args[0], Tensor) else None
         self.steps.append(Step(operation, result.detach().clone(), self._line(), given))
 

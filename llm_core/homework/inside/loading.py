@@ -2,21 +2,20 @@
 
 import ast
 import importlib.util
-import inspect
 import linecache
 import os
-import textwrap
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from .colab import get_ipython, pretend
 from .course import course
 
 
@@ -56,43 +55,45 @@ def on_the_cpu() -> Iterator[None]:
 
 
 @on_the_cpu()
-def load(path: str | Path) -> ModuleType:
-    """The file's module. Raises whatever the file raises, ``SyntaxError`` and ``UnicodeDecodeError`` too."""
+def load(path: str | Path, is_notebook: bool = False) -> ModuleType:
+    """The file's module. Raises whatever the file raises, ``SyntaxError`` too.
+
+    Of a notebook imports, definitions and plain assignments run; what only tests, trains or draws does not.
+    """
     course()
     file = str(Path(path).resolve())
     linecache.checkcache(file)
     spec = importlib.util.spec_from_loader("my_llm_implementation", loader=None, origin=file)
     module = importlib.util.module_from_spec(spec)
     module.__file__ = file
-    code = compile(Path(file).read_text(encoding="utf-8-sig"), file, "exec", dont_inherit=True)
-    exec(code, vars(module))
+    if str(Path(file).parent) not in sys.path:
+        sys.path.append(str(Path(file).parent))  # helpers beside it
+    source = Path(file).read_bytes()  # bytes: in whatever encoding it declares
+    if is_notebook:
+        _run_definitions(ast.parse(source, file), file, module)
+    else:
+        exec(compile(source, file, "exec", dont_inherit=True), vars(module))
     return module
 
 
-def source_line(file: str | None, number: int | None) -> dict | None:
-    """As a report carries it."""
-    text = linecache.getline(file, number).strip() if file and number else ""
-    return {"number": number, "text": text[:200]} if text else None
+def _run_definitions(tree: ast.Module, file: str, module: ModuleType) -> None:
+    """One statement after the other; a definition that fails ends it, anything else does not."""
+    pretend()
+    vars(module)["get_ipython"] = get_ipython
+    own = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in tree.body:
+        if not _defines(node, own):
+            continue
+        try:
+            exec(compile(ast.Module([node], []), file, "exec", dont_inherit=True), vars(module))
+        except Exception:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                raise
 
 
-def is_written(part: object, method: str | None) -> bool:
-    """Whether a class's method (or a function) computes anything: no blank, no ``pass``, no ``return None``."""
-    if method is None:
-        return callable(part) and _computes(part)
-    if not inspect.isclass(part):
-        return False
-    own = [value for value in vars(part).values() if inspect.isfunction(value)]
-    init = vars(part).get("__init__")
-    written = getattr(part, method, None)
-    return bool(own) and (init is None or _computes(init)) and inspect.isfunction(written) and _computes(written)
-
-
-def _computes(function: Callable) -> bool:
-    function = inspect.unwrap(function)
-    with suppress(OSError, TypeError, SyntaxError):
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-        raised = {id(part) for raised in ast.walk(tree) if isinstance(raised, ast.Raise) for part in ast.walk(raised)}
-        definition: Any = tree.body[0]
-        body = [part for statement in definition.body for part in ast.walk(statement)]
-        return any(isinstance(part, (ast.Call, ast.BinOp, ast.Subscript)) and id(part) not in raised for part in body)
-    return True
+def _defines(node: ast.stmt, own: set[str]) -> bool:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        return not any(isinstance(part, ast.Name) and part.id in own for part in ast.walk(node))
+    if isinstance(node, ast.If | ast.Try):
+        return any(isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef) for part in node.body)
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

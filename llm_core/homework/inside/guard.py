@@ -26,6 +26,10 @@ PATHS = {  # event: (how many of its arguments are paths, what it would do)
     "sqlite3.connect": (1, "open the database"),
 }
 NEVER = {
+    "resource.prlimit": "set limits of processes",
+    "os.setxattr": "set attributes of files",
+    "os.removexattr": "set attributes of files",
+    "os.unshare": "leave its place",
     "os.exec": "start another program",
     "os.fork": "start other processes",
     "os.forkpty": "start other processes",
@@ -41,16 +45,30 @@ NEVER = {
 }
 
 
-def watch(folder: str) -> None:
+class NoChecker:
+    """Nothing of the checker can be imported, also where it is installed."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name.split(".")[0] == "llm_core":
+            raise ModuleNotFoundError(f"No module named {name!r}", name="llm_core")
+
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+
+
+def watch(folder: str, hidden: list[str]) -> None:
     """From here on in this process: writing and deleting inside ``folder`` only, no other program, no network.
+
+    What lies in ``hidden`` folders, but for this one, is not read either: the checker itself, with the solution.
 
     Raises:
         PermissionError: where it is tried, with a sentence.
     """
-    sys.addaudithook(_hook(os.path.realpath(folder)))
+    sys.meta_path.insert(0, NoChecker())
+    sys.addaudithook(_hook(os.path.realpath(folder), [os.path.realpath(path) for path in hidden]))
 
 
-def _hook(folder: str) -> Callable:
+def _hook(folder: str, hidden: list[str]) -> Callable:
     opened = 0
     free = {folder, os.path.realpath(os.devnull)}
 
@@ -60,20 +78,34 @@ def _hook(folder: str) -> Callable:
         real = os.path.realpath(os.fsdecode(path))
         return real not in free and not real.startswith(folder + os.sep)
 
+    def is_hidden(path: int | str | bytes | os.PathLike[str]) -> bool:
+        if isinstance(path, int):
+            return False
+        real = os.path.realpath(os.fsdecode(path))
+        within = any(real == place or real.startswith(place + os.sep) for place in hidden)
+        return within and not real.startswith(HERE + os.sep)
+
     def hook(event: str, args: tuple) -> None:
         nonlocal opened
         if event == "open":
             path, _mode, flags = args
+            if is_hidden(path):
+                raise PermissionError("a homework file may not read the checker")
             if flags & WRITING and not isinstance(path, int):
                 opened += 1
                 if is_outside(path):
                     raise PermissionError(f"a homework file may not write {os.fsdecode(path)}")
                 if opened > FILES:
                     raise PermissionError(f"a homework file may not write more than {FILES} files")
+        elif event in ("os.listdir", "os.scandir") and args[0] is not None and is_hidden(args[0]):
+            raise PermissionError("a homework file may not read the checker")
         elif event in NEVER:
             raise PermissionError(f"a homework file may not {NEVER[event]}")
         elif event in PATHS:
             count, what = PATHS[event]
+            opened += event == "os.mkdir"
+            if opened > FILES:
+                raise PermissionError(f"a homework file may not make more than {FILES} files and folders")
             for path in args[:count]:
                 if is_outside(path):
                     raise PermissionError(f"a homework file may not {what} {os.fsdecode(path)}")

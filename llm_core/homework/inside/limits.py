@@ -78,3 +78,11 @@ def at_most(seconds: float):
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
+
+
+def too_slow(seconds: float) -> str:
+    return f"This is still running after {seconds:g} seconds: look for a loop that never ends."
+
+
+def out_of_memory(most: int) -> str:
+    return f"Your code asks for more than the {most / 2**30:.2g} GB of memory that it may use."

@@ -1,0 +1,175 @@
+"""The hand-ins in a folder or a zip: one's own folders, or an export of Gradescope or Canvas.
+
+Nothing is left out silently: what is no hand-in has an entry that says why. Links are not followed.
+"""
+
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ..reading import Handin, chosen, read_bytes
+
+MOST_ENTRIES = 20_000
+LARGEST = 50_000_000
+CODE = (".py", ".ipynb", ".zip")
+METADATA = "submission_metadata.yml"
+CANVAS = re.compile(r"^(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_(?P<submission>\d+)_(?P<file>.+)$")
+GRADESCOPE = re.compile(r"^submission_\d+$")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A hand-in, or the reason why there is none. ``file`` is its path in the folder."""
+
+    file: str
+    name: str = ""
+    id: str = ""
+    late: bool = False
+    handin: Handin | None = None
+    problem: str | None = None
+
+
+def entries(place: Path) -> list[Entry]:
+    """
+    Raises:
+        OSError, ValueError: it is neither a folder nor a zip, or there is nothing in it.
+    """
+    files = dict(_of_zip(place) if place.is_file() else _of_folder(place))
+    people = _people(files)
+    found = [_entry(key, group, files, people) for key, group in _groups(files)]
+    if not found:
+        raise ValueError(f"{place} has no .py file, no notebook and no zip")
+    return sorted(found, key=lambda entry: entry.file)
+
+
+Content = bytes | str  # what is in a file, or why it is not read
+
+
+def _of_folder(folder: Path) -> Iterator[tuple[str, Content]]:
+    if not folder.is_dir():
+        raise NotADirectoryError(20, "there is no such folder", str(folder))
+    count = 0
+    for path, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not _is_litter(name))
+        for name in sorted(names):
+            count += 1
+            if count > MOST_ENTRIES:
+                yield "…", f"There are more than {MOST_ENTRIES:,} files: the rest was not read."
+                return
+            file = Path(path, name)
+            if not _is_litter(name):
+                yield file.relative_to(folder).as_posix(), _content(file)
+        for name in list(folders):
+            if Path(path, name).is_symlink():
+                yield Path(path, name).relative_to(folder).as_posix(), "This is a link: it is not followed."
+
+
+def _content(file: Path) -> Content:
+    if file.is_symlink():
+        return "This is a link: it is not followed."
+    if not file.is_file():
+        return "This is no ordinary file."
+    if file.suffix.lower() not in CODE and file.name != METADATA:
+        return f"A homework is a .py file, a notebook or a zip, and this is “{file.suffix or 'without ending'}”."
+    try:
+        if file.stat().st_size > LARGEST:
+            return f"This is larger than {LARGEST // 1_000_000} MB."
+        return file.read_bytes()
+    except OSError as error:
+        return f"This file could not be read: {error.strerror or error}."
+
+
+def _of_zip(place: Path) -> Iterator[tuple[str, Content]]:
+    try:
+        with zipfile.ZipFile(place) as archive:
+            for info in archive.infolist()[:MOST_ENTRIES]:
+                path = PurePosixPath(info.filename)
+                if info.is_dir() or any(map(_is_litter, path.parts)):
+                    continue
+                wanted = path.suffix.lower() in CODE or path.name == METADATA
+                small = info.file_size <= LARGEST
+                yield str(path), archive.read(info) if wanted and small else "This is no homework, or too large."
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        raise ValueError(f"{place} is neither a folder nor a zip that can be opened") from None
+
+
+def _is_litter(name: str) -> bool:
+    """What a Mac or an editor leaves beside the files of people."""
+    return name.startswith((".", "__MACOSX", "__pycache__"))
+
+
+def _groups(files: dict[str, Content]) -> Iterator[tuple[str, list[str]]]:
+    """Files of one student: all of a folder, one by one where they lie in the top one."""
+    grouped: dict[str, list[str]] = {}
+    shared = _top(files)
+    for name in files:
+        parts = PurePosixPath(name).relative_to(shared).parts
+        if parts[-1] == METADATA:
+            continue
+        key = parts[0] if len(parts) > 1 else name
+        grouped.setdefault(str(PurePosixPath(shared, key)), []).append(name)
+    for key, names in grouped.items():
+        code = [name for name in names if isinstance(files[name], bytes)]
+        if code:
+            yield key, code
+            names = [name for name in names if name not in code and PurePosixPath(name).suffix in CODE]
+        yield from ((name, [name]) for name in names)
+
+
+def _top(files: dict[str, Content]) -> str:
+    """A folder that everything lies in is no student's: an export has one around it."""
+    tops = {PurePosixPath(name).parts[0] for name in files if len(PurePosixPath(name).parts) > 1}
+    alone = len(tops) == 1 and all(len(PurePosixPath(name).parts) > 2 for name in files if METADATA not in name)
+    return tops.pop() if alone and files else "."
+
+
+def _entry(key: str, names: list[str], files: dict[str, Content], people: dict[str, tuple[str, str]]) -> Entry:
+    name, told = names[0], names[0] if len(names) == 1 else f"{key}/"
+    who = _who(names[0], people)
+    content = files[name]
+    if isinstance(content, str):
+        return Entry(name, *who, problem=content)
+    try:
+        if len(names) == 1:
+            return Entry(name, *who, handin=read_bytes(content, name))
+        read = ((one, files[one]) for one in names if not one.endswith(".zip"))
+        inner = {one: content for one, content in read if isinstance(content, bytes)}
+        return Entry(told, *who, handin=chosen(inner))
+    except ValueError as error:
+        return Entry(told, *who, problem=str(error))
+
+
+def _who(file: str, people: dict[str, tuple[str, str]]) -> tuple[str, str, bool]:
+    """Name, id, and whether it was late."""
+    parts = PurePosixPath(file).parts
+    for part in parts:
+        if part in people:
+            return (*people[part], False)
+    canvas = CANVAS.match(parts[-1])
+    if canvas:
+        return canvas["name"], canvas["id"], bool(canvas["late"])
+    return (parts[-2] if len(parts) > 1 else PurePosixPath(file).stem), "", False
+
+
+def _people(files: dict[str, Content]) -> dict[str, tuple[str, str]]:
+    """Gradescope's list of who handed in which folder; its YAML is simple enough to be read by lines."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, content in files.items():
+        if not name.endswith(METADATA) or isinstance(content, str):
+            continue
+        folder = ""
+        for line in content.decode("utf-8", "replace").splitlines():
+            top = re.match(r"^['\"]?(submission_\d+)['\"]?:\s*$", line)
+            value = re.match(r"^\s*-?\s*:(name|sid|email):\s*['\"]?(.*?)['\"]?\s*$", line)
+            if top:
+                folder = top[1]
+            elif value and folder:
+                who = found.get(folder, ("", ""))
+                if value[1] == "name" and not who[0]:
+                    found[folder] = (value[2], who[1])
+                elif value[1] in ("sid", "email") and not who[1]:
+                    found[folder] = (who[0], value[2])
+    return found

@@ -1,0 +1,95 @@
+"""How the checker does on files that it was not made for: points, reasons, wrong names, lines. See README.md here.
+
+python -m tests.homework.held_out [STYLE ...] [--reasons]
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llm_core.homework.checks import check
+from llm_core.homework.report import BLOCKS
+
+from .faults import PAIRS, SINGLES, STYLES, File, faulty, right
+
+
+@dataclass
+class Score:
+    """Of one file: what was lost beside what should be, and each fault's explanation and line."""
+
+    file: File
+    report: dict
+    missing: list[str] = field(default_factory=list)  # faults without a true explanation
+    wrong: list[str] = field(default_factory=list)  # explanations that are of no fault
+    far: list[str] = field(default_factory=list)  # faults' blocks whose line is more than one off
+
+    @property
+    def has_right_points(self) -> bool:
+        return lost(self.report) == self.file.lost
+
+
+def lost(report: dict) -> frozenset[str]:
+    return frozenset(block["name"] for block in report["blocks"] if block["status"] != "passed")
+
+
+def checked(file: File, folder: Path, only: Collection[str] = tuple(BLOCKS)) -> Score:
+    path = folder / "my_llm_implementation.py"
+    path.write_text(file.text, encoding="utf-8")
+    score = Score(file, check(path, only))
+    blocks = {block["name"]: block for block in score.report["blocks"]}
+    for name in {fault.block for fault in file.faults}:
+        faults, block = [fault for fault in file.faults if fault.block == name], blocks[name]
+        told = [fault["sentence"] for fault in block["faults"]]
+        said = told or [block["sentence"]]
+        score.missing += [fault.name for fault in faults if not any(map(fault.explained_by, said))]
+        score.wrong += [one for one in told if not any(fault.explained_by(one) for fault in faults)]
+        near = {line + by for fault in faults for line in file.lines[fault.name] for by in (-1, 0, 1)}
+        score.far += [] if block["line"] and block["line"]["number"] in near else [f"{name}: {block['line']}"]
+    return score
+
+
+def main(styles: list[str], reasons_alone: bool = False) -> None:
+    began = time.process_time()
+    files = [faulty(fault) for fault in SINGLES] + [faulty(*pair) for pair in PAIRS]
+    with tempfile.TemporaryDirectory() as folder:
+        for style in [] if reasons_alone else styles:
+            path = Path(folder, "right.py")
+            path.write_text(right(style), encoding="utf-8")
+            print(f"{style}: {check(path)['points']} of 11", flush=True)
+        scores = []
+        for file in (file for file in files if file.faults[0].style in styles):
+            blocks = {fault.block for fault in file.faults} if reasons_alone else BLOCKS
+            scores.append(score := checked(file, Path(folder), tuple(blocks)))
+            print(*_told(score, reasons_alone), sep="\n", end="", flush=True)
+    _summary(scores)
+    print(f"{(time.process_time() - began) / (len(scores) + len(styles)):.1f} s of computing a file")
+
+
+def _told(score: Score, reasons_alone: bool) -> list[str]:
+    lines = []
+    if not score.has_right_points and not reasons_alone:
+        lines.append(f"{score.file.name}: lost {sorted(lost(score.report))} instead of {sorted(score.file.lost)}")
+    lines += [f"{score.file.name}: not explained: {name}" for name in score.missing]
+    lines += [f"{score.file.name}: wrong: {sentence}" for sentence in score.wrong]
+    lines += [f"{score.file.name}: line: {told}" for told in score.far]
+    if score.missing or not (score.has_right_points or reasons_alone):
+        wrong = [block for block in score.report["blocks"] if block["status"] != "passed"]
+        lines += [f"    {block['name']}: {block['sentence']}" for block in wrong]
+    return [*lines, ""] if lines else []
+
+
+def _summary(scores: list[Score]) -> None:
+    faults = sum(len(score.file.faults) for score in scores)
+    blocks = sum(len({fault.block for fault in score.file.faults}) for score in scores)
+    explained = faults - sum(len(score.missing) for score in scores)
+    near = blocks - sum(len(score.far) for score in scores)
+    print(f"points right in {sum(score.has_right_points for score in scores)} of {len(scores)} files")
+    print(f"{explained} of {faults} faults explained, {sum(len(score.wrong) for score in scores)} wrong names")
+    print(f"lines within one in {near} of {blocks} blocks")
+
+
+if __name__ == "__main__":
+    main([name for name in sys.argv[1:] if name != "--reasons"] or list(STYLES), "--reasons" in sys.argv)
