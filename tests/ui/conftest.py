@@ -61,7 +61,13 @@ def problems() -> Problems:
 @pytest.fixture
 def page(profile: BrowserContext, problems: Problems) -> Iterator[Page]:
     page = profile.new_page()
+    listen(page, problems)
+    yield page
+    page.close()
+    assert problems.unexpected() == []
 
+
+def listen(page: Page, problems: Problems) -> None:
     def on_request(request: Request) -> None:
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
@@ -70,9 +76,27 @@ def page(profile: BrowserContext, problems: Problems) -> Iterator[Page]:
     page.on("request", on_request)
     page.on("pageerror", lambda error: problems.append(f"an exception: {error}"))
     page.on("console", lambda message: message.type == "error" and problems.append(f"console: {message.text}"))
-    yield page
-    page.close()
-    assert problems.unexpected() == []
+
+
+class SharedPage:
+    """A page that tests use one after the other: most of the time of a short test is that a page loads."""
+
+    def __init__(self, profile: BrowserContext):
+        self.profile = profile
+        self.page: Page | None = None
+        self.problems = Problems()
+
+    def lend(self) -> Page:
+        if self.page is None or self.page.is_closed():
+            self.page = self.profile.new_page()
+            listen(self.page, self.problems)
+        self.problems.clear()
+        return self.page
+
+
+@pytest.fixture(scope="session")
+def shared_page(profile: BrowserContext) -> SharedPage:
+    return SharedPage(profile)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +105,18 @@ def js(profile: BrowserContext) -> Iterator[Modules]:
 
 
 @pytest.fixture
-def screen(page: Page, app: App) -> Screen:
-    """The page, with the first example drawn."""
-    return Screen(page, app.url).open()
+def screen(request: pytest.FixtureRequest, app: App) -> Iterator[Screen]:
+    """Explore with the first example drawn. Who asks for ``page`` or ``problems`` too has it to himself."""
+    if {"page", "problems"} & set(request.fixturenames):
+        yield Screen(request.getfixturevalue("page"), app.url).open()
+        return
+    shared = request.getfixturevalue("shared_page")
+    page = shared.lend()
+    failed = request.session.testsfailed
+    yield Screen(page, app.url).open_anew()
+    if request.session.testsfailed > failed:
+        page.close()
+    assert shared.problems.unexpected() == []
 
 
 @pytest.fixture(scope="session")

@@ -161,28 +161,23 @@ export class OpenStage {
   drawTokens({ tokens }, focus) {
     const query = store.query(focus);
     this.tokens.replaceChildren(
-      ...tokens.map((token, i) =>
-        make(
-          "li",
-          {},
-          make(
-            "button",
-            {
-              type: "button",
-              className: `hs-id${i === query ? " hs-query" : ""}`,
-              "aria-pressed": String(i === store.focus.locked.query),
-              "aria-label": `place ${i}: ${label(token, 40)}, id ${token.id}`,
-              onclick: () => store.toggle({ query: i }),
-            },
-            make("span", {
-              dir: "auto",
-              className: "hs-pipe-text",
-              text: token.special ? label(token) : visible(token.text),
-            }),
-            make("span", { className: "hs-number", text: String(token.id) }),
-          ),
-        ),
-      ),
+      ...tokens.map((token, i) => {
+        const text = token.special ? label(token) : visible(token.text);
+        const button = make(
+          "button",
+          {
+            type: "button",
+            className: `hs-id${i === query ? " hs-query" : ""}`,
+            "aria-pressed": String(i === store.focus.locked.query),
+            "aria-label": `${text} ${token.id}: place ${i}`,
+            onclick: () => store.toggle({ query: i }),
+          },
+          make("span", { dir: "auto", className: "hs-pipe-text", text }),
+          " ",
+          make("span", { className: "hs-number", text: String(token.id) }),
+        );
+        return make("li", {}, button);
+      }),
     );
     rove(this.tokens, this.tokens.querySelector(".hs-query"));
   }

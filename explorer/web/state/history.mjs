@@ -20,6 +20,7 @@ class Address {
     this.speakers = [];
     this.timer = null;
     this.last = { page: null, values: null }; // what was written last of the page that is shown
+    this.waiting = null; // what is to be written soon
     addEventListener("popstate", () => this.back());
     addEventListener("pagehide", () => this.write());
   }
@@ -39,21 +40,39 @@ class Address {
     return named === page ? values : startOf(page);
   }
 
-  /** Something else is seen: the address follows soon. */
+  /** Something else is seen: the address follows soon. What a step would leave unwritten is written before it. */
   changed() {
+    const { page } = document.body.dataset;
+    const values = this.seen(page);
+    const { waiting, last } = this;
+    const isLost =
+      waiting?.page === page && values && last.page === page && isStep(FIELDS[page], waiting.values, values);
+    if (isLost && !this.isNext(waiting)) this.put(waiting);
+    this.waiting = values && { page, values };
     this.timer ??= setTimeout(() => this.write(), SOON_MS);
   }
 
   /** The address says at once what is seen. */
   write() {
-    clearTimeout(this.timer);
-    this.timer = null;
+    this.forget();
     const { page } = document.body.dataset;
     const values = this.seen(page);
-    if (!values) return;
-    const isNext = this.last.page === page && this.last.values && isStep(FIELDS[page], this.last.values, values);
-    this.last = { page, values };
-    put(isNext ? "pushState" : "replaceState", page, values);
+    if (values) this.put({ page, values });
+  }
+
+  forget() {
+    clearTimeout(this.timer);
+    this.timer = this.waiting = null;
+  }
+
+  isNext({ page, values }) {
+    return this.last.page === page && this.last.values && isStep(FIELDS[page], this.last.values, values);
+  }
+
+  put(seen) {
+    const how = this.isNext(seen) ? "pushState" : "replaceState";
+    this.last = seen;
+    put(how, seen.page, seen.values);
   }
 
   /**
@@ -84,8 +103,7 @@ class Address {
   }
 
   back() {
-    clearTimeout(this.timer);
-    this.timer = null;
+    this.forget();
     const { page, values } = said();
     this.last = { page, values: null };
     document.body.dataset.page = page;

@@ -53,8 +53,8 @@ def lens(reference) -> Lens:
 
 
 @pytest.fixture
-def opened(page, app) -> Screen:
-    screen = Screen(page, app.url).open("&panel=lens")
+def opened(screen: Screen) -> Screen:
+    screen.choose_panel("lens")
     screen.run(TEXT)
     wait_for_lens(screen)
     return screen

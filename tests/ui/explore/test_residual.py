@@ -76,8 +76,8 @@ def shares(reference) -> Shares:
 
 
 @pytest.fixture
-def opened(page, app) -> Screen:
-    screen = Screen(page, app.url).open("&panel=residual")
+def opened(screen: Screen) -> Screen:
+    screen.choose_panel("residual")
     screen.run(TEXT)
     wait_for_it(screen)
     return screen
