@@ -66,7 +66,7 @@ def overview(runner: Runner) -> list[Shown]:
     more = {"trained with it": [found[0].rights[0], *(finite(trained.wrong) for trained in found)]} if complete else {}
     bars = Bars(
         title="Loss on held-out text, in nats per token",
-        names=[spoken(name) for name in (None, *NAMED)],
+        names=["No mistake", *(mistake.title for mistake in NAMED.values())],
         series={"switched on": switched, **more},
         decimals=2,
     )
@@ -97,10 +97,6 @@ def told_by_the_loss(verdicts: list[str]) -> Facts:
     )
 
 
-def spoken(name: str | None) -> str:
-    return name.replace("-", " ") if name else "no mistake"
-
-
 def finite(loss: float) -> float:
     """As a bar can show it."""
     return loss if math.isfinite(loss) else 0.0
@@ -123,9 +119,9 @@ def compared(shown: Exhibit) -> list[Shown]:
     wrong = f"layer {shown.layer}, its only head" if alone else "the same head"
     return [
         model_losses(shown),
+        *training_told(shown),
         shown.panel(f"{place}, right"),
         shown.wrong_panel(f"{wrong}, wrong"),
-        *training_told(shown),
         next_token_bars(shown.runner, {"right": shown.right.next, "wrong": shown.wrong.next}, title=after(shown)),
         *all_heads(shown.right, shown.wrong, shown.hidden, shown.wrong_hidden),
         *public_reports(shown.mistake),

@@ -101,7 +101,8 @@ function masked(at) {
 
 function shared(at) {
   const { pair, row, query, key } = at;
-  const count = query === 0 ? "its only score" : `the ${query + 1} scores of the row`;
+  const seen = row.keys.filter((one) => !one.masked).length;
+  const count = seen === 1 ? "its only score" : `the ${seen} scores of the row`;
   return [
     text(
       `Softmax turns ${count} into shares of 1: exp(score − largest score) over the sum of all these = ` +

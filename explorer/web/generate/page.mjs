@@ -9,7 +9,7 @@ import { choiceTable } from "./choice.mjs";
 import { drawLine } from "./draw_line.mjs";
 import { attentionRow, chooser } from "./row.mjs";
 import { card } from "./strategies.mjs";
-import { treeList, treePicture } from "./tree_view.mjs";
+import { isFork, treeList, treePicture } from "./tree_view.mjs";
 import { MEASURES, modeWords, PAGE } from "./words.mjs";
 
 const BEFORE = 160; // letters of the text that are shown in front of what was written
@@ -120,8 +120,9 @@ function looksPart({ own, focus, isDark, isOld }, act) {
 }
 
 function treePart({ tree, isListed }, act) {
-  return html`<p class="hs-hint">${PAGE.treeHint}</p>
-    <div class="hs-tree-box">${treePicture(tree, act.go)}</div>
+  const hasForks = tree.nodes().some(isFork);
+  return html`<p class="hs-hint">${hasForks ? PAGE.treeHint : PAGE.treeStart}</p>
+    ${hasForks ? html`<div class="hs-tree-box">${treePicture(tree, act.go)}</div>` : nothing}
     <details class="hs-table" @toggle=${({ target }) => act.list(target.open)}>
       <summary>${PAGE.treeList}</summary>
       ${isListed ? treeList(tree) : nothing}

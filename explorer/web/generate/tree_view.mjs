@@ -28,7 +28,8 @@ export function treePicture(tree, onGo) {
     >${placed.map(cell)}</div>`;
 }
 
-const isFork = (node) => node.parent !== null && node.parent.children[0] !== node;
+/** Whether a node begins a branch of its own. */
+export const isFork = (node) => node.parent !== null && node.parent.children[0] !== node;
 
 function area(column, from, to) {
   return `grid-column: ${column + 1}; grid-row: ${from + 1} / ${to + 2}`;

@@ -332,7 +332,7 @@ class Generate {
     const isWithinTree = element.querySelector(".hs-tree-box")?.contains(document.activeElement);
     const chooser = document.activeElement?.closest(".hs-numbers button")?.getAttribute("data-name");
     render(pageTemplate(this.shown(!isDrawn), this, this.controls.element), element);
-    if (isWithinTree) this.query(".hs-tree .hs-here").focus({ preventScroll: true }); // arrows go on from there
+    if (isWithinTree) this.query(".hs-tree .hs-here")?.focus({ preventScroll: true }); // arrows go on from there
     if (chooser) this.query(`[data-name="${chooser}"][aria-checked="true"]`).focus();
     this.afterwards();
     if (own || this.problem) element.dataset.ready = "true";
@@ -400,6 +400,7 @@ class Generate {
 
   keepTreeInSight() {
     const box = this.query(".hs-tree-box");
+    if (!box) return;
     const { offsetLeft, offsetWidth } = this.query(".hs-tree .hs-here");
     const { scrollLeft, clientWidth } = box;
     const isInside = offsetLeft > scrollLeft + 60 && offsetLeft + offsetWidth < scrollLeft + clientWidth - 60;

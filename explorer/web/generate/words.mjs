@@ -18,6 +18,7 @@ export const PAGE = {
   tree: "Branches you explored",
   treeHint:
     "Shared beginnings appear once. Press a token to go there and continue; with the keyboard, use the arrow keys.",
+  treeStart: "No branches yet. Go back to a token and choose another one: both continuations will stand here.",
   treeList: "The tree as a list",
   cache: "The KV cache",
   cacheHint: "The cache lasts for one run; between two of your clicks the server keeps nothing.",

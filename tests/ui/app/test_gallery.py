@@ -65,7 +65,7 @@ def test_a_view_draws_alone_and_fits(page: Page, frames: dict[str, str], name: s
 def test_the_banner_is_of_a_changed_model(page: Page, frames: dict[str, str]):
     page.set_default_timeout(60_000)
     page.goto(frames["surgery_banner"])
-    page.wait_for_selector('text="Every view shows a changed model: Layer 2, head 1: off."')
+    page.wait_for_selector('text="Every view shows a changed model: Layer 3, head 2: off."')
 
 
 def test_a_view_that_is_none_is_one_sentence(app: App):
