@@ -134,7 +134,7 @@ function paint(button, focus) {
     .join(", ");
   button.setAttribute(
     "aria-label",
-    `${placeName(button.place)}: ${state ? `${state} (${signs.join("")})` : "as it is"}`,
+    `${placeName(button.place)}: ${state ? `${state}, marked ${signs.join("")}` : "as it is"}`,
   );
   button.title = button.getAttribute("aria-label");
 }
