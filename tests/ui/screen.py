@@ -26,6 +26,7 @@ BEGIN_ANEW = """() => {
     document.body.classList.remove('dark');
     localStorage.clear();
     scrollTo(0, 0);
+    history.replaceState(null, "", location.pathname);
     headscope.address.follow('?show=explore');
 }"""
 HAS_ALL = "() => headscope.asked === null && !headscope.isAsking"

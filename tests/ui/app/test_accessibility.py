@@ -86,7 +86,7 @@ def test_explore_is_at_most_four_screens_of_a_phone_and_its_targets_fit_a_finger
     assert screen.title() == "Layer 3, head 3" and not screen.page.locator(".hs-grid").is_visible()
 
 
-def test_the_keyboard_skips_to_the_content_and_walks_the_tokens(screen: Screen):
+def test_the_keyboard_skips_to_the_content_and_walks_the_tokens(screen: Screen, page: Page):
     screen.page.keyboard.press("Tab")
     assert screen.page.evaluate("document.activeElement.textContent") == "Skip to the content"
     screen.page.keyboard.press("Enter")

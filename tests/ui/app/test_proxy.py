@@ -24,6 +24,7 @@ def works(screen: Screen) -> None:
     """Modules, examples, a question through Gradio's queue, a payload, and a part."""
     screen.run("one two three")
     assert screen.tokens()[1:] == ["one", " two", " three"]
+    screen.choose_panel("pipeline")
     screen.page.wait_for_selector('[data-view="pipeline_view"][data-ready="true"]')
     screen.page.click('#header a[data-page="train"]')
     screen.page.wait_for_selector('[data-view="live_view"][data-ready="true"] .hs-live-form')

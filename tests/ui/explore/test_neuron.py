@@ -30,9 +30,10 @@ def close(shown: str, expected: float) -> bool:
 
 
 def test_each_step_is_that_of_attention(js):
-    layers, heads, tokens, width = 2, 3, 5, 4
+    layers, heads, tokens, width, window = 2, 3, 5, 4, 3
     q, k = np.random.default_rng(0).normal(size=(2, layers, heads, tokens, width)).astype("float32")
-    part = pack({"names": {}}, {"q": ("float32", q), "k": ("float32", k)})
+    facts = {"names": {}, "scale": [width**-0.5, 0.3], "windows": [None, window], "shared": 1}  # by layer
+    part = pack(facts, {"q": ("float32", q), "k": ("float32", k)})
     call = """async ({rowOf}, bytes, place, query) => {
         const { parsePayload } = await import("/base/payload.mjs");
         const { keys, max, total } = rowOf(parsePayload(Uint8Array.from(bytes).buffer), place, query);
@@ -41,12 +42,15 @@ def test_each_step_is_that_of_attention(js):
     for layer, head, query in [(1, 2, 3), (0, 0, 0), (1, 0, 4)]:
         got = js("attention/neuron_math", call, list(part), {"layer": layer, "head": head}, query)
         one, others = torch.tensor(q[layer, head, query]).double(), torch.tensor(k[layer, head]).double()
-        scores = (others @ one) / width**0.5
-        shares = scores[: query + 1].softmax(0)
+        scores = (others @ one) * facts["scale"][layer]
+        first = max(0, query + 1 - window) if layer else 0
+        shares = scores[first : query + 1].softmax(0)
         assert np.array([key["products"] for key in got["keys"]]) == pytest.approx((others * one).numpy())
         assert [key["score"] for key in got["keys"]] == pytest.approx(scores.tolist())
-        assert [key["share"] for key in got["keys"]] == pytest.approx([*shares.tolist(), *[0] * (tokens - 1 - query)])
-        assert got["total"] == pytest.approx((scores[: query + 1] - got["max"]).exp().sum().item())
+        assert [key["share"] for key in got["keys"]] == pytest.approx(
+            [*[0] * first, *shares.tolist(), *[0] * (tokens - 1 - query)]
+        )
+        assert got["total"] == pytest.approx((scores[first : query + 1] - got["max"]).exp().sum().item())
 
 
 def test_the_largest_products_come_first_whatever_their_sign(js):
@@ -165,12 +169,13 @@ def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(page: Page, app
     screen.page.keyboard.press("ArrowUp")
     assert "attn.k[0, 3, 1, " in read(screen)["dim"], "up leads to the key before"
     screen.page.locator(".hs-keys-of tbody button").nth(3).press("Enter")
+    screen.point_away()  # the row that has come under the pointer is previewed
     assert read(screen)["shown"] == 3
 
 
 def test_a_masked_pair_says_that_the_mask_hides_it(page: Page, app: App, reference):
     trace = reference.trace("one two three four")
-    screen = Screen(page, app.url).open("&draw=neuron&query=2&key=4")
+    screen = Screen(page, app.url).open("&draw=neuron&layer=1&head=1&query=2&key=4")
     screen.run("one two three four")
     now = read(screen)
     assert "the mask hides it" in now["about"]

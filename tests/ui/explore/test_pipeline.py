@@ -95,6 +95,7 @@ WALK = """async () => {
 
 @pytest.fixture
 def pipeline(screen: Screen) -> Screen:
+    screen.choose_panel("pipeline")
     screen.run(TEXT)
     seq = screen.seq()
     screen.page.wait_for_selector(f'[data-view="pipeline_view"][data-ready="true"][data-seq="{seq}"]', timeout=PATIENCE)
