@@ -44,7 +44,7 @@ def test_all_works_with_the_option_and_in_a_frame(page: Page, problems):
         page.set_default_timeout(60_000)
         page.goto(f"{site}/frame")
         frame = page.frame_locator("iframe")
-        frame.locator('#page-learn .hs-view[data-ready="true"]').wait_for()
+        frame.locator("#start[data-ready]").wait_for()
         frame.locator('#header a[data-page="explore"]').click()
         frame.locator('[data-view="grid_view"][data-ready="true"]').wait_for()
         frame.locator("#prompt textarea").fill("one two three")
@@ -52,7 +52,7 @@ def test_all_works_with_the_option_and_in_a_frame(page: Page, problems):
         frame.locator('[data-view="grid_view"][data-seq="2"]').wait_for()
         assert frame.locator(".hs-tokens button").all_text_contents()[1:] == ["one", " two", " three"]
         page.evaluate("history.back()")  # go_back() waits for the page to load, and only the frame moves
-        frame.locator('#page-learn .hs-view[data-ready="true"]').wait_for()
+        frame.locator("#start[data-ready]").wait_for()
         page.goto("about:blank")
 
 

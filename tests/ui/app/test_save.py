@@ -76,7 +76,7 @@ def test_pictures_and_numbers_of_every_view(weird: Screen, reference: Reference)
     assert np.abs(found - pattern[3, 4].numpy()).max() < 1e-5
     _, content = saved(weird.page, "grid_view", "CSV")
     table = rows(content)
-    assert [row[:2] for row in table[1::T]] == [[str(i + 1), str(h + 1)] for i in range(6) for h in range(8)]
+    assert [row[:2] for row in table[1::T]] == [[str(i), str(h)] for i in range(6) for h in range(8)]
     found = np.array([[float(p or 0) for p in row[3:]] for row in table[1:]])
     assert np.abs(found.reshape(pattern.shape) - pattern.numpy()).max() < 1e-5
     _, content = saved(weird.page, "next_view", "CSV")
