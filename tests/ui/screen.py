@@ -52,6 +52,7 @@ class Screen:
         self.page.goto(f"{self.url}?{address}")
         for name in MOUNTED:
             self.page.wait_for_function(READY, arg=name)
+        self.page.wait_for_function(HAS_ALL)
         self.next_frame()
         return self
 

@@ -2,6 +2,7 @@
 // What is kept stands in the address, so that a link shows another person the same.
 
 import { leadingHead } from "../base/payload.mjs";
+import { isSame } from "./address.mjs";
 import { Drawing } from "./drawing.mjs";
 import { FIELDS, readAddress } from "./fields.mjs";
 import { Focus, START } from "./focus.mjs";
@@ -86,10 +87,16 @@ class Store {
 
   fit() {
     const [L, H, T] = this.payload.arrays.pattern.shape;
-    const { locked } = this.focus;
-    const query = locked.query === null || locked.query >= T ? T - 1 : locked.query;
-    this.focus.lead(leadingHead(this.payload, query) ?? { layer: 0, head: 0 });
+    this.focus.lead(this.leading());
     this.focus.fit(L, H, T);
+  }
+
+  /** The head that does most for the chosen token. */
+  leading() {
+    const last = this.payload.tokens.length - 1;
+    const query = Math.min(this.focus.locked.query ?? last, last);
+    const { layer, head } = leadingHead(this.payload, query) ?? { layer: 0, head: 0 };
+    return { layer, head };
   }
 
   firstText(name) {
@@ -122,7 +129,7 @@ class Store {
     const { text, model } = this.payload;
     return {
       ...this.focus.locked,
-      ...(this.focus.isLed && { layer: null, head: null }),
+      ...(this.focus.isLed && isSame(this.focus.led, this.leading()) && { layer: null, head: null }),
       text: text === this.firstText(name) ? null : text,
       cut: null,
       model: "model" in FIELDS[name] && model.name !== this.firstModel ? model.name : null,

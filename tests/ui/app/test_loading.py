@@ -69,7 +69,7 @@ def test_nothing_is_seen_but_the_header_until_the_page_is_right(page: Page, app:
     shown = [set(seen) - {"header_view", "prompt_view"} for _, seen, _, _ in frames]
     for seen in [seen for before, seen in pairwise(shown) if before]:  # the frame of the change itself apart
         assert "gradio-app" in seen and seen - {"gradio-app"} <= OF_PAGE[name]
-        assert seen & {"learn_view", "attention_view", "generate_view", "check_view"}, "all at once"
+        assert seen & {"learn_view", "attention_view", "generate_view", "check_view"}, f"all at once: {frames}"
 
 
 def test_of_the_first_screen_nothing_else_is_ever_seen(page: Page, app: App):

@@ -207,18 +207,22 @@ def test_it_can_be_walked_from_text_to_next_token_without_the_server(pipeline: S
 
 
 def test_the_way_through_the_stages_goes_through_every_block(js):
-    code = """({ neighbour }, L) => {
+    code = """({ neighbour }, model) => {
         const way = [{ stage: 'tokens', layer: 1 }];
-        for (let next; (next = neighbour(way.at(-1), 1, L)); ) way.push(next);
+        for (let next; (next = neighbour(way.at(-1), 1, model)); ) way.push(next);
         const back = [way.at(-1)];
-        for (let next; (next = neighbour(back.at(-1), -1, L)); ) back.push(next);
+        for (let next; (next = neighbour(back.at(-1), -1, model)); ) back.push(next);
         const stages = (all) => all.map(({ stage }) => stage);
         const layers = way.filter(({ stage }) => stage === 'z').map(({ layer }) => layer);
         return [stages(way), stages(back).reverse(), layers];
     }"""
-    way, back, layers = js("pipeline/stages", code, 3)
+    way, back, layers = js("pipeline/stages", code, {"n_layer": 3, "n_head": 2})
     assert way == back == BEFORE + BLOCK * 3 + AFTER
     assert layers == [0, 1, 2]
+    rotary = [*BLOCK[: BLOCK.index("v") + 1], "rot_q", "rot_k", *BLOCK[BLOCK.index("v") + 1 :]]
+    way, back, layers = js("pipeline/stages", code, {"n_layer": 2, "n_head": 2, "positions": "rotary"})
+    assert way == back == [name for name in BEFORE if name != "position"] + rotary * 2 + AFTER
+    assert layers == [0, 1]
 
 
 def test_the_scale_ends_where_99_of_100_numbers_lie(js):
