@@ -45,6 +45,8 @@ def main() -> int:
         print(json.dumps(describe(), indent=2))
         return STOPPED
     torch.set_num_threads(args.threads)
+    if hasattr(os, "nice"):
+        os.nice(10)  # whoever waits for a picture comes first
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the app's terminal ends us without a traceback
     return serve(sys.stdin.buffer, sys.stdout.buffer, 1 / args.frames)
 
