@@ -56,6 +56,15 @@ def test_nothing_serious_is_found_on_any_page(page: Page, app: App, axe: str, ad
     assert serious(page, {"runOnly": ["color-contrast"]}) == set(), "in the dark"
 
 
+@pytest.mark.parametrize("address", [address.partition("&edits")[0] for address in PAGES])
+def test_a_page_fits_four_screens_of_a_phone(page: Page, app: App, address: str):
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, app.url, address)
+    size = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
+    width, height = page.evaluate(size)
+    assert width <= 390 and height <= 4 * 844
+
+
 @pytest.mark.parametrize("count", [9, 64, 256])
 def test_explore_fits_one_screen_and_has_few_tab_stops(screen: Screen, count: int):
     screen.run((WORDS * 30)[: 4 * count])
