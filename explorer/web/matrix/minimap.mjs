@@ -7,6 +7,7 @@ import { around, inside, readBrush, sized, stretched, WHOLE } from "./brush.mjs"
 import { drawSmall } from "./shrink.mjs";
 
 const MOST = { rows: 128, columns: 128 }; // pixels of the small picture
+const NOTCH = 100; // px that a wheel turns for a step
 const HOW =
   "Drag it, or press elsewhere. Arrow keys, Home, and End move it, + and − change its size; Escape: the whole.";
 
@@ -26,6 +27,7 @@ export class Minimap {
   constructor(choose) {
     this.choose = choose;
     this.drag = null; // what a pointer that moves on does with its place
+    this.rolled = 0; // px of a wheel, not used up yet
     this.look = [];
     this.canvas = make("canvas", { "aria-hidden": "true" });
     this.corner = make("span", { className: "hs-brush-corner" });
@@ -87,14 +89,7 @@ export class Minimap {
     map.addEventListener("pointerdown", (event) => event.button === 0 && this.grab(event));
     map.addEventListener("pointermove", (event) => this.drag?.(this.at(event)));
     for (const end of ["pointerup", "pointercancel"]) map.addEventListener(end, () => (this.drag = null));
-    map.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        if (event.deltaY) this.put(this.sized(Math.sign(event.deltaY)));
-      },
-      { passive: false },
-    );
+    map.addEventListener("wheel", (event) => this.roll(event), { passive: false });
     frame.addEventListener("keydown", (event) => {
       const square = this.led(event.key);
       if (!square || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -103,9 +98,18 @@ export class Minimap {
     });
   }
 
+  /** A wheel turns by notches, or by a little very often, as under two fingers. */
+  roll(event) {
+    event.preventDefault();
+    this.rolled += event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? event.deltaY : NOTCH * Math.sign(event.deltaY);
+    const steps = Math.trunc(this.rolled / NOTCH);
+    this.rolled -= steps * NOTCH;
+    if (steps) this.put(this.sized(steps));
+  }
+
   /** The place in the matrix under a pointer, in rows and columns and parts of these. */
   at({ clientX, clientY }) {
-    const { left, top, width, height } = this.map.getBoundingClientRect();
+    const { left, top, width, height } = this.canvas.getBoundingClientRect();
     return { row: ((clientY - top) / height) * this.T, column: ((clientX - left) / width) * this.T };
   }
 
@@ -143,7 +147,7 @@ export class Minimap {
     const places = { Home: [0, 0], End: [end, end] };
     const next = places[key] ?? move(key, row, column, end + 1, end + 1);
     if (next) return { row: next[0], column: next[1], count };
-    return { "+": this.sized(1), "-": this.sized(-1), Escape: this.whole }[key] ?? null;
+    return { "+": this.sized(1), "=": this.sized(1), "-": this.sized(-1), Escape: this.whole }[key] ?? null;
   }
 }
 
