@@ -17,7 +17,7 @@ const CORNER = { row: 0, column: 0 };
  * @typedef {object} Layout
  * @property {number} rows
  * @property {number} columns
- * @property {{row: number, column: number}} [first]
+ * @property {{row: number, column: number}} first
  * @property {number} left
  * @property {number} top
  * @property {{width: number, height: number}} cell
@@ -93,7 +93,7 @@ const square = (side) => ({ width: side, height: side });
 /**
  * The cell under a point of a canvas that shows the matrix scrolled to `x`, `y`; null beside the cells.
  *
- * @param {Pick<Layout, "left"|"top"|"cell"|"rows"|"columns"|"first">} layout
+ * @param {Pick<Layout, "left"|"top"|"cell"|"rows"|"columns"> & {first?: Layout["first"]}} layout
  */
 export function cellAt({ left, top, cell, rows, columns, first = CORNER }, px, py, { x = 0, y = 0 } = {}) {
   if (px < left || py < top) return null;

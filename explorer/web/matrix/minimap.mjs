@@ -26,6 +26,9 @@ export class Minimap {
   /** @param {(square: Square | null) => void} choose  hears what is to be shown; null: what suits text and room */
   constructor(choose) {
     this.choose = choose;
+    this.T = 0;
+    this.square = /** @type {Square} */ ({ row: 0, column: 0, count: 0 });
+    this.most = 0;
     this.drag = null; // what a pointer that moves on does with its place
     this.rolled = 0; // px of a wheel, not used up yet
     this.look = [];
@@ -45,7 +48,7 @@ export class Minimap {
 
   /** @param {Small} small */
   draw({ T, square, most, look, tensor, scale }) {
-    Object.assign(this, { T, square, most });
+    [this.T, this.square, this.most] = [T, square, most];
     if (look.length !== this.look.length || look.some((one, i) => one !== this.look[i])) {
       this.look = look;
       drawSmall(this.canvas, tensor(), scale, MOST);

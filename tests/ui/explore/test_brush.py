@@ -16,7 +16,7 @@ def shown(screen: Screen) -> tuple[int, int, int]:
     """First row, first column and rows of what is shown, as a screen reader says it."""
     said = screen.page.locator(FRAME).get_attribute("aria-valuetext")
     row, last, column, end, T = map(int, re.findall(r"\d+", said))
-    assert last - row == end - column and T == len(screen.tokens())
+    assert last - row == end - column and len(screen.tokens()) == T
     return row, column, last - row + 1
 
 
