@@ -11,8 +11,8 @@ const CORNER = { row: 0, column: 0 };
 
 /**
  * Where a matrix lies: `left`, `top` of its first cell, which is at `first` if only a part is shown; how many cells it
- * shows, their size, and the size of all. `names` says what stands beside the cells; `x`, `y` is how far it is scrolled,
- * and `seen` the cells that are in the window.
+ * shows, their size, and the size of all. `names` says what stands beside the cells; `x`, `y` is how far it is
+ * scrolled, and `seen` the cells that are in the window.
  *
  * @typedef {object} Layout
  * @property {number} rows
