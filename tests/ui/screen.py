@@ -154,7 +154,7 @@ class Screen:
         self._point_in_canvas("flow", "drawFlow", QUERY_NAME, [key])
 
     def _point_in_canvas(self, module: str, draw: str, middle: str, place: list[int]) -> None:
-        canvas = self.view("attention_view").locator("canvas")
+        canvas = self.page.locator(".hs-picture canvas")
         canvas.scroll_into_view_if_needed()
         x, y = self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
         box = canvas.bounding_box()

@@ -37,12 +37,21 @@ export class Minimap {
     const slider = { role: "slider", tabindex: "0", "aria-label": "Part of the matrix", title: HOW };
     this.frame = make("div", { className: "hs-brush-frame", ...slider }, this.corner);
     this.map = make("div", { className: "hs-brush-map" }, this.canvas, this.frame);
-    this.place = make("p", { className: "hs-hint" });
-    this.count = make("span", { className: "hs-number" });
+    this.queries = make("p");
+    this.keys = make("p");
+    this.count = make("output");
     this.all = button("Whole matrix", null, () => (this.isWhole ? choose(null) : this.put(this.whole)));
     const step = (text, label, steps) => button(text, label, () => this.put(this.sized(steps)));
-    const sizes = make("div", {}, step("−", "Fewer tokens", -1), this.count, step("+", "More tokens", 1));
-    this.element = make("div", { className: "hs-brush" }, this.map, make("div", {}, this.place, sizes, this.all));
+    const sizes = make(
+      "div",
+      { className: "hs-brush-size" },
+      step("−", "Fewer tokens", -1),
+      this.count,
+      step("+", "More tokens", 1),
+    );
+    const place = make("div", { className: "hs-hint" }, this.queries, this.keys);
+    const beside = make("div", { className: "hs-brush-words" }, place, sizes, this.all);
+    this.element = make("div", { className: "hs-brush" }, this.map, beside);
     this.listen();
   }
 
@@ -82,7 +91,8 @@ export class Minimap {
     Object.assign(frame.style, { left: share(column), top: share(row), width: share(count), height: share(count) });
     const said = { min: 0, max: T - count, now: row, text: `${spoken(square)}, of ${T} tokens` };
     for (const [name, value] of Object.entries(said)) frame.setAttribute(`aria-value${name}`, value);
-    this.place.textContent = `queries ${row}–${row + count - 1}, keys ${column}–${column + count - 1}`;
+    this.queries.textContent = `queries ${row}–${row + count - 1}`;
+    this.keys.textContent = `keys ${column}–${column + count - 1}`;
     this.count.textContent = `${count} tokens`;
     this.all.setAttribute("aria-pressed", String(this.isWhole));
   }

@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote
 
 from ..reference import Reference, same
-from ..screen import Screen
+from ..screen import ROOM, Screen
 
 SENTENCE = "Wash the red cup in warm water, dry it well, and then put the blue cup beside it on the shelf. "
 TEXT = (SENTENCE * 4).strip()
@@ -28,10 +28,9 @@ def side(screen: Screen) -> float:
 SIDE = """({ drawWeights }) => {
     const { payload, focus } = globalThis.headscope;
     const { brush } = document.querySelector('[data-view="attention_view"]').dataset;
-    const { clientWidth: width, clientHeight: height } = document.querySelector('.hs-picture');
     const canvas = document.createElement('canvas');
-    return drawWeights(canvas, { width, height }, payload, { ...focus.now, brush }, 0, false).cell.width;
-}"""
+    return drawWeights(canvas, ROOM, payload, { ...focus.now, brush }, 0, false).cell.width;
+}""".replace("ROOM", ROOM)
 
 
 def read_off(screen: Screen, pattern) -> int:
