@@ -156,7 +156,7 @@ class Screen:
         self._point_in_canvas("flow", "drawFlow", QUERY_NAME, [key])
 
     def _point_in_canvas(self, module: str, draw: str, middle: str, place: list[int]) -> None:
-        canvas = self.view("attention_view").locator("canvas")
+        canvas = self.page.locator(".hs-picture canvas")
         canvas.scroll_into_view_if_needed()
         x, y = self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
         box = canvas.bounding_box()
@@ -239,12 +239,14 @@ def rows_of(table: Locator) -> list[list[str]]:
 # The view's own drawing function, run once more on a canvas that nobody sees, says where everything lies.
 LAYOUT_OF_VIEW = """({ DRAW }, place) => {
     const { payload, focus } = globalThis.headscope;
-    const layout = DRAW(document.createElement('canvas'), ROOM, payload, focus.now, 0, false);
+    const { brush } = document.querySelector('[data-view="attention_view"]').dataset;
+    const layout = DRAW(document.createElement('canvas'), ROOM, payload, { ...focus.now, brush }, 0, false);
     return (MIDDLE)(layout, ...place);
 }"""
 ROOM = """(({ clientWidth, clientHeight }, isBound) =>
     ({ width: Math.max(280, clientWidth), height: isBound ? clientHeight : Infinity })
 )(document.querySelector('.hs-picture'), getComputedStyle(document.querySelector('.hs-picture')).flexGrow === '1')"""
 LAYOUT_OF_VIEW = LAYOUT_OF_VIEW.replace("ROOM", ROOM)
-CELL = "({ left, top, cell }, query, key) => [left + (key + 0.5) * cell.width, top + (query + 0.5) * cell.height]"
+CELL = """({ left, top, cell, first }, query, key) =>
+    [left + (key - first.column + 0.5) * cell.width, top + (query - first.row + 0.5) * cell.height]"""
 QUERY_NAME = "({ top, row, column }, query) => [column / 2, top + (query + 0.5) * row]"

@@ -12,6 +12,7 @@ import { reading } from "../patterns/reading.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
+import { Brushed } from "./brushed.mjs";
 import { attentionSettings } from "./controls.mjs";
 import { drawFlow, flowAt } from "./flow.mjs";
 import { fitLegend, legend } from "./legend.mjs";
@@ -34,7 +35,7 @@ const ROLLOUT =
 export function mount(element) {
   const state = { view: "matrix", layout: null, payload: null };
   const parts = build(element);
-  listenTo(parts.canvas, state);
+  listenTo(parts, state);
   new ResizeObserver(() => store.changed()).observe(parts.picture);
   store.subscribe(element, (payload, focus) => {
     if (state.payload !== payload) {
@@ -43,9 +44,14 @@ export function mount(element) {
     }
     const shown = drawn(payload, focus);
     state.view = focus.draw;
-    state.layout = DRAW[state.view](parts.canvas, roomIn(parts.picture), payload, focus, store.query(focus), isDark());
+    parts.brushed.lay(payload, focus);
+    const room = roomIn(parts.picture);
+    const seen = parts.brushed.follow(payload, focus, room);
+    state.layout = DRAW[state.view](parts.canvas, room, payload, seen, store.query(focus), isDark());
+    parts.brushed.drawMinimap(shown);
     element.dataset.drawing = state.view;
     element.dataset.by = focus.by;
+    element.dataset.brush = seen.brush;
     say(parts, payload, focus, shown);
   });
 }
@@ -59,11 +65,13 @@ function roomIn(picture) {
 /** The elements, from top to bottom. */
 function build(element) {
   const canvas = make("canvas", { tabindex: "0", role: "img" });
+  const picture = make("div", { className: "hs-picture" }, canvas);
   const redraw = () => store.changed();
   const parts = {
     title: make("h2", { title: COUNTED }),
     canvas,
-    picture: make("div", { className: "hs-picture" }, canvas),
+    picture,
+    brushed: new Brushed(picture),
     about: make("p", { className: "hs-hint hs-rollout", text: ROLLOUT }),
     scale: legend(),
     cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
@@ -73,19 +81,19 @@ function build(element) {
     table: foldedTable("", redraw),
     marginals: foldedTable("What every token receives and gives, as a table", redraw, "hs-margin-table"),
   };
-  const { title, sink, picture, cell, row, margins, scale, about, table, marginals } = parts;
+  const { title, sink, brushed, cell, row, margins, scale, about, table, marginals } = parts;
   const how = make("div", { className: "hs-how" }, choice("draw", VIEWS, "How to draw it"), ...attentionSettings());
   element.append(make("div", { className: "hs-view-head" }, title, how), linesControls(), sink, neuronView());
-  element.append(picture, cell, row, margins, scale, about, linesText(), table, marginals);
+  element.append(brushed.element, cell, row, margins, scale, about, linesText(), table, marginals);
   return parts;
 }
 
-function listenTo(canvas, state) {
+function listenTo({ canvas, brushed }, state) {
   listen(canvas, {
     at: (...place) => (state.layout ? AT[state.view](state.layout, ...place) : null),
     point: (place) => store.preview(place ?? {}),
     choose: (place) => store.toggle(place.row === undefined ? place : { query: place.row, key: place.column }),
-    place: kept,
+    place: () => kept(brushed.seen),
     go: ({ row, column }) => {
       Object.assign(store.focus.locked, { query: row, key: Math.min(column, lastSeen(store.payload, row)) });
       store.preview({});
@@ -98,7 +106,8 @@ function listenTo(canvas, state) {
 }
 
 /** The words and tables around the picture. */
-function say({ title, canvas, about, scale, cell, row, sink, margins, table, marginals }, payload, focus, shown) {
+function say(parts, payload, focus, shown) {
+  const { title, canvas, brushed, about, scale, cell, row, sink, margins, table, marginals } = parts;
   const read = reading(payload, focus, shown);
   const isFlow = focus.draw === "flow";
   title.textContent = shown.title;
@@ -109,7 +118,7 @@ function say({ title, canvas, about, scale, cell, row, sink, margins, table, mar
   sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
   margins.hidden = marginals.hidden = focus.draw !== "matrix" || focus.margins === "off";
   if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
-  const spoken = `${shown.title}: attention of ${payload.tokens.length} tokens. ${row.textContent}`;
+  const spoken = `${shown.title}: attention of ${payload.tokens.length} tokens.${brushed.said} ${row.textContent}`;
   canvas.setAttribute("aria-label", spoken);
   cell.replaceChildren(...cellText(payload, shown, ...cellOf(focus, read), isFlow ? OF_FLOW : OF_TENSOR));
   table.rename(read.column ? "This column as a table" : "This row as a table");
@@ -137,9 +146,8 @@ export function weightAt(layout, x, y) {
   return edge.row === undefined ? { key: edge.column, read: "column" } : { query: edge.row, read: "row" };
 }
 
-/** Where the keyboard is. */
-function kept() {
-  const T = store.payload.tokens.length;
+/** Where the keyboard is: in what is shown, as long as nothing is chosen. */
+function kept({ T, square }) {
   const { query, key } = store.focus.locked;
-  return { row: query ?? T - 1, column: key ?? 0, rows: T, columns: T };
+  return { row: query ?? square.row + square.count - 1, column: key ?? square.column, rows: T, columns: T };
 }

@@ -7,14 +7,17 @@ const LEAST_NAME = 20;
 const NAME_GAP = 12; // px between a name and the cells, and at its other end
 const HEADS = 22; // px for what stands above columns, not turned
 const MARGIN = { gap: 5, end: 2 };
+const CORNER = { row: 0, column: 0 };
 
 /**
- * Where a matrix lies: `left`, `top` of its first cell, a cell's size, and the size of all. `names` says what stands
- * beside the cells; `x`, `y` is how far it is scrolled, and `seen` the cells that are in the window.
+ * Where a matrix lies: `left`, `top` of its first cell, which is at `first` if only a part is shown; how many cells it
+ * shows, their size, and the size of all. `names` says what stands beside the cells; `x`, `y` is how far it is
+ * scrolled, and `seen` the cells that are in the window.
  *
  * @typedef {object} Layout
  * @property {number} rows
  * @property {number} columns
+ * @property {{row: number, column: number}} first
  * @property {number} left
  * @property {number} top
  * @property {{width: number, height: number}} cell
@@ -65,6 +68,7 @@ export function layoutOf({ width, rows, columns, names = null, cells = {}, margi
   return {
     rows: rows.count,
     columns: columns.count,
+    first: { row: rows.first ?? 0, column: columns.first ?? 0 },
     left,
     top,
     cell,
@@ -89,22 +93,22 @@ const square = (side) => ({ width: side, height: side });
 /**
  * The cell under a point of a canvas that shows the matrix scrolled to `x`, `y`; null beside the cells.
  *
- * @param {Pick<Layout, "left"|"top"|"cell"|"rows"|"columns">} layout
+ * @param {Pick<Layout, "left"|"top"|"cell"|"rows"|"columns"> & {first?: Layout["first"]}} layout
  */
-export function cellAt({ left, top, cell, rows, columns }, px, py, { x = 0, y = 0 } = {}) {
+export function cellAt({ left, top, cell, rows, columns, first = CORNER }, px, py, { x = 0, y = 0 } = {}) {
   if (px < left || py < top) return null;
   const column = Math.floor((px - left + x) / cell.width);
   const row = Math.floor((py - top + y) / cell.height);
-  return row < rows && column < columns ? { row, column } : null;
+  return row < rows && column < columns ? { row: row + first.row, column: column + first.column } : null;
 }
 
 /** Beside the cells, in line with them: {column} above or below, {row} left or right; null in the corners. */
-export function edgeAt({ left, top, cell, rows, columns }, px, py) {
+export function edgeAt({ left, top, cell, rows, columns, first = CORNER }, px, py) {
   const column = Math.floor((px - left) / cell.width);
   const row = Math.floor((py - top) / cell.height);
   const isColumn = column >= 0 && column < columns;
   if (isColumn === (row >= 0 && row < rows)) return null;
-  return isColumn ? { column } : { row };
+  return isColumn ? { column: column + first.column } : { row: row + first.row };
 }
 
 /** The scroll that brings a cell into the window {x, y, width, height}, changed as little as can be. */
@@ -121,17 +125,18 @@ export function scrollTo({ left, top, cell }, { x, y, width, height }, { row, co
  *
  * @param {Layout} layout @param {{x?: number, y?: number, width?: number, height?: number}} [window]
  */
-export function inWindow({ left, top, cell, rows, columns, width, height }, { x = 0, y = 0, ...window } = {}) {
+export function inWindow(layout, { x = 0, y = 0, ...window } = {}) {
+  const { left, top, cell, rows, columns, first = CORNER, width, height } = layout;
   const [wide, high] = [Math.min(window.width ?? width, width), Math.min(window.height ?? height, height)];
   return {
     width: wide,
     height: high,
-    row: Math.floor(y / cell.height),
-    rowEnd: Math.min(rows, Math.ceil((y + high - top) / cell.height)),
-    column: Math.floor(x / cell.width),
-    columnEnd: Math.min(columns, Math.ceil((x + wide - left) / cell.width)),
-    x: (column) => left + column * cell.width - x,
-    y: (row) => top + row * cell.height - y,
+    row: first.row + Math.floor(y / cell.height),
+    rowEnd: first.row + Math.min(rows, Math.ceil((y + high - top) / cell.height)),
+    column: first.column + Math.floor(x / cell.width),
+    columnEnd: first.column + Math.min(columns, Math.ceil((x + wide - left) / cell.width)),
+    x: (column) => left + (column - first.column) * cell.width - x,
+    y: (row) => top + (row - first.row) * cell.height - y,
   };
 }
 

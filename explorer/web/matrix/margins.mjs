@@ -15,15 +15,15 @@ const FONT = "10px system-ui, sans-serif";
  * @property {{name: string, size: number, colors: string[], of: (row: number) => number[]}} right
  */
 
-export function drawMargins(context, layout, /** @type {Margins} */ { below, right }) {
+export function drawMargins(context, layout, seen, /** @type {Margins} */ { below, right }) {
   const { left, top, cell, rows, columns } = layout;
   const edge = { x: left + columns * cell.width + MARGIN.gap, y: top + rows * cell.height + MARGIN.gap };
   drawTitles(context, layout, edge, below, right);
   context.fillStyle = cssColor("--hs-panel");
   context.fillRect(left, edge.y, columns * cell.width, below.size);
   context.fillRect(edge.x, top, right.size, rows * cell.height);
-  drawBelow(context, layout, edge, below);
-  drawRight(context, layout, edge, right);
+  drawBelow(context, layout, seen, edge, below);
+  drawRight(context, layout, seen, edge, right);
 }
 
 function drawTitles(context, { left, top }, edge, below, right) {
@@ -37,35 +37,30 @@ function drawTitles(context, { left, top }, edge, below, right) {
   context.fillText(below.name, left - 8, middle);
 }
 
-function drawBelow(context, { left, cell, columns }, edge, { size, color, of, crossed = 0 }) {
-  const boxes = Array.from({ length: columns }, (_, column) => [
-    left + column * cell.width + inset(cell.width),
+function drawBelow(context, { left, cell }, seen, edge, { size, color, of, crossed = 0 }) {
+  const boxes = Array.from({ length: seen.columnEnd - seen.column }, (_, i) => [
+    seen.x(seen.column + i) + inset(cell.width),
     edge.y,
     cell.width - 2 * inset(cell.width),
-    Math.min(1, of(column)) * size,
+    Math.min(1, of(seen.column + i)) * size,
   ]);
   fillAll(
     context,
     color,
     boxes.filter(([, , , length]) => length > 0), // none for NaN
   );
-  if (!crossed) return;
-  const wide = Math.max(crossed * cell.width, 4);
+  if (crossed <= seen.column) return;
+  const wide = Math.max(seen.x(crossed) - left, 4);
   const box = { left, top: edge.y, right: left + wide, bottom: edge.y + size };
   hatch(context, box, (path) => path.rect(left, edge.y, wide, size), [1, -1], cssColor("--hs-faint"), 5);
 }
 
-function drawRight(context, { top, cell, rows }, edge, { size, colors, of }) {
+function drawRight(context, { cell }, seen, edge, { size, colors, of }) {
   const boxes = colors.map(() => []);
-  for (let row = 0; row < rows; row++) {
+  for (let row = seen.row; row < seen.rowEnd; row++) {
     let { x } = edge;
     for (const [part, share] of of(row).entries()) {
-      boxes[part].push([
-        x,
-        top + row * cell.height + inset(cell.height),
-        share * size,
-        cell.height - 2 * inset(cell.height),
-      ]);
+      boxes[part].push([x, seen.y(row) + inset(cell.height), share * size, cell.height - 2 * inset(cell.height)]);
       x += share * size;
     }
   }

@@ -25,52 +25,60 @@ export function drawNumbers(context, { cell }, seen, /** @type {import("./matrix
 }
 
 /** Columns from the left that are left out. */
-export function drawCrossed(context, { left, top, cell, rows }, columns) {
-  const wide = Math.max(columns * cell.width, 4); // to be seen in a long text, too
+export function drawCrossed(context, { left, top, cell, rows }, seen, columns) {
+  if (columns <= seen.column) return;
+  const wide = Math.max(seen.x(columns) - left, 4); // to be seen in a long text, too
   const box = { left, top, right: left + wide, bottom: top + rows * cell.height };
   hatch(context, box, (path) => path.rect(left, top, wide, rows * cell.height), [1, -1], cssColor("--hs-faint"), 5);
 }
 
 /** A dashed line along a row of which almost nothing is left, from the first column that counts to the diagonal. */
-export function drawEmpty(context, { left, top, cell, rows }, empty, crossed = 0) {
+export function drawEmpty(context, { left, cell, columns }, seen, empty, crossed = 0) {
+  const right = left + columns * cell.width;
   context.strokeStyle = cssColor("--hs-faint");
   context.lineWidth = 1;
   context.setLineDash([3, 3]);
   context.beginPath();
-  for (let row = 1; row < rows; row++) {
-    if (!empty(row)) continue;
-    context.moveTo(left + crossed * cell.width, top + (row + 0.5) * cell.height);
-    context.lineTo(left + (row + 1) * cell.width, top + (row + 0.5) * cell.height);
+  for (let row = Math.max(1, seen.row); row < seen.rowEnd; row++) {
+    const [from, to] = [Math.max(left, seen.x(crossed)), Math.min(right, seen.x(row + 1))];
+    if (!empty(row) || from >= to) continue;
+    context.moveTo(from, seen.y(row + 0.5));
+    context.lineTo(to, seen.y(row + 0.5));
   }
   context.stroke();
   context.setLineDash([]);
 }
 
 /** The line between a prefix and the decoder's own tokens. */
-export function drawBorder(context, { left, top, cell, rows, columns }, at) {
+export function drawBorder(context, { left, top, cell, rows, columns }, seen, at) {
   context.strokeStyle = cssColor("--hs-ink");
   context.lineWidth = 1;
   context.setLineDash([4, 3]);
   context.beginPath();
-  context.moveTo(left + at * cell.width, top);
-  context.lineTo(left + at * cell.width, top + rows * cell.height);
-  context.moveTo(left, top + at * cell.height);
-  context.lineTo(left + columns * cell.width, top + at * cell.height);
+  if (at >= seen.column && at <= seen.columnEnd) {
+    context.moveTo(seen.x(at), top);
+    context.lineTo(seen.x(at), top + rows * cell.height);
+  }
+  if (at >= seen.row && at <= seen.rowEnd) {
+    context.moveTo(left, seen.y(at));
+    context.lineTo(left + columns * cell.width, seen.y(at));
+  }
   context.stroke();
   context.setLineDash([]);
 }
 
 /** The chosen row in the colour of queries, the column in that of keys, a cell in ink. */
-export function drawFocus(context, { cell, rows, columns }, { x, y }, focus) {
+export function drawFocus(context, { cell, rows, columns, first }, { x, y }, focus) {
   const { row = null, column = null, cell: one = null } = focus ?? {};
+  const isShown = (at, from, count) => at !== null && at >= from && at < from + count;
   context.lineWidth = 2;
-  if (row !== null) {
+  if (isShown(row, first.row, rows)) {
     context.strokeStyle = cssColor("--hs-query");
-    context.strokeRect(x(0), y(row), columns * cell.width, cell.height);
+    context.strokeRect(x(first.column), y(row), columns * cell.width, cell.height);
   }
-  if (column !== null) {
+  if (isShown(column, first.column, columns)) {
     context.strokeStyle = cssColor("--hs-key");
-    context.strokeRect(x(column), y(0), cell.width, rows * cell.height);
+    context.strokeRect(x(column), y(first.row), cell.width, rows * cell.height);
   }
   if (one === null) return;
   context.strokeStyle = cssColor("--hs-chosen");

@@ -8,14 +8,16 @@ import { drawMargins } from "./margins.mjs";
 import { drawBorder, drawCrossed, drawEmpty, drawFocus, drawNames, drawNumbers } from "./marks.mjs";
 
 /**
- * What a matrix shows, channel by channel. Rows and columns count from 0; functions take (row, column).
+ * What a matrix shows, channel by channel. Rows and columns count from 0, also where only a part is shown; functions
+ * take (row, column).
  *
  * @typedef {(row: number, column: number) => boolean} IsCell
  * @typedef {(row: number) => ArrayLike<number>} Row  shorter than the columns if all others are hidden
  *
  * @typedef {object} Side  rows, or columns
  * @property {number} count
- * @property {string[]} [labels]  left of the rows; above the columns, turned
+ * @property {number} [first]  of a part: `count` of them are shown from here on
+ * @property {string[]} [labels]  of all: left of the rows; above the columns, turned
  * @property {string} [name]  of the axis, for where labels have no room
  * @property {(column: number) => string} [head]  above a column, not turned
  *
@@ -55,14 +57,14 @@ export function drawMatrix(canvas, matrix) {
   context.save();
   if (matrix.window) clipTo(context, layout, seen);
   drawCells(context, layout, seen, matrix);
-  if (matrix.crossed) drawCrossed(context, layout, matrix.crossed);
-  if (matrix.empty) drawEmpty(context, layout, matrix.empty, matrix.crossed);
+  if (matrix.crossed) drawCrossed(context, layout, seen, matrix.crossed);
+  if (matrix.empty) drawEmpty(context, layout, seen, matrix.empty, matrix.crossed);
   if (matrix.numbers) drawNumbers(context, layout, seen, matrix);
-  if (matrix.border) drawBorder(context, layout, matrix.border);
+  if (matrix.border) drawBorder(context, layout, seen, matrix.border);
   if (matrix.window) drawFocus(context, layout, seen, matrix.focus);
   context.restore();
   drawNames(context, layout, seen, matrix);
-  if (matrix.margins) drawMargins(context, layout, matrix.margins);
+  if (matrix.margins) drawMargins(context, layout, seen, matrix.margins);
   if (!matrix.window) drawFocus(context, layout, seen, matrix.focus);
   return layout;
 }

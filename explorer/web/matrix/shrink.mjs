@@ -7,21 +7,21 @@ export const MOST = { rows: 64, columns: 128 }; // cells of a small picture
 const shrunk = new WeakMap();
 
 /** A small picture of a tensor, one pixel for each cell that is left. */
-export function drawSmall(canvas, tensor, scale) {
-  const { rows, columns, values } = shrink(tensor);
+export function drawSmall(canvas, tensor, scale, most = MOST) {
+  const { rows, columns, values } = shrink(tensor, most);
   drawThumbnail(canvas, { rows, columns, row: (row) => values.subarray(row * columns, (row + 1) * columns), scale });
 }
 
-/** A tensor of at most MOST cells: of those that fall together the strongest, largest away from 0, is kept. */
-export function shrink(tensor) {
-  if (tensor.rows <= MOST.rows && tensor.columns <= MOST.columns) return tensor;
-  if (!shrunk.has(tensor)) shrunk.set(tensor, strongest(tensor));
+/** A tensor of at most so many cells: of those that fall together the strongest, largest away from 0, is kept. */
+export function shrink(tensor, most = MOST) {
+  if (tensor.rows <= most.rows && tensor.columns <= most.columns) return tensor;
+  if (!shrunk.has(tensor)) shrunk.set(tensor, strongest(tensor, most));
   return shrunk.get(tensor);
 }
 
-function strongest({ rows, columns, values }) {
-  const height = Math.min(rows, MOST.rows);
-  const width = Math.min(columns, MOST.columns);
+function strongest({ rows, columns, values }, most) {
+  const height = Math.min(rows, most.rows);
+  const width = Math.min(columns, most.columns);
   const small = new Float32Array(height * width).fill(NaN);
   const places = Uint16Array.from({ length: columns }, (_, c) => Math.floor((c * width) / columns));
   let i = 0;

@@ -9,6 +9,7 @@ const KEYS = [
   ["Tab", "move from view to view"],
   ["← →", "in a lesson: previous and next step"],
   ["← → ↑ ↓", "in the grid: choose head and layer; in a matrix or tensor: move from cell to cell"],
+  ["+ − Esc", "in the minimap of a long matrix: more tokens, fewer, all; arrow keys move it"],
   ["R", "in a lesson: replay the animation"],
   ["L", "in a lesson: large type for a lecture, on and off"],
   ["Enter", "in the text: run; in a view: pin what is shown, again to unpin"],

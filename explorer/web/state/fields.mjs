@@ -20,10 +20,12 @@ import { translated } from "./old_address.mjs";
 
 export const FIRST = "start";
 const NUMBERS = ["layer", "head", "query", "key", "dim", "least", "typed", "column"];
+const BRUSH = /^(whole|\d{1,5}\.\d{1,5}\.\d{1,5})$/;
 /** @type {{[name: string]: any}} */
 const LOOKS = {
   ...Object.fromEntries(NUMBERS.map((name) => [name, integer(START[name])])),
   also: { ...listOf(integer(0, 999), [], "_"), start: "" }, // the focus keeps it as it is written
+  brush: { start: START.brush, read: (said) => (BRUSH.test(said) ? said : undefined), write: String },
   edits: word(START.edits, 600),
   ...Object.fromEntries(Object.entries(CHOICES).map(([name, choices]) => [name, oneOf(choices)])),
 };

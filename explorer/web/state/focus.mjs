@@ -51,6 +51,7 @@ export const START = {
   sort: "place",
   panel: "attention",
   margins: "off",
+  brush: "", // the part of a long matrix that is drawn large: see brush.mjs
   lens: "probability",
   depth: "layer",
   target: "1",
@@ -112,7 +113,8 @@ export class Focus {
 
   /** Keep the focus inside a new result: L layers, H heads, T tokens. */
   fit(L, H, T) {
-    const { layer, head, query, key, also, least } = this.locked;
+    const { layer, head, query, key, also, least, brush } = this.locked;
+    const [row, column, count] = brush.split(".").map(Number); // not of "" and "whole"
     this.locked = {
       ...this.locked,
       layer: Math.min(layer, L - 1),
@@ -124,6 +126,7 @@ export class Focus {
         .filter((other) => other !== "" && other < H)
         .join("_"),
       least: Math.min(least, 1000),
+      brush: Math.max(row, column) + count > T ? START.brush : brush,
     };
     this.preview = {};
   }
