@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_core.paths import ASSETS
+from llm_core.text.pieces import is_partial
 
 from .architectures import ARCHITECTURES, architecture_of
 from .cache import PayloadCache, Stored
@@ -307,10 +308,4 @@ def _check_parts(name: str, model, tokenizer) -> None:
 
 
 def _is_partial(tokenizer, id: int) -> bool:
-    if tokenizer.is_special(id):
-        return False
-    try:
-        tokenizer.token_bytes(id).decode("utf-8")
-    except UnicodeDecodeError:
-        return True
-    return False
+    return not tokenizer.is_special(id) and is_partial(tokenizer.token_bytes(id))

@@ -20,6 +20,7 @@ from ..hub import fetch, hub_id
 from ..paths import ASSETS
 from .articles import read_articles
 from .byte_letters import byte_letters
+from .pieces import label_of
 from .surrogates import join_surrogates
 
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
@@ -118,11 +119,7 @@ class BytePairTokenizer:
         """One token as text for a label: bytes that are no whole character are written ``\\xE2\\x9C``."""
         if self.is_special(id):
             return self._special_names[int(id)]
-        raw = self.token_bytes(id)
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
+        return label_of(self.token_bytes(id))
 
 
 @lru_cache
