@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-IMPORT = re.compile(r'^import\s+([^"]*?)\s+from\s+"(\.\.?/[\w/.]+\.mjs)";', re.MULTILINE)
+IMPORT = re.compile(r'^import\s+(\{[^}"]*\}|\*\s+as\s+\w+)\s+from\s+"(\.\.?/[\w/.]+\.mjs)";', re.MULTILINE)
 DECLARED = re.compile(r"^export (?=(?:async function|function|class|const)\s+(\w+))", re.MULTILINE)
 LISTED = re.compile(r"^export \{([^}]*)\};", re.MULTILINE)
 OTHER = re.compile(r"^(?:import|export)\b.*|\bimport\(.*", re.MULTILINE)  # what the three above leave is not understood

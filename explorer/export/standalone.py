@@ -64,7 +64,7 @@ def standalone_html(payload: bytes | Mapping[str, bytes], focus: dict | None = N
     whole numbers, names and None.
     """
     payloads = payload if isinstance(payload, Mapping) else {"": payload}
-    model = [unpack(one)[0]["model"]["name"] for one in payloads.values()][0]
+    model = next(unpack(one)[0]["model"]["name"] for one in payloads.values())
     runs = {name: packed(one) for name, one in payloads.items()}
     inside = {"app": packed_app(), "runs": runs, "focus": checked_focus(focus or {})}
     return PAGE.format(title=html.escape(f"Attention in {model}, with Headscope"), inside=_in_script(inside))
