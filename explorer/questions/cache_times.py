@@ -30,7 +30,7 @@ def cache_times(runner: Runner, text: str, written: Sequence[int], count: int = 
         context.append(logits.argmax(-1, keepdim=True))
 
     def without_cache() -> None:
-        hidden = model.hidden(torch.tensor([plain[-block_size:]]))  # (1, T, C)
+        hidden = model.hidden(torch.tensor([plain[-block_size:]], device=model.device))  # (1, T, C)
         plain.append(int(model.predict(hidden[:, -1:]).argmax()))
 
     for _ in range(count):

@@ -139,6 +139,7 @@ def column(runner: Runner, text: str, masked: int = -1) -> Column:
     watched = ["*attn.pattern", "*blocks.0.*attn.scores", "*logits"]
     with runner.alone(), torch.inference_mode(), record(model, watched) as trace:
         model(*given.tensors())
+    trace = trace.on_cpu()
     with runner.alone(), torch.inference_mode():
         timed = _time(model, given)
     with runner.alone():
