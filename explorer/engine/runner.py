@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_core.paths import ASSETS
+from llm_core.paths import ASSETS, MODELS
 from llm_core.text.pieces import is_partial
 
 from .architectures import ARCHITECTURES, architecture_of
@@ -28,7 +28,6 @@ from .place import CPU, Place
 if TYPE_CHECKING:
     from llm_core import Trace
 
-MODELS = ASSETS / "models"
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
 MAX_RECORDED = 6  # recordings that are remembered
 SHIPPED = "decoder"  # the model that the precomputed examples were made with

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..hub import CheckpointError, fetch, hub_id
-from ..paths import ASSETS
+from ..paths import MODELS
 from ..text.tokenizer import GPT2, NAMES, OURS
 from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
@@ -32,7 +32,6 @@ from .families.gguf import read_gguf
 from .families.loading import load_family
 from .families.nanogpt import read_checkpoint
 
-MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 OWN_TOKENIZER = "tokenizer.tiktoken"  # what config.json then names, and the file beside it
 DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away

@@ -161,8 +161,8 @@ def test_of_a_model_on_the_hub_only_the_config_is_fetched_at_first(folders, monk
     assert asked[1:] == [("openai-community/gpt2", ["all"])]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_is_one_sentence():
+def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("llm_core.train.devices.is_present", lambda device: device == "cpu")
     with pytest.raises(ValueError, match="device=cuda: must be a device that PyTorch finds on this machine"):
         app.shelf_of(app.parse_arguments(["--device", "cuda"]))
     assert Place("auto").found == "cpu"
