@@ -69,26 +69,26 @@ def _of_output(output: Any, choice: Choice) -> Given:
         )
     if not any(map(len, found.values())):
         raise ValueError(EMPTY)
-    beams = _field(output, "beam_indices")
+    beams, ids = _field(output, "beam_indices"), _field(output, "sequences")
     patterns = {
         FIELDS[name]: joined(value, choice, f"output.{name}", None if beams is None else beams.tolist())
         if _is_steps(value)
-        else pattern_of(value, _of_text(choice, value, beams), f"output.{name}")
+        else pattern_of(value, _of_text(choice, value, ids), f"output.{name}")
         for name, value in found.items()
         if len(value)
     }
     row, side = choice.batch or 0, "decoder" if "decoder" in patterns else ""
-    ids, logits = _field(output, "sequences"), _field(output, "logits")
+    logits = _field(output, "logits")
     known = {side: ids[row].tolist()} if ids is not None else {}
     is_by_token = getattr(logits, "ndim", 0) == 3  # generate gives a tuple, a classifier (B, labels)
     return Given(patterns, known, {side: logits[row]} if is_by_token else {})
 
 
-def _of_text(choice: Choice, layers: Any, beams: Any) -> Choice:
+def _of_text(choice: Choice, layers: Any, written: Any) -> Choice:
     """Several sequences may have been written for one text: the encoder has one row for all of them."""
-    if beams is None or choice.batch is None:
+    if written is None or choice.batch is None or layers[0] is None:
         return choice
-    return replace(choice, batch=choice.batch * len(layers[0]) // len(beams))
+    return replace(choice, batch=choice.batch * len(layers[0]) // len(written))
 
 
 def _field(output: Any, name: str) -> Any:

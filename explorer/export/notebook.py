@@ -125,12 +125,9 @@ def _loaded(name: str | Path, model: Any, tokenizer: Any) -> tuple[Any, Any, Any
 
 def _of_ours(found: Given, model: Any) -> tuple[Given, Any]:
     """What is known, and our tokenizer if the ids are its own: its model has as many. Else ids say nothing."""
-    sizes = [logits.shape[-1] for logits in found.logits.values()]
-    sizes += [size] if (size := getattr(getattr(model, "config", None), "vocab_size", None)) else []
-    if not found.ids:
-        return found, None
-    ours = Runner().tokenizer
-    if sizes and all(size == ours.n_vocab for size in sizes):
+    sizes = {logits.shape[-1] for logits in found.logits.values()}
+    sizes |= {size} if (size := getattr(getattr(model, "config", None), "vocab_size", None)) else set()
+    if sizes == {(ours := Runner().tokenizer).n_vocab}:
         return found, ours
     return replace(found, ids={}, logits={}), None
 
@@ -174,8 +171,7 @@ def _payload(stack: Stack, name: str, model: Any, vocabulary: Any) -> bytes:
         **({"heads": pattern.heads} if pattern.heads != list(range(H)) else {}),
     }
     arrays = {"pattern": ("unit16", pattern.array)}
-    if stack.is_causal and stack.ids and max(stack.ids) < stack.logits.shape[-1]:
-        vocabulary = vocabulary or Runner().tokenizer
+    if vocabulary and stack.is_causal and stack.ids and max(stack.ids) < stack.logits.shape[-1]:
         arrays |= next_arrays(stack.logits.detach().cpu().float().softmax(-1), stack.ids)
         header["pieces"] = {int(id): vocabulary.piece(int(id)) for id in np.unique(arrays["next_ids"][1])}
         header["model"]["vocab_size"] = stack.logits.shape[-1]

@@ -33,7 +33,8 @@ export function open(payloads, focus) {
     store.setPayload(stacks[name]);
   };
   followTheme();
-  document.body.append(head(), ...(Object.keys(stacks).length > 1 ? [tabs] : []), views);
+  const choice = make("div", { className: "hs-view", "data-view": "stacks_view" }, tabs);
+  document.body.append(head(), ...(Object.keys(stacks).length > 1 ? [choice] : []), views);
   Object.assign(store.focus.locked, focus, UNCHANGED, focus.draw === "neuron" && { draw: "matrix" });
   show(first);
 }
