@@ -136,7 +136,8 @@ def _only(found: Given, stack: str | None) -> Given:
     if stack is None or stack == "" == "".join(found.patterns):
         return found
     if stack not in found.patterns:
-        raise ValueError(f"stack={stack!r}: there is {' and '.join(map(repr, found.patterns))}")
+        there = " and ".join(repr(name) for name in found.patterns if name) or "one kind of attention, without a name"
+        raise ValueError(f"stack={stack!r}: there is {there}")
     return replace(found, patterns={stack: found.patterns[stack]})
 
 
