@@ -37,7 +37,7 @@ class Shelf:
         self._others: OrderedDict[tuple, Runner] = OrderedDict()
         self._lock = threading.Lock()
         self._opened: dict[str, Path] = {}  # folders that the app's owner has named
-        self._unfetched: set[str] = set()  # of what is listed, what only the Hub has yet
+        self._unfetched: dict[str, str] = {}  # of what is listed, what only the Hub has yet, and its id there
         self._listed = (
             None if listed is None else {name: self._found(name) for name in listed if name not in ARCHITECTURES}
         )
@@ -113,10 +113,7 @@ class Shelf:
         if name in (shipped := self._shipped()):
             return self.shipped / name
         if name in (saved := self._saved()):
-            if name in self._unfetched:
-                self._listed[name] = saved[name] = fetch(hub_id(name))
-                self._unfetched.discard(name)
-            return saved[name]
+            return self._fetched(name) if name in self._unfetched else saved[name]
         if any_folder and (path := Path(name).expanduser()).exists() and (path.is_dir() or path.suffix in FILES):
             return path.resolve()
         if any_folder and (id := hub_id(name)):
@@ -154,6 +151,13 @@ class Shelf:
                     found[f"runs/{folder.name}"] = place
         return found
 
+    def _fetched(self, name: str) -> Path:
+        """All that the Hub has of a model that is listed."""
+        folder = fetch(self._unfetched[name])
+        self._listed = {**(self._listed or {}), name: folder}
+        self._unfetched.pop(name, None)
+        return folder
+
     def _found(self, name: str) -> Path:
         """Where a model that is listed lies. Of one on the Hub only what says which kind it is is fetched."""
         if name in (runs := self._runs()):
@@ -163,7 +167,7 @@ class Shelf:
             return path.resolve()
         if not (id := hub_id(name)):
             raise ValueError(f"--models {name}: there is no such folder, file or run, and it is no Hub id (owner/name)")
-        self._unfetched.add(name)
+        self._unfetched[name] = id
         return fetch(id, ["config.json"])
 
 

@@ -91,7 +91,9 @@ def _rows(model: Any, tokenizer: Any, text: str) -> dict[str, list[int]]:
     """What each stack reads, by its name."""
     if not getattr(model.config, "is_encoder_decoder", False):
         return {"": _ids(tokenizer, text)}
-    start = getattr(model.config, "decoder_start_token_id", None)
+    settings = (model.config, getattr(model, "generation_config", None))
+    starts = [getattr(one, "decoder_start_token_id", None) for one in settings]
+    start = next((id for id in starts if id is not None), None)
     if start is None:
         raise ValueError(f"{type(model).__name__} has no decoder_start_token_id: run it, and give show its output")
     first, _, rest = text.partition("\n")

@@ -105,7 +105,7 @@ def _known(side: str, count: int, found: Given) -> list[int] | None:
     ids = found.ids.get(side)
     if side == "decoder" and len(found.ids.get("encoder", ())) + len(ids or ()) == count:
         ids = [*found.ids.get("encoder", ()), *(ids or ())]  # a decoder that reads what the encoder made as a prefix
-    return ids if ids is not None and count <= len(ids) <= count + 1 else None
+    return ids[:count] if ids is not None and len(ids) >= count else None
 
 
 def _unmasked(mask: list, count: int) -> list[int]:

@@ -21,7 +21,7 @@ def cache_times(runner: Runner, text: str, written: Sequence[int], count: int = 
 
     ids = ids_of(runner, text, written)
     model, block_size = runner.model, runner.facts.block_size
-    context = Context(model, torch.tensor([ids]), None, room=count)
+    context = Context(model, torch.tensor([ids], device=model.device), None, room=count)
     plain = list(ids)
     times: dict[str, list[float]] = {"with": [], "without": []}
 

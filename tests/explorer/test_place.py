@@ -76,7 +76,7 @@ def test_every_question_takes_half_precision(halved):
     assert np.allclose([s["logprob"] for s in steps], [s["logprob"] for s in again], atol=0.05)
     writing.look(runner, TEXT, [])
     writing.next_token(runner, TEXT, 0.8, None, None)
-    assert residual.attribution(runner, TEXT, runner.tokenizer.piece(ids[-1]).strip() or "the", 2)["heads"]
+    assert residual.shares_of(runner, TEXT, ids[-1]).payload
     assert len(cache_times(runner, TEXT, [], 3)["tokens"]) == 3
 
 

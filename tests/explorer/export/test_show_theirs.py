@@ -47,6 +47,8 @@ def opened(name: str, folder):
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=own, pad_token=pad, additional_special_tokens=marks)
     tokenizer.save_pretrained(folder)
     model = getattr(transformers, theirs.CASES[name].kind).from_pretrained(folder, attn_implementation="sdpa").eval()
+    if hasattr(model, "generation_config") and model.generation_config is not None:
+        model.generation_config.eos_token_id = None  # it writes as much as is asked for
     return model, tokenizer
 
 
@@ -65,7 +67,7 @@ def generated(model, ids, **settings):
     try:
         return model.generate(
             ids, max_new_tokens=5, do_sample=False, output_attentions=True, return_dict_in_generate=True,
-            output_logits=True, pad_token_id=1, eos_token_id=None, **settings
+            output_logits=True, pad_token_id=1, **settings
         )  # fmt: skip
     finally:
         model.set_attn_implementation("sdpa")
