@@ -24,12 +24,20 @@ class Place:
     @property
     def found(self) -> str:
         """The device; for "auto" a GPU if there is one."""
+        if self.device != "auto":
+            return self.device
         from llm_core.train.devices import default_device
 
-        return default_device() if self.device == "auto" else self.device
+        return default_device()
+
+    @property
+    def is_usual(self) -> bool:
+        return (self.found, self.dtype) == ("cpu", "float32")
 
     def settings(self) -> dict[str, Any]:
         """For ``load_model``."""
+        if self.is_usual:
+            return {}
         import torch
 
         return {"device": self.found, "dtype": getattr(torch, self.dtype)}
@@ -53,7 +61,7 @@ class Place:
 
     def put(self, model: Any) -> Any:
         """The model, so that it takes ids from anywhere, and gives what it computes in float32 on the CPU."""
-        if (self.found, self.dtype) == ("cpu", "float32"):
+        if self.is_usual:
             return model
         device = next(model.parameters()).device
 

@@ -143,9 +143,8 @@ class Runner:
         """llm_core's Encoder, Decoder or EncoderDecoder."""
         from llm_core import load_model
 
+        place = self._own_place()
         with self._by_name():
-            self._check_files()
-            place = self._own_place()
             model = load_model(self.folder or self.model_name, **place.settings())
         _check_parts(self.model_name, model, self.tokenizer)
         return place.put(model)
@@ -154,7 +153,9 @@ class Runner:
         """``place`` for another library's model that there is room for; ``NoRoom`` for one that there is none for."""
         from llm_core.model.checkpoints import foreign_weights
 
-        weights = foreign_weights(self.folder or self.model_name)
+        with self._by_name():
+            self._check_files()
+            weights = foreign_weights(self.folder or self.model_name)
         if weights is None:
             return CPU
         self.place.check_room(str(self.model_name), weights)

@@ -1,5 +1,6 @@
 """Whatever ``show`` is handed, as named stacks of patterns: a table of kinds, each with what reads it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +16,7 @@ FIELDS = {
     "decoder_attentions": "decoder",
     "cross_attentions": "cross",
 }
+RECORDED = re.compile(r"(?:(encoder|decoder)\.)?blocks\.(\d+)\.(cross_)?attn\.pattern")
 JOINED = "joined[{layer}]"  # the rows of the steps of generate, under each other
 
 
@@ -37,10 +39,9 @@ def _of_trace(trace: Any, choice: Choice) -> Given:
     """A ``Trace`` of ``record``."""
     layers: dict[str, dict[int, Any]] = {}
     for name, tensor in trace.items():
-        *stack, blocks, layer, kind, point = ["", *name.split(".")][-5:]
-        if (blocks, point) == ("blocks", "pattern") and kind in ("attn", "cross_attn"):
-            of = "cross" if kind == "cross_attn" else stack[0]
-            layers.setdefault(of, {})[int(layer)] = tensor
+        if match := RECORDED.fullmatch(name):
+            stack, layer, crosses = match.groups()
+            layers.setdefault("cross" if crosses else stack or "", {})[int(layer)] = tensor
     if not layers:
         raise ValueError("this trace holds no attention pattern: record without names, or with '*attn.pattern'")
     patterns = {}

@@ -92,7 +92,8 @@ def _rows(model: Any, tokenizer: Any, text: str) -> dict[str, list[int]]:
     if not getattr(model.config, "is_encoder_decoder", False):
         return {"": _ids(tokenizer, text)}
     settings = (model.config, getattr(model, "generation_config", None))
-    starts = [getattr(one, "decoder_start_token_id", None) for one in settings]
+    names = ("decoder_start_token_id", "pad_token_id")  # T5 begins with the padding
+    starts = [getattr(one, name, None) for name in names for one in settings]
     start = next((id for id in starts if id is not None), None)
     if start is None:
         raise ValueError(f"{type(model).__name__} has no decoder_start_token_id: run it, and give show its output")

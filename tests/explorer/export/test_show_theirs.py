@@ -39,6 +39,11 @@ def t5(tmp_path_factory):
     return opened("t5", tmp_path_factory.mktemp("t5"))
 
 
+@pytest.fixture(scope="module")
+def bart(tmp_path_factory):
+    return opened("bart", tmp_path_factory.mktemp("bart"))
+
+
 def opened(name: str, folder):
     theirs.with_tokenizer(name, folder)
     pad = {"t5": "<pad>", "bart": "<pad>", "bert": "[PAD]"}.get(name, "<|endoftext|>")
@@ -122,7 +127,7 @@ def test_a_text_through_an_encoder_decoder(pair):
     assert model.config._attn_implementation == "sdpa"
     first, rest = PAIR.split("\n")
     ids = tokenizer(first, return_tensors="pt")["input_ids"]
-    start = model.config.decoder_start_token_id
+    start = model.config.decoder_start_token_id if "Bart" in type(model).__name__ else model.config.pad_token_id
     own = [start, *tokenizer(rest, add_special_tokens=False)["input_ids"]]
     output = run(model, input_ids=ids, decoder_input_ids=torch.tensor([own]))
     assert is_drawn(page, "encoder", output.encoder_attentions)
@@ -218,8 +223,8 @@ def test_the_steps_behind_a_padded_prompt(gpt2):
 
 
 @pytest.mark.parametrize("beams", [1, 3])
-def test_what_an_encoder_decoder_wrote(t5, beams):
-    model, tokenizer = t5
+def test_what_an_encoder_decoder_wrote(bart, beams):
+    model, tokenizer = bart
     ids = tokenizer([TEXT, TEXT[:-7] + " bucket"], return_tensors="pt", padding=True)["input_ids"]
     written = generated(model, ids, num_beams=beams)
     page = show(written, ids, tokenizer=tokenizer, batch=1)
