@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from explorer.engine.place import BYTES, DEVICES, Place
 from explorer.engine.runner import SHIPPED, Runner
 from explorer.engine.shelf import Shelf
 from explorer.live.runs import AT_ONCE, LIVE
@@ -16,6 +17,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
     parser.add_argument(
         "--model", default=SHIPPED, metavar="NAME", help=f"a shipped model, a folder, or a Hub id (default: {SHIPPED})"
+    )
+    parser.add_argument(
+        "--models",
+        type=lambda names: [name.strip() for name in names.split(",") if name.strip()],
+        metavar="A,B,C",
+        help="what can be chosen beside the shipped models: folders, files or Hub ids (default: the runs of runs/)",
+    )
+    parser.add_argument(
+        "--device", default="auto", choices=DEVICES, help="where models of other libraries compute (default: auto)"
+    )
+    parser.add_argument(
+        "--dtype", default="float32", choices=BYTES, help="the numbers they compute in (default: float32)"
     )
     parser.add_argument("--share", action="store_true", help="also make a public link, through Gradio's servers")
     parser.add_argument(
@@ -42,11 +55,21 @@ shelf = Shelf(Runner())
 demo = build(shelf)
 
 
+def shelf_of(args: argparse.Namespace) -> Shelf:
+    """The models that the arguments speak of. ``ValueError`` for one that is not there, or a device."""
+    place = Place(args.device, args.dtype)
+    place.check()
+    if args.model == SHIPPED and args.models is None:
+        shelf.first.place = place  # for what is opened later
+        return shelf
+    return Shelf(Runner(args.model, place=place), listed=args.models)
+
+
 def main() -> None:
     args = parse_arguments()
-    chosen = shelf if args.model == SHIPPED else Shelf(Runner(args.model))
     LIVE.at_once = args.train_at_once
     try:
+        chosen = shelf_of(args)
         if LIVE.at_once < 1:
             raise ValueError("--train-at-once is at least 1")
         if args.allow_code_upload:

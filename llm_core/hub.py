@@ -1,6 +1,7 @@
 """Models and tokenizers by the names that the Hugging Face Hub gives them: what is fetched, and what is said if not."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 MODEL_FILES = (
@@ -47,15 +48,15 @@ def hub_id(name: str) -> str | None:
     return name if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name) else None
 
 
-def fetch(name: str) -> Path:
-    """The folder that the Hub's files of a model were put in: weights, sizes, card and tokenizer.
+def fetch(name: str, files: Iterable[str] = (*MODEL_FILES, *TOKENIZER_FILES)) -> Path:
+    """The folder that the Hub's ``files`` of a model were put in: weights, sizes, card and tokenizer.
 
     Raises ``CheckpointError`` if the Hub gives none, or cannot be reached.
     """
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=[*MODEL_FILES, *TOKENIZER_FILES]))
+        return Path(snapshot_download(name, allow_patterns=[*files]))
     except Exception as error:  # the Hub's, the network's and the file system's own kinds
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise CheckpointError(f"no folder {name}, and the Hub did not give a model of that name ({reason})") from None

@@ -14,7 +14,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_core.paths import ASSETS
+from llm_core.paths import ASSETS, MODELS
+from llm_core.text.pieces import is_partial
 
 from .architectures import ARCHITECTURES, architecture_of
 from .cache import PayloadCache, Stored
@@ -22,11 +23,11 @@ from .fair_lock import FairLock
 from .family import family_facts
 from .once import once
 from .payload import MAX_TOKENS, ModelFacts, trace_payload
+from .place import CPU, Place
 
 if TYPE_CHECKING:
     from llm_core import Trace
 
-MODELS = ASSETS / "models"
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
 MAX_RECORDED = 6  # recordings that are remembered
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
@@ -57,13 +58,18 @@ class Runner:
     """One model and its tokenizer, ready to run texts; it is loaded when it is first needed.
 
     ``folder`` is where the model lies if its name does not say so already, ``version`` tells two files of one name
-    apart, and ``results`` are shared with other models.
+    apart, and ``results`` are shared with other models. ``place`` is where it computes if it is another library's.
     """
 
     def __init__(
-        self, model_name: str = SHIPPED, folder: Path | None = None, version: int = 0, results: Results | None = None
+        self,
+        model_name: str = SHIPPED,
+        folder: Path | None = None,
+        version: int = 0,
+        results: Results | None = None,
+        place: Place = CPU,
     ):
-        self.model_name, self.folder = model_name, folder
+        self.model_name, self.folder, self.place = model_name, folder, place
         self.id = f"{model_name}@{version}"  # part of every key: no result of another model is taken for this one's
         self.results = results or Results()
         self.payloads, self.recorded = self.results.payloads, partial(self.results.recorded, self)
@@ -137,11 +143,23 @@ class Runner:
         """llm_core's Encoder, Decoder or EncoderDecoder."""
         from llm_core import load_model
 
+        place = self._own_place()
+        with self._by_name():
+            model = load_model(self.folder or self.model_name, **place.settings())
+        _check_parts(self.model_name, model, self.tokenizer)
+        return place.put(model)
+
+    def _own_place(self) -> Place:
+        """``place`` for another library's model that there is room for; ``NoRoom`` for one that there is none for."""
+        from llm_core.model.checkpoints import foreign_weights
+
         with self._by_name():
             self._check_files()
-            model = load_model(self.folder or self.model_name)
-        _check_parts(self.model_name, model, self.tokenizer)
-        return model
+            weights = foreign_weights(self.folder or self.model_name)
+        if weights is None:
+            return CPU
+        self.place.check_room(str(self.model_name), weights)
+        return self.place
 
     @property
     def _place(self) -> Path:
@@ -264,7 +282,7 @@ class Runner:
         changed = interventions(self.model, edits, means)
         with self.alone(), torch.inference_mode(), intervene(self.model, changed), record(self.model) as trace:
             self.model(torch.tensor([shown]))
-        return Recorded(shown, self.describe(shown), len(ids), trace, text, edits)
+        return Recorded(shown, self.describe(shown), len(ids), trace.on_cpu(), text, edits)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -307,10 +325,4 @@ def _check_parts(name: str, model, tokenizer) -> None:
 
 
 def _is_partial(tokenizer, id: int) -> bool:
-    if tokenizer.is_special(id):
-        return False
-    try:
-        tokenizer.token_bytes(id).decode("utf-8")
-    except UnicodeDecodeError:
-        return True
-    return False
+    return not tokenizer.is_special(id) and is_partial(tokenizer.token_bytes(id))

@@ -4,15 +4,18 @@ A question names its model, so that no choice of one user is another's. Models s
 used dropped first; one whose file has changed is loaded anew, and one that was deleted is no longer there.
 """
 
+import gc
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 from llm_core.hub import fetch, hub_id
 from llm_core.paths import RUNS
 
 from .architectures import ARCHITECTURES, KINDS
+from .place import NoRoom
 from .runner import MODELS, Runner
 
 CAPACITY = 6  # models beside the first
@@ -23,15 +26,21 @@ LONGEST = 200  # characters of a name
 class Shelf:
     """Models by name; the ``first`` is what the app was started with, and always there.
 
-    To take a model loads nothing: it loads itself when it is first needed, and others need not wait for that.
+    To take a model loads nothing: it loads itself when it is first needed, and others need not wait for that. With
+    ``listed`` (folders, files, runs or Hub ids) these are what can be chosen beside those that ship; ``ValueError`` for
+    one that is not there.
     """
 
-    def __init__(self, first: Runner, shipped: Path = MODELS, runs: Path = RUNS):
+    def __init__(self, first: Runner, shipped: Path = MODELS, runs: Path = RUNS, listed: Sequence[str] | None = None):
         self.first, self.shipped, self.runs = first, shipped, runs
         self.is_private = False  # whether only this machine can ask; said when the app is served
         self._others: OrderedDict[tuple, Runner] = OrderedDict()
         self._lock = threading.Lock()
         self._opened: dict[str, Path] = {}  # folders that the app's owner has named
+        self._unfetched: dict[str, str] = {}  # of what is listed, what only the Hub has yet, and its id there
+        self._listed = (
+            None if listed is None else {name: self._found(name) for name in listed if name not in ARCHITECTURES}
+        )
 
     def choices(self) -> list[dict]:
         """What can be chosen without naming a folder: {"name", "title", "architecture"} each. Imports no torch."""
@@ -53,7 +62,7 @@ class Shelf:
         key = (name, str(folder), version := version_of(folder))
         with self._lock:
             if key not in self._others:
-                self._others[key] = Runner(name, folder, version, self.first.results)
+                self._others[key] = Runner(name, folder, version, self.first.results, self.first.place)
             self._others.move_to_end(key)
             while len(self._others) > CAPACITY:
                 self._others.popitem(last=False)
@@ -61,7 +70,7 @@ class Shelf:
 
     def decoder(self, name: str = "") -> Runner:
         """``get``, loaded. Raises ``ValueError`` for a model that is no decoder that stands alone."""
-        found = self.get(name)
+        found = self._with_room(self.get(name))
         _ = found.facts
         return found
 
@@ -73,18 +82,38 @@ class Shelf:
 
     def loaded(self, name: str, any_folder: bool = False) -> Runner:
         """``get``, loaded, of any architecture; a folder that was named stays one of the choices."""
-        found = self.get(name, any_folder)
-        _ = found.model
+        found = self._with_room(self.get(name, any_folder))
         if any_folder and found.folder and name not in ARCHITECTURES and name not in self._saved():
             self._opened[name] = found.folder
         return found
+
+    def _with_room(self, found: Runner) -> Runner:
+        """The model, loaded; where memory is short, those that nobody has asked for longest make room for it."""
+        while True:
+            try:
+                _ = found.model
+                return found
+            except NoRoom:
+                if not self._forget_one(found):
+                    raise
+
+    def _forget_one(self, but: Runner) -> bool:
+        """Drop the model that was asked for longest ago, and what was recorded of it; False if there is no other."""
+        with self._lock:
+            others = [key for key, runner in self._others.items() if runner is not but]
+            if not others:
+                return False
+            del self._others[others[0]]
+        self.first.results.recorded.cache_clear()
+        gc.collect()
+        return True
 
     def folder(self, name: str, any_folder: bool = False) -> Path:
         """Where a model lies. Raises ``ValueError`` for a name that is unknown."""
         if name in (shipped := self._shipped()):
             return self.shipped / name
         if name in (saved := self._saved()):
-            return saved[name]
+            return self._fetched(name) if name in self._unfetched else saved[name]
         if any_folder and (path := Path(name).expanduser()).exists() and (path.is_dir() or path.suffix in FILES):
             return path.resolve()
         if any_folder and (id := hub_id(name)):
@@ -105,16 +134,41 @@ class Shelf:
         return [name for name in ARCHITECTURES if name == own or (self.shipped / name).is_dir()]
 
     def _saved(self) -> dict[str, Path]:
-        """Other models that ship, runs beside the app, and what the app was started with, by name."""
+        """Other models that ship, those that are listed or else the runs beside the app, and what the app was started
+        with, by name."""
         others = (folder for folder in sorted(self.shipped.glob("*/")) if folder.name not in ARCHITECTURES)
         saved = {folder.name: folder for folder in others if _has_config(folder)}
-        for folder in sorted(self.runs.glob("*/")):
-            for place in (folder, folder / "model"):  # training leaves it in runs/NAME/model
-                if _has_config(place):
-                    saved[f"runs/{folder.name}"] = place
+        saved |= self._runs() if self._listed is None else self._listed
         if not self.first.is_shipped:
             saved[str(self.first.model_name)] = Path(self.first.model_name)
         return saved | {name: place for name, place in self._opened.items() if place.is_file() or _has_config(place)}
+
+    def _runs(self) -> dict[str, Path]:
+        found = {}
+        for folder in sorted(self.runs.glob("*/")):
+            for place in (folder, folder / "model"):  # training leaves it in runs/NAME/model
+                if _has_config(place):
+                    found[f"runs/{folder.name}"] = place
+        return found
+
+    def _fetched(self, name: str) -> Path:
+        """All that the Hub has of a model that is listed."""
+        folder = fetch(self._unfetched[name])
+        self._listed = {**(self._listed or {}), name: folder}
+        self._unfetched.pop(name, None)
+        return folder
+
+    def _found(self, name: str) -> Path:
+        """Where a model that is listed lies. Of one on the Hub only what says which kind it is is fetched."""
+        if name in (runs := self._runs()):
+            return runs[name]
+        path = Path(name).expanduser()
+        if path.is_dir() or (path.is_file() and path.suffix in FILES):
+            return path.resolve()
+        if not (id := hub_id(name)):
+            raise ValueError(f"--models {name}: there is no such folder, file or run, and it is no Hub id (owner/name)")
+        self._unfetched[name] = id
+        return fetch(id, ["config.json"])
 
 
 def version_of(folder: Path) -> int:
@@ -131,6 +185,8 @@ def _has_config(folder: Path) -> bool:
 
 def _named_architecture(folder: Path) -> str | None:
     """What a model says that it is, unread and unchecked; None if it does not say."""
+    if folder.is_file():
+        return "decoder"
     try:
         about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if "architecture" not in about:

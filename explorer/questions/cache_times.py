@@ -21,7 +21,7 @@ def cache_times(runner: Runner, text: str, written: Sequence[int], count: int = 
 
     ids = ids_of(runner, text, written)
     model, block_size = runner.model, runner.facts.block_size
-    context = Context(model, torch.tensor([ids]), None, room=count)
+    context = Context(model, torch.tensor([ids], device=model.device), None, room=count)
     plain = list(ids)
     times: dict[str, list[float]] = {"with": [], "without": []}
 
@@ -30,7 +30,7 @@ def cache_times(runner: Runner, text: str, written: Sequence[int], count: int = 
         context.append(logits.argmax(-1, keepdim=True))
 
     def without_cache() -> None:
-        hidden = model.hidden(torch.tensor([plain[-block_size:]]))  # (1, T, C)
+        hidden = model.hidden(torch.tensor([plain[-block_size:]], device=model.device))  # (1, T, C)
         plain.append(int(model.predict(hidden[:, -1:]).argmax()))
 
     for _ in range(count):

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..engine.architectures import ARCHITECTURES
 from ..engine.cache import Stored
+from ..engine.inputs import around, halves
 from ..engine.payload import MAX_CELLS, MAX_TOKENS, pack
 from ..engine.runner import MAX_CHARACTERS, Runner, describe
 from ..engine.shelf import Shelf
@@ -138,6 +139,7 @@ def column(runner: Runner, text: str, masked: int = -1) -> Column:
     watched = ["*attn.pattern", "*blocks.0.*attn.scores", "*logits"]
     with runner.alone(), torch.inference_mode(), record(model, watched) as trace:
         model(*given.tensors())
+    trace = trace.on_cpu()
     with runner.alone(), torch.inference_mode():
         timed = _time(model, given)
     with runner.alone():
@@ -193,19 +195,6 @@ def input_for(model, tokenizer, text: str, masked: int) -> Input:
         given.hidden_id = given.ids[given.masked]
         given.ids[given.masked] = tokenizer.mask
     return given
-
-
-def around(tokenizer, text: str) -> list[int]:
-    """Ids of a text, with what the family sets around every text."""
-    return [*tokenizer.prefix, *tokenizer.encode(text), *tokenizer.suffix]
-
-
-def halves(tokenizer, text: str) -> tuple[list[int], list[int]]:
-    """What the encoder reads, the first line, and what the decoder continues, all the others."""
-    first, _, rest = text.partition("\n")
-    if tokenizer.decoder_start is not None:  # T5 and BART
-        return around(tokenizer, first), [tokenizer.decoder_start, *tokenizer.encode(rest)]
-    return tokenizer.encode(first) or [tokenizer.start], [tokenizer.start, *tokenizer.encode(rest)]  # as in training
 
 
 def _room(stack) -> int:

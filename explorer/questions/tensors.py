@@ -56,7 +56,11 @@ def norms(model) -> dict[str, np.ndarray]:
         once = getattr(model.ln_f, kind, None)  # an RMSNorm has no bias
         if once is None:
             continue
-        found[f"ln_f.{kind}"] = once.detach().numpy()
+        found[f"ln_f.{kind}"] = _numbers(once)
         for name in ("ln_1", "ln_2"):
-            found[f"{name}.{kind}"] = np.stack([getattr(getattr(b, name), kind).detach().numpy() for b in model.blocks])
+            found[f"{name}.{kind}"] = np.stack([_numbers(getattr(getattr(b, name), kind)) for b in model.blocks])
     return found
+
+
+def _numbers(weight) -> np.ndarray:
+    return weight.detach().float().cpu().numpy()

@@ -105,7 +105,8 @@ def _looked(runner: Runner, window: list[int], total: int) -> bytes:
     model, facts = runner.model, runner.facts
     with runner.alone(), torch.inference_mode(), record(model, ["blocks.*.attn.pattern", "logits"]) as trace:
         model(torch.tensor([window]))
-    logits, ids = trace["logits"][0, -1].float().sort(descending=True)  # (V,)
+    trace = trace.on_cpu()
+    logits, ids = trace["logits"][0, -1].sort(descending=True)  # (V,)
     rows = np.stack([trace.attention(layer)[0, :, -1].numpy() for layer in range(facts.n_layer)])  # (L, H, T)
     header = {
         "tokens": runner.describe(window),

@@ -100,9 +100,10 @@ def logit_attributions(
         tensor = trace[f"{prefix}{name}"]  # positions may have no batch
         return (tensor if tensor.ndim == 2 else tensor[row])[..., -T:, :]
 
-    reader = Reader(stack.lm_head.weight[token_ids])  # (T, K, C)
+    weight = stack.lm_head.weight
+    reader = Reader(weight[token_ids].to(logits.device))  # (T, K, C)
     if stack.lm_head.bias is not None:
-        reader.head_bias += stack.lm_head.bias[token_ids].double()  # (T, K)
+        reader.head_bias += stack.lm_head.bias[token_ids].to(reader.head_bias)  # (T, K)
     reader.through_head(stack.before_head, recorded)
     reader.through_norm(stack.ln_f, residual_stream(model, trace, stack.config.n_layer)[row])
     shares = _shares(stack, reader, recorded)  # before the biases are read: the way down adds to them
@@ -113,7 +114,7 @@ def logit_attributions(
         head_bias=reader.head_bias if has_head_bias else None,
         logit=logits[row].gather(1, token_ids),
     )
-    _check_sum(result)
+    _check_sum(result, torch.finfo(weight.dtype).eps)
     return result
 
 
@@ -179,14 +180,16 @@ def _written(attention: MultiHeadAttention, z: Tensor) -> Tensor:
     """z (H, T, D) -> what each head and, last, the projection's bias added to the stream, (H+1, T, C)."""
     projection = attention.out_proj
     H, T, D = z.shape
-    of_heads = z.double() @ projection.weight.double().view(-1, H, D).permute(1, 2, 0)  # (H, T, C)
-    bias = of_heads.new_zeros(len(projection.weight)) if projection.bias is None else projection.bias.double()
+    z = z.double()
+    of_heads = z @ projection.weight.to(z).view(-1, H, D).permute(1, 2, 0)  # (H, T, C)
+    bias = z.new_zeros(len(projection.weight)) if projection.bias is None else projection.bias.to(z)
     return torch.cat([of_heads, bias.expand(1, T, -1)])
 
 
-def _check_sum(result: Attribution) -> None:
+def _check_sum(result: Attribution, eps: float) -> None:
+    """``eps``: the relative step of the numbers that the model computed with."""
     total, size = result.total(), result.contributions().abs().sum(0)
-    wrong = (total - result.logit).abs() > 1e-4 * (1 + size)  # far above what float32 rounds
+    wrong = (total - result.logit).abs() > max(1e-4, 16 * eps) * (1 + size)  # far above what is rounded
     if wrong.any() or not total.isfinite().all():
         i = wrong.flatten().int().argmax()
         raise ValueError(

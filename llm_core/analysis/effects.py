@@ -79,7 +79,7 @@ def mean_activations(model: Decoder, tokenizer: Tokenizer) -> dict[str, Tensor]:
         with record(model, ["blocks.*.attn.z", "blocks.*.mlp.out"]) as trace:
             model.hidden(torch.tensor([ids], device=device))
         for name, x in trace.items():
-            sums[name] = sums.get(name, 0) + x[0].sum(-2)  # (H, T, D) -> (H, D), (T, C) -> (C,)
+            sums[name] = sums.get(name, 0) + x[0].float().sum(-2)  # (H, T, D) -> (H, D), (T, C) -> (C,)
         count += len(ids)
     return {name: total / count for name, total in sums.items()}
 
@@ -170,7 +170,7 @@ def _losses(model: Decoder, x: Tensor, first: int, ids: Tensor, sentence: Tensor
     of = sentence[:, 1:]  # (B, T-1): the sentence of the token that is to be predicted
     counts = of >= 0
     logits = model.lm_head(model.before_head(model.ln_f(x[:, :-1][counts])))  # (tokens, V)
-    losses = F.cross_entropy(logits, ids[:, 1:][counts], reduction="none")
+    losses = F.cross_entropy(logits.float(), ids[:, 1:][counts], reduction="none")
     lengths = of[counts].bincount()  # (n,)
     return torch.zeros(len(lengths), device=x.device).index_add(0, of[counts], losses) / lengths
 

@@ -59,10 +59,10 @@ def logit_lens(
 def lens_logits(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
     """The whole of one row of the lens, (B, T, V): row 0 is the embedding's, row L equals the model's logits."""
     stack, _ = decoder_of(model)
-    hidden = stack.ln_f.forward(
-        residual_stream(model, trace, row)
-    )  # (B, T, C); forward alone, so that no hook hears it
-    return stack.lm_head.forward(stack.before_head.forward(hidden))
+    stream = residual_stream(model, trace, row)  # (B, T, C)
+    own = stream.to(stack.lm_head.weight)  # as the model computes, and where
+    hidden = stack.ln_f.forward(own)  # forward alone, so that no hook hears it
+    return stack.lm_head.forward(stack.before_head.forward(hidden)).to(stream)  # (B, T, V)
 
 
 def residual_stream(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:

@@ -32,11 +32,11 @@ class Reader:
             return
         x = x.double()
         if isinstance(norm, nn.RMSNorm):
-            self.directions = norm.weight.double() * self.directions / _scale(x.square().mean(-1), norm.eps)
+            self.directions = norm.weight.to(self.directions) * self.directions / _scale(x.square().mean(-1), norm.eps)
             return
         if norm.bias is not None:
-            self.norm_bias += self.directions @ norm.bias.double()
-        weighed = norm.weight.double() * self.directions  # (T, K, C)
+            self.norm_bias += self.directions @ norm.bias.to(self.directions)
+        weighed = norm.weight.to(self.directions) * self.directions  # (T, K, C)
         self.directions = (weighed - weighed.mean(-1, keepdim=True)) / _scale(x.var(-1, unbiased=False), norm.eps)
 
     def through_head(self, head: nn.Module, recorded: Callable[[str], Tensor]) -> None:
@@ -48,8 +48,8 @@ class Reader:
             self.through_norm(head.norm, post)
             passed = torch.where(pre == 0, 0.0, post / pre)[:, None]  # (T, 1, C)
             self.directions = passed * self.directions
-            self.head_bias += self.directions @ head.proj.bias.double()
-            self.directions = self.directions @ head.proj.weight.double()
+            self.head_bias += self.directions @ head.proj.bias.to(self.directions)
+            self.directions = self.directions @ head.proj.weight.to(self.directions)
 
 
 def _scale(square: Tensor, eps: float) -> Tensor:

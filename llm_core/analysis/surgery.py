@@ -247,7 +247,7 @@ class _AttentionSurgery:
 
 def _constant(value: Tensor | int) -> Callable[[Tensor], Tensor]:
     def replace(x: Tensor) -> Tensor:
-        return torch.zeros_like(x) + value
+        return (torch.zeros_like(x) + value).to(x)
 
     return replace
 

@@ -7,6 +7,7 @@ leaves the old files whole.
 """
 
 import json
+import math
 import os
 import re
 import shutil
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..hub import CheckpointError, fetch, hub_id
-from ..paths import ASSETS
+from ..paths import MODELS
 from ..text.tokenizer import GPT2, NAMES, OURS
 from .architectures import Decoder, Encoder, EncoderDecoder
 from .config import ModelConfig
@@ -31,7 +32,6 @@ from .families.gguf import read_gguf
 from .families.loading import load_family
 from .families.nanogpt import read_checkpoint
 
-MODELS = ASSETS / "models"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 OWN_TOKENIZER = "tokenizer.tiktoken"  # what config.json then names, and the file beside it
 DRAFTS = ".saving"  # always the same folder, so that what a killed process left in it is cleared away
@@ -86,28 +86,41 @@ def save_model(
     write_files(Path(folder), files)
 
 
-def load_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
-    """A shipped model by name, a local folder, or a Hub id (owner/name): in float32, in eval mode.
+def load_model(
+    name_or_path: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> Model:
+    """A shipped model by name, a local folder, nanoGPT's ``ckpt.pt``, a ``.gguf`` file, or a Hub id (owner/name), in
+    eval mode; ``dtype`` is that of its weights.
 
     The folder is one of ours or of a family that ``families`` knows. Raises ``CheckpointError`` (a ``ValueError``) with
     one sentence for whatever is wrong or missing.
     """
     folder, device = _find(name_or_path), torch.device(device)
-    if folder.is_file():
-        description, tensors = FILES[folder.suffix](folder)
-        return _load_foreign(description, tensors, folder, device)
-    description = _read_config(folder / CONFIG)
-    if is_foreign(description):
-        return _load_foreign(description, WeightFiles(folder), folder, device)
-    model = _skeleton(folder, description)
-    model.load_state_dict(_read_weights(folder / WEIGHTS, device), strict=False, assign=True)
+    if (foreign := _foreign(folder)) is not None:
+        with _LeaveUnfilled():
+            return load_family(*foreign, folder, device, dtype)
+    model = _skeleton(folder, _read_config(folder / CONFIG))
+    model.load_state_dict(_read_weights(folder / WEIGHTS, device, dtype), strict=False, assign=True)
     model.tie()
     return model.eval()
 
 
-def _load_foreign(description: dict, tensors: Mapping[str, Tensor], where: Path, device: torch.device) -> Model:
-    with _LeaveUnfilled():
-        return load_family(description, tensors, where, device)
+def foreign_weights(name_or_path: str | Path) -> int | None:
+    """How many numbers another library's model has, none of them read; None for a model of ours."""
+    foreign = _foreign(_find(name_or_path))
+    if foreign is None:
+        return None
+    _, tensors = foreign
+    shapes = getattr(tensors, "shapes", None) or {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    return sum(math.prod(shape) for shape in shapes.values())
+
+
+def _foreign(folder: Path) -> tuple[dict, Mapping[str, Tensor]] | None:
+    """Description and tensors of another library's model; None for one of ours."""
+    if folder.is_file():
+        return FILES[folder.suffix](folder)
+    description = _read_config(folder / CONFIG)
+    return (description, WeightFiles(folder)) if is_foreign(description) else None
 
 
 def is_foreign(description: dict) -> bool:
@@ -278,12 +291,12 @@ def _read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from None
 
 
-def _read_weights(path: Path, device: torch.device) -> dict[str, Tensor]:
-    """Copies in float32: the file itself may be replaced while the model is in use."""
+def _read_weights(path: Path, device: torch.device, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Copies: the file itself may be replaced while the model is in use."""
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
     _require_weights(tensors, path)
-    return {name: tensor.to(device, torch.float32, copy=True) for name, tensor in tensors.items()}
+    return {name: tensor.to(device, dtype, copy=True) for name, tensor in tensors.items()}
 
 
 def _require_weights(tensors: dict[str, Tensor], path: Path) -> None:

@@ -68,6 +68,11 @@ class Trace(Mapping):
         prefix = f"{stack}." if stack else ""
         return self[f"{prefix}blocks.{layer}.{'cross_attn' if cross else 'attn'}.pattern"]
 
+    def on_cpu(self) -> "Trace":
+        """The same on the CPU, fractions in float32: what is drawn, whatever the model computed on and in."""
+        tensors = {name: t.float().cpu() if t.is_floating_point() else t.cpu() for name, t in self._tensors.items()}
+        return Trace(tensors, self.metadata)
+
     def save(self, path: str | Path) -> None:
         """Write everything into one safetensors file."""
         tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in self._tensors.items()}
@@ -93,8 +98,14 @@ def record(model: nn.Module, names: list[str] | None = None) -> Iterator[Trace]:
     """Fill a Trace with what passes the hook points during forwards inside the block.
 
     ``names`` chooses some, wildcards allowed (``"blocks.*.attn.pattern"``); None means all.
-    Raises ``KeyError``, listing near names, if one does not exist.
+    Raises ``KeyError``, listing near names, if one does not exist, and ``ValueError`` for a model without hook points.
     """
+    if names is None and not any(isinstance(module, HookPoint) for module in model.modules()):
+        raise ValueError(
+            f"{type(model).__name__} has no hook points, so there is nothing to record: record takes the models of "
+            "llm_core, as which load_model opens those of other libraries, and modules with a HookPoint where a tensor "
+            "passes; show(model, text) draws the attention of any model of transformers"
+        )
     trace = Trace()
 
     def keeper(name: str) -> Callable:

@@ -5,14 +5,13 @@ The `tokenizers` library does the splitting. What a piece looks like as text is 
 """
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from ..hub import CheckpointError
-from .byte_letters import byte_letters
+from .pieces import label_of, notation_of, piece_bytes
 from .surrogates import join_surrogates
 
 MASKS = ("[MASK]", "<mask>")
@@ -34,7 +33,7 @@ class FamilyTokenizer:
         self.own.encode_special_tokens = True
         self.added = {id: token.content for id, token in self.own.get_added_tokens_decoder().items()}
         self.special = {id for id, token in self.own.get_added_tokens_decoder().items() if token.special}
-        self.kind = _kind(self.own)
+        self.notation = notation_of(self.own)
         self.prefix, self.suffix = self._around()
         self.start = self.prefix[0] if self.prefix else None
         self.end = self._named(settings, "eos_token", ENDS)
@@ -70,25 +69,14 @@ class FamilyTokenizer:
             return b""  # a row of the model's table that stands for nothing
         if id in self.added:
             return self.added[id].encode()
-        if self.kind == "bytes":
-            letters = byte_letters()
-            return b"".join(bytes([letters[c]]) if c in letters else c.encode() for c in token)
-        if self.kind == "wordpiece":
-            return (token[2:] if token.startswith("##") else f" {token}").encode()
-        if match := re.fullmatch(r"<0x([0-9A-Fa-f]{2})>", token):
-            return bytes([int(match[1], 16)])
-        return token.replace("▁", " ").encode()
+        return piece_bytes(token, self.notation)
 
     def is_special(self, id: int) -> bool:
         return int(id) in self.special
 
     def piece(self, id: int) -> str:
         """One token as text for a label: bytes that are no whole character are written ``\\xE2\\x9C``."""
-        raw = self.token_bytes(id)
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
+        return label_of(self.token_bytes(id))
 
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """What stands before and behind a text: asked for, because a config's bos may be a mark that starts nothing."""
@@ -155,16 +143,6 @@ def _wordpiece(vocab: Path, lowercase: bool) -> Tokenizer:
 def _make_special(own: Tokenizer, names: tuple[str, ...]) -> None:
     known = [name for name in names if own.token_to_id(name) is not None]
     own.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in known])
-
-
-def _kind(own: Tokenizer) -> str:
-    """How pieces stand for text: "bytes" (a letter for each byte), "wordpiece" (## inside a word), or "spaces" (▁)."""
-    told = json.loads(own.to_str())
-    decoder = told.get("decoder") or {}
-    types = {part["type"] for part in decoder.get("decoders", [decoder]) if part}
-    if "ByteLevel" in types:
-        return "bytes"
-    return "wordpiece" if "WordPiece" in {*types, told["model"]["type"]} else "spaces"
 
 
 def read_object(path: Path) -> dict:

@@ -9,6 +9,7 @@ encoding, because the 256 bytes are tokens.
 
 import argparse
 import base64
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -17,9 +18,10 @@ from typing import Any, Protocol
 import tiktoken
 
 from ..hub import fetch, hub_id
-from ..paths import ASSETS
+from ..paths import ASSETS, MODELS
 from .articles import read_articles
 from .byte_letters import byte_letters
+from .pieces import label_of
 from .surrogates import join_surrogates
 
 RANK_FILE = ASSETS / "wikihow-8k.tiktoken"
@@ -118,17 +120,13 @@ class BytePairTokenizer:
         """One token as text for a label: bytes that are no whole character are written ``\\xE2\\x9C``."""
         if self.is_special(id):
             return self._special_names[int(id)]
-        raw = self.token_bytes(id)
-        try:
-            return raw.decode("utf-8")
-        except UnicodeDecodeError:
-            return "".join(chr(b) if 32 <= b < 127 else f"\\x{b:02X}" for b in raw)
+        return label_of(self.token_bytes(id))
 
 
 @lru_cache
 def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
     """Our tokenizer (the default, also called "wikihow-8k"), "bytes" (each byte of the text is a token), the rank file
-    at a path, one that tiktoken knows, such as "gpt2", or that of a model: its folder, or its Hub id.
+    at a path, one that tiktoken knows, such as "gpt2", or that of a model, by any name that ``load_model`` takes.
 
     Raises ``ValueError`` with one sentence if a file is damaged, or the ranks or the Hub cannot be reached.
     """
@@ -136,10 +134,14 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
         return load_tokenizer()
     if name == BYTES:
         return BytePairTokenizer(_encoding(BYTES, {bytes([byte]): byte for byte in range(256)}))
-    if str(name).endswith(".tiktoken"):
-        return BytePairTokenizer(_encoding_from_file(Path(name)))
-    if Path(name).expanduser().is_dir():
-        return _of_folder(Path(name).expanduser())
+    if (path := Path(name).expanduser()).suffix == ".tiktoken":
+        return BytePairTokenizer(_encoding_from_file(path))
+    if re.fullmatch(r"[\w-][\w.-]*", str(name)) and (MODELS / name).is_dir():
+        return _of_folder(MODELS / name)
+    if path.is_dir():
+        return _of_folder(path)
+    if path.suffix == ".pt" and path.is_file():
+        return load_tokenizer(GPT2)  # nanoGPT's
     if name not in tiktoken.list_encoding_names() and (id := hub_id(str(name))):
         return _of_folder(fetch(id))
     if name not in tiktoken.list_encoding_names():
@@ -161,7 +163,8 @@ def _of_folder(folder: Path) -> Tokenizer:
     described = read_object(folder / "config.json")
     if "architecture" not in described:
         return FamilyTokenizer(folder)
-    return load_tokenizer(described.get("tokenizer", OURS))
+    name = str(described.get("tokenizer", OURS))
+    return load_tokenizer(folder / Path(name).name if name.endswith(".tiktoken") else name)
 
 
 def _encoding_from_file(path: Path) -> tiktoken.Encoding:

@@ -182,6 +182,17 @@ def test_a_wildcard_that_matches_nothing_is_refused(decoder):
         pass
 
 
+@pytest.mark.parametrize("model", [
+    nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, batch_first=True), 1), nn.Linear(2, 2), nn.LayerNorm(4),
+])  # fmt: skip
+def test_a_model_without_hook_points_says_what_it_lacks(model):
+    with (
+        pytest.raises(ValueError, match=f"{type(model).__name__} has no hook points, .* load_model .* show"),
+        record(model),
+    ):
+        pytest.fail("it was recorded")
+
+
 # --- recorders in and around each other ------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from llm_core.hub import CheckpointError
 from llm_core.text.characters import Group, whole_characters
 from llm_core.text.family_tokenizer import FamilyTokenizer
-from llm_core.text.tokenizer import load_tokenizer
+from llm_core.text.tokenizer import RANK_FILE, load_tokenizer
 
 TEXTS = ["How to bake bread: mix the flour, then wait.", "The trainer was training; the bakers baked in Beijing."]
 TEXT = "Training a baker, 北京 ☕ naïve cafés!"
@@ -145,6 +145,21 @@ def test_a_folder_is_a_name(tmp_path):
     (tmp_path / "config.json").write_text('{"architecture": "decoder", "tokenizer": "bytes"}')
     load_tokenizer.cache_clear()
     assert load_tokenizer(tmp_path).name == "bytes"
+
+
+def test_every_name_of_a_model_is_one_of_its_tokenizer(tmp_path):
+    assert [load_tokenizer(name).name for name in ("decoder", "encoder-decoder-cross")] == ["wikihow-8k"] * 2
+    (tmp_path / "config.json").write_text('{"architecture": "decoder", "tokenizer": "tokenizer.tiktoken"}')
+    (tmp_path / "tokenizer.tiktoken").write_bytes(RANK_FILE.read_bytes())
+    assert load_tokenizer(str(tmp_path)).n_vocab == load_tokenizer().n_vocab
+    (tmp_path / "ckpt.pt").write_bytes(b"nanoGPT's")
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tiktoken.get_encoding", lambda name: asked.append(name) or load_tokenizer().encoding)
+        load_tokenizer.cache_clear()
+        load_tokenizer(tmp_path / "ckpt.pt")
+    load_tokenizer.cache_clear()
+    assert asked == ["gpt2"]
 
 
 def test_what_cannot_be_read_is_one_sentence(tmp_path):

@@ -2,6 +2,7 @@
 
 import { drawn } from "../patterns/drawn.mjs";
 import { headsShown, lineStyle } from "../color/heads.mjs";
+import { headOf } from "../base/payload.mjs";
 import { readsColumn, reading } from "../patterns/reading.mjs";
 
 export const MOST = 3000; // lines that are drawn at once: more take too long, and are no picture any more
@@ -16,7 +17,7 @@ export function seriesOf(payload, focus) {
     return [{ head: null, name: "", color: "--hs-attention", dash: [], shown: drawn(payload, focus) }];
   return headsShown(focus, payload.arrays.pattern.shape[1]).map((head) => ({
     head,
-    name: `H${head}`,
+    name: `H${headOf(payload, head)}`,
     ...lineStyle(head),
     shown: drawn(payload, { ...focus, head }),
   }));

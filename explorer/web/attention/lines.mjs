@@ -109,9 +109,9 @@ function drawTitles(context, layout, series) {
   if (down || series.length < 2 || wide < 7) return;
   context.font = `600 9px ${FONT}`;
   context.textAlign = "center";
-  series.forEach(({ head, color }, index) => {
+  series.forEach(({ name, color }, index) => {
     context.fillStyle = cssColor(color);
-    context.fillText(String(head), barsFrom(layout) + (index + 0.5) * wide, 20);
+    context.fillText(name.slice(1), barsFrom(layout) + (index + 0.5) * wide, 20);
   });
 }
 

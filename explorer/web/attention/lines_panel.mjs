@@ -2,6 +2,7 @@
 // the same in words and as a table.
 
 import { make } from "../base/dom.mjs";
+import { headOf } from "../base/payload.mjs";
 import { label, probability, quoted } from "../base/text.mjs";
 import { chosen, everyHead, headsShown, lineStyle, withIsolated, withToggled } from "../color/heads.mjs";
 import { reading } from "../patterns/reading.mjs";
@@ -119,14 +120,14 @@ function chip(head) {
       type: "button",
       className: "hs-chip",
       "data-head": head,
-      title: `Head ${head}`,
+      title: `Head ${headOf(store.payload, head)}`,
       onmouseenter: () => store.preview({ head, also: "" }),
       onmouseleave: () => store.preview({}),
       onclick: () => choose(withToggled(store.focus.locked, head, heads())),
       ondblclick: () => choose(withIsolated(store.focus.locked, head, heads())),
     },
     swatch(lineStyle(head)),
-    make("span", { text: `H${head}` }),
+    make("span", { text: `H${headOf(store.payload, head)}` }),
   );
 }
 

@@ -43,23 +43,28 @@ function wide(half) {
 }
 
 /**
- * One head's T×T block of the pattern array, as integers 0..65535 (a view, nothing is copied).
+ * One head's T×S block of the pattern array, as integers 0..65535 (a view, nothing is copied); S is T but in
+ * cross-attention.
  * @param {Payload} payload
  */
 export function headBlock(payload, layer, head) {
   const { data, shape } = payload.arrays.pattern;
-  const [, H, T] = shape;
-  const start = (layer * H + head) * T * T;
-  return data.subarray(start, start + T * T);
+  const [, H, T, S] = shape;
+  const start = (layer * H + head) * T * S;
+  return data.subarray(start, start + T * S);
 }
 
 /** How many keys a query of `layer` sees at most, itself the last of them: Infinity without a window. */
 export const windowOf = ({ model }, layer) => model?.windows?.[layer] ?? Infinity;
 
 /** The last key that a query sees: itself under a causal mask, else the last of all. */
-export function lastSeen({ mask, tokens }, query) {
-  return mask === "none" ? tokens.length - 1 : query;
+export function lastSeen({ mask, tokens, keys = tokens }, query) {
+  return mask === "none" ? keys.length - 1 : query;
 }
+
+/** What the model calls the layer, or the head, at a place: a saved page may hold only some of them. */
+export const layerOf = ({ layers }, layer) => layers?.[layer] ?? layer;
+export const headOf = ({ heads }, head) => heads?.[head] ?? head;
 
 /**
  * Attention weight of one cell, 0..1.
@@ -111,10 +116,15 @@ export function leadingHead({ arrays }, query) {
   return { layer, head, logits: arrays.leading_logits.data[query] };
 }
 
+/** How the code calls the patterns of a layer. */
+export function patternName(payload, layer) {
+  return payload.names.pattern.replace("{layer}", String(layerOf(payload, layer)));
+}
+
 /**
  * Name and index of the tensor cell behind a number, as one would write it in Python.
  * @param {Payload} payload
  */
 export function cellName(payload, layer, head, query, key) {
-  return `${payload.names.pattern.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`;
+  return `${patternName(payload, layer)}[0, ${headOf(payload, head)}, ${query}, ${key}]`;
 }

@@ -1,7 +1,7 @@
 // All layers × heads as thumbnails: one button with a small canvas each, by place or by what the heads do.
 
 import { make } from "../base/dom.mjs";
-import { headBlock, lastSeen } from "../base/payload.mjs";
+import { headBlock, headOf, lastSeen, layerOf } from "../base/payload.mjs";
 import { COUNTED } from "../base/text.mjs";
 import { shareUnits } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
@@ -35,7 +35,7 @@ export function mount(element) {
     const look = `${layout}/${isDark()}`;
     if (built !== layout) {
       built = layout;
-      build(table, roles, sort, L, H);
+      build(table, payload, sort, L, H);
       offer(order, roles);
       marks.replaceChildren(...legend(roles, L, H));
     }
@@ -67,11 +67,12 @@ function offer(order, roles) {
   order.hidden = !roles.length;
 }
 
-function build(table, roles, sort, L, H) {
+function build(table, payload, sort, L, H) {
+  const { roles } = payload;
   const byPlace = sort === CHOICES.sort[0];
   const heads = sorted(roles, sort, L, H);
   const role = roles.find(({ name }) => name === sort);
-  const buttons = heads.map(([layer, head]) => thumbnail(layer, head, worn(roles, layer, head)));
+  const buttons = heads.map(([layer, head]) => thumbnail(payload, layer, head, worn(roles, layer, head)));
   table.style.setProperty("--heads", H);
   table.classList.toggle("hs-sorted", !byPlace);
   table.dataset.sort = sort;
@@ -82,10 +83,11 @@ function build(table, roles, sort, L, H) {
   if (byPlace) {
     const axis = (text) => make("span", { className: "hs-axis", text, title: COUNTED });
     const rows = Array.from({ length: L }, (_, layer) => [
-      axis(`L${layer}`),
+      axis(`L${layerOf(payload, layer)}`),
       ...buttons.slice(layer * H, (layer + 1) * H),
     ]);
-    table.replaceChildren(make("span"), ...Array.from({ length: H }, (_, head) => axis(`H${head}`)), ...rows.flat());
+    const names = Array.from({ length: H }, (_, head) => axis(`H${headOf(payload, head)}`));
+    table.replaceChildren(make("span"), ...names, ...rows.flat());
   } else {
     table.replaceChildren(...buttons.map((button, i) => captioned(button, heads[i], role)));
   }
@@ -111,8 +113,9 @@ function onKey(event, table, heads, L, H) {
   buttonOf(table, nextLayer, nextHead).focus();
 }
 
-function thumbnail(layer, head, roles) {
+function thumbnail(payload, layer, head, roles) {
   const names = roles.map(({ name }) => name);
+  const title = `Layer ${layerOf(payload, layer)}, head ${headOf(payload, head)}`;
   const badges = roles.map(({ name }) =>
     make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }),
   );
@@ -122,8 +125,8 @@ function thumbnail(layer, head, roles) {
       type: "button",
       "data-layer": layer,
       "data-head": head,
-      "aria-label": `Layer ${layer}, head ${head}`,
-      title: names.length ? `Layer ${layer}, head ${head}: ${names.join(", ")}` : null,
+      "aria-label": title,
+      title: names.length ? `${title}: ${names.join(", ")}` : null,
       onmouseenter: () => store.preview(oneHead(layer, head)),
       onmouseleave: () => store.preview({}),
       onclick: () => store.toggle(oneHead(layer, head)),
@@ -174,7 +177,7 @@ function legend(roles, L, H) {
 }
 
 function drawAll(table, payload) {
-  const [, , T] = payload.arrays.pattern.shape;
+  const [, , T, S] = payload.arrays.pattern.shape;
   const scale = shareUnits(isDark());
   const last = payload.tokens.map((_, query) => lastSeen(payload, query));
   for (const button of table.querySelectorAll("button")) {
@@ -182,8 +185,8 @@ function drawAll(table, payload) {
     const block = headBlock(payload, +layer, +head);
     drawThumbnail(button.querySelector("canvas"), {
       rows: T,
-      columns: T,
-      row: (query) => block.subarray(query * T, query * T + last[query] + 1),
+      columns: S,
+      row: (query) => block.subarray(query * S, query * S + last[query] + 1),
       scale,
     });
   }

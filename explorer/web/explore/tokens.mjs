@@ -93,7 +93,7 @@ function chip(token, i) {
 const named = (i) => (readsColumn(store.focus.locked) ? { key: i } : { query: i });
 
 function about(token, i) {
-  if (token.special) return `place ${i}: token ${token.id}, a special token that stands before every article`;
+  if (token.special && token.id !== null) return `place ${i}: token ${token.id}, a special token: it is no text`;
   const part = token.partial ? ", bytes of a character that needs several tokens" : "";
   return `place ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
 }

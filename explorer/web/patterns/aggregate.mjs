@@ -2,7 +2,7 @@
 //
 // focus.by: one, mean or max. focus.over: heads (of the layer), layers (of the head with that number), or all.
 
-import { cellName, headBlock, lastSeen } from "../base/payload.mjs";
+import { cellName, headBlock, headOf, lastSeen, layerOf, patternName } from "../base/payload.mjs";
 
 const known = new WeakMap(); // by payload: what was computed, by name
 
@@ -61,10 +61,12 @@ const WORDS = { mean: "mean", max: "maximum" };
 
 export function titleOf(payload, { layer, head, by, over }) {
   const [L, H] = payload.arrays.pattern.shape;
-  if (by === "one") return `Layer ${layer}, head ${head}`;
-  if (over === "heads") return `Layer ${layer}: ${WORDS[by]} over its ${H} heads`;
-  if (over === "layers") return `Head ${head}: ${WORDS[by]} over ${L} layers`;
-  return `${capital(WORDS[by])} over all ${L * H} heads`;
+  const { layers, heads } = payload;
+  const [i, j] = [layerOf(payload, layer), headOf(payload, head)];
+  if (by === "one") return `Layer ${i}, head ${j}`;
+  if (over === "heads") return `Layer ${i}: ${WORDS[by]} over its ${H} ${heads ? "chosen " : ""}heads`;
+  if (over === "layers") return `Head ${j}: ${WORDS[by]} over ${L} ${layers ? "chosen " : ""}layers`;
+  return `${capital(WORDS[by])} over all ${L * H} ${layers || heads ? "chosen " : ""}heads`;
 }
 
 /**
@@ -73,8 +75,7 @@ export function titleOf(payload, { layer, head, by, over }) {
  * @param {Heads} focus
  */
 export function rowName(payload, focus, query) {
-  const { pattern } = payload.names;
-  if (focus.by === "one") return `${pattern.replace("{layer}", String(focus.layer))}[0, ${focus.head}, ${query}]`;
+  if (focus.by === "one") return `${patternName(payload, focus.layer)}[0, ${headOf(payload, focus.head)}, ${query}]`;
   return `${severalName(payload, focus)}[${query}]`;
 }
 
@@ -84,14 +85,19 @@ export function numberName(payload, focus, query, key) {
 }
 
 function severalName(payload, /** @type {Heads} */ { layer, head, by, over }) {
-  const { pattern } = payload.names;
+  const { names, layers, heads, arrays } = payload;
   const function_ = { mean: "mean", max: "amax" }[by];
-  if (over === "heads") return `${pattern.replace("{layer}", String(layer))}[0].${function_}(0)`;
-  const each = `trace[f"${pattern.replace("{layer}", "{i}")}"][${over === "layers" ? `0, ${head}` : "0"}]`;
-  return (
-    `torch.stack([${each} for i in ` +
-    `range(${payload.arrays.pattern.shape[0]})]).${function_}(${over === "layers" ? "0" : "(0, 1)"})`
-  );
+  const all = heads ? `0, [${heads.join(", ")}]` : "0";
+  if (over === "heads") return `${patternName(payload, layer)}[${all}].${function_}(0)`;
+  const each = `${eachName(names.pattern)}[${over === "layers" ? `0, ${headOf(payload, head)}` : all}]`;
+  const numbers = layers ? `[${layers.join(", ")}]` : `range(${arrays.pattern.shape[0]})`;
+  return `torch.stack([${each} for i in ${numbers}]).${function_}(${over === "layers" ? "0" : "(0, 1)"})`;
+}
+
+/** A layer's pattern where i counts them: of a trace by its name, of anything else by its index. */
+function eachName(pattern) {
+  const [, name, index] = pattern.match(/^(.*\.pattern)?(.*)$/);
+  return name ? `trace[f"${name.replace("{layer}", "{i}")}"]${index}` : index.replace("{layer}", "i");
 }
 
 const range = (count) => Array.from({ length: count }, (_, i) => i);

@@ -1,6 +1,6 @@
 // The numbers that a view shows, as the rows of a table, and a table as CSV.
 
-import { headBlock, nextTokens } from "../base/payload.mjs";
+import { headBlock, headOf, layerOf, nextTokens } from "../base/payload.mjs";
 import { visible } from "../base/text.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 
@@ -21,13 +21,15 @@ const NUMBERS = {
     ];
   },
   grid_view: (payload) => {
-    const [L, H, T] = payload.arrays.pattern.shape;
-    const rows = [["layer", "head", "query \\ key", ...places(payload)]];
+    const [L, H, , S] = payload.arrays.pattern.shape;
+    const keys = places({ tokens: payload.keys ?? payload.tokens });
+    const rows = [["layer", "head", "query \\ key", ...keys]];
     for (let layer = 0; layer < L; layer++) {
       for (let head = 0; head < H; head++) {
         const block = headBlock(payload, layer, head);
         for (const [q, name] of places(payload).entries()) {
-          rows.push([layer, head, name, ...Array.from(block.subarray(q * T, q * T + T), exact)]);
+          const row = block.subarray(q * S, q * S + S);
+          rows.push([layerOf(payload, layer), headOf(payload, head), name, ...Array.from(row, exact)]);
         }
       }
     }

@@ -19,8 +19,14 @@ FAMILIES = {name: family for family in (gpt2, llama, gpt_neox, gpt_neo, bert, di
 Model = Encoder | Decoder | EncoderDecoder
 
 
-def load_family(description: Mapping, weights: Mapping[str, Tensor], where: Path, device: torch.device) -> Model:
-    """Our model with the weights of another library's: in float32, in eval mode.
+def load_family(
+    description: Mapping,
+    weights: Mapping[str, Tensor],
+    where: Path,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> Model:
+    """Our model with the weights of another library's, in eval mode.
 
     ``description`` is its config.json, ``weights`` its tensors by name; ``where`` is for messages.
     Nothing is read of a weight before all names and shapes agree. Raises ``CheckpointError`` with one sentence.
@@ -30,7 +36,7 @@ def load_family(description: Mapping, weights: Mapping[str, Tensor], where: Path
     state = {}
     for step in steps:
         for name, part in zip(step.ours, step.cut(weights[step.theirs])):
-            state[name] = part.to(device, torch.float32).contiguous()
+            state[name] = part.to(device, dtype).contiguous()
     model.load_state_dict(state, strict=False, assign=True)
     model.tie()
     return model.eval()

@@ -14,6 +14,7 @@ import torch
 from playwright.sync_api import Locator, Page
 
 from explorer import show
+from llm_core import load_model
 
 from ..reference import Reference
 from ..screen import Screen
@@ -158,7 +159,7 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
 
 def test_a_notebooks_frame_shows_patterns_of_any_model(page: Page):
     pattern = torch.randn(2, 3, 7, 7).masked_fill(torch.ones(7, 7).triu(1).bool(), -torch.inf).softmax(-1)
-    page.set_content(show(pattern, [*"abcdefg"], "mine", layer=1, head=2)._repr_html_())
+    page.set_content(show(pattern, [*"abcdefg"], "mine", layer=1, head=2, layers="all")._repr_html_())
     frame = page.frame_locator("iframe")
     frame.locator('[data-view="attention_view"][data-ready="true"]').wait_for()
     assert frame.locator('[data-view="attention_view"] h2').text_content() == "Layer 1, head 2"
@@ -168,6 +169,80 @@ def test_a_notebooks_frame_shows_patterns_of_any_model(page: Page):
     row = frame.locator("p.hs-row").first.text_content()
     place = int(pattern[1, 2, 6].argmax())
     assert f"“{'abcdefg'[place]}” {pattern[1, 2, 6, place]:.3f}" in row
+
+
+def test_a_saved_page_works_where_scripts_may_only_stand_in_it(page: Page):
+    """As in VS Code's notebooks, whose policy has no ``data:``."""
+    policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+    pattern = torch.rand(1, 1, 2, 5, 5).softmax(-1)
+    frame = show(pattern, [*"abcde"])._repr_html_()
+    page.set_content(f'<meta http-equiv="Content-Security-Policy" content="{policy}">{frame}')
+    inside = page.frame_locator("iframe")
+    inside.locator('[data-view="attention_view"][data-ready="true"]').wait_for()
+    assert inside.locator(".hs-tokens button").all_text_contents() == [*"abcde"]
+    assert inside.locator("#wait").count() == 0
+
+
+def test_a_saved_page_that_cannot_be_drawn_says_why(page: Page):
+    html = show(torch.rand(1, 1, 2, 5, 5).softmax(-1)).html.replace("DecompressionStream", "NoSuchStream")
+    page.set_content(html)
+    page.wait_for_selector("text=This page could not be drawn (NoSuchStream is not defined)")
+    policy = "<meta http-equiv='Content-Security-Policy' content=\"script-src 'none'\">"
+    page.set_content(html.replace("<head>", f"<head>{policy}"))
+    assert page.locator("#wait").text_content().endswith("scripts are not allowed here.")
+
+
+def test_layers_and_heads_of_a_saved_page_keep_their_numbers(page: Page):
+    pattern = torch.rand(6, 1, 5, 4, 4).softmax(-1)
+    page.set_content(show(pattern, [*"abcd"], layers=[2, 4], heads=[1, 3], layer=4, head=3).html)
+    page.wait_for_selector('[data-view="attention_view"][data-ready="true"]')
+    assert page.locator('[data-view="attention_view"] h2').text_content() == "Layer 4, head 3"
+    assert page.locator(".hs-grid .hs-axis").all_text_contents() == ["H1", "H3", "L2", "L4"]
+    assert page.locator('.hs-switch [data-name="flow"]').count() == 0  # through all layers
+    page.click('.hs-grid button[data-layer="0"][data-head="0"]')
+    assert page.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 1"
+    page.locator('[data-view="attention_view"] canvas').first.hover(position={"x": 60, "y": 60})
+    name = page.locator("p.hs-cell code").first.text_content()
+    attention = {"attention": pattern}
+    assert abs(float(eval(name, attention)) - float(page.locator("p.hs-cell strong").first.text_content())) < 1e-4
+    page.evaluate("headscope.toggle({ by: 'mean', over: 'all' })")
+    page.wait_for_function("document.querySelector('[data-view=attention_view] h2').textContent.startsWith('Mean')")
+    assert page.locator('[data-view="attention_view"] h2').text_content() == "Mean over all 4 chosen heads"
+    name = page.locator("p.hs-cell code").first.text_content()
+    assert (
+        abs(
+            float(eval(name, {**attention, "torch": torch}))
+            - float(page.locator("p.hs-cell strong").first.text_content())
+        )
+        < 1e-4
+    )
+
+
+def test_encoder_decoder_and_cross_attention_are_one_page(page: Page):
+    model = load_model("encoder-decoder-cross")
+    view = show(model, "How to bake bread\nPreheat the oven to 200 degrees")
+    page.set_viewport_size({"width": 1200, "height": 900})
+    page.set_content(view.html)
+    page.wait_for_selector('[data-view="attention_view"][data-ready="true"]')
+    tokens = page.locator(".hs-tokens button").all_text_contents()
+    assert "".join(tokens).replace("·", " ").strip() == "How to bake bread"
+    page.get_by_role("radio", name="Cross-attention").click()
+    page.wait_for_selector('[data-view="between_view"][data-ready="true"]')
+    assert page.locator('[data-view="attention_view"]').count() == 0
+    cross = view.patterns["cross"]
+    page.click('.hs-grid button[data-layer="1"][data-head="2"]')
+    assert page.locator('[data-view="between_view"] h2').text_content() == "Layer 1, head 2"
+    page.locator('[data-view="between_view"] canvas').click(position={"x": 160, "y": 160})
+    name = page.locator("p.hs-cell code").text_content()
+    place = re.fullmatch(r"decoder\.blocks\.1\.cross_attn\.pattern\[0, 2, (\d+), (\d+)\]", name)
+    number = float(page.locator("p.hs-cell strong").text_content())
+    assert abs(number - cross[1, 2, int(place[1]), int(place[2])]) < 1e-4
+    shown = rows(saved(page, "between_view", "CSV")[1])
+    found = np.array([[float(p) for p in row[1:]] for row in shown[1:]])
+    assert np.abs(found - cross[1, 2]).max() < 1e-5
+    page.get_by_role("radio", name="Decoder").click()
+    page.wait_for_selector('[data-view="next_view"][data-ready="true"]')
+    assert page.locator(".hs-grid button").count() == cross.shape[0] * view.patterns["decoder"].shape[1]
 
 
 def test_svg_text_and_csv_are_escaped(js):

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
 from explorer.engine.shelf import Shelf
-from explorer.export.standalone import ENTRY, STATIC, checked_focus, modules, standalone_html
+from explorer.export.standalone import checked_focus, standalone_html
 from explorer.server import routes
 
 BERTVIZ_BYTES = 4_861_879  # its model_view of 64 tokens in 6 layers of 8 heads (bench_standalone)
@@ -31,7 +31,7 @@ def payload(runner) -> bytes:
 
 def inside(page: str) -> dict:
     """What the page's script is called with."""
-    return json.loads(re.search(r"\}\)\((\{.*\})\);\n</script>", page)[1])
+    return json.loads(re.search(r"\}\)\((\{.*\})\)\.catch\(", page)[1])
 
 
 def unpacked(text: str) -> bytes:
@@ -39,7 +39,7 @@ def unpacked(text: str) -> bytes:
 
 
 def test_the_payload_comes_back_as_it_was(payload):
-    assert unpacked(inside(standalone_html(payload))["run"]) == payload
+    assert unpacked(inside(standalone_html(payload))["runs"][""]) == payload
 
 
 def test_the_focus_is_kept(payload):
@@ -62,32 +62,18 @@ def test_no_user_text_stands_in_the_markup(payload):
     assert "alert(1)" not in page
 
 
-def test_all_modules_are_there_under_the_names_that_imports_say(payload):
-    app = json.loads(unpacked(inside(standalone_html(payload))["app"]))
-    assert app["entry"] == ENTRY
-    assert {"standalone.mjs", "state/store.mjs", "attention/view.mjs", "base/payload.mjs", "save/svg_page.mjs"} <= set(
-        app["modules"]
-    )
-    for name, source in app["modules"].items():
-        imported = re.findall(r'^(?:import|export) .*from "([^"]+)";', source, re.MULTILINE)
-        assert set(imported) <= set(app["modules"]), name
-        assert (STATIC / name).is_file()
-
-
-def test_modules_of_folders_find_their_own(tmp_path, monkeypatch):
-    (tmp_path / "in").mkdir()
-    (tmp_path / "a.mjs").write_text('import { b } from "./in/b.mjs";\nexport const a = b;')
-    (tmp_path / "in" / "b.mjs").write_text('import { c } from "../c.mjs";\nexport const b = c;')
-    (tmp_path / "c.mjs").write_text("export const c = 1;")
-    monkeypatch.setattr("explorer.export.standalone.STATIC", tmp_path)
-    found = modules("a.mjs")
-    assert set(found) == {"a.mjs", "in/b.mjs", "c.mjs"}
-    assert 'from "c.mjs"' in found["in/b.mjs"]
+def test_the_script_is_one_and_loads_nothing(payload):
+    app = json.loads(unpacked(inside(page := standalone_html(payload))["app"]))
+    code = re.sub(r"/\*.*?\*/|//[^\n]*", "", app["script"], flags=re.DOTALL)
+    assert not re.search(r"^(import|export)\b|\bimport\(", code, re.MULTILINE)
+    assert "data:" not in page and "data:text" not in code and "importmap" not in page
+    for name in ("standalone.mjs", "state/store.mjs", "attention/view.mjs", "base/payload.mjs", "save/svg_page.mjs"):
+        assert f"m['{name}'] = " in code
 
 
 def test_nothing_names_another_host(payload):
     app = json.loads(unpacked(inside(standalone_html(payload))["app"]))
-    everything = app["styles"] + "".join(app["modules"].values())
+    everything = app["styles"] + app["script"]
     assert set(re.findall(r"https?://[\w./]+", everything)) <= {"http://www.w3.org/2000/svg"}
 
 
@@ -102,7 +88,7 @@ def test_the_app_gives_the_page_of_a_text(runner):
     client = TestClient(Starlette(routes=routes(Shelf(runner))))
     answer = client.post("/ask/standalone", json={"text": "How to sail", "focus": {"layer": 2}})
     assert inside(answer.text)["focus"] == {"layer": 2}
-    assert unpack(unpacked(inside(answer.text)["run"]))[0]["text"] == "How to sail"
+    assert unpack(unpacked(inside(answer.text)["runs"][""]))[0]["text"] == "How to sail"
     assert answer.headers["content-disposition"] == 'attachment; filename="headscope-decoder-how-to-sail.html"'
     wrong = client.post("/ask/standalone", json={"text": "a", "focus": {"layer": -2}})
     assert wrong.status_code == 422
