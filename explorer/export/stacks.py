@@ -47,7 +47,7 @@ class Stack:
 def stacks_of(found: Given, said: Said, tokenizer: Any) -> dict[str, Stack]:
     """Raises ``ValueError`` for weights that are none, or too many, and for tokens that do not fit."""
     ends = {name: _ends(name, pattern, found) for name, pattern in found.patterns.items()}
-    counts = {}  # places by side
+    counts: dict[str, int] = {}  # places by side
     for name, pattern in found.patterns.items():
         counts |= dict(zip(ends[name], pattern.array.shape[2:]))
     values = _values(counts, found, said)
@@ -61,7 +61,7 @@ def stacks_of(found: Given, said: Said, tokenizer: Any) -> dict[str, Stack]:
         pattern = _checked(found.patterns[name].of(kept[query], kept[key]))
         stacks[name] = Stack(pattern, named[query], None if query == key else named[key])
         if query == key and _are_ids(values.get(query)) and len(found.logits.get(query, ())) == counts[query]:
-            ids = _kept([int(id) for id in values[query]], kept[query])
+            ids = _kept([int(id) for id in values[query] or ()], kept[query])
             stacks[name] = replace(stacks[name], ids=ids, logits=found.logits[query][kept[query]])
     return stacks
 
@@ -96,8 +96,8 @@ def _values(counts: Mapping[str, int], found: Given, said: Said) -> dict[str, li
         values["decoder"] = row_of(said.decoder_tokens, said.batch, "decoder_tokens")
     if any(pattern.name.startswith(JOINED) for pattern in found.patterns.values()):
         for side in ("", "decoder"):  # the last token that was written looked at nothing
-            if len(values.get(side) or ()) == counts.get(side, 0) + 1:
-                values[side] = values[side][:-1]
+            if len(known := values.get(side) or []) == counts.get(side, 0) + 1:
+                values[side] = known[:-1]
     return values
 
 

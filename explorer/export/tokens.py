@@ -16,7 +16,7 @@ class Pieces:
     def __init__(self, tokenizer: Any):
         self.tokenizer = tokenizer
         self.is_bare = hasattr(tokenizer, "id_to_token")  # of tokenizers, without what transformers puts around it
-        self.own = tokenizer if self.is_bare else getattr(tokenizer, "backend_tokenizer", None)
+        self.own: Any = tokenizer if self.is_bare else getattr(tokenizer, "backend_tokenizer", None)
 
     @cached_property
     def notation(self) -> str | None:

@@ -87,7 +87,7 @@ function say({ title, cell, row, scale, table: folded }, payload, focus) {
   const to = (k) => quoted(label(payload.keys[k], 24));
   const places = payload.keys.map((_, k) => k);
   const best = [...places].sort((a, b) => share(b) - share(a)).slice(0, NAMED);
-  title.textContent = titleOf(payload, { layer, head, by: "one" });
+  title.textContent = titleOf(payload, { ...focus, by: "one" });
   row.textContent = `${from} looks most at ${best.map((k) => `${to(k)} ${probability(share(k))}`).join(", ")}.`;
   cell.replaceChildren(
     ...(key === null

@@ -63,8 +63,8 @@ export function lastSeen({ mask, tokens, keys = tokens }, query) {
 }
 
 /** What the model calls the layer, or the head, at a place: a saved page may hold only some of them. */
-export const layerOf = ({ layers }, layer) => layers?.[layer] ?? layer;
-export const headOf = ({ heads }, head) => heads?.[head] ?? head;
+export const layerOf = (/** @type {Payload} */ { layers }, layer) => layers?.[layer] ?? layer;
+export const headOf = (/** @type {Payload} */ { heads }, head) => heads?.[head] ?? head;
 
 /**
  * Attention weight of one cell, 0..1.

@@ -27,6 +27,9 @@ interface Payload {
   /** How the code calls what is shown, by the array's name. */
   names: { [array: string]: string };
   arrays: { [name: string]: Tensor };
+  /** Which ones are shown, where not all of a model are. */
+  layers?: number[] | null;
+  heads?: number[] | null;
   [more: string]: any;
 }
 

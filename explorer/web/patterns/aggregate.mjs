@@ -59,7 +59,7 @@ function keepLarger(found, block, T, payload) {
 
 const WORDS = { mean: "mean", max: "maximum" };
 
-export function titleOf(payload, { layer, head, by, over }) {
+export function titleOf(payload, /** @type {Heads} */ { layer, head, by, over }) {
   const [L, H] = payload.arrays.pattern.shape;
   const { layers, heads } = payload;
   const [i, j] = [layerOf(payload, layer), headOf(payload, head)];
