@@ -24,6 +24,7 @@ GOOD = {  # of each parameter, something that fits
     "masked": -1, "second": None, "name": "reshape", "settings": {}, "written": [5], "seed": 1, "count": 2,
     "temperature": 1.0, "top_k": None, "top_p": None, "page": "page-1234", "choices": {"steps": "many"},
     "run": "nothing", "after": 0, "what": "pause", "kind": "npz", "focus": {}, "code": "x = 1",
+    "words": "strides",
 }  # fmt: skip
 JSONS = ["x", "", "\ud83d", 0, -1, 10**15, 10**300, 0.5, 1e300, True, None, [], ["x"], [[]], [None], [-1], {},
          {"x": []}, [{}], [{"what": [], "how": {}}], [{"what": "head", "how": "zero", "layer": 10**15, "head": "x"}],
