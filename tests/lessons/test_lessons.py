@@ -167,7 +167,7 @@ def test_what_is_cut_is_said(runner):
     ("given", "sentence"),
     [
         (("nonsense", "", {}), "no lesson 'nonsense': there are reshape, "),
-        (("attention", "", {"layer": 6}), "Layer: 6 is none of 1, 2, 3, 4, 5, 6"),
+        (("attention", "", {"layer": 6}), "Layer: 6 is none of 0, 1, 2, 3, 4, 5"),
         (("attention", "", {"head": "0"}), "Head: '0' is none of"),
         (("reshape", "", {"shape": 3}), "Shape: at most 400 characters"),
         (("reshape", "", {"shape": "1," * 400}), "Shape: at most 400 characters"),
