@@ -456,8 +456,8 @@ def test_stories_and_links_are_the_mistakes_own(steps):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"layer": 6}, "Layer: 6 is none of auto, 1, 2, 3, 4, 5, 6"),
-        ({"head": 8}, "Head: 8 is none of auto, 1, 2, 3, 4, 5, 6, 7, 8"),
+        ({"layer": 6}, "Layer: 6 is none of auto, 0, 1, 2, 3, 4, 5"),
+        ({"head": 8}, "Head: 8 is none of auto, 0, 1, 2, 3, 4, 5, 6, 7"),
         ({"layer": "auto"}, "Layer: 'auto' is none of"),
     ],
 )
