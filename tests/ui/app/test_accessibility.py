@@ -19,6 +19,7 @@ PAGES = (
 STOPS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")]
     .filter((e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true })).length"""
 HEIGHT = "document.scrollingElement.scrollHeight"
+AT_REST = "document.getAnimations().length === 0"
 WORDS = "How to wash a red cup and then a blue cup "
 
 
@@ -51,8 +52,9 @@ def test_nothing_serious_is_found_on_any_page(page: Page, app: App, axe: str, ad
     assert serious(page, {}) == set()
     assert page.locator("h1:visible").count() == 1
     assert page.locator("main:visible").count() == 1
-    page.wait_for_function("document.getAnimations().length === 0")  # seen or not, one that runs takes a core's time
+    page.wait_for_function(AT_REST)  # seen or not, what moves takes a core's time
     page.click("#theme")
+    page.wait_for_function(AT_REST)
     assert serious(page, {"runOnly": ["color-contrast"]}) == set(), "in the dark"
 
 
