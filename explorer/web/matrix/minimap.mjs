@@ -6,7 +6,7 @@ import { move } from "../state/focus.mjs";
 import { around, inside, readBrush, sized, stretched, WHOLE } from "./brush.mjs";
 import { drawSmall } from "./shrink.mjs";
 
-const MOST = { rows: 128, columns: 128 }; // pixels of the small picture
+const MOST = { rows: 150, columns: 150 }; // pixels of the small picture
 const NOTCH = 100; // px that a wheel turns for a step
 const HOW =
   "Drag it, or press elsewhere. Arrow keys, Home, and End move it, + and − change its size; Escape: the whole.";

@@ -161,6 +161,7 @@ def test_256_tokens_on_a_phone_have_cells_for_a_finger_and_tables_when_asked_for
     row, column, count = shown(screen)
     assert (row + count, column + count) == (256, 256) and side(screen) >= 22
     screen.page.get_by_role("button", name="More tokens").click()
+    screen.next_frame()
     assert shown(screen)[2] > count
     assert screen.page.evaluate("document.scrollingElement.scrollHeight") <= 4 * 844
     assert screen.view("attention_view").locator("table").count() == 0
