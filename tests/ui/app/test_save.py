@@ -77,7 +77,7 @@ def test_pictures_and_numbers_of_every_view(weird: Screen, reference: Reference)
     assert np.abs(found - pattern[3, 4].numpy()).max() < 1e-5
     _, content = saved(weird.page, "grid_view", "CSV")
     table = rows(content)
-    assert [row[:2] for row in table[1::T]] == [[str(i + 1), str(h + 1)] for i in range(6) for h in range(8)]
+    assert [row[:2] for row in table[1::T]] == [[str(i), str(h)] for i in range(6) for h in range(8)]
     found = np.array([[float(p or 0) for p in row[3:]] for row in table[1:]])
     assert np.abs(found.reshape(pattern.shape) - pattern.numpy()).max() < 1e-5
     _, content = saved(weird.page, "next_view", "CSV")
@@ -183,7 +183,8 @@ def test_a_saved_page_works_where_scripts_may_only_stand_in_it(page: Page):
     assert inside.locator("#wait").count() == 0
 
 
-def test_a_saved_page_that_cannot_be_drawn_says_why(page: Page):
+def test_a_saved_page_that_cannot_be_drawn_says_why(page: Page, problems):
+    problems.expect("Content Security Policy")
     html = show(torch.rand(1, 1, 2, 5, 5).softmax(-1)).html.replace("DecompressionStream", "NoSuchStream")
     page.set_content(html)
     page.wait_for_selector("text=This page could not be drawn (NoSuchStream is not defined)")
@@ -201,7 +202,7 @@ def test_layers_and_heads_of_a_saved_page_keep_their_numbers(page: Page):
     assert page.locator('.hs-switch [data-name="flow"]').count() == 0  # through all layers
     page.click('.hs-grid button[data-layer="0"][data-head="0"]')
     assert page.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 1"
-    page.locator('[data-view="attention_view"] canvas').first.hover(position={"x": 60, "y": 60})
+    page.locator('[data-view="attention_view"] canvas').first.click(position={"x": 60, "y": 60})
     name = page.locator("p.hs-cell code").first.text_content()
     attention = {"attention": pattern}
     assert abs(float(eval(name, attention)) - float(page.locator("p.hs-cell strong").first.text_content())) < 1e-4
