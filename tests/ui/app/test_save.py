@@ -183,7 +183,8 @@ def test_a_saved_page_works_where_scripts_may_only_stand_in_it(page: Page):
     assert inside.locator("#wait").count() == 0
 
 
-def test_a_saved_page_that_cannot_be_drawn_says_why(page: Page):
+def test_a_saved_page_that_cannot_be_drawn_says_why(page: Page, problems):
+    problems.expect("Content Security Policy")
     html = show(torch.rand(1, 1, 2, 5, 5).softmax(-1)).html.replace("DecompressionStream", "NoSuchStream")
     page.set_content(html)
     page.wait_for_selector("text=This page could not be drawn (NoSuchStream is not defined)")
@@ -201,7 +202,7 @@ def test_layers_and_heads_of_a_saved_page_keep_their_numbers(page: Page):
     assert page.locator('.hs-switch [data-name="flow"]').count() == 0  # through all layers
     page.click('.hs-grid button[data-layer="0"][data-head="0"]')
     assert page.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 1"
-    page.locator('[data-view="attention_view"] canvas').first.hover(position={"x": 60, "y": 60})
+    page.locator('[data-view="attention_view"] canvas').first.click(position={"x": 60, "y": 60})
     name = page.locator("p.hs-cell code").first.text_content()
     attention = {"attention": pattern}
     assert abs(float(eval(name, attention)) - float(page.locator("p.hs-cell strong").first.text_content())) < 1e-4
