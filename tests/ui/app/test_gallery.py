@@ -55,8 +55,7 @@ def test_a_view_draws_alone_and_fits(page: Page, frames: dict[str, str], name: s
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", theme == "dark")
         for width in (1200, 390):
             page.set_viewport_size({"width": width, "height": 900})
-            page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{theme}, {width} px"
+            page.wait_for_function("(width) => document.documentElement.scrollWidth <= width", arg=width, timeout=5000)
         colors[theme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colors["light"] != colors["dark"]
     assert page.locator('[data-error]:not([data-error=""])').count() == 0
