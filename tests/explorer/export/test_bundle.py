@@ -1,12 +1,12 @@
 """Modules as one script: what it gives is what the modules export."""
 
 import json
-import subprocess
 
 import pytest
 
 from explorer.export.bundle import as_function, bundle, modules
 from explorer.export.standalone import ENTRY, STATIC
+from tests.gate import node
 
 FILES = {
     "a.mjs": """import { b, c as d } from "./in/b.mjs";
@@ -41,8 +41,7 @@ def folder(tmp_path):
 def test_exports_are_those_of_the_modules(folder):
     asked = "[m.sum, new m.Kept().get(), m.x, m.z, Object.keys(m)]"
     code = f"const m = {bundle('a.mjs', folder)}; console.log(JSON.stringify({asked}))"
-    given = subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True).stdout
-    assert json.loads(given) == [213, 213, 111, 101, ["sum", "Kept", "later", "x", "z"]]
+    assert json.loads(node.evaluate(code)) == [213, 213, 111, 101, ["sum", "Kept", "later", "x", "z"]]
 
 
 def test_what_is_imported_comes_first(folder):
