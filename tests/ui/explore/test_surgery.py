@@ -264,6 +264,7 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
     screen = Screen(page, app.url)
     open_panel(screen, "&edits=zero.h.1.7~zero.m.3&changed=everywhere&layer=5&head=3", edits=2)
     page.wait_for_selector(".hs-changed:not([hidden])")
+    page.wait_for_function("headscope.payload.edits?.length === 2")
     assert (
         screen.text_of(".hs-changed span")
         == "Every view shows a changed model: Layer 0, head 6: off; Layer 2, MLP: off."
@@ -274,8 +275,6 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
     assert screen.call("payload", weights, T) == pytest.approx(
         after["blocks.4.attn.pattern"][0, 2].flatten().tolist(), abs=1e-5
     )
-    page.wait_for_function("headscope.seq >= 2")
-    screen.next_frame()
     page.click('[data-view="tabs_view"] [data-name="attention"]')
     screen.next_frame()
     top = after["logits"][0, -1].softmax(-1).topk(5)
