@@ -51,7 +51,7 @@ export function showWhenDrawn() {
   wait(); // Gradio itself may take its time
 }
 
-const RIGHT = '[data-ready="true"], [data-waiting="true"], [data-error]:not([data-error=""])';
+const SAYS_WHY_NOT = '[data-waiting="true"], [data-error]:not([data-error=""])';
 
 /** Whether all that is on the open page is drawn, or says what is wrong. */
 function isDrawn() {
@@ -59,5 +59,6 @@ function isDrawn() {
   if (store.asked) return false; // the text that the address names is on its way
   const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(`#page-${page()} .hs-view`)]);
   const views = all.filter((view) => view.offsetParent);
-  return views.length > 0 && views.every((view) => view.matches(RIGHT));
+  const isOfNow = ({ dataset }) => dataset.ready === "true" && Number(dataset.seq ?? store.seq) >= store.seq;
+  return views.length > 0 && views.every((view) => view.matches(SAYS_WHY_NOT) || isOfNow(view));
 }
