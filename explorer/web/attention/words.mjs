@@ -94,7 +94,7 @@ const NAMED = 4; // tokens in the sentence
 const named = (payload, place) => quoted(label(payload.tokens[place], 24));
 
 /** A share with the decimals that are right, at most `most`. */
-export function written(p, digits, most = 3) {
+function written(p, digits, most = 3) {
   return digits >= most && most === 3 ? probability(p) : p.toFixed(Math.min(digits, most));
 }
 

@@ -99,7 +99,7 @@ export const points = (count) => `${count} ${count === 1 ? "point" : "points"}`;
 export const ofPoints = ({ points: reached, possible }) => `${reached} of ${points(possible)}`;
 
 /** What to do now, in one sentence. */
-export function advice({ blocks }) {
+function advice({ blocks }) {
   const [failed, open] = ["failed", "not started"].map((status) => blocks.filter((block) => block.status === status));
   if (failed.length)
     return (
