@@ -3,7 +3,7 @@
 
 import { make } from "../base/dom.mjs";
 import { cellName, headBlock } from "../base/payload.mjs";
-import { label, labels, probability, quoted } from "../base/text.mjs";
+import { label, labels } from "../base/text.mjs";
 import { weightLegend } from "../color/legend.mjs";
 import { sequential, UNITS } from "../color/scale.mjs";
 import { cellAt } from "../matrix/layout.mjs";
@@ -12,6 +12,7 @@ import { drawMatrix } from "../matrix/matrix.mjs";
 import { titleOf } from "../patterns/aggregate.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
+import { looksAt, looksMost, PAGE } from "./words.mjs";
 
 const [LARGEST, NUMBERS_FROM] = [44, 34]; // px: the side of a cell, and from which it holds its number
 const NAMED = 4; // keys in the sentence
@@ -24,7 +25,7 @@ export function mount(element) {
     cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
     row: make("p", { className: "hs-row" }),
     scale: weightLegend(),
-    table: foldedTable("This row as a table", () => store.changed()),
+    table: foldedTable(PAGE.row, () => store.changed()),
   };
   element.append(...Object.values(parts));
   let layout = null;
@@ -83,17 +84,20 @@ function say({ title, cell, row, scale, table: folded }, payload, focus) {
   const { query, key } = at(payload, focus);
   const { layer, head } = focus;
   const share = (k) => headBlock(payload, layer, head)[query * payload.keys.length + k] / UNITS;
-  const from = quoted(label(payload.tokens[query], 24));
-  const to = (k) => quoted(label(payload.keys[k], 24));
+  const from = label(payload.tokens[query], 24);
+  const to = (k) => label(payload.keys[k], 24);
   const places = payload.keys.map((_, k) => k);
   const best = [...places].sort((a, b) => share(b) - share(a)).slice(0, NAMED);
   title.textContent = titleOf(payload, { ...focus, by: "one" });
-  row.textContent = `${from} looks most at ${best.map((k) => `${to(k)} ${probability(share(k))}`).join(", ")}.`;
+  row.textContent = looksMost(
+    from,
+    best.map((k) => ({ name: to(k), p: share(k) })),
+  );
   cell.replaceChildren(
     ...(key === null
-      ? [make("span", { text: "Hover over a cell to read its number." })]
+      ? [make("span", { text: PAGE.hoverCell })]
       : [
-          make("span", { text: `${from} looks at ${to(key)} with weight ` }),
+          make("span", { text: looksAt(from, to(key)) }),
           make("strong", { className: "hs-number", text: share(key).toFixed(4) }),
           make("code", { text: cellName(payload, layer, head, query, key) }),
         ]),
@@ -101,7 +105,7 @@ function say({ title, cell, row, scale, table: folded }, payload, focus) {
   scale.paint(isDark());
   folded.fill(() =>
     table({
-      label: "Weights of the chosen token",
+      label: PAGE.weights,
       columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "weight"],
       rows: places.map((k) => [String(k), label(payload.keys[k], 24), share(k).toFixed(4)]),
     }),

@@ -6,6 +6,7 @@ import { FEW, settled, writeBrush } from "../matrix/brush.mjs";
 import { Minimap, spoken } from "../matrix/minimap.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { readable } from "./weights.mjs";
+import { inSight } from "./words.mjs";
 
 export class Brushed {
   /** @param {HTMLElement} picture  holds the matrix */
@@ -48,7 +49,7 @@ export class Brushed {
   /** The part of the matrix in a sentence; "" for the whole. */
   get said() {
     const { T, square } = this.seen;
-    return square.count < T ? ` In sight: ${spoken(square)}.` : "";
+    return square.count < T ? inSight(spoken(square)) : "";
   }
 }
 

@@ -5,28 +5,20 @@ import { make } from "../base/dom.mjs";
 import { store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { menu } from "../ui/menu.mjs";
-
-const BY = { one: "one head", mean: "mean", max: "maximum" };
-const OVER = { heads: "this layer’s heads", layers: "this head, all layers", all: "all heads" };
-const SINK =
-  "Many heads put most of their weight on the first token, whatever the text: a resting place, called the sink";
-const SAME_NUMBER =
-  "Heads of the same number in different layers share nothing but the number: what they have in common, the text " +
-  "brings about.";
-const READ = { row: "where a token looks", column: "who looks at it" };
+import { SETTINGS } from "./words.mjs";
 
 /** The button, and what it opens. */
 export function attentionSettings() {
-  const show = group("show", choice("by", BY, "One head, or several as one"));
-  const over = group("over", choice("over", OVER, "Over which heads the mean or maximum goes"));
-  const read = group("read", choice("read", READ, "How the chosen token is read"));
-  const sink = check("hide the first token", SINK, (is) => ({ sink: is ? "hidden" : "shown" }));
-  const margins = check("bars: what each token receives and gives", null, (is) => ({ margins: is ? "on" : "off" }));
-  const note = make("p", { className: "hs-hint", text: SAME_NUMBER });
+  const show = group("show", choice("by", SETTINGS.by, SETTINGS.byLabel));
+  const over = group("over", choice("over", SETTINGS.over, SETTINGS.overLabel));
+  const read = group("read", choice("read", SETTINGS.read, SETTINGS.readLabel));
+  const sink = check(SETTINGS.sink, SETTINGS.sinkHint, (is) => ({ sink: is ? "hidden" : "shown" }));
+  const margins = check(SETTINGS.margins, null, (is) => ({ margins: is ? "on" : "off" }));
+  const note = make("p", { className: "hs-hint", text: SETTINGS.sameNumber });
   const one = make("div", {}, show, over, note, read, sink.element, margins.element);
   const { button, panel } = menu(
     "⚙",
-    { className: "hs-icon", title: "Settings", "aria-label": "Settings of the picture" },
+    { className: "hs-icon", title: SETTINGS.title, "aria-label": SETTINGS.label },
     one,
   );
   panel.addEventListener("toggle", () => store.changed()); // what is not seen is not drawn

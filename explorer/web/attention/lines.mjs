@@ -6,6 +6,7 @@ import { hatch } from "../color/hatching.mjs";
 import { eachLine, floorOf, isDrawn, seriesOf, standsOut } from "./line_series.mjs";
 import { readsColumn, reading } from "../patterns/reading.mjs";
 import { label, probability } from "../base/text.mjs";
+import { LINES } from "./words.mjs";
 
 const FONT = "system-ui, sans-serif";
 const HEAD = 24; // px for the words "query" and "key"
@@ -97,12 +98,11 @@ function drawTitles(context, layout, series) {
   context.textBaseline = "middle";
   context.fillStyle = cssColor("--hs-muted");
   context.textAlign = down ? "left" : "right";
-  context.fillText("query (looks)", down ? 4 : column, 10);
+  context.fillText(LINES.query, down ? 4 : column, 10);
   context.textAlign = "left";
-  const keys = "key (is looked at)";
   context.fillText(
-    keys,
-    down ? 4 : Math.min(width - column, width - context.measureText(keys).width),
+    LINES.key,
+    down ? 4 : Math.min(width - column, width - context.measureText(LINES.key).width),
     down ? height - 10 : 10,
   );
   const wide = bars / series.length;

@@ -3,7 +3,7 @@
 
 import { make } from "../base/dom.mjs";
 import { headOf } from "../base/payload.mjs";
-import { label, probability, quoted } from "../base/text.mjs";
+import { label } from "../base/text.mjs";
 import { chosen, everyHead, headsShown, lineStyle, withIsolated, withToggled } from "../color/heads.mjs";
 import { reading } from "../patterns/reading.mjs";
 import { store } from "../state/store.mjs";
@@ -12,20 +12,13 @@ import { choice } from "../ui/choice.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { counted, LEAST, seriesOf } from "./line_series.mjs";
 import { lineWidth } from "./lines.mjs";
+import { countText, headLabel, LINES, lineTable, lineText } from "./words.mjs";
 
-const SIDES = { "left-right": "left – right", "top-bottom": "top – bottom" };
-const HOW =
-  "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again " +
-  "for all. A double-click on a token in the picture does the same with its lines.";
 const WIDTHS = [0.05, 0.25, 0.5, 1];
 
 /** Above the picture. */
 export function linesControls() {
-  const chips = make("div", {
-    className: "hs-chips",
-    role: "toolbar",
-    "aria-label": "Heads of this layer whose lines are drawn",
-  });
+  const chips = make("div", { className: "hs-chips", role: "toolbar", "aria-label": LINES.heads });
   const all = make("button", {
     type: "button",
     className: "hs-chip-all",
@@ -49,7 +42,7 @@ export function linesControls() {
       all,
       one,
     ),
-    make("p", { className: "hs-hint", text: HOW }),
+    make("p", { className: "hs-hint", text: LINES.hint }),
   );
   const slider = make("input", { type: "range", min: "0", max: String(LEAST.length - 1), step: "1", id: "hs-least" });
   const least = make("output", { className: "hs-number", for: "hs-least" });
@@ -63,10 +56,10 @@ export function linesControls() {
     make(
       "div",
       { className: "hs-lines-row" },
-      make("label", { for: "hs-least", className: "hs-lines-name", text: "weights from" }),
+      make("label", { for: "hs-least", className: "hs-lines-name", text: LINES.least }),
       slider,
       least,
-      choice("sides", SIDES, "Where queries and keys stand"),
+      choice("sides", LINES.sides, LINES.sidesLabel),
     ),
     count,
   );
@@ -98,7 +91,7 @@ export function linesText() {
     if (details.hidden) return;
     const readings = series.map(({ shown }) => reading(payload, focus, shown));
     list.replaceChildren(...series.map((one, i) => said(payload, one, readings[i])));
-    details.rename(`This ${readings[0].column ? "column" : "row"} of every head as a table`);
+    details.rename(lineTable(readings[0].column));
     details.fill(() => tableOf(payload, series, readings));
   });
 }
@@ -120,7 +113,7 @@ function chip(head) {
       type: "button",
       className: "hs-chip",
       "data-head": head,
-      title: `Head ${headOf(store.payload, head)}`,
+      title: headLabel(headOf(store.payload, head)),
       onmouseenter: () => store.preview({ head, also: "" }),
       onmouseleave: () => store.preview({}),
       onclick: () => choose(withToggled(store.focus.locked, head, heads())),
@@ -141,38 +134,8 @@ function onChipKey(event) {
   event.preventDefault();
 }
 
-function countText({ floor, lines, hidden, lost }, { least }) {
-  const from = floor.toFixed(3);
-  if (!hidden) return lines === 1 ? "The one line is drawn." : `All ${lines} lines are drawn.`;
-  if (hidden === lines)
-    return `No line is drawn: all ${lines} weights are below ${from}. Move the slider to the left to see them.`;
-  if (floor > least / 1000)
-    return (
-      `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
-      `${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to ` +
-      "see all of its lines."
-    );
-  return (
-    `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +
-    `${(100 * lost).toFixed(1)} % of the weight.`
-  );
-}
-
-function said(payload, one, { column, token, others }) {
-  const seen = others
-    .filter(({ state }) => state === "seen")
-    .sort((a, b) => b.p - a.p)
-    .slice(0, 3);
-  const name = (i) => quoted(label(payload.tokens[i], 24));
-  const places = seen.map(({ place, p }) => `${name(place)} ${probability(p)}`).join(", ");
-  const verb = column ? "is looked at most by" : "looks most at";
-  return make(
-    "li",
-    {},
-    swatch(one),
-    make("span", { text: `${one.name}: ${name(token)} ${verb} ${places || "nothing that is shown"}.` }),
-  );
-}
+const said = (payload, one, read) =>
+  make("li", {}, swatch(one), make("span", { text: lineText(payload, one.name, read) }));
 
 function swatch({ color, dash }) {
   const line = make("span", { className: dash.length ? "hs-chip-line hs-dashed" : "hs-chip-line" });
@@ -193,7 +156,7 @@ function widths() {
 function tableOf(payload, series, readings) {
   const [{ column, others }] = readings;
   return table({
-    label: "Weights of the chosen token, head by head",
+    label: LINES.table,
     columns: [
       { name: "place", kind: "text" },
       { name: column ? "query token" : "key token", kind: "name" },
@@ -207,8 +170,6 @@ function tableOf(payload, series, readings) {
   });
 }
 
-const UNSEEN = { out: "left out", faint: "too little left", later: "hidden by the mask", far: "outside the window" };
-
 function numberOf({ p, state, digits }) {
-  return UNSEEN[state] ?? p.toFixed(digits);
+  return LINES.unseen[state] ?? p.toFixed(digits);
 }

@@ -12,8 +12,7 @@ import { neuronKeys } from "./neuron_keys.mjs";
 import { largest, orderOf, rowOf, strongest } from "./neuron_math.mjs";
 import { strip, stripScale } from "./neuron_strip.mjs";
 import { dimensionText, firstText, signed, steps } from "./neuron_words.mjs";
-
-const DIMS = { place: "in order", size: "largest first" };
+import { NEURON, pairLabel } from "./words.mjs";
 
 /** Seen while focus.draw is "neuron"; only then q and k are fetched. */
 export function neuronView() {
@@ -60,13 +59,13 @@ function build(element) {
   view.dimension = make("p", { className: "hs-dim-read", "aria-live": "polite" });
   view.scales = make("div", { className: "hs-neuron-scales" });
   view.keys = neuronKeys();
-  view.table = foldedTable("q, k and products of this pair as a table", () => store.changed(), "hs-dim-table");
+  view.table = foldedTable(NEURON.pair, () => store.changed(), "hs-dim-table");
   const list = make("ol", { className: "hs-steps-list" }, ...view.steps.map((words) => make("li", {}, words)));
   const sort = make(
     "div",
     { className: "hs-lines-row" },
     make("span", { className: "hs-lines-name", text: "dimensions" }),
-    choice("dims", DIMS, "In which order the dimensions stand"),
+    choice("dims", NEURON.orders, NEURON.order),
   );
   element.append(view.about, sort, view.pair, view.dimension, view.scales, list, view.table, view.keys.element);
   return view;
@@ -102,13 +101,9 @@ function paintPair(view, { payload, focus, row, pair, order, query, key }) {
   view.names.q.replaceChildren(...nameOf("q", payload.tokens[query]));
   view.names.k.replaceChildren(...nameOf("k", payload.tokens[key]));
   view.sum.textContent = `Σ = ${signed(pair.dot)}`;
-  const ends = focus.dims === "size" ? ["largest product", "smallest"] : ["0", String(row.D - 1)];
+  const ends = focus.dims === "size" ? NEURON.ends : ["0", String(row.D - 1)];
   for (const [i, end] of view.ends.entries()) end.textContent = ends[i];
-  view.pair.setAttribute(
-    "aria-label",
-    `${row.D} numbers of q and of k and their products; arrows left and right read one after the other. ` +
-      `The products sum to ${signed(pair.dot)}.`,
-  );
+  view.pair.setAttribute("aria-label", pairLabel(row.D, signed(pair.dot)));
   const look = [store.seq, focus.layer, focus.head, query, isDark()].join();
   if (view.look === look) return;
   view.look = look;
@@ -150,7 +145,7 @@ function onKey(event, { state: { order, key, query } }) {
 function tableOf({ row, pair, order }) {
   const numbers = (d) => [row.q[d], pair.k[d], pair.products[d]].map(signed);
   return table({
-    label: "q, k and their products, dimension by dimension",
+    label: NEURON.pairTable,
     columns: ["dimension", "q", "k", "q × k"],
     rows: order.map((d) => [String(d), ...numbers(d)]),
   });

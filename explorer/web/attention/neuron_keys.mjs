@@ -2,19 +2,20 @@
 // what follows from them.
 
 import { make } from "../base/dom.mjs";
-import { label, quoted } from "../base/text.mjs";
+import { label } from "../base/text.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { rowOf, table } from "../ui/table.mjs";
 import { largest } from "./neuron_math.mjs";
 import { strip } from "./neuron_strip.mjs";
 import { signed } from "./neuron_words.mjs";
+import { expText, keysTitle, maskedText, NEURON } from "./words.mjs";
 
 const COLUMNS = [
   { name: "key", kind: "row" },
   { name: "q × k", kind: "text" },
   "q · k",
   "score",
-  { name: { content: "exp", title: "exp(score − largest score of the row)" }, kind: "number" },
+  { name: { content: "exp", title: NEURON.exp }, kind: "number" },
   "share",
 ];
 
@@ -22,7 +23,7 @@ const COLUMNS = [
 export function neuronKeys() {
   const title = make("h3");
   const keys = table({
-    label: "Every key of the chosen token",
+    label: NEURON.keys,
     columns: COLUMNS,
     rows: [],
     onmouseleave: () => store.preview({}),
@@ -33,12 +34,7 @@ export function neuronKeys() {
     "div",
     { className: "hs-keys-of" },
     title,
-    make("p", {
-      className: "hs-hint",
-      text:
-        "Each row is a key: teal dimensions pull the head there, brown ones push it away. Hover over a row to " +
-        "see it in the picture; click to pin it.",
-    }),
+    make("p", { className: "hs-hint", text: NEURON.keysHint }),
     make("div", { className: "hs-keys-scroll" }, keys),
     sum,
     masked,
@@ -51,18 +47,15 @@ export function neuronKeys() {
     const now = [store.seq, focus.layer, focus.head, query, isDark(), order].join();
     if (look !== now) {
       look = now;
-      const name = quoted(label(payload.tokens[query], 24));
-      title.textContent = `Every key of ${name}`;
+      title.textContent = keysTitle(payload.tokens[query]);
       while (rows.length <= query) rows.push(keyRow(rows.length));
       keys.tBodies[0].replaceChildren(...rows.slice(0, query + 1).map(({ element: one }) => one));
       const limit = largest(row.keys.map(({ products }) => products));
       for (const [i, one] of rows.slice(0, query + 1).entries()) {
         one.paint(payload.tokens[i], row.keys[i], order, limit);
       }
-      sum.textContent =
-        `exp: e to the power of the score minus the row's largest, ${signed(row.max)}. They sum to ` +
-        `${row.total.toFixed(3)}; each over this sum is its share.`;
-      masked.textContent = maskedText(payload, query, name);
+      sum.textContent = expText(signed(row.max), row.total);
+      masked.textContent = maskedText(payload, query);
       masked.hidden = masked.textContent === "";
     }
     rows.slice(0, query + 1).forEach(({ element: one }, i) => {
@@ -71,15 +64,6 @@ export function neuronKeys() {
     });
   }
   return { element, draw };
-}
-
-function maskedText({ tokens }, query, name) {
-  const later = tokens.length - 1 - query;
-  if (!later) return "";
-  return (
-    `${later === 1 ? "The one token" : `The ${later} tokens`} after ${name} ${later === 1 ? "is" : "are"} ` +
-    "hidden by the mask: score −∞, share 0."
-  );
 }
 
 function keyRow(key) {

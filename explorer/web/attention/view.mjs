@@ -19,18 +19,12 @@ import { fitLegend, legend } from "./legend.mjs";
 import { drawLines, lineAt } from "./lines.mjs";
 import { isolateToken, linesControls, linesText } from "./lines_panel.mjs";
 import { neuronView } from "./neuron.mjs";
+import { cellText, marginTable, readingTable } from "./said.mjs";
 import { drawWeights } from "./weights.mjs";
-import { cellText, marginTable, marginText, readingTable, readingText, sinkText } from "./words.mjs";
+import { marginText, PAGE, pictureLabel, readingText, sinkText } from "./words.mjs";
 
-const VIEWS = { matrix: "Matrix", lines: "Lines", flow: "Flow", neuron: "Neuron" };
 const DRAW = { matrix: drawWeights, lines: drawLines, flow: drawFlow, neuron: () => null };
 const AT = { matrix: weightAt, lines: lineAt, flow: flowAt };
-const ROLLOUT =
-  "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer " +
-  "counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The " +
-  "layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not " +
-  "count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out " +
-  "of a sum over all of it.";
 
 export function mount(element) {
   const state = { view: "matrix", layout: null, payload: null };
@@ -72,17 +66,17 @@ function build(element) {
     canvas,
     picture,
     brushed: new Brushed(picture),
-    about: make("p", { className: "hs-hint hs-rollout", text: ROLLOUT }),
+    about: make("p", { className: "hs-hint hs-rollout", text: PAGE.rollout }),
     scale: legend(),
     cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
     row: make("p", { className: "hs-row" }),
     sink: make("p", { className: "hs-sink" }),
     margins: make("p", { className: "hs-margins" }),
     table: foldedTable("", redraw),
-    marginals: foldedTable("What every token receives and gives, as a table", redraw, "hs-margin-table"),
+    marginals: foldedTable(PAGE.marginTable, redraw, "hs-margin-table"),
   };
   const { title, sink, brushed, cell, row, margins, scale, about, table, marginals } = parts;
-  const how = make("div", { className: "hs-how" }, choice("draw", VIEWS, "How to draw it"), ...attentionSettings());
+  const how = make("div", { className: "hs-how" }, choice("draw", PAGE.views, PAGE.how), ...attentionSettings());
   element.append(make("div", { className: "hs-view-head" }, title, how), linesControls(), sink, neuronView());
   element.append(brushed.element, cell, row, margins, scale, about, linesText(), table, marginals);
   return parts;
@@ -118,16 +112,13 @@ function say(parts, payload, focus, shown) {
   sink.textContent = shown.hidden ? sinkText(payload, shown, read) : "";
   margins.hidden = marginals.hidden = focus.draw !== "matrix" || focus.margins === "off";
   if (!margins.hidden) margins.textContent = marginText(payload, shown, read.token);
-  const spoken = `${shown.title}: attention of ${payload.tokens.length} tokens.${brushed.said} ${row.textContent}`;
+  const spoken = pictureLabel(shown.title, payload.tokens.length, brushed.said, row.textContent);
   canvas.setAttribute("aria-label", spoken);
-  cell.replaceChildren(...cellText(payload, shown, ...cellOf(focus, read), isFlow ? OF_FLOW : OF_TENSOR));
-  table.rename(read.column ? "This column as a table" : "This row as a table");
+  cell.replaceChildren(...cellText(payload, shown, ...cellOf(focus, read), isFlow ? PAGE.ofFlow : PAGE.ofTensor));
+  table.rename(read.column ? PAGE.column : PAGE.row);
   table.fill(() => readingTable(payload, read));
   if (!marginals.hidden) marginals.fill(() => marginTable(payload, shown));
 }
-
-const OF_FLOW = "computed from all patterns, layer by layer";
-const OF_TENSOR = "the tensors and the index that this number comes from";
 
 /** The [query, key] that is spoken of. */
 function cellOf(focus, { column, token }) {

@@ -1,10 +1,89 @@
-// What a picture of attention shows, in sentences and tables. Whatever is cut of a text is cut for reading only.
+// The words of the pictures of attention, to be read in one go; neuron_words.mjs tells a score step by step. Whatever is
+// cut of a text is cut for reading only. Pure: no DOM.
 
-import { make } from "../base/dom.mjs";
 import { label, probability, quoted } from "../base/text.mjs";
 import { given, received } from "../patterns/marginals.mjs";
 import { LEAST_LEFT } from "../patterns/sink.mjs";
-import { table } from "../ui/table.mjs";
+
+export const PAGE = {
+  views: { matrix: "Matrix", lines: "Lines", flow: "Flow", neuron: "Neuron" },
+  how: "How to draw it",
+  rollout:
+    "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer " +
+    "counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The " +
+    "layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not " +
+    "count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out " +
+    "of a sum over all of it.",
+  ofFlow: "computed from all patterns, layer by layer",
+  ofTensor: "the tensors and the index that this number comes from",
+  hover: "Hover over a cell or a token to read its number.",
+  hoverCell: "Hover over a cell to read its number.",
+  row: "This row as a table",
+  column: "This column as a table",
+  weights: "Weights of the chosen token",
+  margins: "What every token receives and gives",
+  marginTable: "What every token receives and gives, as a table",
+};
+
+export const SETTINGS = {
+  title: "Settings",
+  label: "Settings of the picture",
+  by: { one: "one head", mean: "mean", max: "maximum" },
+  byLabel: "One head, or several as one",
+  over: { heads: "this layer’s heads", layers: "this head, all layers", all: "all heads" },
+  overLabel: "Over which heads the mean or maximum goes",
+  sameNumber:
+    "Heads of the same number in different layers share nothing but the number: what they have in common, the text " +
+    "brings about.",
+  read: { row: "where a token looks", column: "who looks at it" },
+  readLabel: "How the chosen token is read",
+  sink: "hide the first token",
+  sinkHint:
+    "Many heads put most of their weight on the first token, whatever the text: a resting place, called the sink",
+  margins: "bars: what each token receives and gives",
+};
+
+export const LEGEND = {
+  mask: "later tokens, hidden by the mask",
+  out: "first token, left out",
+  faint: "almost nothing is left of the row",
+  receives: [
+    "Bars under the matrix: what each token receives ",
+    ", the mean over the tokens that can see it; longer means more, on the color scale.",
+  ],
+  gives: ["Bars at its right: what each token gives: ", "– together the whole row."],
+  parts: { first: "to the first token", others: "to other earlier tokens", itself: "to itself" },
+  open: "to other tokens",
+};
+
+export const LINES = {
+  heads: "Heads of this layer whose lines are drawn",
+  hint:
+    "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again " +
+    "for all. A double-click on a token in the picture does the same with its lines.",
+  least: "weights from",
+  sides: { "left-right": "left – right", "top-bottom": "top – bottom" },
+  sidesLabel: "Where queries and keys stand",
+  query: "query (looks)",
+  key: "key (is looked at)",
+  table: "Weights of the chosen token, head by head",
+  unseen: { out: "left out", faint: "too little left", later: "hidden by the mask", far: "outside the window" },
+};
+
+export const NEURON = {
+  order: "In which order the dimensions stand",
+  orders: { place: "in order", size: "largest first" },
+  ends: ["largest product", "smallest"],
+  pair: "q, k and products of this pair as a table",
+  pairTable: "q, k and their products, dimension by dimension",
+  keys: "Every key of the chosen token",
+  keysHint:
+    "Each row is a key: teal dimensions pull the head there, brown ones push it away. Hover over a row to " +
+    "see it in the picture; click to pin it.",
+  exp: "exp(score − largest score of the row)",
+};
+
+export const STATES = { out: "left out", faint: "almost nothing is left" };
 
 const VERBS = {
   looks: { one: "looks at", row: "looks most at", column: "is looked at most by" },
@@ -15,28 +94,20 @@ const NAMED = 4; // tokens in the sentence
 const named = (payload, place) => quoted(label(payload.tokens[place], 24));
 
 /** A share with the decimals that are right, at most `most`. */
-export function written(p, digits, most = 3) {
+function written(p, digits, most = 3) {
   return digits >= most && most === 3 ? probability(p) : p.toFixed(Math.min(digits, most));
 }
 
-/** The cell under the focus, with the tensor's name and index. */
-export function cellText(payload, shown, query, key, title) {
-  if (query === null || key === null)
-    return [make("span", { text: "Hover over a cell or a token to read its number." })];
+/** What is said of the cell under the focus; its number follows where it is seen. */
+export function cellWords(payload, shown, query, key) {
+  if (query === null || key === null) return PAGE.hover;
   const [from, to] = [named(payload, query), named(payload, key)];
   const state = shown.state(query, key);
-  if (state === "far")
-    return [make("span", { text: `${from} cannot see ${to}: it is too far back for this layer's window.` })];
-  if (state === "later")
-    return [make("span", { text: `${from} cannot see ${to}: it comes later, so the mask hides it.` })];
-  if (state === "out")
-    return [make("span", { text: `${from} ${VERBS.looks.one} ${to} too, but the first token is left out here.` })];
-  if (state === "faint") return [make("span", { text: faint(payload, shown, query) })];
-  return [
-    make("span", { text: `${from} ${VERBS[shown.verb].one} ${to} with weight ` }),
-    make("strong", { className: "hs-number", text: shown.at(query, key).toFixed(shown.digits(query)) }),
-    make("code", { text: shown.name(query, key), title }),
-  ];
+  if (state === "far") return `${from} cannot see ${to}: it is too far back for this layer's window.`;
+  if (state === "later") return `${from} cannot see ${to}: it comes later, so the mask hides it.`;
+  if (state === "out") return `${from} ${VERBS.looks.one} ${to} too, but the first token is left out here.`;
+  if (state === "faint") return faint(payload, shown, query);
+  return `${from} ${VERBS[shown.verb].one} ${to} with weight `;
 }
 
 /** Where the chosen token looks most, or who looks most at it: the picture's text equivalent. */
@@ -110,32 +181,59 @@ function givenWords(shown, token, { first, others }) {
 
 const share = (p, shown, token) => written(p, shown.digits(token));
 
-/** The rows of the chosen token as a table. */
-export function readingTable(payload, { column, others }) {
-  const rows = others.map(({ place, p, state, digits }) => [
-    String(place),
-    label(payload.tokens[place], 24),
-    state === "seen" ? p.toFixed(digits) : STATES[state],
-  ]);
-  return numbersOf("Weights of the chosen token", ["place", column ? "query token" : "key token", "weight"], rows);
+export const pictureLabel = (title, T, said, reading) => `${title}: attention of ${T} tokens.${said} ${reading}`;
+export const inSight = (part) => ` In sight: ${part}.`;
+
+// attention of one text to another
+
+export const looksMost = (from, best) =>
+  `${quoted(from)} looks most at ${best.map(({ name, p }) => `${quoted(name)} ${probability(p)}`).join(", ")}.`;
+export const looksAt = (from, to) => `${quoted(from)} looks at ${quoted(to)} with weight `;
+
+// lines
+
+export const headLabel = (head) => `Head ${head}`;
+export const lineTable = (isColumn) => `This ${isColumn ? "column" : "row"} of every head as a table`;
+
+export function countText({ floor, lines, hidden, lost }, { least }) {
+  const from = floor.toFixed(3);
+  if (!hidden) return lines === 1 ? "The one line is drawn." : `All ${lines} lines are drawn.`;
+  if (hidden === lines)
+    return `No line is drawn: all ${lines} weights are below ${from}. Move the slider to the left to see them.`;
+  if (floor > least / 1000)
+    return (
+      `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
+      `${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to ` +
+      "see all of its lines."
+    );
+  return (
+    `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +
+    `${(100 * lost).toFixed(1)} % of the weight.`
+  );
 }
 
-const STATES = { out: "left out", faint: "almost nothing is left" };
-
-/** What every token receives and gives, as a table. */
-export function marginTable(payload, shown) {
-  const all = received(shown);
-  const rows = payload.tokens.map((token, i) => {
-    const parts = given(shown, i);
-    const numbers = ["first", "others", "itself"].map((part) => (parts ? parts[part].toFixed(shown.digits(i)) : "–"));
-    if (shown.hidden) numbers[0] = "left out";
-    return [String(i), label(token, 24), Number.isNaN(all[i]) ? "–" : all[i].toFixed(4), ...numbers];
-  });
-  const names = ["place", "token", "receives", "gives to the first", "to others", "keeps"];
-  return numbersOf("What every token receives and gives", names, rows);
+/** What the lines of one head say. */
+export function lineText(payload, name, { column, token, others }) {
+  const seen = others.filter(({ state }) => state === "seen").sort((a, b) => b.p - a.p);
+  const places = seen.slice(0, 3).map(({ place, p }) => `${named(payload, place)} ${probability(p)}`);
+  const verb = VERBS.looks[column ? "column" : "row"];
+  return `${name}: ${named(payload, token)} ${verb} ${places.join(", ") || "nothing that is shown"}.`;
 }
 
-/** A table whose second column names tokens. */
-function numbersOf(label, /** @type {string[]} */ [place, name, ...numbers], rows) {
-  return table({ label, columns: [{ name: place, kind: "text" }, { name, kind: "name" }, ...numbers], rows });
+// q and k; what is written signed is so already
+
+export const pairLabel = (D, dot) =>
+  `${D} numbers of q and of k and their products; arrows left and right read one after the other. ` +
+  `The products sum to ${dot}.`;
+export const keysTitle = (token) => `Every key of ${quoted(label(token, 24))}`;
+export const expText = (max, total) =>
+  `exp: e to the power of the score minus the row's largest, ${max}. They sum to ` +
+  `${total.toFixed(3)}; each over this sum is its share.`;
+export function maskedText(payload, query) {
+  const later = payload.tokens.length - 1 - query;
+  if (!later) return "";
+  return (
+    `${later === 1 ? "The one token" : `The ${later} tokens`} after ${named(payload, query)} ` +
+    `${later === 1 ? "is" : "are"} hidden by the mask: score −∞, share 0.`
+  );
 }

@@ -6,7 +6,7 @@ import { rangeOf } from "../charts/axis.mjs";
 import { keyPart, lineChart } from "../charts/line_chart.mjs";
 import { named } from "../color/scale.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
-import { timesSentence } from "./words.mjs";
+import { PAGE, timesSentence } from "./words.mjs";
 
 const ROW = 8; // px, of the keys and of the values of a layer
 const LOOKS = { "with cache": { color: "--hs-ink" }, without: { color: "--hs-muted", dash: [5, 3] } };
@@ -46,7 +46,7 @@ export function timesChart(width, times) {
     label: timesSentence(times),
     last: with_cache.length,
     range: [0, rangeOf([0, ...with_cache, ...without_cache])[1]],
-    xLabel: "new token",
+    xLabel: PAGE.newToken,
     yLabel: "milliseconds",
     series,
   });

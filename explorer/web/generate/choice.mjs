@@ -6,7 +6,7 @@ import { grouped, pieceName, probability } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
 import { round } from "./settings.mjs";
 import { pick, sum, warp } from "./warp.mjs";
-import { PAGE } from "./words.mjs";
+import { movesText, othersText, PAGE, removesText, TABLE, takeTitle } from "./words.mjs";
 
 export const SHOWN = 50;
 const LEAST_ROWS = 8; // of the likeliest; less likely ones than 0.001 are folded
@@ -44,22 +44,18 @@ export function choiceTable(choice, pieces, onChoose) {
 }
 
 function heads({ settings, warped: { removed, left, isGreedy } }) {
-  const removes = (step) => {
-    const gone = left[step - 1] - left[step];
-    return gone === 0 ? "removes nothing" : `removes ${grouped(gone)}: ${probability(removed[step])}`;
-  };
-  const moves = removed[1] < 0.0005 ? "moves nothing" : `moves ${probability(removed[1])}`;
+  const removes = (step) => removesText(left[step - 1] - left[step], removed[step]);
   const step = (name, about, kind = "text") => ({
     name: [make("strong", { text: name }), make("span", { text: about })],
     kind,
   });
   return [
     step("Token", PAGE.take, "row"),
-    step("1 Model", "as it predicts"),
-    step(`2 Temper\u00adature ${round(settings.temperature)}`, isGreedy ? removes(1) : moves),
-    step(`3 ${settings.top_k ? `Top-k ${settings.top_k}` : "No top-k"}`, removes(2)),
-    step(`4 ${settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : "No top-p"}`, removes(3)),
-    step("Sum", "down to here", "number"),
+    step("1 Model", TABLE.model),
+    step(`2 Temper\u00adature ${round(settings.temperature)}`, isGreedy ? removes(1) : movesText(removed[1])),
+    step(`3 ${settings.top_k ? `Top-k ${settings.top_k}` : TABLE.noTopK}`, removes(2)),
+    step(`4 ${settings.top_p < 1 ? `Top-p ${round(settings.top_p)}` : TABLE.noTopP}`, removes(3)),
+    step("Sum", TABLE.sum, "number"),
   ];
 }
 
@@ -75,7 +71,7 @@ function row(choice, i, name, total, onChoose) {
     className: "hs-pick",
     dir: "auto",
     text: name,
-    title: `token ${id}, place ${place}: take it and continue from there`,
+    title: takeTitle(id, place),
     "data-id": id,
     onclick: () => onChoose(id),
   });
@@ -92,7 +88,7 @@ function row(choice, i, name, total, onChoose) {
 function cell(p, before, top, isLeft, wasLeft) {
   if (isLeft) return [bar(p / top, ""), make("span", { className: "hs-number", text: probability(p) })];
   if (!wasLeft) return { content: "–", className: "hs-out" };
-  const struck = make("s", { className: "hs-number", text: probability(before), title: "removed by this step" });
+  const struck = make("s", { className: "hs-number", text: probability(before), title: TABLE.removed });
   return { content: [bar(before / top, "hs-struck"), struck], className: "hs-out" };
 }
 
@@ -110,10 +106,10 @@ function foot({ rest, tail, top, warped: { left, removed } }) {
     cells: [text, ...values.map((content) => ({ content, className: "hs-number" })), ""],
     className: "hs-left",
   });
-  const others = { cells: [`${grouped(rest)} others`, ...tail.map(other), ""], className: "hs-others" };
+  const others = { cells: [othersText(rest), ...tail.map(other), ""], className: "hs-others" };
   const isUnsaid = (s) => s === 0 || (s === 1 && left[1] > 1); // a temperature moves, it removes nothing
   const masses = removed.map((mass, s) => (isUnsaid(s) ? "" : probability(mass)));
-  return [...(rest === 0 ? [] : [others]), count("Tokens left", left.map(grouped)), count("Mass removed", masses)];
+  return [...(rest === 0 ? [] : [others]), count(TABLE.left, left.map(grouped)), count(TABLE.mass, masses)];
 }
 
 function runningSums(probabilities, last) {

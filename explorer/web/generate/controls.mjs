@@ -3,6 +3,7 @@
 import { make } from "../base/dom.mjs";
 import { withTerms } from "../ui/terms.mjs";
 import { clamped, SETTINGS } from "./settings.mjs";
+import { fieldLabel, PAGE } from "./words.mjs";
 
 /** A slider and a number field for each setting, and the seed; `onChange` after each change. */
 export class Controls {
@@ -13,7 +14,7 @@ export class Controls {
       type: "text",
       inputmode: "numeric",
       value: "1",
-      "aria-label": "Seed",
+      "aria-label": PAGE.seed,
       oninput: onChange,
     });
     this.element = make(
@@ -23,9 +24,9 @@ export class Controls {
       make(
         "label",
         { className: "hs-setting" },
-        make("strong", { text: "Seed" }),
+        make("strong", { text: PAGE.seed }),
         this.seed,
-        make("small", { text: "same seed, same text" }),
+        make("small", { text: PAGE.seedHint }),
       ),
     );
   }
@@ -45,7 +46,7 @@ export class Controls {
       max,
       step: "any",
       value,
-      "aria-label": `number input for ${label}`,
+      "aria-label": fieldLabel(label),
     });
     const set = (typed, isDone) => {
       this.values[name] = clamped(setting, typed);

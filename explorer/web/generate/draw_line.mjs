@@ -1,10 +1,10 @@
 // The draw: the probabilities that are left, side by side on a line from 0 to 1, and where the random number falls.
 
-import { grouped, pieceName, probability } from "../base/text.mjs";
+import { pieceName, probability } from "../base/text.mjs";
 import { html, nothing } from "../vendor/lit-html.mjs";
 import { SHOWN } from "./choice.mjs";
 import { sum } from "./warp.mjs";
-import { drawnSentence, greedySentence, NO_NUMBER } from "./words.mjs";
+import { drawnSentence, greedySentence, NO_NUMBER, othersText, PAGE } from "./words.mjs";
 
 const NAMED = 0.035; // of the line's width: below, a name has no room
 
@@ -15,7 +15,7 @@ export function drawLine(choice, pieces) {
   return html`<div class="hs-draw">
     <div class="hs-draw-line" role="img" aria-label=${drawSentence(choice, pieces)}>${parts(choice, pieces)}</div>
     ${u === null || warped.isGreedy ? nothing : mark}
-    <div class="hs-draw-ends"><span>0</span><span>what remains, likeliest first</span><span>1</span></div>
+    <div class="hs-draw-ends"><span>0</span><span>${PAGE.line}</span><span>1</span></div>
   </div>`;
 }
 
@@ -25,7 +25,7 @@ function parts({ ids, warped, shown, drawn }, pieces) {
   const named = kept.map((i) => part(last[i], pieceName(pieces[ids[i]]), i === drawn?.index ? "hs-hit" : ""));
   if (left === kept.length) return named;
   const isHit = drawn?.index >= kept.length;
-  const others = `${grouped(left - kept.length)} others`;
+  const others = othersText(left - kept.length);
   return [...named, part(sum(last, kept.length, left), others, `hs-rest-part${isHit ? " hs-hit" : ""}`)];
 }
 

@@ -1,6 +1,6 @@
 // The Generate page as it looks: a template of what `view.mjs` knows.
 
-import { grouped, label, probability, visible } from "../base/text.mjs";
+import { label, visible } from "../base/text.mjs";
 import { hatched, legend, sign } from "../color/legend.mjs";
 import { staleText } from "../state/stale.mjs";
 import { html, nothing } from "../vendor/lit-html.mjs";
@@ -10,13 +10,13 @@ import { drawLine } from "./draw_line.mjs";
 import { attentionRow, chooser } from "./row.mjs";
 import { card } from "./strategies.mjs";
 import { isFork, treeList, treePicture } from "./tree_view.mjs";
-import { MEASURES, modeWords, PAGE } from "./words.mjs";
+import { MEASURES, modeWords, PAGE, writtenTitle } from "./words.mjs";
 
 const BEFORE = 160; // letters of the text that are shown in front of what was written
 const CACHE_LEGEND = legend(
-  hatched("reused"),
-  sign("hs-swatch hs-k", "K computed"),
-  sign("hs-swatch hs-v", "V computed"),
+  hatched(PAGE.reused),
+  sign("hs-swatch hs-k", PAGE.keys),
+  sign("hs-swatch hs-v", PAGE.values),
 );
 
 /** `shown` is what there is to draw, `act` what the reader can do; `controls` is the element of the settings. */
@@ -24,7 +24,7 @@ export function pageTemplate(shown, act, controls) {
   return html`<h2>${PAGE.title}</h2>
     <p>${PAGE.intro}</p>
     ${controls} ${buttons(shown, act)}
-    <div class="hs-written" role="log" aria-label="Written text"
+    <div class="hs-written" role="log" aria-label=${PAGE.written}
       ><span class="hs-before" dir="auto">${beginning(shown.text)}</span
       ><span class="hs-written-tokens">${shown.written.map((node) => writtenToken(node, shown, act))}</span></div>
     <p class="hs-hint hs-state" aria-live="polite">${shown.state}</p>
@@ -37,28 +37,28 @@ export function pageTemplate(shown, act, controls) {
 }
 
 /** While the model writes, or a token is being looked at, the pictures are of one before. */
-const old = (isOld) => (isOld ? staleText("of the token before") : nothing);
+const old = (isOld) => (isOld ? staleText(PAGE.old) : nothing);
 
 function section(name, title, parts) {
   return html`<section id="generate-${name}" class="hs-part"><h3>${title}</h3>${parts}</section>`;
 }
 
 function buttons({ isWorking, depth }, act) {
-  const button = (id, text, onClick, { title = nothing, disabled = false, primary = false } = {}) => html`<button
+  const button = (id, onClick, { title = nothing, disabled = false, primary = false } = {}) => html`<button
     id=${id}
     type="button"
     class="hs-button${primary ? " hs-primary" : ""}"
     title=${title}
     ?disabled=${disabled}
     @click=${onClick}
-  >${text}</button>`;
+  >${PAGE.buttons[id]}</button>`;
   return html`<div class="hs-buttons">
-    ${button("step", "One token ▸", () => act.write(1), { title: PAGE.step, disabled: isWorking, primary: true })}
-    ${button("write", "Write ▸▸", () => act.write(), { title: PAGE.write, disabled: isWorking })}
-    ${button("stop", "Stop", act.stop, { disabled: !isWorking })}
-    ${button("undo", "Undo", act.undo, { title: PAGE.undo, disabled: isWorking || depth === 0 })}
-    ${button("clear", "Clear", act.clear, { title: PAGE.clear })}
-    ${button("use", "Look inside this text", act.use, { title: PAGE.use })}
+    ${button("step", () => act.write(1), { title: PAGE.step, disabled: isWorking, primary: true })}
+    ${button("write", () => act.write(), { title: PAGE.write, disabled: isWorking })}
+    ${button("stop", act.stop, { disabled: !isWorking })}
+    ${button("undo", act.undo, { title: PAGE.undo, disabled: isWorking || depth === 0 })}
+    ${button("clear", act.clear, { title: PAGE.clear })}
+    ${button("use", act.use, { title: PAGE.use })}
   </div>`;
 }
 
@@ -83,7 +83,7 @@ function writtenToken(node, { at, depth }, act) {
     data-node=${node.number}
     class="hs-token ${marks.filter(Boolean).join(" ")}"
     style=${p === null ? nothing : `--sure: ${p.toFixed(3)}`}
-    title=${p === null ? `written by ${how}` : `probability ${probability(p)}, place ${grouped(node.rank)}`}
+    title=${writtenTitle(p, node.rank, how)}
     @click=${() => act.go(node)}
   >${token.special ? label(token) : visible(token.text)}</button>${token.text.includes("\n") ? html`<br />` : nothing}`;
 }
@@ -100,7 +100,7 @@ function choicePart({ mode, takenName, choice, pieces, said, isOld }, act) {
     ?disabled=${to === "chosen" && takenName === null}
     @click=${() => act.show(to)}
   >${modeWords(to, takenName)}</button>`;
-  return html`<div class="hs-switch" role="radiogroup" aria-label="Which choice to look at">
+  return html`<div class="hs-switch" role="radiogroup" aria-label=${PAGE.which}>
       ${["chosen", "next"].map(switchTo)}
     </div>
     <div class="hs-choice-box" data-stale=${old(isOld)}>${choice && choiceTable(choice, pieces, act.take)}</div>

@@ -1,8 +1,9 @@
 // What one new token looks at: its row of attention in the chosen layer and head, as colour behind the tokens.
 
-import { label, probability, quoted, visible } from "../base/text.mjs";
+import { label, visible } from "../base/text.mjs";
 import { sequential } from "../color/scale.mjs";
 import { html } from "../vendor/lit-html.mjs";
+import { rowLabel, rowSentence, shareTitle } from "./words.mjs";
 
 const NAMED = 4; // tokens that are named in the sentence
 
@@ -18,9 +19,8 @@ export function attentionRow(look, focus, dark) {
   const [L, H] = look.arrays.pattern.shape;
   const [layer, head] = [Math.min(focus.layer, L - 1), Math.min(focus.head, H - 1)];
   const [shares, scale] = [rowOf(look, layer, head), sequential(dark)];
-  const name = `Attention of the newest token, layer ${layer}, head ${head}`;
   return html`<p class="hs-row">${sentence(look.tokens, shares)}</p>
-    <div class="hs-tokens" role="group" aria-label=${name}
+    <div class="hs-tokens" role="group" aria-label=${rowLabel(layer, head)}
       >${look.tokens.map((token, i) => chip(token, i, shares, scale))}</div>
     <p class="hs-number hs-hint">${look.names.pattern.replace("{layer}", layer)}[0, ${head}, -1]</p>`;
 }
@@ -31,10 +31,10 @@ function sentence(tokens, shares) {
     .map((share, i) => ({ share, i }))
     .sort((a, b) => b.share - a.share)
     .slice(0, NAMED);
-  const named = best.map(
-    ({ share, i }) => `${quoted(label(tokens[i]))}${i === newest ? " (itself)" : ""} ${probability(share)}`,
+  return rowSentence(
+    tokens[newest],
+    best.map(({ share, i }) => ({ token: tokens[i], share, isNewest: i === newest })),
   );
-  return `${quoted(label(tokens[newest], 24))} (outlined) attends most to ${named.join(", ")}.`;
 }
 
 function chip(token, i, shares, scale) {
@@ -42,7 +42,7 @@ function chip(token, i, shares, scale) {
   return html`<span
     class="hs-token ${marks.filter(Boolean).join(" ")}"
     dir="auto"
-    title="place ${i}: ${probability(shares[i])}"
+    title=${shareTitle(i, shares[i])}
     data-share=${shares[i].toFixed(5)}
     style="background-color: ${scale.css(shares[i])}; color: ${scale.ink(shares[i])}"
   >${token.special ? label(token) : visible(token.text)}</span>`;

@@ -2,12 +2,12 @@
 
 import { visible } from "../base/text.mjs";
 import { html } from "../vendor/lit-html.mjs";
-import { seconds } from "./words.mjs";
+import { PAGE, seconds } from "./words.mjs";
 
 /** One strategy's card; `onWalk` puts its text into the tree. Without `found` it is being written. */
 export function card(name, found, onWalk) {
-  if (!found) return html`<li class="hs-strategy hs-waits"><h3>${name}</h3><p class="hs-hint">waiting …</p></li>`;
-  const text = found.text.trim() === "" ? visible(found.text) || "(ended at once)" : found.text;
+  if (!found) return html`<li class="hs-strategy hs-waits"><h3>${name}</h3><p class="hs-hint">${PAGE.waiting}</p></li>`;
+  const text = found.text.trim() === "" ? visible(found.text) || PAGE.ended : found.text;
   const measures = [
     ["Log-prob.", found.logprob.toFixed(2)],
     ["per token", found.logprob_per_token.toFixed(3)],
@@ -22,7 +22,7 @@ export function card(name, found, onWalk) {
     <p class="hs-hint">${found.about}</p>
     <p class="hs-strategy-text" dir="auto">${text}</p>
     <dl>${measures.map(measure)}</dl>
-    <button type="button" @click=${onWalk}>Add to the tree</button>
+    <button type="button" @click=${onWalk}>${PAGE.walk}</button>
   </li>`;
 }
 

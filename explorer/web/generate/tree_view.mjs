@@ -1,10 +1,10 @@
 // The tree as it is drawn: a column for each token's place, a row for each branch; shared beginnings appear once. And
 // the same as a nested list.
 
-import { label, probability, visible } from "../base/text.mjs";
+import { label, visible } from "../base/text.mjs";
 import { html, nothing } from "../vendor/lit-html.mjs";
 import { neighbour, rows } from "./tree.mjs";
-import { PAGE } from "./words.mjs";
+import { nodeTitle, PAGE } from "./words.mjs";
 
 const NAMED = 18; // letters of a token in the tree
 
@@ -54,14 +54,9 @@ function chip(tree, node, walked, place, onGo) {
     tabindex=${isHere ? 0 : -1}
     class="hs-token ${marks.filter(Boolean).join(" ")}"
     aria-current=${isHere ? "true" : nothing}
-    title=${node.token ? about(node) : PAGE.root}
+    title=${node.token ? nodeTitle(node) : PAGE.root}
     @click=${() => onGo(node)}
-  >${node.token ? nameOf(node.token) : "your text"}</button>${line}</span>`;
-}
-
-function about(node) {
-  const p = node.logprob === null ? "" : `probability ${probability(Math.exp(node.logprob))}, `;
-  return `token ${node.depth}: ${p}${{ draw: "drawn", hand: "chosen by hand" }[node.how] ?? `written by ${node.how}`}`;
+  >${node.token ? nameOf(node.token) : PAGE.start}</button>${line}</span>`;
 }
 
 export function nameOf(token) {

@@ -2,7 +2,7 @@
 // each token. Settings change the picture at once, without the server.
 
 import { onceAFrame } from "../base/once_a_frame.mjs";
-import { label, probability } from "../base/text.mjs";
+import { label } from "../base/text.mjs";
 import { ask } from "../state/ask.mjs";
 import { address } from "../state/history.mjs";
 import { page, showPage } from "../state/pages.mjs";
@@ -18,7 +18,16 @@ import { pageTemplate } from "./page.mjs";
 import { forModel, inWords } from "./settings.mjs";
 import { Tree } from "./tree.mjs";
 import { nameOf } from "./tree_view.mjs";
-import { cacheSentence, chosenSentence, PAGE, stateSentence, strategiesSentence, timesSentence } from "./words.mjs";
+import {
+  barSentence,
+  cacheSentence,
+  chosenSentence,
+  nextSentence,
+  PAGE,
+  stateSentence,
+  strategiesSentence,
+  timesSentence,
+} from "./words.mjs";
 import { work } from "./work.mjs";
 
 const TREES = 8; // texts whose trees are kept
@@ -310,8 +319,8 @@ class Generate {
   said(choice) {
     const { at } = this.tree;
     const drawn = drawSentence(choice, this.vocabulary.pieces);
-    const scale = `A full bar is ${probability(choice.top)}.`;
-    if (this.mode === "next") return `${drawn} One token takes it. ${scale}`;
+    const scale = barSentence(choice.top);
+    if (this.mode === "next") return `${nextSentence(drawn)} ${scale}`;
     const index = choice.ids.indexOf(at.token.id);
     const p = choice.warped.stages[0][index];
     const chosen = { how: at.how, name: nameOf(at.token), p, place: index + 1, settings: inWords(at.settings), drawn };

@@ -1,6 +1,6 @@
 // The words of the Generate page, to be read in one go.
 
-import { grouped, probability, quoted, several } from "../base/text.mjs";
+import { grouped, label, probability, quoted, several } from "../base/text.mjs";
 
 export const PAGE = {
   title: "The model writes, one token at a time",
@@ -32,7 +32,46 @@ export const PAGE = {
   treeLabel: "Everything written so far; arrow keys move, Enter goes there",
   take: "press one to take it",
   minor: "Show or fold tokens below 0.001",
+  buttons: {
+    step: "One token ▸",
+    write: "Write ▸▸",
+    stop: "Stop",
+    undo: "Undo",
+    clear: "Clear",
+    use: "Look inside this text",
+  },
+  written: "Written text",
+  which: "Which choice to look at",
+  old: "of the token before",
+  seed: "Seed",
+  seedHint: "same seed, same text",
+  line: "what remains, likeliest first",
+  reused: "reused",
+  keys: "K computed",
+  values: "V computed",
+  newToken: "new token",
+  waiting: "waiting …",
+  ended: "(ended at once)",
+  walk: "Add to the tree",
+  start: "your text",
 };
+
+/** The table of a choice. */
+export const TABLE = {
+  model: "as it predicts",
+  noTopK: "No top-k",
+  noTopP: "No top-p",
+  sum: "down to here",
+  removed: "removed by this step",
+  left: "Tokens left",
+  mass: "Mass removed",
+};
+export const removesText = (count, mass) =>
+  count === 0 ? "removes nothing" : `removes ${grouped(count)}: ${probability(mass)}`;
+export const movesText = (mass) => (mass < 0.0005 ? "moves nothing" : `moves ${probability(mass)}`);
+export const takeTitle = (id, place) => `token ${id}, place ${place}: take it and continue from there`;
+export const othersText = (count) => `${grouped(count)} others`;
+export const fieldLabel = (label) => `number input for ${label}`;
 
 export const MEASURES = [
   [
@@ -89,9 +128,28 @@ export function drawnSentence({ u, name, from, to }) {
   );
 }
 
+export const barSentence = (top) => `A full bar is ${probability(top)}.`;
+export const nextSentence = (drawn) => `${drawn} One token takes it.`;
 export const greedySentence = (name) =>
   `Temperature 0: nothing is drawn, the likeliest token ${quoted(name)} is taken.`;
 export const NO_NUMBER = "There is no random number yet: the seed must be a whole number.";
+
+export const rowLabel = (layer, head) => `Attention of the newest token, layer ${layer}, head ${head}`;
+/** `best`: [{token, share, isNewest}]. */
+export function rowSentence(newest, best) {
+  const named = best.map(
+    ({ token, share, isNewest }) => `${quoted(label(token))}${isNewest ? " (itself)" : ""} ${probability(share)}`,
+  );
+  return `${quoted(label(newest, 24))} (outlined) attends most to ${named.join(", ")}.`;
+}
+export const shareTitle = (place, share) => `place ${place}: ${probability(share)}`;
+
+export const writtenTitle = (p, rank, how) =>
+  p === null ? `written by ${how}` : `probability ${probability(p)}, place ${grouped(rank)}`;
+export function nodeTitle({ logprob, depth, how }) {
+  const p = logprob === null ? "" : `probability ${probability(Math.exp(logprob))}, `;
+  return `token ${depth}: ${p}${{ draw: "drawn", hand: "chosen by hand" }[how] ?? `written by ${how}`}`;
+}
 
 export function cacheSentence({ L, T, slid, isFirst, computed, bytes }) {
   const held = `${grouped(Math.round(bytes / 1024))} KiB`;

@@ -1,13 +1,14 @@
 // One head, large, at one step: what each token looks at.
 
 import { make } from "../base/dom.mjs";
-import { label, probability, quoted } from "../base/text.mjs";
+import { label, probability } from "../base/text.mjs";
 import { weightLegend } from "../color/legend.mjs";
 import { pairOf, pattern } from "../matrix/channels.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
+import { cannotSee, HEAD, headLabel, headTitle, looksAt, looksMost } from "./words.mjs";
 
 const NAMED = 3; // tokens in the sentence
 const CELLS = { largest: 40, tallest: 640 };
@@ -22,17 +23,12 @@ export class HeadAtStep {
     this.picture = make("div", { className: "hs-tl-picture" }, this.canvas);
     this.readout = make("p", { className: "hs-cell", "aria-live": "polite" });
     this.legend = weightLegend();
-    this.table = foldedTable("This row as a table", () => this.tell());
+    this.table = foldedTable(HEAD.row, () => this.tell());
     this.element = make(
       "section",
       { className: "hs-tl-head" },
       this.title,
-      make("p", {
-        className: "hs-hint",
-        text:
-          "A row for each query token, a column for each key token. Hover over a cell to read it; click a row to " +
-          "pin that token.",
-      }),
+      make("p", { className: "hs-hint", text: HEAD.hint }),
       this.picture,
       this.readout,
       this.legend,
@@ -83,13 +79,10 @@ export class HeadAtStep {
       cells: CELLS,
     });
     this.block = block;
-    this.title.textContent = `Layer ${layer}, head ${head}, step ${step}`;
+    this.title.textContent = headTitle(layer, head, step);
     this.legend.paint(dark);
     this.tell(focus);
-    this.canvas.setAttribute(
-      "aria-label",
-      `${this.title.textContent}, ${part.title}: attention of ${T} tokens to ${S}. ${this.readout.textContent}`,
-    );
+    this.canvas.setAttribute("aria-label", headLabel(this.title.textContent, part, this.readout.textContent));
   }
 
   tell(focus = this.told) {
@@ -102,7 +95,7 @@ export class HeadAtStep {
 
 function readout({ part, layer, head }, block, { query, key }) {
   const { S, mask, queries, keys } = part;
-  const from = quoted(label(queries[query], 24));
+  const from = queries[query];
   if (key === null) {
     const row = Array.from({ length: S }, (_, k) => ({ k, p: block[query * S + k] / 65535 })).filter(
       ({ k }) => mask[query * S + k],
@@ -110,17 +103,17 @@ function readout({ part, layer, head }, block, { query, key }) {
     const best = row
       .sort((a, b) => b.p - a.p)
       .slice(0, NAMED)
-      .map(({ k, p }) => `${quoted(label(keys[k], 24))} ${probability(p)}`);
-    return [make("span", { text: `${from} looks most at ${best.join(", ")}.` })];
+      .map(({ k, p }) => ({ token: keys[k], p }));
+    return [make("span", { text: looksMost(from, best) })];
   }
-  const to = quoted(label(keys[key], 24));
-  if (!mask[query * S + key]) return [make("span", { text: `${from} cannot see ${to}: the mask hides it.` })];
+  const to = keys[key];
+  if (!mask[query * S + key]) return [make("span", { text: cannotSee(from, to) })];
   return [
-    make("span", { text: `${from} looks at ${to} with weight ` }),
+    make("span", { text: looksAt(from, to) }),
     make("strong", { className: "hs-number", text: probability(block[query * S + key] / 65535) }),
     make("code", {
       text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
-      title: "the tensor and the index of this number",
+      title: HEAD.tensor,
     }),
   ];
 }
@@ -128,7 +121,7 @@ function readout({ part, layer, head }, block, { query, key }) {
 function rowTable({ S, mask, keys }, block, query) {
   const weight = (key) => (mask[query * S + key] ? probability(block[query * S + key] / 65535) : "masked");
   return table({
-    label: "Weights of the chosen token",
+    label: HEAD.table,
     columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "weight"],
     rows: keys.map((token, key) => [String(key), label(token, 24), weight(key)]),
   });

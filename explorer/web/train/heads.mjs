@@ -5,23 +5,19 @@ import { sequential } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
 import { move } from "../state/focus.mjs";
 import { sign, worn } from "../ui/badges.mjs";
+import { badgesLabel, HEADS, headsHint, headsLabel } from "./words.mjs";
 
 export class HeadsAtStep {
   /** `choose(layer, head)` is called when one is pressed; `advice` says what to do then. */
-  constructor(choose, advice = "then move through the steps and watch its pattern emerge") {
+  constructor(choose, advice = HEADS.advice) {
     this.choose = choose;
     this.table = make("div", { className: "hs-grid", role: "group" });
     this.marks = make("p", { className: "hs-hint hs-badges" });
     this.element = make(
       "section",
       { className: "hs-tl-heads" },
-      make("h3", { text: "All heads at this step" }),
-      make("p", {
-        className: "hs-hint",
-        text:
-          "Each picture is one head: a row for each token, darker where that token attends. Press one to see it " +
-          `large; ${advice}.`,
-      }),
+      make("h3", { text: HEADS.title }),
+      make("p", { className: "hs-hint", text: headsHint(advice) }),
       this.table,
       this.marks,
     );
@@ -66,14 +62,14 @@ export class HeadsAtStep {
       );
     const row = (layer) => [axis(`L${layer}`), ...range(H).map((head) => button(layer, head))];
     this.table.style.setProperty("--heads", H);
-    this.table.setAttribute("aria-label", `All heads of ${part.title}: one row for each layer`);
+    this.table.setAttribute("aria-label", headsLabel(part.title));
     this.table.replaceChildren(make("span"), ...range(H).map((head) => axis(`H${head}`)), ...range(L).flatMap(row));
   }
 
   dress(button, layer, head, roles) {
     const names = roles.map(({ name }) => name);
     const badges = names.map((name) => make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }));
-    const said = `Layer ${layer}, head ${head}${names.length ? `: ${names.join(", ")}` : ""}`;
+    const said = badgesLabel(layer, head, names);
     button.querySelector(".hs-marks").replaceChildren(...badges);
     button.setAttribute("aria-label", said);
     button.title = said;
@@ -95,12 +91,9 @@ function legend(roles, L, H) {
     .filter(({ lifts, threshold }) => range(L).some((l) => range(H).some((h) => lifts[l][h] >= threshold)))
     .map(({ name }) => name);
   if (!roles.length) return [];
-  if (!names.length)
-    return [
-      make("span", { text: "At this step no head wears a badge: none is far above what uniform attention scores." }),
-    ];
+  if (!names.length) return [make("span", { text: HEADS.noBadge })];
   return [
-    make("span", { text: "Badges: " }),
+    make("span", { text: HEADS.badges }),
     ...names.map((name) =>
       make("span", { className: "hs-badge" }, make("span", { className: "hs-mark", text: sign(name) }), ` ${name}`),
     ),

@@ -2,11 +2,10 @@
 
 import { address } from "../state/history.mjs";
 import { choiceOf } from "../ui/choice.mjs";
-
-const PARTS = { live: "Train a tiny model now", timeline: "Watch a model learn" };
+import { PARTS, SWITCH } from "./words.mjs";
 
 export function mount(element) {
-  const parts = choiceOf(PARTS, "What to see of training", (name) => show(name));
+  const parts = choiceOf(PARTS, SWITCH, (name) => show(name));
   element.append(parts);
 
   const show = (name) => {

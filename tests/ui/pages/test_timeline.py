@@ -265,10 +265,10 @@ def test_words_say_what_numbers_show(js: Modules):
     }
     assert js("train/timeline/words", rise, [0.5, 0.55, 0.2], [0, 1, 2]) is None
     same = "({sameness}, ids) => sameness(ids.map((id) => ({id, text: `t${id}`})))"
-    assert "after every one of the 4 tokens" in js("train/timeline/next", same, [7, 7, 7, 7])
-    assert "“t7” is the likeliest after 3 of the 4 tokens" in js("train/timeline/next", same, [7, 7, 2, 7])
-    assert "3 different first choices after the 4" in js("train/timeline/next", same, [7, 7, 2, 3])
-    assert js("train/timeline/next", same, [1, 2, 3]) == ""
+    assert "after every one of the 4 tokens" in js("train/timeline/words", same, [7, 7, 7, 7])
+    assert "“t7” is the likeliest after 3 of the 4 tokens" in js("train/timeline/words", same, [7, 7, 2, 7])
+    assert "3 different first choices after the 4" in js("train/timeline/words", same, [7, 7, 2, 3])
+    assert js("train/timeline/words", same, [1, 2, 3]) == ""
 
 
 def test_marks_that_lie_near_share_one_and_texts_that_would_meet_go_down_a_line(js: Modules):

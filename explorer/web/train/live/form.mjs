@@ -3,7 +3,7 @@
 import { make } from "../../base/dom.mjs";
 import { visible } from "../../base/text.mjs";
 import { choiceText, numberText, shortTitle } from "./names.mjs";
-import { EXPERIMENTS } from "./words.mjs";
+import { changedText, EXPERIMENTS, FORM, tryHint } from "./words.mjs";
 
 export class ChoicesForm {
   /** `described` = {choices, tasks} of llm_core.live. `changed()` is called when something else is chosen. */
@@ -17,7 +17,7 @@ export class ChoicesForm {
     this.more = make(
       "details",
       { className: "hs-live-more" },
-      make("summary", {}, "More choices ", make("span", { className: "hs-live-summary" })),
+      make("summary", {}, FORM.more, make("span", { className: "hs-live-summary" })),
       make(
         "div",
         { className: "hs-live-fields" },
@@ -26,7 +26,7 @@ export class ChoicesForm {
       make("button", {
         type: "button",
         className: "hs-live-plain",
-        text: "Reset all",
+        text: FORM.reset,
         onclick: () => this.set({}),
       }),
     );
@@ -82,15 +82,15 @@ export class ChoicesForm {
         text: title,
         onclick: () => {
           this.set(choices);
-          this.hint.textContent = `${sentence} Now start training.`;
+          this.hint.textContent = tryHint(sentence);
           this.hint.hidden = false;
         },
       }),
     );
     return make(
       "div",
-      { className: "hs-live-tries", role: "group", "aria-label": "Try this: experiments that set the choices" },
-      make("span", { text: "Try this:" }),
+      { className: "hs-live-tries", role: "group", "aria-label": FORM.tries },
+      make("span", { text: FORM.try }),
       ...buttons,
     );
   }
@@ -116,7 +116,7 @@ export class ChoicesForm {
         ...(example ? [make("code", { dir: "auto", text: visible(example) })] : []),
       ),
     );
-    return make("fieldset", { className: "hs-live-tasks" }, make("legend", { text: "Choose a task" }), ...cards);
+    return make("fieldset", { className: "hs-live-tasks" }, make("legend", { text: FORM.task }), ...cards);
   }
 
   field(choice) {
@@ -139,8 +139,8 @@ export class ChoicesForm {
     const { choices } = this;
     const differs = this.described.choices.filter(({ name }) => name !== "task" && choices[name] !== this.start[name]);
     this.more.querySelector(".hs-live-summary").textContent = differs.length
-      ? `changed: ${differs.map(({ name }) => choiceText(this.described, name, choices[name])).join(", ")}`
-      : "encoder or decoder, layers, heads, width, learning rate, positions, scale, dropout";
+      ? changedText(differs.map(({ name }) => choiceText(this.described, name, choices[name])))
+      : FORM.all;
     const impossible = this.described.tasks.find(({ name }) => name === choices.task).impossible?.[
       choices.architecture
     ];

@@ -7,6 +7,7 @@ import { choiceOf } from "../../ui/choice.mjs";
 import { HeadAtStep } from "../head.mjs";
 import { HeadsAtStep } from "../heads.mjs";
 import { answeringPart, partsOf, probeText, rolesOf } from "./record.mjs";
+import { answersLabel, answerTitle, NOW, nowTitle, probeSentence, rightSentence } from "./words.mjs";
 
 export class ModelNow {
   constructor() {
@@ -15,10 +16,7 @@ export class ModelNow {
     this.about = make("p", { className: "hs-hint" });
     this.answer = make("div", { className: "hs-live-answer" });
     this.which = make("div");
-    this.heads = new HeadsAtStep(
-      (layer, head) => this.show({ layer, head }),
-      "as the model trains, its pattern emerges",
-    );
+    this.heads = new HeadsAtStep((layer, head) => this.show({ layer, head }), NOW.advice);
     this.head = new HeadAtStep((query) => this.show({ query }));
     this.element = make(
       "section",
@@ -50,10 +48,8 @@ export class ModelNow {
     const { layer, head } = this.place;
     const query = Math.min(this.place.query ?? record.facts.probe.places.at(-1) ?? part.T - 1, part.T - 1);
     const { step } = record.now;
-    this.title.textContent = `Run ${record.number} at step ${step}`;
-    this.about.textContent =
-      "Always the same input is looked at, one that it never trains on, so that only the model changes: " +
-      `“${probeText(record.facts).replaceAll("\n", "⏎")}”.`;
+    this.title.textContent = nowTitle(record.number, step);
+    this.about.textContent = probeSentence(probeText(record.facts));
     this.answers(record);
     const roles = rolesOf(record, part.name);
     this.heads.draw(part, roles, { layer, head }, isDark());
@@ -65,7 +61,7 @@ export class ModelNow {
   fit({ facts }, parts) {
     const names = Object.fromEntries(parts.map(({ name, title }) => [name, title]));
     this.place = { ...this.place, part: answeringPart(facts), query: null };
-    const choose = choiceOf(names, "Which attention", (name) => {
+    const choose = choiceOf(names, NOW.which, (name) => {
       choose.mark(name);
       this.show({ part: name, query: null });
     });
@@ -89,7 +85,7 @@ export class ModelNow {
         "span",
         {
           className: `hs-live-said ${now.right[i] ? "hs-live-right" : "hs-live-wrong"}`,
-          title: `should be ${label(answers[i])}, it says ${label(said)} with probability ${probability(said.p)}`,
+          title: answerTitle(answers[i], said),
         },
         make("span", { className: "hs-live-token", text: label(answers[i]) }),
         make("span", { className: "hs-live-token", text: label(said) }),
@@ -100,22 +96,16 @@ export class ModelNow {
     const names = make(
       "span",
       { className: "hs-live-said hs-live-heads", "aria-hidden": "true" },
-      make("span", { text: "right answer" }),
-      make("span", { text: "it says" }),
+      make("span", { text: NOW.right }),
+      make("span", { text: NOW.says }),
       make("span", { text: "" }),
-      make("span", { text: "probability" }),
+      make("span", { text: NOW.probability }),
     );
     this.answer.replaceChildren(
-      make("p", { text: `Its answer now: ${right} of ${answers.length} right.` }),
+      make("p", { text: rightSentence(right, answers.length) }),
       make(
         "div",
-        {
-          className: "hs-live-cells",
-          role: "img",
-          "aria-label":
-            `Right answer: ${answers.map((token) => label(token)).join(" ")}. The model says: ` +
-            `${now.answer.map((token) => label(token)).join(" ")}.`,
-        },
+        { className: "hs-live-cells", role: "img", "aria-label": answersLabel(answers, now.answer) },
         names,
         ...cells,
       ),

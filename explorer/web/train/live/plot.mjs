@@ -9,7 +9,22 @@ import { lineStyle } from "../../color/heads.mjs";
 import { sign } from "../../ui/badges.mjs";
 import { foldedTable, table } from "../../ui/table.mjs";
 import { runNames } from "./names.mjs";
-import { lossWords, percent } from "./words.mjs";
+import {
+  accuracyLabel,
+  cursorText,
+  eventName,
+  guessText,
+  lastText,
+  lossLabel,
+  lossWords,
+  measuredText,
+  PLOT,
+  percent,
+  removeLabel,
+  runText,
+  showLabel,
+  stepWord,
+} from "./words.mjs";
 
 const HEIGHT = 260;
 export const styleOf = ({ number }) => lineStyle((number - 1) % 24);
@@ -24,17 +39,17 @@ export class RunsPlot {
     this.loss = make("div", { className: "hs-live-chart" });
     this.accuracy = make("div", { className: "hs-live-chart" });
     this.readout = make("p", { className: "hs-hint hs-live-readout" });
-    this.legend = make("ul", { className: "hs-live-legend", "aria-label": "Runs in the chart" });
-    this.events = make("ul", { className: "hs-live-events", "aria-label": "What happened", "aria-live": "polite" });
-    this.table = foldedTable("These curves as a table", () => this.fillTable());
+    this.legend = make("ul", { className: "hs-live-legend", "aria-label": PLOT.runs });
+    this.events = make("ul", { className: "hs-live-events", "aria-label": PLOT.events, "aria-live": "polite" });
+    this.table = foldedTable(PLOT.curves, () => this.fillTable());
     this.element = make(
       "section",
       { className: "hs-live-plot" },
       make(
         "div",
         { className: "hs-live-charts" },
-        make("div", {}, make("h3", { text: "Loss: how surprised the model is by the right answer" }), this.loss),
-        make("div", {}, make("h3", { text: "Accuracy: how often its first choice is right" }), this.accuracy),
+        make("div", {}, make("h3", { text: PLOT.loss }), this.loss),
+        make("div", {}, make("h3", { text: PLOT.accuracy }), this.accuracy),
       ),
       this.readout,
       this.legend,
@@ -93,30 +108,26 @@ export class RunsPlot {
       series.map(({ record, ...style }) => ({ ...style, points: record.fresh.map((one) => [one.step, one[what]]) }));
     const [losses, accuracies] = [of("loss"), of("accuracy")];
     const values = [...losses, ...raw].flatMap(({ points }) => points.map(([, value]) => value));
-    const levels = uniform === null ? [] : [{ value: uniform, text: `uniform guess: ${uniform.toFixed(2)}` }];
-    const said = (curves, word) =>
-      curves
-        .map(({ name, points }) => `${name}: ${points.length ? word(points.at(-1)[1]) : "not yet measured"}`)
-        .join("; ");
+    const levels = uniform === null ? [] : [{ value: uniform, text: guessText(uniform) }];
     const marks = shown.includes(chosen) ? this.marks(chosen) : [];
     const common = { last, cursor: this.cursor, marks };
     this.put(this.loss, {
       ...common,
       height: HEIGHT,
       range: lossRange(values, uniform ?? 5.56),
-      yLabel: "loss in nats",
+      yLabel: PLOT.lossAxis,
       levels,
       series: [...raw, ...losses],
-      label: `Loss over the steps of training. ${said(losses, lossWords)}.`,
+      label: lossLabel(losses),
     });
     this.put(this.accuracy, {
       ...common,
       marks: [],
       height: HEIGHT,
       range: [0, 1],
-      yLabel: "accuracy, 0 to 1",
+      yLabel: PLOT.accuracyAxis,
       series: accuracies,
-      label: `Accuracy over the steps of training. ${said(accuracies, percent)}.`,
+      label: accuracyLabel(accuracies),
     });
   }
 
@@ -129,7 +140,7 @@ export class RunsPlot {
     return heads.map((event) => ({
       step: event.step,
       text: sign(event.role),
-      name: `${event.title} at step ${grouped(event.step)}`,
+      name: eventName(event),
       choose: () => this.openHead(event),
     }));
   }
@@ -143,16 +154,10 @@ export class RunsPlot {
           fresh.map((one) => [one.step, one]),
           at,
         );
-        return (
-          step &&
-          `run ${number}: loss ${lossWords(step[1].loss)}, accuracy ${percent(step[1].accuracy)} (measured ` +
-            `at step ${grouped(step[0])})`
-        );
+        return step && measuredText(number, step[1], step[0]);
       })
       .filter(Boolean);
-    const thin =
-      "Thick line: on fresh sequences that it never trains on. Thin line: on the batch it just learned from.";
-    this.readout.textContent = this.cursor === null ? thin : `Step ${grouped(this.cursor)}. ${parts.join(" · ")}`;
+    this.readout.textContent = this.cursor === null ? PLOT.lines : cursorText(this.cursor, parts);
   }
 
   legendOf(records, names, chosen) {
@@ -165,11 +170,7 @@ export class RunsPlot {
     }
     records.forEach(({ fresh, state }, i) => {
       const last = fresh.at(-1);
-      const text = last
-        ? `loss ${lossWords(last.loss)} · ${percent(last.accuracy)} right`
-        : state === "failed"
-          ? "broke"
-          : "…";
+      const text = last ? lastText(last) : state === "failed" ? PLOT.broke : "…";
       const place = this.legend.children[i].querySelector(".hs-number");
       if (place.textContent !== text) place.textContent = text;
     });
@@ -183,7 +184,7 @@ export class RunsPlot {
     });
     const box = make("input", {
       type: "checkbox",
-      "aria-label": `Show run ${record.number} in the chart`,
+      "aria-label": showLabel(record.number),
       onchange: () => {
         record.isShown = box.checked;
         this.draw(this.given);
@@ -196,18 +197,18 @@ export class RunsPlot {
         type: "button",
         className: "hs-live-name",
         "aria-pressed": String(isChosen),
-        title: "Look at this run below",
+        title: PLOT.look,
         onclick: () => this.choose(record),
       },
-      make("strong", { text: `Run ${record.number}` }),
+      make("strong", { text: runText(record.number) }),
       ` ${name}`,
     );
     const off = make("button", {
       type: "button",
       className: "hs-live-remove",
       text: "×",
-      "aria-label": `Remove run ${record.number}`,
-      title: "Remove this run from the chart",
+      "aria-label": removeLabel(record.number),
+      title: PLOT.remove,
       onclick: () => this.remove(record),
     });
     return make(
@@ -232,7 +233,7 @@ export class RunsPlot {
         const step =
           event.step === null || event.step === undefined
             ? []
-            : [make("span", { className: "hs-number", text: `step ${grouped(event.step)}` }), " "];
+            : [make("span", { className: "hs-number", text: stepWord(event.step) }), " "];
         const show =
           event.what === "head becomes"
             ? [
@@ -240,7 +241,7 @@ export class RunsPlot {
                 make("button", {
                   type: "button",
                   className: "hs-live-show",
-                  text: "Show this head",
+                  text: PLOT.head,
                   onclick: () => this.openHead(event),
                 }),
               ]
@@ -263,10 +264,10 @@ export class RunsPlot {
     const { records } = this.given;
     this.table.fill(() =>
       table({
-        label: "What was measured of every run",
-        columns: [{ name: "run", kind: "text" }, "step", "loss on fresh sequences (nats)", "accuracy"],
+        label: PLOT.table,
+        columns: [{ name: "run", kind: "text" }, "step", PLOT.fresh, "accuracy"],
         rows: records.flatMap(({ number, fresh }) =>
-          fresh.map(({ step, loss, accuracy }) => [`Run ${number}`, grouped(step), lossWords(loss), percent(accuracy)]),
+          fresh.map(({ step, loss, accuracy }) => [runText(number), grouped(step), lossWords(loss), percent(accuracy)]),
         ),
       }),
     );

@@ -13,13 +13,9 @@ import { keptName, runNames } from "./names.mjs";
 import { ModelNow } from "./now.mjs";
 import { RunsPlot } from "./plot.mjs";
 import { curveRows, hear, newRecord, OVER } from "./record.mjs";
-import { stateText } from "./words.mjs";
+import { PAGE, runName, stateText } from "./words.mjs";
 
 const MOST = 8; // runs on the picture
-const LEAD =
-  "Choose a task and press Train: a new model with random weights learns it while you watch, on the " +
-  "computer that runs this app. Change one thing, train again, and compare the curves.";
-const KEPT_FOR = "Saved models are listed on the other pages, for everyone who uses this app.";
 
 export function mount(element) {
   new LiveView(element).open();
@@ -46,11 +42,11 @@ class LiveView {
     const { element } = this;
     this.bar = this.buttons();
     this.results = make("div", { className: "hs-live-results", hidden: "" }, this.plot.element, this.now.element);
-    const loading = make("p", { className: "hs-hint", text: "Loading the choices …" });
+    const loading = make("p", { className: "hs-hint", text: PAGE.loading });
     element.classList.add("hs-live");
     element.append(
-      make("h2", { text: "Train a tiny model now" }),
-      make("p", { className: "hs-live-lead" }, ...withTerms(LEAD)),
+      make("h2", { text: PAGE.title }),
+      make("p", { className: "hs-live-lead" }, ...withTerms(PAGE.lead)),
       loading,
       this.problem,
     );
@@ -87,7 +83,7 @@ class LiveView {
   }
 
   names() {
-    return runNames(this.records, this.described).map((name, i) => `run ${this.records[i].number}: ${name}`);
+    return runNames(this.records, this.described).map((name, i) => runName(this.records[i].number, name));
   }
 
   buttons() {
@@ -107,7 +103,7 @@ class LiveView {
     this.name = make("input", {
       type: "text",
       maxlength: "60",
-      "aria-label": "Name of the saved model",
+      "aria-label": PAGE.name,
       oninput: () => {
         this.isNamed = true;
       },
@@ -116,8 +112,8 @@ class LiveView {
     this.keepBox = make(
       "span",
       { className: "hs-live-keep", hidden: "" },
-      make("label", {}, make("span", { text: "save it as" }), this.name),
-      button("keep", "Keep", () => this.keep()),
+      make("label", {}, make("span", { text: PAGE.saveAs }), this.name),
+      button("keep", PAGE.keep, () => this.keep()),
     );
     this.trouble = make("p", { className: "hs-problem hs-live-trouble", role: "alert", hidden: "" });
     return make(
@@ -126,10 +122,10 @@ class LiveView {
       make(
         "div",
         { className: "hs-live-buttons" },
-        button("train", "Train", () => this.train()),
-        button("pause", "Pause", () => this.client.command("pause")),
-        button("resume", "Resume", () => this.client.command("resume")),
-        button("stop", "Stop", () => this.client.command("stop")),
+        button("train", PAGE.train, () => this.train()),
+        button("pause", PAGE.pause, () => this.client.command("pause")),
+        button("resume", PAGE.resume, () => this.client.command("resume")),
+        button("stop", PAGE.stop, () => this.client.command("stop")),
         this.keepBox,
         this.status,
       ),
@@ -180,12 +176,12 @@ class LiveView {
     const compare = make("a", {
       href: writeAddress("", "compare", { models: [name] }),
       target: "_blank",
-      text: "Open in Compare (a new tab)",
+      text: PAGE.compare,
     });
     const explore = make("button", {
       type: "button",
       className: "hs-live-plain",
-      text: "Open in Explore",
+      text: PAGE.explore,
       onclick: () => {
         chooseModel(name);
         showPage("explore");
@@ -193,12 +189,12 @@ class LiveView {
     });
     const isDecoder = this.current.choices.architecture === "decoder";
     this.kept.replaceChildren(
-      "Saved in the folder ",
+      PAGE.saved[0],
       make("code", { text: name }),
-      " beside the app. ",
+      PAGE.saved[1],
       ...(isDecoder ? [explore, " "] : []),
       compare,
-      ` ${KEPT_FOR}`,
+      PAGE.savedFor,
     );
     this.kept.hidden = false;
   }
@@ -252,15 +248,13 @@ class LiveView {
   drawBar(current) {
     const state = current?.state;
     const isOn = Boolean(current) && !OVER.includes(state);
-    this.does.train.textContent = current ? (isOn ? "Restart training" : "Train again") : "Train";
-    this.does.train.title = isOn ? "Stops the current run and starts a new one with these choices" : "";
+    this.does.train.textContent = current ? (isOn ? PAGE.restart : PAGE.again) : PAGE.train;
+    this.does.train.title = isOn ? PAGE.restartHint : "";
     this.does.pause.hidden = state !== "running";
     this.does.resume.hidden = state !== "paused";
     this.does.stop.hidden = !isOn;
     this.keepBox.hidden = !current?.facts || state === "failed" || state === "lost";
-    this.status.textContent = current
-      ? stateText(current)
-      : "Nothing is running yet. Loss, accuracy, and the attention of every head appear below during training.";
+    this.status.textContent = current ? stateText(current) : PAGE.idle;
     if (current && document.activeElement !== this.name && !this.isNamed) this.name.value = keptName(current);
     const trouble =
       current?.state === "failed" || current?.state === "lost"

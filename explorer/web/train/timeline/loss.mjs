@@ -1,15 +1,13 @@
 // The loss over the steps, with the cursor on it and a mark where heads take up a task. Pressing the curve moves there.
 
 import { make } from "../../base/dom.mjs";
-import { grouped } from "../../base/text.mjs";
 import { nearest, rangeOf } from "../../charts/axis.mjs";
 import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { sign } from "../../ui/badges.mjs";
 import { choiceOf } from "../../ui/choice.mjs";
-import { eventText, NO_EVENTS, nearestText, RISES } from "./words.mjs";
+import { eventText, guessText, LOSS, lossLabel, moreText, NO_EVENTS, nearestText, RISES } from "./words.mjs";
 
 const HEIGHT = 230;
-const SCALES = { log: "Early steps widened", even: "Even steps" };
 const HELD_OUT = { color: "--hs-ink" };
 const TRAINING = { color: "--hs-faint", thin: true };
 const LISTED = 6; // events in sight; the others open
@@ -18,19 +16,14 @@ export class LossCurve {
   /** `on` = {show(index), setLog(whether), open(event)}. */
   constructor(on) {
     this.on = on;
-    this.scale = choiceOf(SCALES, "How the steps are spaced", (name) => on.setLog(name === "log"));
+    this.scale = choiceOf(LOSS.scales, LOSS.scale, (name) => on.setLog(name === "log"));
     this.chart = make("div", { className: "hs-tl-chart hs-tl-loss-chart" });
     this.key = make("p", { className: "hs-hint hs-tl-key" });
     this.events = make("div", { className: "hs-tl-events" });
     this.element = make(
       "section",
       { className: "hs-tl-loss" },
-      make(
-        "div",
-        { className: "hs-view-head" },
-        make("h3", { text: "Loss: how wrong its predictions are" }),
-        this.scale,
-      ),
+      make("div", { className: "hs-view-head" }, make("h3", { text: LOSS.title }), this.scale),
       this.chart,
       this.key,
       this.events,
@@ -57,7 +50,7 @@ export class LossCurve {
         { ...TRAINING, name: "training", points: model.train },
         { ...HELD_OUT, name: "held out", points: model.heldOut, dots: true },
       ],
-      levels: [{ value: even, text: `uniform guess: ${even.toFixed(2)}` }],
+      levels: [{ value: even, text: guessText(even) }],
       cursor: model.steps[i],
       steps: model.steps,
       restarts: model.restarts,
@@ -67,9 +60,7 @@ export class LossCurve {
         name: eventText(event, titleOf(event.stack)),
         choose: () => this.on.open(event),
       })),
-      label:
-        `Loss over ${grouped(model.steps.at(-1))} steps. At step ${grouped(model.steps[i])} the held-out ` +
-        `loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`,
+      label: lossLabel(model.steps.at(-1), model.steps[i], loss),
     });
     this.chart.replaceChildren(svg);
     this.svg = svg;
@@ -86,19 +77,14 @@ export class LossCurve {
             "span",
             { className: "hs-tl-key-part" },
             make("span", { className: "hs-mark", text: "P" }),
-            " a head becomes a previous-token head, ",
+            LOSS.previous,
             make("span", { className: "hs-mark", text: "I" }),
-            " an induction head: press to go there",
+            LOSS.induction,
           ),
         ]
       : [];
     const rises = model.restarts.length ? [keyPart("restart", RISES)] : [];
-    this.key.replaceChildren(
-      keyPart(HELD_OUT, "held out: articles it never trains on"),
-      keyPart(TRAINING, "training: the articles it trains on"),
-      ...rises,
-      ...signs,
-    );
+    this.key.replaceChildren(keyPart(HELD_OUT, LOSS.heldOut), keyPart(TRAINING, LOSS.training), ...rises, ...signs);
   }
 
   /** Every event as a button: what a mark says, and goes there. */
@@ -117,7 +103,7 @@ export class LossCurve {
       const rest = buttons.slice(LISTED);
       this.events.replaceChildren(
         ...buttons.slice(0, LISTED),
-        ...(rest.length ? [make("details", {}, make("summary", { text: `${rest.length} more` }), ...rest)] : []),
+        ...(rest.length ? [make("details", {}, make("summary", { text: moreText(rest.length) }), ...rest)] : []),
       );
       if (!buttons.length)
         this.events.replaceChildren(

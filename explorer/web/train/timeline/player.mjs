@@ -3,6 +3,7 @@
 import { make } from "../../base/dom.mjs";
 import { choiceOf } from "../../ui/choice.mjs";
 import { Player, speedsFor } from "./play.mjs";
+import { PAGE } from "./words.mjs";
 
 export class PlayerBar {
   /** `show(index)` shows a step, `at()` says which is shown, `count()` how many there are. */
@@ -13,10 +14,10 @@ export class PlayerBar {
       className: "hs-action hs-tl-play",
       onclick: () => this.player.toggle(),
     });
-    this.slider = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Step of training" });
+    this.slider = make("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": PAGE.slider });
     this.text = make("span", { className: "hs-number hs-tl-step" });
     const speeds = speedsFor(matchMedia("(prefers-reduced-motion: reduce)").matches);
-    this.speed = choiceOf(Object.fromEntries(speeds.map((speed) => [`x${speed}`, `${speed}×`])), "Speed", (name) =>
+    this.speed = choiceOf(Object.fromEntries(speeds.map((speed) => [`x${speed}`, `${speed}×`])), PAGE.speed, (name) =>
       this.setSpeed(Number(name.slice(1))),
     );
     this.speed.mark("x1");
@@ -42,7 +43,7 @@ export class PlayerBar {
   }
 
   mark() {
-    this.button.textContent = this.playing ? "❚❚ Pause" : "▶ Play";
+    this.button.textContent = this.playing ? PAGE.pause : PAGE.play;
     this.element.dataset.playing = String(this.playing);
   }
 

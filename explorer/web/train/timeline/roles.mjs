@@ -1,13 +1,12 @@
 // What the chosen head does: its scores at the step, and how they came about over all steps.
 
 import { make } from "../../base/dom.mjs";
-import { grouped } from "../../base/text.mjs";
 import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { roleLook } from "../../color/heads.mjs";
 import { sign, worn } from "../../ui/badges.mjs";
 import { folding } from "../../ui/fold.mjs";
 import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
-import { badgeText, NO_ROLES, scoresText, steepest } from "./words.mjs";
+import { badgeText, cameTitle, doesTitle, goText, NO_ROLES, ROLES, riseText, scoresText, steepest } from "./words.mjs";
 
 const ALWAYS = ["induction", "previous token"];
 const HEIGHT = 210;
@@ -23,7 +22,7 @@ export class RolesAtStep {
     this.chart = make("div", { className: "hs-tl-chart" });
     this.key = make("p", { className: "hs-hint hs-tl-key" });
     this.rise = make("p", { "aria-live": "polite" });
-    this.more = make("details", { className: "hs-role-words" }, make("summary", { text: "What each role means" }));
+    this.more = make("details", { className: "hs-role-words" }, make("summary", { text: ROLES.meanings }));
     this.none = make("p", { className: "hs-hint", text: NO_ROLES });
     this.scores = folding(
       this.title,
@@ -38,12 +37,7 @@ export class RolesAtStep {
       this.curveTitle,
       { className: "hs-tl-rise" },
       () => dispatchEvent(new Event("resize")),
-      make("p", {
-        className: "hs-hint",
-        text:
-          "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
-          "that has found its task.",
-      }),
+      make("p", { className: "hs-hint", text: ROLES.hint }),
       this.chart,
       this.key,
       this.rise,
@@ -56,10 +50,10 @@ export class RolesAtStep {
    */
   draw({ roles, steps, i, layer, head, log }) {
     const now = roles(i);
-    this.title.textContent = `What layer ${layer}, head ${head} does at step ${grouped(steps[i])}`;
+    this.title.textContent = doesTitle(layer, head, steps[i]);
     this.none.hidden = now.length > 0;
     for (const element of [this.badge, this.table, this.more, this.curve]) element.hidden = now.length === 0;
-    this.curveTitle.textContent = `How layer ${layer}, head ${head} came to do it`;
+    this.curveTitle.textContent = cameTitle(layer, head);
     if (!now.length) return;
     const names = worn(now, layer, head).map(({ name }) => name);
     this.badge.textContent = badgeText(names);
@@ -89,7 +83,7 @@ export class RolesAtStep {
       last: steps.at(-1),
       log,
       range: [0, 1],
-      yLabel: "score, 0 to 1",
+      yLabel: ROLES.axis,
       series: drawn,
       cursor: steps[i],
       steps,
@@ -106,17 +100,16 @@ export class RolesAtStep {
       .filter(({ rise }) => rise)
       .sort((a, b) => b.rise - a.rise);
     if (!rises.length) {
-      this.rise.textContent = "None of these scores rises by as much as 0.1 between two recorded steps.";
+      this.rise.textContent = ROLES.noRise;
       return;
     }
-    const { name, from, to, low, high } = rises[0];
+    const { to } = rises[0];
     this.rise.replaceChildren(
-      `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at ` +
-        `step ${grouped(to)}. `,
+      riseText(rises[0]),
       make("button", {
         type: "button",
         className: "hs-link",
-        text: `Go to step ${grouped(to)}`,
+        text: goText(to),
         onclick: () => this.jump(steps.indexOf(to)),
       }),
     );

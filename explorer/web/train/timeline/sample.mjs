@@ -2,6 +2,7 @@
 
 import { make } from "../../base/dom.mjs";
 import { visible } from "../../base/text.mjs";
+import { drawsText, fillsTitle, fillTitle, SAMPLE, writesTitle } from "./words.mjs";
 
 const GAP = "{mask}";
 
@@ -10,20 +11,16 @@ export function sampleLines(sample, i, step) {
   return sample.fills ? filled(sample, i, step) : continued(sample, i, step);
 }
 
-function continued({ prompt, texts, seed, temperature, top_p }, i, step) {
+function continued(sample, i, step) {
+  const { prompt, texts } = sample;
   return [
-    make("h3", { text: `What it writes at step ${step}` }),
-    make("p", {
-      className: "hs-hint",
-      text:
-        `Unedited, below the gray title. The random draws are the same at every step (seed ${seed}, temperature ` +
-        `${temperature}, top-p ${top_p}), so every difference is something the model has learned.`,
-    }),
+    make("h3", { text: writesTitle(step) }),
+    make("p", { className: "hs-hint", text: drawsText(sample) }),
     make(
       "blockquote",
       { dir: "auto" },
       make("div", { className: "hs-tl-given", text: prompt.trim() }),
-      make("div", { className: "hs-tl-written", text: texts[i].trim() || "(white space only)" }),
+      make("div", { className: "hs-tl-written", text: texts[i].trim() || SAMPLE.blank }),
     ),
   ];
 }
@@ -39,14 +36,14 @@ function filled({ prompt, fills }, i, step) {
           make("strong", {
             className: "hs-tl-written",
             text: shown(fills[i][gap].text),
-            title: `probability ${fills[i][gap].p.toFixed(3)}`,
+            title: fillTitle(fills[i][gap].p),
           }),
         ]
       : []),
   ]);
   return [
-    make("h3", { text: `How it fills gaps at step ${step}` }),
-    make("p", { className: "hs-hint", text: "Gray is given; bold is the likeliest token for each gap." }),
+    make("h3", { text: fillsTitle(step) }),
+    make("p", { className: "hs-hint", text: SAMPLE.gaps }),
     make("blockquote", { dir: "auto" }, ...parts),
   ];
 }

@@ -19,11 +19,8 @@ import { PlayerBar } from "./player.mjs";
 import { RolesAtStep } from "./roles.mjs";
 import { timelineRows } from "./rows.mjs";
 import { sampleLines } from "./sample.mjs";
-import { lossText, stepText } from "./words.mjs";
+import { aboutBoth, lossText, PAGE, promptOf, shownText, stepText } from "./words.mjs";
 
-const ABOUT =
-  "Press play and watch the loss fall and the pictures below change. At step 0 the weights are random and " +
-  "nothing has been learned. A mark on the curve shows where a head took up a task.";
 const FIRST = "decoder"; // its heads have the tasks that marks speak of
 
 const NOTHING = { of: null, prompt: null, at: null, unit: null, stack: null, token: null, steps: null };
@@ -45,9 +42,9 @@ class Timeline {
     this.drawSoon = onceAFrame(() => this.model && element.offsetParent && this.draw());
     this.state = stateIn(address.of("train"));
     this.row = null; // of the picture, if it is not the token whose prediction is shown
-    this.models = choiceOf({}, "Which model", () => {});
+    this.models = choiceOf({}, PAGE.whichModel, () => {});
     this.prompts = make("select", {
-      "aria-label": "Which prompt",
+      "aria-label": PAGE.whichPrompt,
       onchange: () => this.choosePrompt(Number(this.prompts.value)),
     });
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
@@ -92,15 +89,15 @@ class Timeline {
 
   build() {
     const titles = Object.fromEntries(this.index.models.map(({ name, title }) => [name, title]));
-    this.models = choiceOf(titles, "Which model", (name) => this.chooseModel(name));
+    this.models = choiceOf(titles, PAGE.whichModel, (name) => this.chooseModel(name));
     const choose = make(
       "div",
       { className: "hs-tl-choose" },
-      make("div", { className: "hs-control" }, make("span", { text: "Model" }), this.models),
-      make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: "Prompt" }), this.prompts),
+      make("div", { className: "hs-control" }, make("span", { text: PAGE.model }), this.models),
+      make("label", { className: "hs-control hs-tl-prompt" }, make("span", { text: PAGE.prompt }), this.prompts),
     );
     this.body.append(
-      make("p", { className: "hs-hint" }, ...withTerms(ABOUT)),
+      make("p", { className: "hs-hint" }, ...withTerms(PAGE.about)),
       choose,
       this.about,
       this.loss.element,
@@ -132,7 +129,7 @@ class Timeline {
     this.element.numbers = () => timelineRows(this);
     this.element.about = () => ({
       model: { name: this.model.name },
-      text: `step ${grouped(this.step)}, ${this.prompt.title}`,
+      text: shownText(this.step, this.prompt),
     });
     this.element.redraw = () => this.draw();
   }
@@ -186,7 +183,7 @@ class Timeline {
   fit() {
     const { state } = this;
     this.prompts.value = String(state.prompt);
-    this.about.textContent = `${this.model.sentence} In this prompt: ${this.prompt.sentence}`;
+    this.about.textContent = aboutBoth(this.model, this.prompt);
     const [L, H] = this.part.shape;
     Object.assign(state, { layer: Math.min(state.layer, L - 1), head: Math.min(state.head, H - 1) });
     if (!this.prompt.places.includes(state.token)) state.token = null;
@@ -300,7 +297,7 @@ class Timeline {
     const { stacks } = this.model;
     if (stacks.length < 2) return this.stacks.replaceChildren();
     const names = Object.fromEntries(stacks.map(({ name, title }) => [name, title]));
-    const group = choiceOf(names, "Which attention", (stack) => this.set({ stack }));
+    const group = choiceOf(names, PAGE.whichAttention, (stack) => this.set({ stack }));
     group.mark(this.part.name);
     this.stacks.replaceChildren(group);
   }
@@ -309,7 +306,7 @@ class Timeline {
 
   /** Until `work` is done, what is there is of an earlier question. */
   async trying(work) {
-    stale(this.body, this.model ? `“${this.prompt.title}” in ${this.model.name}` : null);
+    stale(this.body, this.model ? promptOf(this.prompt, this.model) : null);
     try {
       this.say(null);
       await work();

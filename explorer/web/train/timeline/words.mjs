@@ -1,7 +1,81 @@
 // What the timeline says in plain words; only what its numbers show. Pure: no DOM.
 
-import { grouped } from "../../base/text.mjs";
+import { fineProbability, grouped, label, quoted, visible } from "../../base/text.mjs";
 import { short } from "../../charts/axis.mjs";
+
+export const PAGE = {
+  about:
+    "Press play and watch the loss fall and the pictures below change. At step 0 the weights are random and " +
+    "nothing has been learned. A mark on the curve shows where a head took up a task.",
+  model: "Model",
+  whichModel: "Which model",
+  prompt: "Prompt",
+  whichPrompt: "Which prompt",
+  whichAttention: "Which attention",
+  slider: "Step of training",
+  speed: "Speed",
+  play: "▶ Play",
+  pause: "❚❚ Pause",
+};
+export const aboutBoth = (model, prompt) => `${model.sentence} In this prompt: ${prompt.sentence}`;
+export const shownText = (step, prompt) => `step ${grouped(step)}, ${prompt.title}`;
+export const promptOf = (prompt, model) => `“${prompt.title}” in ${model.name}`;
+
+export const LOSS = {
+  title: "Loss: how wrong its predictions are",
+  scales: { log: "Early steps widened", even: "Even steps" },
+  scale: "How the steps are spaced",
+  heldOut: "held out: articles it never trains on",
+  training: "training: the articles it trains on",
+  previous: " a head becomes a previous-token head, ",
+  induction: " an induction head: press to go there",
+};
+export const guessText = (loss) => `uniform guess: ${loss.toFixed(2)}`;
+export const moreText = (count) => `${count} more`;
+export const lossLabel = (last, step, loss) =>
+  `Loss over ${grouped(last)} steps. At step ${grouped(step)} the held-out ` +
+  `loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`;
+
+export const NEXT = {
+  tokens: "The tokens of the prompt",
+  title: "What it expects next",
+  gap: "What it puts in the gap",
+  hint: "Press a token of the prompt: the bars show what the model expects after it at this step of training.",
+  gapHint: "The outlined token is masked; the model has to guess it from the text on both sides.",
+  end: "This is the end of the prompt: there is no true next token to compare with.",
+};
+export const afterText = (token, step) => `After ${quoted(label(token, 24))}, at step ${step}`;
+export const gapText = (place) => `What stands at place ${place}?`;
+export const truthText = ({ text, p, rank }, masked, vocabulary) =>
+  `✓ ${masked ? "What was hidden" : "The text continues with"} ${quoted(visible(text))}: ` +
+  `probability ${fineProbability(p)}, place ${grouped(rank)} of ${grouped(vocabulary)}.`;
+export const chipLabel = (masked, place, token) => `${masked ? "Token" : "After token"} ${place}: ${label(token)}`;
+
+export const SAMPLE = {
+  blank: "(white space only)",
+  gaps: "Gray is given; bold is the likeliest token for each gap.",
+};
+export const writesTitle = (step) => `What it writes at step ${step}`;
+export const fillsTitle = (step) => `How it fills gaps at step ${step}`;
+export const fillTitle = (p) => `probability ${p.toFixed(3)}`;
+export const drawsText = ({ seed, temperature, top_p }) =>
+  `Unedited, below the gray title. The random draws are the same at every step (seed ${seed}, temperature ` +
+  `${temperature}, top-p ${top_p}), so every difference is something the model has learned.`;
+
+export const ROLES = {
+  meanings: "What each role means",
+  hint:
+    "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
+    "that has found its task.",
+  axis: "score, 0 to 1",
+  noRise: "None of these scores rises by as much as 0.1 between two recorded steps.",
+};
+export const doesTitle = (layer, head, step) => `What layer ${layer}, head ${head} does at step ${grouped(step)}`;
+export const cameTitle = (layer, head) => `How layer ${layer}, head ${head} came to do it`;
+export const goText = (step) => `Go to step ${grouped(step)}`;
+export const riseText = ({ name, from, to, low, high }) =>
+  `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at ` +
+  `step ${grouped(to)}. `;
 
 /** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
 export function stepText({ steps, tokens }, i) {
@@ -85,4 +159,27 @@ export function steepest(scores, steps) {
       best = { from: steps[i - 1], to: steps[i], rise, low: scores[i - 1], high: scores[i] };
   }
   return best;
+}
+
+/**
+ * How often the same token is the likeliest: a model that has learned only which tokens are frequent says the same
+ * everywhere.
+ */
+export function sameness(likeliest) {
+  const counts = new Map();
+  for (const { id } of likeliest) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const [id, count] = [...counts].sort((a, b) => b[1] - a[1])[0];
+  const total = likeliest.length;
+  if (count < 2 || total < 3) return "";
+  const name = quoted(visible(likeliest.find((one) => one.id === id).text));
+  if (count === total)
+    return (
+      `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes ` +
+      "no difference yet to its first choice."
+    );
+  if (count * 2 > total) return `At this step ${name} is the likeliest after ${count} of the ${total} tokens.`;
+  return (
+    `At this step there are ${counts.size} different first choices after the ${total} tokens: what came ` +
+    "before counts."
+  );
 }

@@ -1,0 +1,47 @@
+// What a picture of attention shows, as elements: the cell under the focus, and tables. Whatever is cut of a text is cut
+// for reading only.
+
+import { make } from "../base/dom.mjs";
+import { label } from "../base/text.mjs";
+import { given, received } from "../patterns/marginals.mjs";
+import { table } from "../ui/table.mjs";
+import { cellWords, PAGE, STATES } from "./words.mjs";
+
+/** The cell under the focus, with the tensor's name and index. */
+export function cellText(payload, shown, query, key, title) {
+  const words = make("span", { text: cellWords(payload, shown, query, key) });
+  if (query === null || key === null || shown.state(query, key) !== "seen") return [words];
+  return [
+    words,
+    make("strong", { className: "hs-number", text: shown.at(query, key).toFixed(shown.digits(query)) }),
+    make("code", { text: shown.name(query, key), title }),
+  ];
+}
+
+/** The rows of the chosen token as a table. */
+export function readingTable(payload, { column, others }) {
+  const rows = others.map(({ place, p, state, digits }) => [
+    String(place),
+    label(payload.tokens[place], 24),
+    state === "seen" ? p.toFixed(digits) : STATES[state],
+  ]);
+  return numbersOf(PAGE.weights, ["place", column ? "query token" : "key token", "weight"], rows);
+}
+
+/** What every token receives and gives, as a table. */
+export function marginTable(payload, shown) {
+  const all = received(shown);
+  const rows = payload.tokens.map((token, i) => {
+    const parts = given(shown, i);
+    const numbers = ["first", "others", "itself"].map((part) => (parts ? parts[part].toFixed(shown.digits(i)) : "–"));
+    if (shown.hidden) numbers[0] = STATES.out;
+    return [String(i), label(token, 24), Number.isNaN(all[i]) ? "–" : all[i].toFixed(4), ...numbers];
+  });
+  const names = ["place", "token", "receives", "gives to the first", "to others", "keeps"];
+  return numbersOf(PAGE.margins, names, rows);
+}
+
+/** A table whose second column names tokens. */
+function numbersOf(label, /** @type {string[]} */ [place, name, ...numbers], rows) {
+  return table({ label, columns: [{ name: place, kind: "text" }, { name, kind: "name" }, ...numbers], rows });
+}

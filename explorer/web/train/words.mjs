@@ -1,0 +1,40 @@
+// The words of both parts of the Train page, to be read in one go. Pure: no DOM.
+
+import { label, probability, quoted } from "../base/text.mjs";
+
+export const PARTS = { live: "Train a tiny model now", timeline: "Watch a model learn" };
+export const SWITCH = "What to see of training";
+
+export const HEAD = {
+  hint:
+    "A row for each query token, a column for each key token. Hover over a cell to read it; click a row to " +
+    "pin that token.",
+  row: "This row as a table",
+  table: "Weights of the chosen token",
+  tensor: "the tensor and the index of this number",
+};
+
+export const HEADS = {
+  title: "All heads at this step",
+  advice: "then move through the steps and watch its pattern emerge",
+  noBadge: "At this step no head wears a badge: none is far above what uniform attention scores.",
+  badges: "Badges: ",
+};
+
+export const headTitle = (layer, head, step) => `Layer ${layer}, head ${head}, step ${step}`;
+export const headLabel = (title, part, said) =>
+  `${title}, ${part.title}: attention of ${part.T} tokens to ${part.S}. ${said}`;
+
+const named = (token) => quoted(label(token, 24));
+/** `best`: [{token, p}]. */
+export const looksMost = (from, best) =>
+  `${named(from)} looks most at ${best.map(({ token, p }) => `${named(token)} ${probability(p)}`).join(", ")}.`;
+export const cannotSee = (from, to) => `${named(from)} cannot see ${named(to)}: the mask hides it.`;
+export const looksAt = (from, to) => `${named(from)} looks at ${named(to)} with weight `;
+
+export const headsHint = (advice) =>
+  "Each picture is one head: a row for each token, darker where that token attends. Press one to see it " +
+  `large; ${advice}.`;
+export const headsLabel = (title) => `All heads of ${title}: one row for each layer`;
+export const badgesLabel = (layer, head, names) =>
+  `Layer ${layer}, head ${head}${names.length ? `: ${names.join(", ")}` : ""}`;
