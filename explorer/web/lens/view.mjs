@@ -14,7 +14,7 @@ import { fillTable, paintCell, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
 import { along, firstSentence, layerName, lensCell, MEASURES, measured, rowsOf } from "./lens.mjs";
 
-const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL to the end" };
+const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL divergence" };
 const ABOUT =
   "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
   "its last one, through the final norm and the output matrix. The norm was never trained for early " +
@@ -227,7 +227,7 @@ function cell(payload, part, row, place) {
       {},
       "Entropy ",
       number(entropy, "hs-entropy"),
-      ` nats: ${sureness(entropy, payload.model.vocab_size)}. KL to the end `,
+      ` nats: ${sureness(entropy, payload.model.vocab_size)}. KL(final ‖ this layer) `,
       number(kl, "hs-kl"),
       ` nats${row === L ? ": this is the end" : ""}.`,
     ),
