@@ -73,12 +73,13 @@ export function sinkText(payload, shown, { column, token }) {
     ? "The first token is left out, and what is left of each row is divided by its sum, so that it adds up to 1 again."
     : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it " +
       "adds up to 1.";
+  const had = "the first token's share of the sum was";
   if (!column && token > 0)
-    return `${rule} Of the row of ${named(payload, token)} the first token had ${probability(shown.first(token))}.`;
+    return `${rule} In the row of ${named(payload, token)}, ${had} ${probability(shown.first(token))}.`;
   if (shown.T < 2) return rule;
   let sum = 0;
   for (let query = 1; query < shown.T; query++) sum += shown.first(query);
-  return `${rule} Of the later rows the first token had ${probability(sum / (shown.T - 1))} on average.`;
+  return `${rule} In the later rows, ${had} ${probability(sum / (shown.T - 1))} on average.`;
 }
 
 /** What the chosen token receives and gives. */
