@@ -16,6 +16,7 @@ import { curveRows, hear, newRecord, OVER } from "./record.mjs";
 import { stateText } from "./words.mjs";
 
 const MOST = 8; // runs on the picture
+const BEFORE = ["starting", "waiting"];
 const LEAD =
   "Choose a task and press Train: a new model with random weights learns it while you watch, on the " +
   "computer that runs this app. Change one thing, train again, and compare the curves.";
@@ -238,8 +239,8 @@ class LiveView {
     const { element, current, chosen } = this;
     if (!this.form || !element.offsetParent) return; // on a page that is not shown: drawn when it is
     this.drawBar(current);
-    this.results.hidden = !this.records.length;
-    if (this.records.length) this.plot.draw({ records: this.records, chosen, described: this.described });
+    this.results.hidden = this.records.every(({ state }) => BEFORE.includes(state)); // charts would be empty
+    if (!this.results.hidden) this.plot.draw({ records: this.records, chosen, described: this.described });
     if (chosen) this.now.draw(chosen);
     this.now.element.hidden = !chosen?.now;
     Object.assign(element.dataset, {
