@@ -95,7 +95,7 @@ function ofMlp(model) {
       formula: "ln_2 · W_gate",
       says: "Each token for itself: its row times a matrix that makes it wider. The gate is made of these numbers.",
     },
-    gate: { letters, title: name, formula, says: `${keeps} This decides how much of each neuron goes on.` },
+    gate: { letters, title: name, formula, says: `${keeps} This decides how much of each neuron passes.` },
     up: { letters },
     post: {
       letters,
