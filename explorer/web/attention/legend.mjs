@@ -29,7 +29,7 @@ export function legend() {
     make(
       "p",
       {},
-      make("span", { text: "Bars at its right: what each token gives: " }),
+      make("span", { text: "Bars to its right: what each token gives: " }),
       ...gives.flatMap((one) => [one, " "]),
       make("span", { text: "– together the whole row." }),
     ),
