@@ -9,18 +9,16 @@ import { headsOf } from "../patterns/aggregate.mjs";
 import { CHOICES, move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { sign, sorted, worn } from "../ui/badges.mjs";
+import { byRole, headTitle, PAGE, roleOption } from "./words.mjs";
 
 export function mount(element) {
-  const table = make("div", { className: "hs-grid", role: "group", "aria-label": "All heads" });
+  const table = make("div", { className: "hs-grid", role: "group", "aria-label": PAGE.heads });
   const order = sorting();
   const marks = make("p", { className: "hs-hint hs-badges" });
-  const several = make("p", { className: "hs-hint", text: "Outlined: the heads that are shown as one." });
+  const several = make("p", { className: "hs-hint", text: PAGE.several });
   element.append(
-    make("div", { className: "hs-view-head" }, make("h2", { text: "All heads" }), order),
-    make("p", {
-      className: "hs-hint",
-      text: "One picture per head: a row for each token, darker where it attends. Hover to preview, click to pin.",
-    }),
+    make("div", { className: "hs-view-head" }, make("h2", { text: PAGE.heads }), order),
+    make("p", { className: "hs-hint", text: PAGE.headsHint }),
     table,
     marks,
     several,
@@ -52,17 +50,17 @@ export function mount(element) {
 /** The order of the heads, as a list to choose from. */
 function sorting() {
   const select = make("select", {
-    "aria-label": "Order of the heads",
+    "aria-label": PAGE.order,
     onchange: () => store.toggle({ sort: select.value }),
   });
-  return make("label", { className: "hs-sort", title: "Order of the heads" }, select);
+  return make("label", { className: "hs-sort", title: PAGE.order }, select);
 }
 
 function offer(order, roles) {
   const select = order.querySelector("select");
   const names = [CHOICES.sort[0], ...roles.map(({ name }) => name)];
   select.replaceChildren(
-    ...names.map((name, i) => make("option", { value: name, text: i ? `role: ${name}` : "layer and head" })),
+    ...names.map((name, i) => make("option", { value: name, text: i ? roleOption(name) : PAGE.usual })),
   );
   order.hidden = !roles.length;
 }
@@ -76,10 +74,7 @@ function build(table, payload, sort, L, H) {
   table.style.setProperty("--heads", H);
   table.classList.toggle("hs-sorted", !byPlace);
   table.dataset.sort = sort;
-  table.setAttribute(
-    "aria-label",
-    byPlace ? "All heads: one row for each layer" : `All heads: the highest score of the role “${sort}” first`,
-  );
+  table.setAttribute("aria-label", byPlace ? PAGE.byPlace : byRole(sort));
   if (byPlace) {
     const axis = (text) => make("span", { className: "hs-axis", text, title: COUNTED });
     const rows = Array.from({ length: L }, (_, layer) => [
@@ -115,7 +110,7 @@ function onKey(event, table, heads, L, H) {
 
 function thumbnail(payload, layer, head, roles) {
   const names = roles.map(({ name }) => name);
-  const title = `Layer ${layerOf(payload, layer)}, head ${headOf(payload, head)}`;
+  const title = headTitle(layerOf(payload, layer), headOf(payload, head));
   const badges = roles.map(({ name }) =>
     make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }),
   );
@@ -169,7 +164,7 @@ function legend(roles, L, H) {
   const names = roles.filter((role) => heads.includes(role)).map(({ name }) => name);
   if (!names.length) return [];
   return [
-    make("span", { text: "Badges: " }),
+    make("span", { text: PAGE.badges }),
     ...names.map((name) =>
       make("span", { className: "hs-badge" }, make("span", { className: "hs-mark", text: sign(name) }), ` ${name}`),
     ),

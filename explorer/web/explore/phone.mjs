@@ -4,14 +4,21 @@
 import { make } from "../base/dom.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
+import { openText, PAGE, stepperText } from "./words.mjs";
 
 const PHONE = matchMedia("(max-width: 720px)");
 const SHEETS = ["ask", "heads"];
 
 export function mount(element) {
   const open = make("button", { type: "button", className: "hs-open-text" });
-  const heads = make("button", { type: "button", className: "hs-open-heads", title: "All heads" });
-  const bar = make("div", { className: "hs-stepper" }, step("‹", -1, "head before"), heads, step("›", 1, "next head"));
+  const heads = make("button", { type: "button", className: "hs-open-heads", title: PAGE.heads });
+  const bar = make(
+    "div",
+    { className: "hs-stepper" },
+    step("‹", -1, PAGE.headBefore),
+    heads,
+    step("›", 1, PAGE.headNext),
+  );
   element.append(open, bar);
   const lay = () => fold(PHONE.matches && page() === "explore", [open, heads]);
   PHONE.addEventListener("change", lay);
@@ -22,9 +29,9 @@ export function mount(element) {
     if (target instanceof Element && target.closest(".hs-grid button")) close("heads");
   });
   store.subscribe(element, (payload, { layer, head }) => {
-    open.textContent = `“${payload.text.trim()}” ✎`;
-    open.setAttribute("aria-label", "Change text, model or example");
-    heads.textContent = `Layer ${layer} · head ${head}`;
+    open.textContent = openText(payload.text);
+    open.setAttribute("aria-label", PAGE.change);
+    heads.textContent = stepperText(layer, head);
   });
 }
 

@@ -1,21 +1,22 @@
 // The token strip: every token of the text as a button, and how much of the model's window they use.
 
 import { make } from "../base/dom.mjs";
-import { grouped, label, several, visible } from "../base/text.mjs";
+import { label, visible } from "../base/text.mjs";
 import { sequential } from "../color/scale.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { rove, roving } from "../ui/roving.mjs";
+import { colorSentence, modelLine, PAGE, tokenTitle, usedLine } from "./words.mjs";
 
 export function mount(element) {
   const model = make("span", { className: "hs-model" });
   const used = make("span", { className: "hs-used" });
-  const list = make("div", { className: "hs-tokens", role: "group", "aria-label": "Tokens of your text" });
+  const list = make("div", { className: "hs-tokens", role: "group", "aria-label": PAGE.tokenList });
   const hint = make("p", { className: "hs-hint" });
   element.append(line(list, used), line(hint, model));
   element.setAttribute("role", "group");
-  element.setAttribute("aria-label", "Tokens");
+  element.setAttribute("aria-label", PAGE.tokens);
   roving(list);
   let listed = null;
 
@@ -29,7 +30,7 @@ export function mount(element) {
     }
     const shown = drawn(payload, focus);
     const read = reading(payload, focus, shown);
-    hint.textContent = `Color: ${told(focus, read)} (${shown.title}). Hover to preview, click to pin.`;
+    hint.textContent = colorSentence(focus, read, shown.title);
     const dark = isDark();
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
@@ -70,18 +71,13 @@ function wear(button, look) {
   looks.set(button, String(look));
 }
 
-function told({ draw }, { column }) {
-  if (column) return "how strongly each token attends to the outlined one";
-  return `how strongly the outlined token ${draw === "flow" ? "draws on" : "attends to"} each`;
-}
-
 function chip(token, i) {
   return make("button", {
     className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}`,
     type: "button",
     dir: "auto",
     text: token.special ? label(token) : visible(token.text),
-    title: about(token, i),
+    title: tokenTitle(token, i),
     onmouseenter: () => store.preview(named(i)),
     onmouseleave: () => store.preview({}),
     onfocus: () => store.preview(named(i)),
@@ -91,31 +87,3 @@ function chip(token, i) {
 }
 
 const named = (i) => (readsColumn(store.focus.locked) ? { key: i } : { query: i });
-
-function about(token, i) {
-  if (token.special && token.id !== null) return `place ${i}: token ${token.id}, a special token: it is no text`;
-  const part = token.partial ? ", bytes of a character that needs several tokens" : "";
-  return `place ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
-}
-
-function modelLine(model) {
-  const size = [
-    model.n_embd && `width ${model.n_embd}`,
-    model.num_parameters && `${parameters(model.num_parameters)} parameters`,
-  ];
-  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-function parameters(count) {
-  return count < 1e5 ? grouped(count) : `${(count / 1e6).toFixed(1)} M`;
-}
-
-function usedLine({ tokens, total, was_cut, model }) {
-  if (total <= tokens.length) return `${tokens.length} / ${model.token_limit} tokens`;
-  return (
-    `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the ` +
-    "model's window ends there"
-  );
-}

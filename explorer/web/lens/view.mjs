@@ -4,7 +4,7 @@
 
 import { make } from "../base/dom.mjs";
 import { actualNext } from "../base/payload.mjs";
-import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
+import { grouped, label, pieceName, probability } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
 import { sequential } from "../color/scale.mjs";
 import { move } from "../state/focus.mjs";
@@ -13,18 +13,11 @@ import { choice } from "../ui/choice.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
 import { along, firstSentence, layerName, lensCell, MEASURES, measured, rowsOf } from "./lens.mjs";
-
-const COLORED_BY = { probability: "Probability", entropy: "Entropy", kl: "KL divergence" };
-const ABOUT =
-  "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
-  "its last one, through the final norm and the output matrix. The norm was never trained for early " +
-  "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
-  "2020). Hover over a cell to open it; click to pin it.";
-const KEY = "Bold: already the token the model ends with.  ✓ the token your text continues with.";
+import { cellTitle, choiceSentence, columnTitle, comesAfter, PAGE, sureParts } from "./words.mjs";
 
 export function mount(element) {
   const grid = table({
-    label: "Logit lens: a row for each layer, a column for each token",
+    label: PAGE.table,
     className: "hs-lens",
     role: "grid",
     tabindex: "0",
@@ -39,14 +32,14 @@ export function mount(element) {
     make(
       "div",
       { className: "hs-view-head" },
-      make("h2", { text: "Logit lens" }),
-      choice("lens", COLORED_BY, "What the cells' color shows"),
+      make("h2", { text: PAGE.title }),
+      choice("lens", PAGE.coloredBy, PAGE.colors),
     ),
-    make("p", { className: "hs-hint", text: ABOUT }),
+    make("p", { className: "hs-hint", text: PAGE.about }),
     make(
       "div",
       { className: "hs-lens-both" },
-      make("div", { className: "hs-lens-left" }, scroller, legend, make("p", { className: "hs-hint", text: KEY })),
+      make("div", { className: "hs-lens-left" }, scroller, legend, make("p", { className: "hs-hint", text: PAGE.key })),
       opened,
       way,
     ),
@@ -111,11 +104,11 @@ function cellsOf(payload, part) {
       content: label(token, 12),
       dir: "auto",
       "data-place": place,
-      title: `after ${label(token, 40)}, place ${place}`,
+      title: columnTitle(token, place),
     },
     kind: "text",
   }));
-  const corner = { content: make("span", { className: "hs-long", text: "your text" }), className: "hs-lens-name" };
+  const corner = { content: make("span", { className: "hs-long", text: PAGE.text }), className: "hs-lens-name" };
   return {
     columns: [{ name: corner, kind: "row" }, ...tokens],
     rows: Array.from({ length: rows }, (_, row) => [
@@ -131,7 +124,7 @@ function rowName(row, L) {
   const content = [
     make("span", { className: "hs-long", text: long }),
     make("span", { className: "hs-short", text: short, "aria-hidden": "true" }),
-    ...(row === L ? [make("small", { text: "the model itself" })] : []),
+    ...(row === L ? [make("small", { text: PAGE.last })] : []),
   ];
   return { content, className: "hs-lens-name", title: layerName(row, L) };
 }
@@ -207,48 +200,29 @@ function cell(payload, part, row, place) {
   const L = rowsOf(part) - 1;
   const next = payload.tokens[place + 1]?.id;
   const top = topOf(best[0].p);
-  const where =
-    row === L
-      ? `After layer ${L - 1}: the model's own prediction`
-      : row === 0
-        ? "At the embedding, before any layer"
-        : `After layer ${row - 1}`;
   return [
-    make("h3", { text: where }),
-    make("p", { className: "hs-hint", text: `What would come after ${quoted(label(payload.tokens[place], 24))}` }),
+    make("h3", { text: cellTitle(row, L) }),
+    make("p", { className: "hs-hint", text: comesAfter(payload.tokens[place]) }),
     make(
       "ol",
       { className: "hs-bars" },
       ...best.map(({ id, text, p }) => tokenBar(pieceName(text), p, top, id === next)),
     ),
     make("div", { className: "hs-scale" }, ...belowBars(top)),
-    make(
-      "p",
-      {},
-      "Entropy ",
-      number(entropy, "hs-entropy"),
-      ` nats: ${sureness(entropy, payload.model.vocab_size)}. KL(final ‖ this layer) `,
-      number(kl, "hs-kl"),
-      ` nats${row === L ? ": this is the end" : ""}.`,
-    ),
+    make("p", {}, ...sureParts(entropy, kl, payload.model.vocab_size, row === L).map(numbered)),
   ];
 }
 
-const number = (value, className) => make("strong", { className: `hs-number ${className}`, text: value.toFixed(3) });
-
-/** exp(entropy) is how many equally likely tokens would be as undecided. */
-function sureness(entropy, V) {
-  const as = Math.exp(entropy);
-  return `as undecided as between ${as < 10 ? as.toFixed(1) : Math.min(V, Math.round(as))} equally likely tokens`;
-}
+const numbered = (text, i) =>
+  i % 2 ? make("strong", { className: `hs-number hs-${i === 1 ? "entropy" : "kl"}`, text }) : text;
 
 /** Along the column: the token that the model ends with, and the one that the text goes on with. */
 function development(payload, part, row, place) {
   const L = rowsOf(part) - 1;
   const choice = lensCell(part, L, place).best[0];
   const next = actualNext(payload, place);
-  const followed = [["final", pieceName(choice.text), "the model's choice"]];
-  if (next && next.text !== choice.text) followed.push(["next", pieceName(next.text), "your text"]);
+  const followed = [["final", pieceName(choice.text), PAGE.choice]];
+  if (next && next.text !== choice.text) followed.push(["next", pieceName(next.text), PAGE.text]);
   const ways = followed.map(([kind]) => along(part, kind, place));
   const heads = followed.map(([, text, whose]) => ({
     name: [make("span", { className: "hs-bar-name", dir: "auto", text }), make("small", { text: whose })],
@@ -259,10 +233,10 @@ function development(payload, part, row, place) {
     className: at === row ? "hs-lens-open" : "",
   }));
   return [
-    make("h3", { text: "How the prediction forms" }),
-    make("p", {}, `${quoted(pieceName(choice.text))}, the model's choice, ${firstSentence(part, place)}`),
+    make("h3", { text: PAGE.forms }),
+    make("p", {}, choiceSentence(pieceName(choice.text), firstSentence(part, place))),
     table({
-      label: "Both tokens, layer by layer",
+      label: PAGE.both,
       className: "hs-lens-way",
       columns: [{ name: "after", kind: "row" }, ...heads],
       rows,

@@ -3,27 +3,15 @@
 
 import { compared } from "../base/compared.mjs";
 import { make } from "../base/dom.mjs";
-import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
+import { pieceName, quoted } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
 import { diverging } from "../color/scale.mjs";
 import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
 import { TypedToken } from "./ask.mjs";
-import { choices, largest, lengths, minus, partsOf, sharesAt, signed, waterfall } from "./residual.mjs";
-
-const ABOUT =
-  "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a " +
-  "token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose " +
-  "the token whose score is to be explained.";
-const FIXED =
-  "The final norm divides by the length of the whole stream; that is held at the value it had. What a part " +
-  "did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
-  "2021).";
-const HEADS = "Hover over a head to see its attention; click to pin it.";
-const LENGTHS =
-  "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your " +
-  "token.";
+import { choices, largest, lengths, minus, sharesAt, signed, waterfall } from "./residual.mjs";
+import { headParts, optionText, PAGE, sumParts } from "./words.mjs";
 
 export function mount(element) {
   const typed = new TypedToken((answer) => {
@@ -38,30 +26,30 @@ export function mount(element) {
 /** The elements, from top to bottom. */
 function build(element, typed) {
   const empty = { columns: [], rows: [] };
-  const grid = { label: "What each head adds: a row for each layer", className: "hs-shares", role: "grid" };
+  const grid = { label: PAGE.headsTable, className: "hs-shares", role: "grid" };
   const parts = {
     target: tokenSelect("target"),
     against: tokenSelect("against"),
     field: typedField(typed),
     summary: make("p", { "aria-live": "polite" }),
-    sum: table({ label: "What each part adds", className: "hs-waterfall", ...empty }),
+    sum: table({ label: PAGE.sumTable, className: "hs-waterfall", ...empty }),
     heads: table({ ...grid, tabindex: "0", ...empty }),
     legend: make("div"),
     readout: make("p", { className: "hs-cell", "aria-live": "polite" }),
-    norms: table({ label: "Vector norms", className: "hs-lengths", ...empty }),
+    norms: table({ label: PAGE.norms, className: "hs-lengths", ...empty }),
     isOther: compared(),
   };
   const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
   const hint = (text) => make("p", { className: "hs-hint", text });
   const title = (text) => make("h3", { text });
-  const [explain, compare] = [labelled("Explain", target), labelled("compared with", against)];
-  const left = make("section", {}, title("The sum, from the embedding to the end"), sum, hint(FIXED));
+  const [explain, compare] = [labelled(PAGE.explain, target), labelled(PAGE.against, against)];
+  const left = make("section", {}, title(PAGE.sum), sum, hint(PAGE.fixed));
   const scroll = make("div", { className: "hs-shares-scroll" }, heads);
-  const right = make("section", {}, title("Head by head"), hint(HEADS), scroll, legend, readout);
-  right.append(title("Vector norms"), hint(LENGTHS), norms);
+  const right = make("section", {}, title(PAGE.heads), hint(PAGE.headsHint), scroll, legend, readout);
+  right.append(title(PAGE.norms), hint(PAGE.normsHint), norms);
   element.append(
-    make("h2", { text: "Residual stream" }),
-    hint(ABOUT),
+    make("h2", { text: PAGE.title }),
+    hint(PAGE.about),
     make("div", { className: "hs-residual-ask" }, explain, compare, field.element),
     field.note,
     summary,
@@ -82,7 +70,7 @@ function draw(
   const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
   const other = options.find(({ choice }) => choice === focus.against) ?? null;
   fill(target, options, explained.choice, []);
-  fill(against, options, other?.choice ?? "none", [["none", "nothing: just the logit"]]);
+  fill(against, options, other?.choice ?? "none", [["none", PAGE.nothing]]);
   field.say();
   const shares = of(place, explained, other);
   const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
@@ -131,17 +119,12 @@ function fill(select, options, chosen, first) {
   select.value = chosen;
 }
 
-function optionText(choice, text, p) {
-  const how = { next: "your text continues with", typed: "typed:" }[choice] ?? `${choice}.`;
-  return `${how} ${quoted(pieceName(text))}${p === null ? "" : `  ${probability(p)}`}`;
-}
-
 function typedField(typed) {
   const input = make("input", {
     type: "text",
     maxlength: "200",
-    placeholder: "e.g. water",
-    "aria-label": "Any token, typed",
+    placeholder: PAGE.example,
+    "aria-label": PAGE.typed,
     dir: "auto",
   });
   const form = make(
@@ -152,8 +135,8 @@ function typedField(typed) {
         typed.ask(input.value);
       },
     },
-    labelled("or type one", input),
-    make("button", { type: "submit", text: "Explain" }),
+    labelled(PAGE.type, input),
+    make("button", { type: "submit", text: PAGE.explain }),
   );
   const note = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   const say = () => {
@@ -167,39 +150,8 @@ function typedField(typed) {
 // what is drawn
 
 function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
-  const parts = partsOf(shares).sort((a, b) => b.value - a.value);
-  const list = (some) => some.map((part) => `${part.name} ${signed(part.value, 2)}`).join(", ");
-  const up = parts.filter(({ value }) => value > 0).slice(0, 3);
-  const down = parts
-    .filter(({ value }) => value < 0)
-    .slice(-3)
-    .reverse();
-  const total = make("strong", {
-    className: "hs-number hs-total",
-    text: signed(parts.reduce((sum, { value }) => sum + value, 0)),
-  });
-  const computed = make("strong", { className: "hs-number hs-logit", text: signed(shares.logit) });
-  const behind = `After ${quoted(label(payload.tokens[place], 24))}, `;
-  const what = other ? `the logit of ${name} minus that of ${other} is ` : `the logit of ${name} is `;
-  const ratio = other
-    ? ` So ${name} is ${times(shares.logit)} ${other}.`
-    : " Only differences between logits matter: compare with another token to see what decides.";
-  return [
-    behind,
-    what,
-    computed,
-    `; the ${parts.length} parts add up to `,
-    total,
-    `. Most for it: ${list(up) || "nothing"}. Against it: ${list(down) || "nothing"}.`,
-    ratio,
-  ];
-}
-
-/** A difference of logits in words: e to its power is the ratio of the probabilities. */
-function times(difference) {
-  const factor = Number(Math.exp(Math.abs(difference)).toPrecision(3));
-  const written = factor < 1000 ? String(factor) : grouped(factor);
-  return difference < 0 ? `${written} times less likely than` : `${written} times as likely as`;
+  const strong = (text, i) => make("strong", { className: `hs-number hs-${i === 1 ? "logit" : "total"}`, text });
+  return sumParts(payload.tokens[place], shares, name, other).map((text, i) => (i % 2 ? strong(text, i) : text));
 }
 
 function waterfallOf(shares, /** @type {string[]} */ [, other]) {
@@ -262,8 +214,8 @@ function buildHeads(table, L, H) {
   const row = (layer) => [
     `L${layer}`,
     ...heads.map((head) => ({ "data-layer": layer, "data-head": head, id: `hs-share-${layer}-${head}` })),
-    { title: "the bias of the output projection: it belongs to no head" },
-    { title: "the whole MLP of this layer" },
+    { title: PAGE.bias },
+    { title: PAGE.mlp },
   ];
   fillTable(table, {
     columns: [{ name: "", kind: "row" }, ...heads.map((head) => `H${head}`), "bias", "MLP"],
@@ -292,19 +244,17 @@ function listen(table) {
 
 function scaleLegend(limit) {
   const ticks = [-limit, -limit / 2, 0, limit / 2, limit].map((value) => ({ value, text: signed(value, 2) }));
-  const bar = scaleBar(diverging(limit, isDark()), { label: "adds, logits", ticks });
-  return legendOf(bar, make("span", { text: "teal raises the score, brown lowers it" }));
+  const bar = scaleBar(diverging(limit, isDark()), { label: PAGE.scale, ticks });
+  return legendOf(bar, make("span", { text: PAGE.colors }));
 }
 
 function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
-  const of = other ? `the difference between ${name} and ${other}` : `the logit of ${name}`;
+  const said = (text, i) => make(i % 2 ? "strong" : "span", { className: i % 2 ? "hs-number" : "", text });
   return [
-    make("span", { text: `Layer ${layer}, head ${head} adds ` }),
-    make("strong", { className: "hs-number", text: signed(heads[layer * H + head], 4) }),
-    make("span", { text: ` to ${of}.` }),
+    ...headParts(layer, head, heads[layer * H + head], name, other).map(said),
     make("code", {
       text: `blocks.${layer}.attn.z[0, ${head}, ${place}]`,
-      title: "the tensor that this head wrote with, through its columns of out_proj",
+      title: PAGE.tensor,
     }),
   ];
 }

@@ -6,11 +6,11 @@ import { shareUnits } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
 import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { counting, editName, fitsMlp, HOWS, placeName, toggle } from "./edits.mjs";
+import { counting, editName, fitsMlp, HOWS, toggle } from "./edits.mjs";
 import { operation } from "./state.mjs";
+import { cutLabel, PAGE, undoLabel } from "./words.mjs";
 
 const WHOLE = { what: "everywhere" };
-const HOW = "Press a head, a layer’s attention or an MLP to change it. Hover to look at a head; Shift-click pins it.";
 const TOOLS = [
   ["Undo", "undo"],
   ["Redo", "redo"],
@@ -19,18 +19,19 @@ const TOOLS = [
 
 /** The heads, while they are what is changed. */
 export function mount(element) {
-  const grid = make("div", {
-    className: "hs-cut-grid",
-    role: "group",
-    "aria-label": "Heads, attention and MLP of every layer",
-  });
+  const grid = make("div", { className: "hs-cut-grid", role: "group", "aria-label": PAGE.board });
   const all = make("button", {
     type: "button",
     className: "hs-cut-all",
-    text: "All heads of all layers",
+    text: PAGE.everywhere,
     onclick: () => press(WHOLE),
   });
-  element.append(make("h2", { text: "All heads" }), make("p", { className: "hs-hint", text: HOW }), grid, all);
+  element.append(
+    make("h2", { text: PAGE.heads }),
+    make("p", { className: "hs-hint", text: PAGE.headsHint }),
+    grid,
+    all,
+  );
   grid.addEventListener("keydown", (event) => walk(event, grid));
   let drawn = "";
 
@@ -48,7 +49,7 @@ export function mount(element) {
 
 /** What is changed, as chips, and the way back. */
 export function changes() {
-  const chips = make("ul", { className: "hs-cut-chips", "aria-label": "What is changed" });
+  const chips = make("ul", { className: "hs-cut-chips", "aria-label": PAGE.changes });
   const tool = ([text, name]) =>
     make("button", {
       type: "button",
@@ -132,10 +133,7 @@ function paint(button, focus) {
     .filter(Boolean)
     .map((edit) => editName(edit).split(": ")[1])
     .join(", ");
-  button.setAttribute(
-    "aria-label",
-    `${placeName(button.place)}: ${state ? `${state}, marked ${signs.join("")}` : "as it is"}`,
-  );
+  button.setAttribute("aria-label", cutLabel(button.place, state, signs));
   button.title = button.getAttribute("aria-label");
 }
 
@@ -167,7 +165,7 @@ function chip(edit) {
   const remove = make("button", {
     type: "button",
     text: "×",
-    "aria-label": `Undo: ${editName(edit)}`,
+    "aria-label": undoLabel(edit),
     onclick: () => operation.set(operation.edits.filter((other) => other !== edit)),
   });
   return make("li", { className: "hs-cut-chip" }, make("span", { text: editName(edit) }), remove);

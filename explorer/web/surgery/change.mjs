@@ -2,7 +2,7 @@
 
 import { make } from "../base/dom.mjs";
 import { headBlock } from "../base/payload.mjs";
-import { label, quoted } from "../base/text.mjs";
+import { label } from "../base/text.mjs";
 import { hatched, legend as row, shortBar } from "../color/legend.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
 import { pairOf, sidesOf } from "../matrix/channels.mjs";
@@ -15,30 +15,29 @@ import { foldedTable, paintCell, table } from "../ui/table.mjs";
 import { counting, sees } from "./edits.mjs";
 import { leaks } from "./leaks.mjs";
 import { operation } from "./state.mjs";
+import {
+  attentionTitle,
+  cellParts,
+  lossParts,
+  MAPS,
+  mapLabel,
+  moreLines,
+  NO_CELL,
+  PAGE,
+  signed,
+  tokenLoss,
+  whySame,
+} from "./words.mjs";
 
 const LINES = 5; // leaks that are told at once
 
-/** "+0.123", "−0.123", and what is rounded to nothing without a sign. */
-export function signed(x, decimals = 3) {
-  const size = Math.abs(x).toFixed(decimals);
-  return Number(size) === 0 ? size : `${x < 0 ? "−" : "+"}${size}`;
-}
-
 export function lossCard() {
   const line = make("p", { className: "hs-loss-line" });
-  const list = make("div", { className: "hs-loss-tokens", role: "group", "aria-label": "Change of each token's loss" });
+  const list = make("div", { className: "hs-loss-tokens", role: "group", "aria-label": PAGE.losses });
   const hint = make("p", { className: "hs-hint" });
   const leak = make("div", { className: "hs-leaks", role: "status" });
   roving(list);
-  const element = make(
-    "section",
-    {},
-    make("h3", { text: "Loss: how surprised the model is by your text" }),
-    line,
-    list,
-    hint,
-    leak,
-  );
+  const element = make("section", {}, make("h3", { text: PAGE.loss }), line, list, hint, leak);
   let drawn = null;
   const draw = (payload, focus) => {
     const look = `${isDark()}/${store.query(focus)}`;
@@ -46,31 +45,15 @@ export function lossCard() {
     drawn = [operation.result, payload, look];
     const [before, after] = lossesOf(payload);
     const T = payload.tokens.length;
-    if (T < 2) return line.replaceChildren("A text of one token has nothing to predict.");
+    if (T < 2) return line.replaceChildren(PAGE.noLoss);
     const [was, now] = [before, after].map((losses) => losses.reduce((sum, loss) => sum + loss, 0) / (T - 1));
-    line.replaceChildren(
-      "before ",
-      number(was.toFixed(3)),
-      " → after ",
-      number(now.toFixed(3)),
-      " nats per token, a change of ",
-      number(signed(now - was)),
-    );
-    line.append(
-      Math.abs(now - was) < 0.0005
-        ? ": nothing changed."
-        : now > was
-          ? ": the model predicts your text worse."
-          : ": the model predicts your text better.",
-    );
+    line.replaceChildren(...lossParts(was, now).map(numbered));
     const limit = Math.max(0.1, ...before.map((loss, i) => Math.abs(after[i] - loss)));
     list.replaceChildren(
       ...payload.tokens.slice(1).map((token, i) => chip(token, i, before[i], after[i], limit, focus)),
     );
     rove(list, list.children[store.query(focus) - 1]);
-    hint.textContent =
-      "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
-      "easier. Hover over one for both numbers.";
+    hint.textContent = PAGE.lossHint;
     leak.replaceChildren(...leakWords(payload, before, after));
   };
   return { element, draw };
@@ -93,9 +76,7 @@ function chip(token, i, before, after, limit, focus) {
     {
       type: "button",
       className: `hs-loss-token${i === store.query(focus) ? " hs-query" : ""}`,
-      title:
-        `${quoted(label(token, 24))} at place ${i + 1}, predicted at place ${i}: loss ${before.toFixed(3)} ` +
-        `before, ${after.toFixed(3)} after`,
+      title: tokenLoss(token, i + 1, before, after),
       onclick: () => store.toggle({ query: i }),
       onmouseenter: () => store.preview({ query: i }),
       onmouseleave: () => store.preview({}),
@@ -116,13 +97,13 @@ function leakWords(payload, before, after) {
           make(
             "details",
             {},
-            make("summary", { text: `${lines.length - LINES} more` }),
+            make("summary", { text: moreLines(lines.length - LINES) }),
             make("ul", {}, ...lines.slice(LINES).map(item)),
           ),
         ]
       : [];
   return [
-    make("h3", { text: "What leaked" }),
+    make("h3", { text: PAGE.leaked }),
     make("p", { text: summary }),
     make("ul", {}, ...lines.slice(0, LINES).map(item)),
     ...more,
@@ -132,22 +113,15 @@ function leakWords(payload, before, after) {
 /** Attention of the chosen head three times, and the chosen row as a table. */
 export function attentionCard() {
   const title = make("h3");
-  const maps = ["before", "after", "difference"].map((name) => ({
+  const maps = Object.keys(MAPS).map((name) => ({
     name,
     canvas: make("canvas", { role: "img" }),
     layout: null,
   }));
-  const figures = maps.map(({ name, canvas }) =>
-    make(
-      "figure",
-      {},
-      make("figcaption", { text: { before: "before", after: "after", difference: "after − before" }[name] }),
-      canvas,
-    ),
-  );
+  const figures = maps.map(({ name, canvas }) => make("figure", {}, make("figcaption", { text: MAPS[name] }), canvas));
   const words = make("p", { className: "hs-cell", "aria-live": "polite" });
   const legend = make("div", { className: "hs-surgery-legend" });
-  const numbers = foldedTable("This row as a table", () => store.changed());
+  const numbers = foldedTable(PAGE.row, () => store.changed());
   const trio = make("div", { className: "hs-trio" }, ...figures);
   const why = make("p", { className: "hs-hint hs-why-same" });
   const element = make("section", {}, title, why, trio, words, legend, numbers);
@@ -157,8 +131,8 @@ export function attentionCard() {
     const query = store.query(focus);
     const blocks = blocksOf(payload, layer, head);
     const limit = limitOf(blocks);
-    title.textContent = `Attention of layer ${layer}, head ${head}${unchanged(blocks) ? ": the same as before" : ""}`;
-    why.textContent = unchanged(blocks) ? whySame(layer) : "";
+    title.textContent = attentionTitle(layer, head, unchanged(blocks));
+    why.textContent = unchanged(blocks) ? whySame(layer, firstChanged()) : "";
     const width = Math.max(220, figures[0].clientWidth);
     const sides = sidesOf({
       T: payload.tokens.length,
@@ -174,10 +148,7 @@ export function attentionCard() {
         focus: { row: query, column: key },
         cells: { largest: 34 },
       });
-      map.canvas.setAttribute(
-        "aria-label",
-        `${title.textContent}, ${map.name}. A table has the numbers of the row of place ${query}.`,
-      );
+      map.canvas.setAttribute("aria-label", mapLabel(title.textContent, map.name, query));
     }
     words.replaceChildren(...cellWords(payload, blocks, query, key, layer, head));
     legend.replaceChildren(legendOf(limit));
@@ -205,17 +176,7 @@ function limitOf({ before, after }) {
   return Math.max(most / 65535, 0.001);
 }
 
-/** Why the pattern of a layer is as it was. */
-function whySame(layer) {
-  const first = Math.min(...operation.done.map((edit) => edit.layer ?? 0));
-  if (layer < first) return "This layer comes before the first changed one: nothing that reaches it has changed.";
-  if (layer === first)
-    return (
-      "All heads of a layer read the same input, and the change acts on what comes out: it reaches later layers " +
-      "only."
-    );
-  return "";
-}
+const firstChanged = () => Math.min(...operation.done.map((edit) => edit.layer ?? 0));
 
 const unchanged = ({ before, after }) => before === after || before.every((unit, i) => unit === after[i]);
 
@@ -232,16 +193,10 @@ function channelsOf(name, { before, after }, mask, limit) {
 }
 
 function cellWords(payload, { before, after }, query, key, layer, head) {
-  if (key === null) return ["Hover over a cell to read its three numbers."];
+  if (key === null) return [NO_CELL];
   const [was, now] = [before, after].map((block) => block[query * payload.tokens.length + key] / 65535);
-  const [from, to] = [query, key].map((i) => quoted(label(payload.tokens[i], 24)));
   return [
-    `${from} → ${to}: `,
-    number(was.toFixed(4)),
-    " before, ",
-    number(now.toFixed(4)),
-    " after, ",
-    number(signed(now - was, 4)),
+    ...cellParts(payload.tokens[query], payload.tokens[key], was, now).map(numbered),
     make("code", { text: `blocks.${layer}.attn.pattern[0, ${head}, ${query}, ${key}]` }),
   ];
 }
@@ -249,9 +204,9 @@ function cellWords(payload, { before, after }, query, key, layer, head) {
 function legendOf(limit) {
   const part = (text, bar) => make("span", { className: "hs-legend-part" }, make("span", { text }), ...bar);
   return row(
-    part("weight (root scale)", shortBar(sequential(isDark()), "0", "1")),
+    part(PAGE.weight, shortBar(sequential(isDark()), "0", "1")),
     part("difference", shortBar(diverging(limit, isDark()), `−${limit.toFixed(3)}`, `+${limit.toFixed(3)}`)),
-    hatched("hidden by the mask"),
+    hatched(PAGE.hidden),
   );
 }
 
@@ -261,10 +216,10 @@ function rowTable({ tokens }, { before, after }, query) {
     return [String(key), label(token, 24), was.toFixed(4), now.toFixed(4), signed(now - was, 4)];
   };
   return table({
-    label: "Weights of the chosen token, before and after",
+    label: PAGE.rowTable,
     columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "before", "after", "difference"],
     rows: tokens.map(rowOf),
   });
 }
 
-const number = (text) => make("strong", { className: "hs-number", text });
+const numbered = (text, i) => (i % 2 ? make("strong", { className: "hs-number", text }) : text);

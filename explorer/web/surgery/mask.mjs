@@ -1,7 +1,6 @@
 // A mask, painted by hand: a row for each query, a column for each key. Dragging paints, arrows move, space flips.
 
 import { make } from "../base/dom.mjs";
-import { label, quoted } from "../base/text.mjs";
 import { hatched, legend as row, sign } from "../color/legend.mjs";
 import { named } from "../color/scale.mjs";
 import { pairOf, sidesOf } from "../matrix/channels.mjs";
@@ -10,13 +9,10 @@ import { drawMatrix } from "../matrix/matrix.mjs";
 import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
-import { counting, isCausal, isMask, placeName, put, rowsOf, sees } from "./edits.mjs";
+import { counting, isCausal, isMask, put, rowsOf, sees } from "./edits.mjs";
 import { operation } from "./state.mjs";
+import { MASK, maskLabel, maskSentence, maskTitle } from "./words.mjs";
 
-const SCOPES = { head: "This head", attention: "This layer", everywhere: "All heads" };
-const ABOUT =
-  "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let through; with the " +
-  "keyboard, arrows move and space flips.";
 const LARGEST = 460; // px
 const MARKS_FROM = 8; // px: cells at least this wide carry a sign where they leak
 
@@ -34,12 +30,9 @@ class MaskEditor {
     this.presets = presets();
     this.canvas = make("canvas", { tabindex: "0", role: "application" });
     this.words = make("p", { className: "hs-cell", "aria-live": "polite" });
-    const legend = row(
-      sign("hs-mask-seen", "may be looked at"),
-      sign("hs-mask-leak", "! comes later, and may be looked at: a leak"),
-      hatched("hidden"),
-    );
-    const [scope, about] = [choice("scope", SCOPES, "Whose mask"), make("p", { className: "hs-hint", text: ABOUT })];
+    const legend = row(sign("hs-mask-seen", MASK.seen), sign("hs-mask-leak", MASK.leak), hatched(MASK.hidden));
+    const scope = choice("scope", MASK.scopes, MASK.scope);
+    const about = make("p", { className: "hs-hint", text: MASK.about });
     const parts = [this.title, scope, this.presets, about, this.canvas, this.words, legend];
     this.element = make("div", { className: "hs-mask-editor" }, ...parts);
     this.listen();
@@ -101,34 +94,25 @@ class MaskEditor {
     this.query = Math.min(this.query, T - 1);
     this.key = Math.min(this.key, T - 1);
     const mask = maskNow();
-    this.title.textContent = `Mask of ${placeName(place()).toLowerCase()}`;
+    this.title.textContent = maskTitle(place());
     for (const button of this.presets.querySelectorAll("[data-name]"))
       button.setAttribute("aria-pressed", String(button.getAttribute("data-name") === (mask?.how ?? "causal")));
     this.layout = drawMask(canvas, Math.min(LARGEST, element.clientWidth || LARGEST), payload.tokens, mask, this);
-    this.words.textContent = this.sentence(payload.tokens, mask);
-    canvas.setAttribute("aria-label", `Mask for ${T} tokens. ${this.words.textContent}`);
+    const isSeen = sees(mask, this.query, this.key);
+    this.words.textContent = maskSentence(payload.tokens, this.query, this.key, isSeen);
+    canvas.setAttribute("aria-label", maskLabel(T, this.words.textContent));
   };
-
-  sentence(tokens, mask) {
-    const { query, key } = this;
-    const [from, to] = [query, key].map((i) => quoted(label(tokens[i], 24)));
-    const seen = sees(mask, query, key);
-    const leak = seen && key > query ? ", which comes later: a leak" : "";
-    return `${from} (place ${query}) ${seen ? "sees" : "does not see"} ${to} (place ${key})${leak}.`;
-  }
 }
 
 /** Masks to start from. */
 function presets() {
-  const field = { type: "number", min: "1", max: "256", value: "3", "aria-label": "How many tokens the window has" };
+  const field = { type: "number", min: "1", max: "256", value: "3", "aria-label": MASK.size };
   const size = make("input", { ...field, oninput: () => windowOf(size) });
-  const button = { type: "button", className: "hs-button", text: "Window of", "data-name": "window" };
+  const button = { type: "button", className: "hs-button", text: MASK.window, "data-name": "window" };
   return make(
     "div",
-    { className: "hs-mask-presets", role: "group", "aria-label": "Masks to start from" },
-    preset("Causal (normal)", "causal"),
-    preset("Let the future through", "open"),
-    preset("First token only", "first"),
+    { className: "hs-mask-presets", role: "group", "aria-label": MASK.presets },
+    ...["causal", "open", "first"].map(preset),
     make("span", {}, make("button", { ...button, onclick: () => windowOf(size) }), size),
   );
 }
@@ -170,11 +154,11 @@ function flip({ query, key }, isContinued) {
   use(isCausal(rows) ? null : { how: "painted", rows }, isContinued);
 }
 
-function preset(text, name) {
+function preset(name) {
   return make("button", {
     type: "button",
     className: "hs-button",
-    text,
+    text: MASK[name],
     "data-name": name,
     onclick: () => use(name === "causal" ? null : { how: name }),
   });

@@ -6,17 +6,19 @@ import { diverging } from "../color/scale.mjs";
 import { ask, isAborted } from "../state/ask.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { paintCell, table } from "../ui/table.mjs";
-import { signed } from "./change.mjs";
-import { editName, placeName } from "./edits.mjs";
+import { placeName } from "./edits.mjs";
 import { operation } from "./state.mjs";
-
-const SENTENCES =
-  "The sentences are from our own sample articles, which no model was trained on. Each is read where it " +
-  "stands in its article.";
-const ABOUT =
-  "One text proves little. Measure what your changes do to the loss of 100 sentences, or switch off every head and " +
-  `MLP, one after the other, and see which matter most. ${SENTENCES}`;
-const RANKS = { zero: "Rank by zero ablation", mean: "Rank by mean ablation" };
+import {
+  doneSentence,
+  effectHint,
+  effectParts,
+  intervalText,
+  MEASURE,
+  progressSentence,
+  rankingCaption,
+  signed,
+  sweepTitle,
+} from "./words.mjs";
 
 export const measureCard = () => new Measurement();
 
@@ -29,27 +31,23 @@ class Measurement {
   constructor() {
     const button = (text, name, onclick) =>
       make("button", { type: "button", className: "hs-button", text, "data-name": name, onclick });
-    this.go = button("Measure on 100 sentences", "effect", () => this.start("effect", { edits: operation.edits }));
-    this.ranks = Object.entries(RANKS).map(([how, text]) =>
+    this.go = button(MEASURE.go, "effect", () => this.start("effect", { edits: operation.edits }));
+    this.ranks = Object.entries(MEASURE.ranks).map(([how, text]) =>
       button(text, `sweep-${how}`, () => this.start("sweep", { how })),
     );
     this.bar = make("progress", { max: "1", value: "0" });
     this.state = make("span", { className: "hs-hint", role: "status" });
-    const cancel = button("Cancel", "cancel", () => this.stop("Cancelled."));
+    const cancel = button("Cancel", "cancel", () => this.stop(MEASURE.cancelled));
     this.running = make("div", { className: "hs-job", hidden: "" }, this.bar, cancel);
     this.result = make("div", { className: "hs-effect" });
-    this.grid = make("div", {
-      className: "hs-sweep-grid",
-      role: "group",
-      "aria-label": "Effect of every head and MLP",
-    });
-    const labels = { tabindex: "0", role: "region", "aria-label": "Heads and MLPs by effect" };
+    this.grid = make("div", { className: "hs-sweep-grid", role: "group", "aria-label": MEASURE.effects });
+    const labels = { tabindex: "0", role: "region", "aria-label": MEASURE.ranking };
     this.ranking = make("div", { className: "hs-sweep-table", ...labels });
     this.element = make(
       "section",
       { className: "hs-measure" },
-      make("h3", { text: "Does it hold in general?" }),
-      make("p", { className: "hs-hint", text: ABOUT }),
+      make("h3", { text: MEASURE.title }),
+      make("p", { className: "hs-hint", text: MEASURE.about }),
       make("div", { className: "hs-cut-tools" }, this.go, ...this.ranks),
       this.running,
       this.state,
@@ -65,7 +63,7 @@ class Measurement {
     const { found, controller } = this;
     if (kind === "effect") found.edits = operation.edits;
     found[kind] = kind === "sweep" ? { how: question.how, list: [] } : null;
-    this.state.textContent = "Waiting for its turn …";
+    this.state.textContent = MEASURE.waiting;
     this.update();
     const options = { onLine: (line) => this.hear(line), signal: controller.signal, quiet: true };
     try {
@@ -84,14 +82,12 @@ class Measurement {
 
   hear({ done, of, effect, one }) {
     const seconds = (performance.now() - this.started) / 1000;
-    const left = done ? ` · about ${Math.ceil((seconds / done) * (of - done))} s left` : "";
     const isEffect = this.kind === "effect";
-    const what = isEffect ? "sentences" : "heads and MLPs";
     this.bar.value = done / of;
-    this.state.textContent = `${done}/${of} ${what}${left}`;
+    this.state.textContent = progressSentence(done, of, isEffect, seconds);
     if (one) this.found.sweep.list.push(one);
     if (effect) this.found.effect = effect;
-    if (isEffect ? effect : done === of) this.stop(`Done: ${of} ${what} in ${seconds.toFixed(1)} s.`);
+    if (isEffect ? effect : done === of) this.stop(doneSentence(of, isEffect, seconds));
     else this.update();
   }
 
@@ -116,7 +112,7 @@ class Measurement {
   draw = (payload, focus) => {
     this.sees(payload.model);
     this.go.disabled = this.kind !== null || !operation.edits.length;
-    this.go.title = operation.edits.length ? "" : "Change something first";
+    this.go.title = operation.edits.length ? "" : MEASURE.nothing;
     for (const button of this.ranks) button.disabled = this.kind !== null;
     this.result.replaceChildren(...effectWords(this.found));
     drawSweep(this.grid, this.ranking, this.found.sweep, payload, focus);
@@ -125,35 +121,13 @@ class Measurement {
 
 function effectWords({ effect, edits }) {
   if (!effect) return [];
-  const { mean, low, high, before, n } = effect;
-  const verdict =
-    low > 0
-      ? "The changes make the model worse."
-      : high < 0
-        ? "The changes make the model better."
-        : "The interval contains 0: no clear effect.";
-  const stale =
-    edits !== operation.edits
-      ? [make("p", { className: "hs-hint", text: "Measured for other changes than the present ones: measure again." })]
-      : [];
+  const hint = (text) => make("p", { className: "hs-hint", text });
+  const number = (text, i) => make(i === 1 ? "strong" : "span", { className: "hs-number", text });
   return [
-    make(
-      "p",
-      {},
-      `${edits.map(editName).join("; ")}: `,
-      make("strong", { className: "hs-number", text: signed(mean) }),
-      " nats per token ",
-      make("span", { className: "hs-number", text: `(95 % interval ${signed(low)} to ${signed(high)})` }),
-      `, from a loss of ${before.toFixed(3)}. ${verdict}`,
-    ),
+    make("p", {}, ...effectParts(edits, effect).map((text, i) => (i % 2 ? number(text, i) : text))),
     interval(effect),
-    make("p", {
-      className: "hs-hint",
-      text:
-        `Mean of ${n} differences, each sentence compared with itself; Student's t interval. A painted mask ` +
-        "acts on the first places of each article.",
-    }),
-    ...stale,
+    hint(effectHint(effect.n)),
+    ...(edits !== operation.edits ? [hint(MEASURE.stale)] : []),
   ];
 }
 
@@ -195,16 +169,9 @@ function drawSweep(grid, ranking, sweep, payload, focus) {
 function rankingOf({ how, list }) {
   const ranked = [...list].sort((a, b) => b.mean - a.mean);
   return table({
-    caption:
-      `${how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats ` +
-      "per token. + is worse. The colors end at the largest effect of a head.",
-    columns: [{ name: "", kind: "text" }, { name: "which", kind: "text" }, "change", "95 % interval"],
-    rows: ranked.map((one, i) => [
-      String(i + 1),
-      placeName(one),
-      signed(one.mean),
-      `${signed(one.low)} to ${signed(one.high)}`,
-    ]),
+    caption: rankingCaption(how),
+    columns: [{ name: "", kind: "text" }, { name: "which", kind: "text" }, "change", MEASURE.interval],
+    rows: ranked.map((one, i) => [String(i + 1), placeName(one), signed(one.mean), intervalText(one)]),
   });
 }
 
@@ -221,7 +188,7 @@ function sweepCell(one, limit, focus, layer, head) {
     type: "button",
     className: `hs-sweep-cell hs-number${shown ? " hs-shown" : ""}`,
     text: short(one.mean),
-    title: `${placeName(one)}: ${signed(one.mean)} (${signed(one.low)} to ${signed(one.high)})`,
+    title: sweepTitle(one),
     onclick: () => store.toggle(choose),
   });
   paintCell(cell, diverging(limit, isDark()), one.mean);

@@ -1,9 +1,10 @@
 // What the model expects next, before and after what was changed in it.
 
 import { make } from "../base/dom.mjs";
-import { label, pieceName, probability, quoted, visible } from "../base/text.mjs";
+import { pieceName, probability } from "../base/text.mjs";
 import { store } from "../state/store.mjs";
 import { operation } from "./state.mjs";
+import { expectsAfter, PAGE, scaleSentence } from "./words.mjs";
 
 const SHOWN = 8; // next tokens of each side
 
@@ -11,19 +12,17 @@ export function mount(element) {
   const heading = make("p", { className: "hs-after" });
   const bars = make("ol", { className: "hs-bars hs-pairs" });
   const scale = make("p", { className: "hs-hint" });
-  element.append(make("h2", { text: "Next token" }), heading, bars, scale);
+  element.append(make("h2", { text: PAGE.next }), heading, bars, scale);
   store.subscribe(element, (shown, focus) => {
     operation.sees(shown, focus);
     const payload = operation.base;
     const query = store.query(focus);
-    heading.textContent = `What the model expects after ${quoted(label(payload.tokens[query], 24))}`;
+    heading.textContent = expectsAfter(payload.tokens[query]);
     const rows = nextRows(payload, operation.result, query);
     const top = Math.max(...rows.map(({ was, now }) => Math.max(was, now)));
     const next = payload.tokens[query + 1]?.text;
     bars.replaceChildren(...rows.map((row) => bar(row, top, row.text === next)));
-    const answer = next === undefined ? "" : ` Bold: the token your text continues with, ${quoted(visible(next))}.`;
-    const sides = operation.result ? "gray before, violet after, highest after first" : "nothing is changed yet";
-    scale.textContent = `Probability from 0 to ${probability(top)}: ${sides}.${answer}`;
+    scale.textContent = scaleSentence(top, operation.result !== null, next);
   });
 }
 

@@ -10,8 +10,8 @@ import { HOWS } from "./edits.mjs";
 import { maskEditor } from "./mask.mjs";
 import { measureCard } from "./measure.mjs";
 import { operation } from "./state.mjs";
+import { PAGE, SHOW } from "./words.mjs";
 
-const SHOW = { here: "Only here", everywhere: "In all tabs" };
 const TOOLS = Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]) => [how, `${sign} ${tool}`]));
 
 export function mount(element, { props }) {
@@ -22,15 +22,15 @@ export function mount(element, { props }) {
   const show = make(
     "div",
     { className: "hs-cut-show" },
-    make("span", { className: "hs-hint", text: "Show the changed model" }),
-    choice("changed", SHOW, "Where to show the changed model"),
+    make("span", { className: "hs-hint", text: PAGE.show }),
+    choice("changed", SHOW, PAGE.where),
   );
   const cards = { changes: changes(), mask: maskEditor(), attention: attentionCard(), loss: lossCard() };
   const measure = measureCard();
   const found = make("div", {}, show, cards.attention.element, cards.loss.element);
   element.append(
     ready,
-    make("div", { className: "hs-cut-choose" }, choice("tool", TOOLS, "What to do")),
+    make("div", { className: "hs-cut-choose" }, choice("tool", TOOLS, PAGE.tool)),
     about,
     problem,
     cards.changes.element,
@@ -73,7 +73,7 @@ function buttons(experiments) {
     );
   return make(
     "div",
-    { className: "hs-experiments", role: "group", "aria-label": "Experiments" },
+    { className: "hs-experiments", role: "group", "aria-label": PAGE.experiments },
     ...experiments.map(one),
   );
 }

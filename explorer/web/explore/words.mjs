@@ -1,0 +1,112 @@
+// The words of the Explore page around its pictures, to be read in one go.
+
+import { grouped, label, probability, quoted, several, visible } from "../base/text.mjs";
+
+export const PAGE = {
+  examples: "Examples",
+  exampleList: "Example texts",
+  heads: "All heads",
+  headsHint: "One picture per head: a row for each token, darker where it attends. Hover to preview, click to pin.",
+  byPlace: "All heads: one row for each layer",
+  order: "Order of the heads",
+  usual: "layer and head",
+  several: "Outlined: the heads that are shown as one.",
+  badges: "Badges: ",
+  next: "Next token",
+  nextTable: "The likeliest next tokens",
+  end: "This is the end of your text: the model would continue from here.",
+  roles: "What each role means",
+  noRoles: "This model's window is too short to measure what its heads do.",
+  tokens: "Tokens",
+  tokenList: "Tokens of your text",
+  picture: "Picture of the model",
+  change: "Change text, model or example",
+  headBefore: "head before",
+  headNext: "next head",
+};
+
+export const TABS = {
+  attention: "Attention",
+  pipeline: "Pipeline",
+  lens: "Lens",
+  residual: "Residual",
+  surgery: "Surgery",
+};
+export const ABOUT = {
+  attention: "",
+  pipeline: "The whole way from text to next token, in one picture.",
+  lens: "What the model would predict if it stopped after each layer.",
+  residual: "Who wrote what: how every head and MLP adds to the score of a token.",
+  surgery: "Switch heads off, freeze them, paint their mask, and see what changes.",
+};
+
+// heads
+
+export const roleOption = (role) => `role: ${role}`;
+export const byRole = (role) => `All heads: the highest score of the role “${role}” first`;
+export const headTitle = (layer, head) => `Layer ${layer}, head ${head}`;
+export const stepperText = (layer, head) => `Layer ${layer} · head ${head}`;
+export const openText = (text) => `“${text.trim()}” ✎`;
+export const doesTitle = (layer, head) => `What layer ${layer}, head ${head} does`;
+
+export function leadsSentence({ layer, head, logits }, isHere, token) {
+  const who = isHere ? "This head" : headTitle(layer, head);
+  const adds = `${logits < 0 ? "−" : "+"}${Math.abs(logits).toFixed(2)}`;
+  return `${who} adds most to the logit of ${quoted(token)}: ${adds}`;
+}
+
+export function badgeSentence(names) {
+  if (names.length)
+    return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
+  return (
+    "No badge: in no role does it score far above uniform attention. Measured on sample " +
+    "articles and on repeated random tokens, not on your text."
+  );
+}
+
+// the next token
+
+export const likeliest = (count) => `The ${count} likeliest as a table`;
+export const expectsAfter = (token) => `What the model expects after ${quoted(label(token, 24))}`;
+export const restSentence = (others, rest) =>
+  `The other ${grouped(others)} tokens of the vocabulary share ${probability(rest)}.`;
+export const actualSentence = ({ text, p, rank }, V) =>
+  `Your text continues with ${quoted(visible(text))}: probability ${probability(p)}, place ` +
+  `${grouped(rank)} of ${grouped(V)}.`;
+
+// the token strip
+
+export function colorSentence({ draw }, { column }, title) {
+  const way = column
+    ? "how strongly each token attends to the outlined one"
+    : `how strongly the outlined token ${draw === "flow" ? "draws on" : "attends to"} each`;
+  return `Color: ${way} (${title}). Hover to preview, click to pin.`;
+}
+
+export function tokenTitle(token, i) {
+  if (token.special && token.id !== null) return `place ${i}: token ${token.id}, a special token: it is no text`;
+  const part = token.partial ? ", bytes of a character that needs several tokens" : "";
+  return `place ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
+}
+
+export function modelLine(model) {
+  const size = [
+    model.n_embd && `width ${model.n_embd}`,
+    model.num_parameters && `${parameters(model.num_parameters)} parameters`,
+  ];
+  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function parameters(count) {
+  return count < 1e5 ? grouped(count) : `${(count / 1e6).toFixed(1)} M`;
+}
+
+export function usedLine({ tokens, total, was_cut, model }) {
+  if (total <= tokens.length) return `${tokens.length} / ${model.token_limit} tokens`;
+  return (
+    `shown: the first ${tokens.length} of ${was_cut ? "more than " : ""}${grouped(total)} tokens; the ` +
+    "model's window ends there"
+  );
+}
