@@ -1,24 +1,30 @@
 // One block, opened: what is wrong, see it, why it matters, where to read.
 
 import { make } from "../base/dom.mjs";
-import { quoted, visible } from "../base/text.mjs";
+import { visible } from "../base/text.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
 import { linkedCells } from "./cells.mjs";
 import { breakable } from "./tiles.mjs";
 import {
-  capital,
+  BLOCK,
   codeLine,
-  countOf,
   differences,
-  displaced,
   exact,
-  gap,
   isWhole,
+  lessonText,
   limit,
+  lineLabel,
+  lineTitle,
+  looksAt,
+  mapsKey,
+  mapsTitle,
   ofPoints,
+  placeName,
   STATUS,
   short,
-  slice,
+  shouldBe,
+  tensorKey,
+  tensorNote,
 } from "./words.mjs";
 
 /** {element, repaint}: the panel of a block; `lessons` is the table of contents of the Learn page. */
@@ -28,12 +34,7 @@ export function blockPanel(block, lessons) {
   const parts =
     block.status === "failed"
       ? failed(block, lessons, repaints)
-      : [
-          make("p", {
-            text: block.sentence || "It agrees with the reference in every test.",
-            dir: "auto",
-          }),
-        ];
+      : [make("p", { text: block.sentence || BLOCK.agrees, dir: "auto" })];
   const element = make(
     "section",
     { className: "hs-check-block" },
@@ -62,11 +63,11 @@ export function blockPanel(block, lessons) {
 
 function failed(block, lessons, repaints) {
   const { faults, line, difference, patterns } = block;
-  const parts = [part("What is wrong", ...whatIsWrong(block), lineAndIdea(line, faults))];
+  const parts = [part(BLOCK.wrong, ...whatIsWrong(block), lineAndIdea(line, faults))];
   if (difference || patterns)
     parts.push(
       part(
-        "See it",
+        BLOCK.see,
         ...(difference ? tensors(difference, repaints) : []),
         ...(patterns ? maps(patterns, repaints) : []),
       ),
@@ -74,19 +75,13 @@ function failed(block, lessons, repaints) {
   if (faults.some(({ effect }) => effect))
     parts.push(
       part(
-        "Why it matters",
+        BLOCK.why,
         ...faults.filter(({ effect }) => effect).map(({ effect }) => make("p", { text: effect, dir: "auto" })),
       ),
     );
   const links = faults.map(({ lesson }) => lesson && lessonLink(lesson, lessons)).filter(Boolean);
   if (links.length)
-    parts.push(
-      part(
-        "Where to read",
-        make("p", {}, ...links),
-        make("p", { className: "hs-hint", text: "It opens in a new tab; your report stays here." }),
-      ),
-    );
+    parts.push(part(BLOCK.read, make("p", {}, ...links), make("p", { className: "hs-hint", text: BLOCK.newTab })));
   return parts;
 }
 
@@ -116,16 +111,10 @@ function lineAndIdea(line, faults) {
     make(
       "figure",
       { className: "hs-check-line" },
-      make("figcaption", {
-        text: line.cell ? `Your cell ${line.cell}, line ${line.number}` : `Your line ${line.number}`,
-      }),
+      make("figcaption", { text: lineTitle(line) }),
       make(
         "pre",
-        {
-          dir: "ltr",
-          tabindex: "0",
-          "aria-label": `Line ${line.number} of ${line.cell ? `cell ${line.cell}` : "your file"}`,
-        },
+        { dir: "ltr", tabindex: "0", "aria-label": lineLabel(line) },
         make(
           "code",
           {},
@@ -138,7 +127,7 @@ function lineAndIdea(line, faults) {
     ? make(
         "figure",
         { className: "hs-check-idea" },
-        make("figcaption", { text: "The idea" }),
+        make("figcaption", { text: BLOCK.idea }),
         ...ideas.map((text) => make("p", { text, dir: "auto" })),
       )
     : null;
@@ -147,7 +136,7 @@ function lineAndIdea(line, faults) {
 
 /** The first tensor that differs, beside what it should be. */
 function tensors(difference, repaints) {
-  const { tensor, where, shape, rows, columns, expected, found, differs } = difference;
+  const { tensor, rows, columns, expected, found, differs } = difference;
   const [most, whole] = [limit(expected, found), isWhole(expected, found)];
   const broken = (r, c) => expected[r][c] !== null && found[r][c] === null;
   const table = (caption, values) => ({
@@ -158,32 +147,19 @@ function tensors(difference, repaints) {
     write: (value) => short(value, whole),
     say: exact,
   });
-  const place = (r, c) => (rows.length > 1 ? `row ${rows[r]}, column ${columns[c]}` : `number ${columns[c]}`);
-  const [count, all, cut] = [countOf(differs), rows.length * columns.length, slice(difference)];
   return drawing(
     {
       title: tensor,
-      note:
-        `${capital(visible(where))}. Shape ` +
-        `${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${count} of the ` +
-        `${all} numbers shown differ (thick border, bold digits). ${displaced(difference)}`,
-      key:
-        `Teal is above 0, brown below; the strongest color is ${exact(Number(most.toPrecision(3)))}. ` +
-        "Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.",
+      note: tensorNote(difference),
+      key: tensorKey(most),
       cells: {
-        tables: [table("It should be", expected), table("Yours", found)],
+        tables: [table(BLOCK.expected, expected), table(BLOCK.found, found)],
         rows,
         columns,
         marked: (r, c) => differs[r][c],
         start: first(differs),
       },
-      told: (r, c) => [
-        `${place(r, c)}: it should be `,
-        expected[r][c],
-        ", yours is ",
-        found[r][c],
-        gap(expected[r][c], found[r][c]),
-      ],
+      told: (r, c) => shouldBe(placeName(difference, r, c), expected[r][c], found[r][c]),
     },
     repaints,
   );
@@ -214,7 +190,7 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
   const between = {
     hidden: hides(expected, found),
     broken,
-    caption: "Yours minus what it should be",
+    caption: BLOCK.apart,
     values: apart,
     scale: (dark) => diverging(most, dark),
     write: short,
@@ -222,29 +198,18 @@ function maps({ tokens, layer, head, expected, found }, repaints) {
   };
   return drawing(
     {
-      title: `Attention in the trained model, layer ${layer}, head ${head}`,
-      note:
-        "Your attention ran with the trained model's weights on a text; this is the head where it is furthest " +
-        "off. Each row is a query token, each column a key token.",
-      key:
-        "The first two: weight 0 is the background; 1 is darkest in light mode and brightest in dark mode; " +
-        "striped cells are hidden by the mask (in red: NaN). The third: teal where you have more, brown " +
-        `where less, up to ${exact(Number(most.toPrecision(3)))}.`,
+      title: mapsTitle(layer, head),
+      note: BLOCK.mapsHint,
+      key: mapsKey(most),
       cells: {
-        tables: [weights("It should be", expected), weights("Yours", found), between],
+        tables: [weights(BLOCK.expected, expected), weights(BLOCK.found, found), between],
         rows: labels,
         columns: labels,
         axes: ["query", "key"],
         marked: (r, c) => marks[r][c],
         start: first(marks),
       },
-      told: (r, c) => [
-        `${quoted(labels[r])} looks at ${quoted(labels[c])}: it should be `,
-        expected[r][c],
-        ", yours is ",
-        found[r][c],
-        gap(expected[r][c], found[r][c]),
-      ],
+      told: (r, c) => shouldBe(looksAt(labels[r], labels[c]), expected[r][c], found[r][c]),
     },
     repaints,
   );
@@ -284,6 +249,6 @@ function lessonLink({ lesson, step }, lessons) {
     href: `?lesson=${lesson}${isStep ? `&step=${step}` : ""}`,
     target: "_blank",
     rel: "noopener",
-    text: `The lesson that explains it: ${found.title}${isStep ? `, step ${step}` : ""} ↗`,
+    text: lessonText(found.title, isStep ? step : null),
   });
 }

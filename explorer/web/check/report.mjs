@@ -2,19 +2,16 @@
 // runs.
 // What comes back has the known fields and no others; whatever is wrong is an Error of one sentence, for the page.
 
+import { damaged, NO_REPORT, reportTooLarge } from "./words.mjs";
+
 const LARGEST = 2_000_000; // bytes
-const COMMAND = "python -m llm_core.homework my_llm_implementation.py --json > report.json";
 const STATUSES = ["passed", "failed", "not started"];
 const CELLS = 16; // rows and columns of a tensor
 const TOKENS = 32;
 
 /** Before anything of a file is read. */
 export function checkSize(size) {
-  if (size > LARGEST)
-    throw new Error(
-      `This file is too large for a report: it is ${(size / 1e6).toFixed(1)} MB, and a report is at most ` +
-        `${LARGEST / 1e6} MB.`,
-    );
+  if (size > LARGEST) throw new Error(reportTooLarge(size, LARGEST));
 }
 
 /** Bytes -> text: UTF-8, or the UTF-16 that PowerShell's ">" writes. */
@@ -31,27 +28,21 @@ export function readReport(text) {
   try {
     found = JSON.parse(text);
   } catch {
-    throw new Error(`This file is not a report: it is not JSON. Make one with: ${COMMAND}`);
+    throw new Error(NO_REPORT.json);
   }
-  if (!isObject(found) || found.format !== "headscope-homework")
-    throw new Error(`This file is not a report of the homework checker. Make one with: ${COMMAND}`);
-  if (found.version !== 1)
-    throw new Error(
-      "This report was written by another version of the checker: make a new one with the checker that came with " +
-        "this app.",
-    );
+  if (!isObject(found) || found.format !== "headscope-homework") throw new Error(NO_REPORT.format);
+  if (found.version !== 1) throw new Error(NO_REPORT.version);
   const report = fields(REPORT)(found, "the report");
   const total = (name) => report.blocks.reduce((sum, block) => sum + block[name], 0);
   if (report.blocks.length && (total("points") !== report.points || total("possible") !== report.possible))
-    throw new Error("This report is damaged: the points of its blocks do not add up to its total.");
-  if (!report.blocks.length && report.problem === null)
-    throw new Error("This report is empty: it has no blocks, and does not say why.");
+    throw new Error(NO_REPORT.points);
+  if (!report.blocks.length && report.problem === null) throw new Error(NO_REPORT.empty);
   return report;
 }
 
 // what may stand where: (value, where) -> the value, or an Error that says which place is wrong
 
-const wrong = (where, what) => new Error(`This report is damaged: ${where} should be ${what}.`);
+const wrong = (where, what) => new Error(damaged(where, what));
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const must = (test, what) => (value, where) => {
   if (!test(value)) throw wrong(where, what);

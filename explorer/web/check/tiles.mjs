@@ -2,16 +2,12 @@
 // The tiles are tabs: one Tab stop, arrows move, Enter or Space opens.
 
 import { make } from "../base/dom.mjs";
-import { ofPoints, points, STATUS } from "./words.mjs";
+import { points, REPORT, STATUS, tileLabel } from "./words.mjs";
 
 /** `first`: the name of the block that is open at first; else what failed, or was not started. */
 export function tileRow(blocks, panel, open, first = null) {
   const tiles = blocks.map((block, i) => tile(block, i, () => choose(i)));
-  const row = make(
-    "div",
-    { className: "hs-check-tiles", role: "tablist", "aria-label": "Blocks of the homework" },
-    ...tiles,
-  );
+  const row = make("div", { className: "hs-check-tiles", role: "tablist", "aria-label": REPORT.blocks }, ...tiles);
   const choose = (chosen) => {
     tiles.forEach((one, i) => {
       one.setAttribute("aria-selected", String(i === chosen));
@@ -53,7 +49,7 @@ function tile(block, i, onclick) {
       "aria-controls": "check-panel",
       className: `hs-check-tile hs-check-${block.status.replace(" ", "-")}`,
       "data-block": block.name,
-      "aria-label": `${block.title}: ${word}, ${ofPoints(block)}`,
+      "aria-label": tileLabel(block),
       onclick,
     },
     make("span", { className: "hs-check-mark" }, make("span", { className: "hs-check-sign", text: sign }), ` ${word}`),

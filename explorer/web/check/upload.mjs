@@ -1,16 +1,13 @@
 // A file that the app itself is to check, where it may: the question, and its answers as block after block is done.
 
 import { ask, isAborted } from "../state/ask.mjs";
+import { codeTooLarge } from "./words.mjs";
 
 export const LARGEST_CODE = 200_000; // bytes
 const LARGEST_NOTEBOOK = 20_000_000; // with its outputs
 
 function checkSize(size, most) {
-  if (size > most)
-    throw new Error(
-      `This file is too large to be a homework: it is ${Math.ceil(size / 1000)} kB, and at most ` +
-        `${most / 1000} kB are read.`,
-    );
+  if (size > most) throw new Error(codeTooLarge(size, most));
 }
 
 /** A notebook's text with its code alone: outputs can be large. */

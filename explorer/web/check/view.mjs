@@ -9,7 +9,7 @@ import { checkSize, decode, readReport } from "./report.mjs";
 import { progressPage, startPage } from "./start.mjs";
 import { tileRow } from "./tiles.mjs";
 import { Checker } from "./upload.mjs";
-import { advice, points } from "./words.mjs";
+import { points, REPORT, tookSentence } from "./words.mjs";
 
 export function mount(element, { props }) {
   new Check(element, JSON.parse(props.given), new Checker());
@@ -151,23 +151,19 @@ class Check {
       make(
         "div",
         { className: "hs-check-actions" },
-        make("button", { type: "button", text: "Open another report", onclick: () => this.report.click() }),
-        this.upload ? make("button", { type: "button", text: "Check a file", onclick: () => this.code.click() }) : "",
-        make("button", { type: "button", text: "Back to the start", onclick: () => this.start() }),
+        make("button", { type: "button", text: REPORT.other, onclick: () => this.report.click() }),
+        this.upload ? make("button", { type: "button", text: REPORT.file, onclick: () => this.code.click() }) : "",
+        make("button", { type: "button", text: REPORT.back, onclick: () => this.start() }),
       ),
     );
     const said = report.problem
       ? make(
           "p",
           { className: "hs-check-problem", dir: "auto" },
-          make("strong", { text: "The file could not be run. " }),
+          make("strong", { text: REPORT.failed }),
           report.problem,
         )
-      : make("p", {
-          className: "hs-check-said",
-          text: `${advice(report)} (It took ${Math.max(1, Math.round(report.seconds))} s.)`,
-          dir: "auto",
-        });
+      : make("p", { className: "hs-check-said", text: tookSentence(report), dir: "auto" });
     this.show("report", head, said);
     if (report.blocks.length) this.stage.append(tileRow(report.blocks, panel, open, this.seen.block), panel);
     title.focus({ preventScroll: true });

@@ -1,6 +1,92 @@
-// What the page says about a report. Pure: no DOM.
+// The words of the page "Check your code", and what it says about a report. Pure: no DOM.
 
-import { visible } from "../base/text.mjs";
+import { quoted, visible } from "../base/text.mjs";
+
+const REPORT_COMMAND = "python -m llm_core.homework my_llm_implementation.py --json > report.json";
+
+export const COMMANDS = {
+  install: "python -m pip install -r requirements.txt",
+  begin: "python -m llm_core.homework --new my_llm_implementation.py",
+  check: REPORT_COMMAND,
+  allow: "python app.py --allow-code-upload",
+};
+
+export const START = {
+  title: "Check your code",
+  lead:
+    "You write a Transformer in nine blocks, in one file: my_llm_implementation.py. See how many of the 11 " +
+    "points it earns, and why: one for each block, and two if all of them together train and write.",
+  example: "See an example",
+  exampleHint: "a report on a file with mistakes",
+  commands:
+    "Type the commands in a terminal, in the folder that holds app.py. The checker needs Python and what " +
+    "requirements.txt lists:",
+  begin: ["Begin", "Writes a file with blanks to fill in. Already have one? Skip to step 2."],
+  check: ["Check", "Compares your file with the reference and writes a report. Unfinished blocks are fine."],
+  look: ["Look", "Your report never leaves your browser. You can also drop the file on this page."],
+  open: "Open a report",
+  upload: "Or let this app check it",
+  uploadHint:
+    "Your file runs on the computer that runs this app, in its own process, without a network and with limits " +
+    "on time, memory, and files. These limits stop accidents, not attacks: choose only a file whose author " +
+    "you trust.",
+  choose: "Choose my_llm_implementation.py",
+  whyNot: "Why can’t I upload my file here?",
+  whyNotHint:
+    "Checking code means running it, so this app accepts no files unless its owner allows it. On your own " +
+    "computer, and only there, start it like this:",
+  copy: "Copy",
+  copied: "Copied",
+  byKeys: "Ctrl-C",
+  opening: "Opening your file …",
+  stop: "Stop",
+};
+
+export const REPORT = {
+  other: "Open another report",
+  file: "Check a file",
+  back: "Back to the start",
+  failed: "The file could not be run. ",
+  blocks: "Blocks of the homework",
+};
+
+export const BLOCK = {
+  agrees: "It agrees with the reference in every test.",
+  wrong: "What is wrong",
+  see: "See it",
+  why: "Why it matters",
+  read: "Where to read",
+  newTab: "It opens in a new tab; your report stays here.",
+  idea: "The idea",
+  expected: "It should be",
+  found: "Yours",
+  apart: "Yours minus what it should be",
+  mapsHint:
+    "Your attention ran with the trained model's weights on a text; this is the head where it is furthest " +
+    "off. Each row is a query token, each column a key token.",
+};
+
+/** Why a report cannot be shown. */
+export const NO_REPORT = {
+  json: `This file is not a report: it is not JSON. Make one with: ${REPORT_COMMAND}`,
+  format: `This file is not a report of the homework checker. Make one with: ${REPORT_COMMAND}`,
+  version:
+    "This report was written by another version of the checker: make a new one with the checker that came with " +
+    "this app.",
+  points: "This report is damaged: the points of its blocks do not add up to its total.",
+  empty: "This report is empty: it has no blocks, and does not say why.",
+};
+export const damaged = (where, what) => `This report is damaged: ${where} should be ${what}.`;
+export const reportTooLarge = (size, most) =>
+  `This file is too large for a report: it is ${(size / 1e6).toFixed(1)} MB, and a report is at most ${most / 1e6} MB.`;
+export const codeTooLarge = (size, most) =>
+  `This file is too large to be a homework: it is ${Math.ceil(size / 1000)} kB, and at most ${most / 1000} kB are read.`;
+
+export const knownTitle = (count) => `Which mistakes does it know? ${count} by name`;
+export const copyLabel = (command) => `Copy: ${command}`;
+export const progressSentence = (title, done, all) => `Checking ${title} … ${done} of ${all} blocks done.`;
+export const tookSentence = (report) => `${advice(report)} (It took ${Math.max(1, Math.round(report.seconds))} s.)`;
+export const tileLabel = (block) => `${block.title}: ${STATUS[block.status].word}, ${ofPoints(block)}`;
 
 /** A sign and a word: colour is never the only cue. */
 export const STATUS = {
@@ -43,7 +129,7 @@ export function short(value, whole = false) {
 }
 
 /** Found minus expected, as the end of a sentence. */
-export function gap(expected, found) {
+function gap(expected, found) {
   if (expected === found) return ", the same";
   if (expected === null || found === null) return "";
   const difference = Number((found - expected).toPrecision(6));
@@ -51,7 +137,7 @@ export function gap(expected, found) {
 }
 
 /** "[0, 1, :, :]": which part of a tensor is shown; the last two dimensions are rows and columns. */
-export function slice({ shape, index }) {
+function slice({ shape, index }) {
   if (shape.length <= 2 || index.length !== shape.length) return "";
   return `[${[...index.slice(0, -2), ":", ":"].join(", ")}]`;
 }
@@ -74,9 +160,9 @@ export function differences(expected, found) {
 export const codeLine = (line) => visible(line.text);
 
 /** How many cells of a table of flags are set. */
-export const countOf = (flags) => flags.flat().filter(Boolean).length;
+const countOf = (flags) => flags.flat().filter(Boolean).length;
 
-export const capital = (sentence) => sentence.charAt(0).toUpperCase() + sentence.slice(1);
+const capital = (sentence) => sentence.charAt(0).toUpperCase() + sentence.slice(1);
 
 const MOST_NAMED = 3;
 
@@ -93,3 +179,42 @@ export function displaced({ rows, expected, found }) {
         `${moved.slice(0, MOST_NAMED).join(", ")}${moved.length > MOST_NAMED ? ", and so on" : ""}.`
     : "";
 }
+
+// a block
+
+export const lineTitle = ({ cell, number }) => (cell ? `Your cell ${cell}, line ${number}` : `Your line ${number}`);
+export const lineLabel = ({ cell, number }) => `Line ${number} of ${cell ? `cell ${cell}` : "your file"}`;
+export const lessonText = (title, step) => `The lesson that explains it: ${title}${step ? `, step ${step}` : ""} ↗`;
+
+const strongest = (most) => exact(Number(most.toPrecision(3)));
+
+export function tensorNote(difference) {
+  const { where, shape, rows, columns, differs } = difference;
+  const cut = slice(difference);
+  return (
+    `${capital(visible(where))}. Shape ` +
+    `${shape.join(" × ") || "a single number"}${cut ? `; here is its part ${cut}` : ""}. ${countOf(differs)} of the ` +
+    `${rows.length * columns.length} numbers shown differ (thick border, bold digits). ${displaced(difference)}`
+  );
+}
+export const tensorKey = (most) =>
+  `Teal is above 0, brown below; the strongest color is ${strongest(most)}. ` +
+  "Striped: not a finite number (NaN; or −∞, where the mask hides), in red where it should be one.";
+
+export const mapsTitle = (layer, head) => `Attention in the trained model, layer ${layer}, head ${head}`;
+export const mapsKey = (most) =>
+  "The first two: weight 0 is the background; 1 is darkest in light mode and brightest in dark mode; " +
+  "striped cells are hidden by the mask (in red: NaN). The third: teal where you have more, brown " +
+  `where less, up to ${strongest(most)}.`;
+
+export const placeName = ({ rows, columns }, r, c) =>
+  rows.length > 1 ? `row ${rows[r]}, column ${columns[c]}` : `number ${columns[c]}`;
+export const looksAt = (query, key) => `${quoted(query)} looks at ${quoted(key)}`;
+/** A sentence in parts: what is no text is a number. */
+export const shouldBe = (place, expected, found) => [
+  `${place}: it should be `,
+  expected,
+  ", yours is ",
+  found,
+  gap(expected, found),
+];

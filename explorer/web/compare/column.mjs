@@ -2,7 +2,7 @@
 // layer, head or the cell that is pointed at changes.
 
 import { make } from "../base/dom.mjs";
-import { fineProbability, grouped, label, pieceName, probability, quoted, visible } from "../base/text.mjs";
+import { fineProbability, label, pieceName, visible } from "../base/text.mjs";
 import { mask, pairOf, pattern } from "../matrix/channels.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
@@ -10,7 +10,29 @@ import { drawMatrix } from "../matrix/matrix.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
-import { inputLine, KINDS, maskLine, short, sum } from "./words.mjs";
+import {
+  COLUMN,
+  cannotSee,
+  chipLabel,
+  continuation,
+  expectsAfter,
+  expectsHidden,
+  headCaption,
+  inputLine,
+  KINDS,
+  looksAt,
+  looksMost,
+  lossSentence,
+  maskLabel,
+  maskLine,
+  restSentence,
+  savedHere,
+  sharesText,
+  short,
+  sum,
+  timeSentence,
+  truthSentence,
+} from "./words.mjs";
 
 const MASK = 150; // px that a mask is wide and high at most
 export const CELLS = { largest: 40, tallest: 640 }; // px: of a cell, and of all rows
@@ -69,7 +91,7 @@ export class Column {
     this.caption = make("p", { className: "hs-compare-title" });
     this.canvas = make("canvas", { tabindex: "0", role: "img" });
     this.readout = make("p", { className: "hs-compare-readout", "aria-live": "polite" });
-    this.table = foldedTable("These numbers as a table", () => this.on.tab());
+    this.table = foldedTable(COLUMN.numbers, () => this.on.tab());
     this.table.open = wasOpen;
     listen(this.canvas, {
       at: (x, y) => cellAt(this.layout, x, y),
@@ -95,10 +117,8 @@ export class Column {
   }
 
   tabs() {
-    const names = Object.fromEntries(
-      this.patterns.map(({ name }) => [name, { encoder: "Encoder", decoder: "Decoder", cross: "Cross" }[name]]),
-    );
-    const tabs = choiceOf(names, "Which attention", (name) => {
+    const names = Object.fromEntries(this.patterns.map(({ name }) => [name, COLUMN.tabs[name]]));
+    const tabs = choiceOf(names, COLUMN.which, (name) => {
       this.open = this.patterns.find((part) => part.name === name);
       tabs.mark(name);
       this.on.tab();
@@ -138,18 +158,13 @@ export class Column {
           className: `hs-token${token.special ? " hs-special" : ""}${token.partial ? " hs-partial" : ""}`,
           dir: "auto",
           text: token.special ? label(token) : visible(token.text),
-          "aria-label": masks ? `Hide token ${place}: ${label(token)}` : `After token ${place}: ${label(token)}`,
+          "aria-label": chipLabel(masks, place, token),
           onclick: () =>
             masks ? this.on.mask(place) : this.on.toggle(this.ownPart(), { query: place + this.ownPart().prefix }),
         }),
       ),
     );
-    return make("p", {
-      className: "hs-hint",
-      text: masks
-        ? "Click a token to hide it: the encoder has to guess it."
-        : "Click a token to see what the model expects after it.",
-    });
+    return make("p", { className: "hs-hint", text: masks ? COLUMN.hide : COLUMN.after });
   }
 
   /** The attention whose queries are the tokens that predict. */
@@ -164,19 +179,11 @@ export class Column {
 
   writtenLines() {
     if (!this.written) return [];
-    const { text, ended, ids } = this.written;
-    if (!ids.length)
-      return [
-        make("p", { className: "hs-hint", text: "The text fills the model's window: there is no room to continue." }),
-      ];
+    const { text, ids } = this.written;
+    if (!ids.length) return [make("p", { className: "hs-hint", text: COLUMN.full })];
     return [
-      make("p", {
-        className: "hs-compare-label",
-        text:
-          `Greedy continuation of the text (the likeliest token, ${ids.length} ` +
-          `times${ended ? "; then the model ends the text" : ""}):`,
-      }),
-      make("blockquote", { dir: "auto", text: text.trim() || "(white space only)" }),
+      make("p", { className: "hs-compare-label", text: continuation(this.written) }),
+      make("blockquote", { dir: "auto", text: text.trim() || COLUMN.blank }),
     ];
   }
 
@@ -195,7 +202,7 @@ export class Column {
         cells: { largest: Math.min(14, MASK / Math.max(part.T, part.S)) },
         names: "axes",
       });
-      canvas.setAttribute("aria-label", `Mask of ${KINDS[part.name]}. ${maskLine(part)}`);
+      canvas.setAttribute("aria-label", maskLabel(part));
     }
     this.paintAttention(place, cellOf(this.open), dark);
     this.paintPrediction(cellOf(this.ownPart()));
@@ -212,8 +219,8 @@ export class Column {
     const head = Math.min(place.head, H - 1);
     const focus = { query: cell.query ?? part.T - 1, key: cell.key };
     const block = blockOf(part, layer, head);
-    const clipped = layer !== place.layer || head !== place.head ? ` (this stack has ${L} layers × ${H} heads)` : "";
-    this.caption.textContent = `${KINDS[part.name]} · layer ${layer}, head ${head}${clipped}`;
+    const isClipped = layer !== place.layer || head !== place.head;
+    this.caption.textContent = headCaption(part.name, layer, head, part.shape, isClipped);
     this.layout = drawMatrix(this.canvas, {
       ...pattern(part, block, dark),
       width: this.width(this.canvas),
@@ -243,25 +250,18 @@ export class Column {
       text: pieces[this.arrays.ids.data[n * K + i]],
       p: this.arrays.probs.data[n * K + i],
     }));
-    this.heading.textContent =
-      kind === "masked"
-        ? `What it expects at the hidden place ${place}`
-        : `What it expects after ${quoted(label(own[at], 24))}${at === last ? ", the end of the text" : ""}`;
+    this.heading.textContent = kind === "masked" ? expectsHidden(place) : expectsAfter(own[at], at === last);
     const top = topOf(best[0].p, 0.0005);
     const truth = n < actual.length ? actual[n] : null;
     this.bars.replaceChildren(
       ...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))),
     );
     this.scale.replaceChildren(...belowBars(top));
-    this.rest.textContent =
-      `The other ${grouped(vocab_size - K)} tokens share ` +
-      `${probability(Math.max(0, 1 - best.reduce((all, { p }) => all + p, 0)))}.`;
+    const rest = 1 - best.reduce((all, { p }) => all + p, 0);
+    this.rest.textContent = restSentence(vocab_size - K, Math.max(0, rest));
+    const { actual_probs: probs, actual_ranks: ranks } = this.arrays;
     this.actual.textContent =
-      truth === null
-        ? "This is the end of the text."
-        : `Really there: ${quoted(pieceName(truth))}, probability ` +
-          `${fineProbability(this.arrays.actual_probs.data[n])}, place ` +
-          `${grouped(this.arrays.actual_ranks.data[n])} of ${grouped(vocab_size)}.`;
+      truth === null ? COLUMN.end : truthSentence(truth, probs.data[n], ranks.data[n], vocab_size);
   }
 }
 
@@ -288,7 +288,7 @@ function patternTable(part, block, query) {
   const rows = T * S <= MOST_CELLS ? Array.from({ length: T }, (_, q) => q) : [query];
   const number = (i) => (sees[i] ? (block[i] / 65535).toFixed(4) : "hidden");
   return table({
-    label: "Attention weights: rows are queries, columns are keys",
+    label: COLUMN.numbersTable,
     columns: [
       { name: "", kind: "row" },
       ...keys.map((token) => ({ name: { content: label(token), dir: "auto" }, kind: "number" })),
@@ -301,21 +301,21 @@ function patternTable(part, block, query) {
 }
 
 function headCell(column, payload) {
-  const kind =
-    column.title === column.architecture_title ? [] : [make("p", { text: `${column.architecture_title}, saved here` })];
+  const { title, architecture_title: architecture } = column;
+  const kind = title === architecture ? [] : [make("p", { text: savedHere(architecture) })];
   const text =
     payload.second_text === null
       ? []
       : [
           make("blockquote", {
             dir: "auto",
-            text: [...(column.index ? payload.second_text : payload.text)].slice(0, 160).join("") || "(empty)",
+            text: [...(column.index ? payload.second_text : payload.text)].slice(0, 160).join("") || COLUMN.empty,
           }),
         ];
   return make(
     "div",
     {},
-    make("h3", { text: column.title }),
+    make("h3", { text: title }),
     ...kind,
     make("p", { text: column.sentence }),
     ...text,
@@ -339,42 +339,25 @@ function costCell({ parameters, flops, time, held_out }) {
     ],
     "data-cost": cost,
   });
-  const share = (parts) => {
-    const all = sum(parts);
-    return Object.entries(parts)
-      .filter(([, value]) => value >= all / 200)
-      .map(([name, value]) => `${name} ${Math.round((value / all) * 100)} %`)
-      .join(", ");
-  };
-  const counted = (name, parts) =>
-    line(name, short(sum(parts)), `(${grouped(sum(parts))}): ${share(parts)}`, name.toLowerCase());
+  const counted = (name, parts) => line(name, short(sum(parts)), sharesText(parts), name.toLowerCase());
   const costs = table({
-    label: "Cost and quality",
+    label: COLUMN.costs,
     className: "hs-compare-costs",
     columns: [{ kind: "row" }, { kind: "text" }],
     rows: [
       counted("Parameters", parameters),
       counted("FLOPs", flops),
-      line(
-        "Time",
-        `${time.milliseconds.toFixed(1)} ms`,
-        `the fastest of ${time.runs} forward passes on this server's CPU, ${time.threads} ` +
-          `${time.threads === 1 ? "thread" : "threads"}`,
-        "time",
-      ),
-      line(
-        "Held-out loss",
-        held_out ? held_out.loss.toFixed(4) : "not measured",
-        held_out ? `${held_out.unit}, on articles it was not trained on` : "",
-        "loss",
-      ),
+      line("Time", `${time.milliseconds.toFixed(1)} ms`, timeSentence(time), "time"),
+      held_out
+        ? line(COLUMN.loss, held_out.loss.toFixed(4), lossSentence(held_out.unit), "loss")
+        : line(COLUMN.loss, COLUMN.noLoss, "", "loss"),
     ],
   });
   return make("div", {}, costs);
 }
 
 function readout(part, block, layer, head, { query, key }) {
-  const from = quoted(label(part.queries[query], 24));
+  const from = part.queries[query];
   if (key === null) {
     const row = Array.from({ length: part.S }, (_, k) => ({ k, p: block[query * part.S + k] / 65535 })).filter(
       ({ k }) => part.mask[query * part.S + k],
@@ -382,17 +365,17 @@ function readout(part, block, layer, head, { query, key }) {
     const best = row
       .sort((a, b) => b.p - a.p)
       .slice(0, 3)
-      .map(({ k, p }) => `${quoted(label(part.keys[k], 24))} ${probability(p)}`);
-    return [make("span", { text: `${from} looks most at ${best.join(", ")}.` })];
+      .map(({ k, p }) => ({ token: part.keys[k], p }));
+    return [make("span", { text: looksMost(from, best) })];
   }
-  const to = quoted(label(part.keys[key], 24));
-  if (!part.mask[query * part.S + key]) return [make("span", { text: `${from} cannot see ${to}: the mask hides it.` })];
+  const to = part.keys[key];
+  if (!part.mask[query * part.S + key]) return [make("span", { text: cannotSee(from, to) })];
   return [
-    make("span", { text: `${from} looks at ${to} with weight ` }),
+    make("span", { text: looksAt(from, to) }),
     make("strong", { className: "hs-number", text: (block[query * part.S + key] / 65535).toFixed(4) }),
     make("code", {
       text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
-      title: "the tensor and the index of this number",
+      title: COLUMN.tensor,
     }),
   ];
 }

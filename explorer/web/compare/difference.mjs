@@ -1,7 +1,7 @@
 // Two patterns of the board subtracted, cell by cell: teal where the first looks more, brown where the second does.
 
 import { make } from "../base/dom.mjs";
-import { label, quoted } from "../base/text.mjs";
+import { label } from "../base/text.mjs";
 import { shortBar } from "../color/legend.mjs";
 import { diverging } from "../color/scale.mjs";
 import { difference, pairOf } from "../matrix/channels.mjs";
@@ -12,20 +12,31 @@ import { folding } from "../ui/fold.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { topOf } from "../ui/token_bars.mjs";
 import { blockOf, CELLS } from "./column.mjs";
-import { KINDS, whyNoDifference } from "./words.mjs";
+import {
+  DIFFERENCE,
+  differenceLabel,
+  differenceSentence,
+  largestDifference,
+  patternLabel,
+  patternOption,
+  scaleEnds,
+  signed,
+  whyNoDifference,
+} from "./words.mjs";
 
 export class Difference {
   /** `on` = {show(part, cell), toggle(part, cell), draw()}. */
   constructor(on) {
     this.on = on;
     this.selects = ["first", "second"].map((name) =>
-      make("select", { "aria-label": `The ${name} pattern`, onchange: () => on.draw() }),
+      make("select", { "aria-label": patternLabel(name), onchange: () => on.draw() }),
     );
+    const [first, second] = this.selects;
     this.canvas = make("canvas", { role: "img" });
     this.why = make("p", { className: "hs-hint" });
     this.scale = make("div", { className: "hs-compare-diverging" });
     this.readout = make("p", { className: "hs-compare-readout", "aria-live": "polite" });
-    this.table = foldedTable("This row as a table", () => on.draw());
+    this.table = foldedTable(DIFFERENCE.row, () => on.draw());
     this.picture = make("div", { className: "hs-compare-picture" }, this.canvas);
     listen(this.canvas, {
       at: (x, y) => cellAt(this.layout, x, y),
@@ -33,14 +44,11 @@ export class Difference {
       choose: (cell) => on.toggle(this.first, pairOf(cell)),
     });
     this.element = folding(
-      make("h3", { text: "Difference of two patterns" }),
+      make("h3", { text: DIFFERENCE.title }),
       { className: "hs-compare-difference", hidden: "" },
       () => on.draw(),
-      make("p", {
-        className: "hs-hint",
-        text: "The first pattern minus the second, for the layer and head that each column shows.",
-      }),
-      make("div", { className: "hs-compare-pair" }, this.selects[0], make("span", { text: "minus" }), this.selects[1]),
+      make("p", { className: "hs-hint", text: DIFFERENCE.about }),
+      make("div", { className: "hs-compare-pair" }, first, make("span", { text: DIFFERENCE.minus }), second),
       this.why,
       this.picture,
       this.scale,
@@ -54,9 +62,7 @@ export class Difference {
     this.patterns = columns.flatMap((column) => column.patterns.map((part) => ({ part, column })));
     const kept = this.selects.map(({ value }) => value);
     const options = () =>
-      this.patterns.map(({ part, column }, i) =>
-        make("option", { value: i, text: `${column.index + 1} ${column.title ?? column.name} · ${KINDS[part.name]}` }),
-      );
+      this.patterns.map(({ part, column }, i) => make("option", { value: i, text: patternOption(column, part) }));
     for (const select of this.selects) select.replaceChildren(...options());
     const [first, second] =
       kept.every((value) => value !== "" && value < this.patterns.length) && this.count === this.patterns.length
@@ -98,11 +104,10 @@ export class Difference {
       focus: { row: focus.query, column: focus.key },
       cells: CELLS,
     });
-    this.scale.replaceChildren(
-      ...shortBar(diverging(top, dark), `−${top} more in the second`, `more in the first +${top}`),
-    );
+    const [low, high] = scaleEnds(top);
+    this.scale.replaceChildren(...shortBar(diverging(top, dark), low, high));
     this.readout.textContent = said(part, blocks, focus, most);
-    this.canvas.setAttribute("aria-label", `Difference of two patterns. ${this.readout.textContent}`);
+    this.canvas.setAttribute("aria-label", differenceLabel(this.readout.textContent));
     this.table.fill(() => rowTable(part, blocks, focus.query));
   }
 }
@@ -113,7 +118,7 @@ function rowTable({ S, keys }, blocks, query) {
     return [label(token), first.toFixed(4), second.toFixed(4), signed(first - second)];
   };
   return table({
-    label: "Both patterns and their difference",
+    label: DIFFERENCE.table,
     columns: [{ name: "key token", kind: "row" }, "first", "second", "difference"],
     rows: keys.map(rowOf),
   });
@@ -124,17 +129,9 @@ function blockAt(part, { layer, head }) {
   return blockOf(part, Math.min(layer, L - 1), Math.min(head, H - 1));
 }
 
-function signed(number) {
-  return `${number > 0 ? "+" : ""}${number.toFixed(4)}`;
-}
-
 function said(part, /** @type {any[]} */ [first, second], { query, key }, most) {
-  if (most === 0) return "The two are equal in every cell.";
-  if (key === null) return `The largest difference is ${most.toFixed(4)}. Hover over a cell to read its number.`;
+  if (most === 0) return DIFFERENCE.equal;
+  if (key === null) return largestDifference(most);
   const i = query * part.S + key;
-  return (
-    `${quoted(label(part.queries[query], 24))} to ${quoted(label(part.keys[key], 24))}: ` +
-    `${(first[i] / 65535).toFixed(4)} − ${(second[i] / 65535).toFixed(4)} = ` +
-    `${signed((first[i] - second[i]) / 65535)}`
-  );
+  return differenceSentence(part.queries[query], part.keys[key], first[i] / 65535, second[i] / 65535);
 }

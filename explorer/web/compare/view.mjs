@@ -20,24 +20,9 @@ import { Difference } from "./difference.mjs";
 import { CellFocus } from "./focus.mjs";
 import { FIRST, MOST, setupOf, toldOf } from "./setup.mjs";
 import { CompareSource } from "./source.mjs";
-import { MASKS, whatToLookAt } from "./words.mjs";
+import { inColumns, MASKS, PAGE, STAGES, tooMany, whatToLookAt } from "./words.mjs";
 
-const STAGES = [
-  ["The model", ""],
-  ["Its mask", "Which tokens may attend to which: a row for each query, a column for each key. Hatched: masked."],
-  [
-    "Its attention",
-    "Attention weights of one head: how strongly each query (row) attends to each key (column). Darker means " +
-      "more. Hover over a cell to read its number; click to pin it.",
-  ],
-  ["What it predicts", ""],
-  [
-    "Cost and quality",
-    "FLOPs count the multiplications and additions in the matrix products of one forward pass. Compare losses " +
-      "only of the same kind: guessing a masked token is a different task from guessing the next one.",
-  ],
-];
-const ATTENTION = 2;
+const ATTENTION = 2; // of the stages
 
 export function mount(element, { props }) {
   new Compare(element, JSON.parse(props.choices), new CompareSource());
@@ -75,56 +60,44 @@ class Compare {
   }
 
   build() {
-    this.mode = choiceOf({ models: "Several models", texts: "Two texts" }, "What to compare", (mode) =>
-      this.changeMode(mode),
-    );
-    this.chips = make("div", { className: "hs-compare-chips", role: "group", "aria-label": "Models" });
-    this.second = make("input", { type: "text", "aria-label": "The second text", placeholder: "The second text" });
-    const send = make("button", { type: "submit", className: "hs-compare-button", text: "Compare" });
+    this.mode = choiceOf(PAGE.modes, PAGE.what, (mode) => this.changeMode(mode));
+    this.chips = make("div", { className: "hs-compare-chips", role: "group", "aria-label": PAGE.models });
+    this.second = make("input", { type: "text", "aria-label": PAGE.second, placeholder: PAGE.second });
+    const send = make("button", { type: "submit", className: "hs-compare-button", text: PAGE.compare });
     this.texts = make("form", { className: "hs-compare-second" }, this.second, send);
     this.texts.addEventListener("submit", (event) => {
       event.preventDefault();
       this.change({ second: this.second.value });
     });
-    this.path = make("input", {
-      type: "text",
-      "aria-label": "Folder of a saved model",
-      placeholder: "a folder with a saved model, such as runs/decoder/model",
-    });
+    this.path = make("input", { type: "text", "aria-label": PAGE.folder, placeholder: PAGE.folderExample });
     this.folder = make(
       "form",
       { className: "hs-compare-second", hidden: "" },
       this.path,
-      make("button", { type: "submit", className: "hs-compare-button", text: "Add" }),
+      make("button", { type: "submit", className: "hs-compare-button", text: PAGE.add }),
     );
     this.folder.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.path.value.trim()) this.choose(this.path.value.trim(), true);
     });
     this.problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
-    this.link = choiceOf({ linked: "same in all columns", own: "separate for each column" }, "Layer and head", (how) =>
-      this.changeLink(how),
-    );
+    this.link = choiceOf(PAGE.links, PAGE.place, (how) => this.changeLink(how));
     this.picker = make("div");
     this.walk = make("div", { className: "hs-compare-walk" }); // on a phone one column is in sight
-    this.words = make("p", { className: "hs-compare-words", text: "Running the models for the first time …" });
+    this.words = make("p", { className: "hs-compare-words", text: PAGE.running });
     this.lines = make("p", { className: "hs-hint" });
     this.board = make("div", { className: "hs-compare-board" });
     this.difference = new Difference(this.on);
     this.legend = weightLegend();
     this.element.append(
-      make("h2", { text: "Architectures side by side" }),
-      make("p", {
-        text:
-          "Your text runs through each model you choose. Row by row: what each token may see, where it attends, " +
-          "what the model predicts, and what it costs.",
-      }),
+      make("h2", { text: PAGE.title }),
+      make("p", { text: PAGE.intro }),
       make("div", { className: "hs-compare-controls" }, this.mode, this.chips),
       this.texts,
       this.folder,
       this.problem,
-      make("div", { className: "hs-compare-focus" }, make("span", { text: "Layer and head:" }), this.link, this.picker),
-      make("h3", { text: "What to look at" }),
+      make("div", { className: "hs-compare-focus" }, make("span", { text: `${PAGE.place}:` }), this.link, this.picker),
+      make("h3", { text: PAGE.look }),
       this.words,
       this.lines,
       this.walk,
@@ -167,7 +140,7 @@ class Compare {
     const { models, second } = this.setup;
     if (second !== null) return this.change({ models: [name] });
     if (!models.includes(name)) {
-      if (models.length === MOST) return this.say(`At most ${MOST} columns: remove one first.`);
+      if (models.length === MOST) return this.say(tooMany(MOST));
       return this.change({ models: [...models, name], own: this.setup.own && [...this.setup.own, this.shared()] });
     }
     if (adds || models.length === 1) return;
@@ -241,7 +214,7 @@ class Compare {
   /** The comparison that is shown is not the one that is asked for. */
   dim(isOld) {
     const { payload, columns } = this;
-    const of = payload && isOld ? `“${payload.text.slice(0, 40)}” in ${columns.length} columns` : null;
+    const of = payload && isOld ? inColumns(payload.text, columns.length) : null;
     stale(this.board, of);
     this.difference.element.toggleAttribute("data-dim", of !== null);
   }
@@ -332,7 +305,7 @@ class Compare {
   drawWalk() {
     const names = Object.fromEntries(this.columns.map(({ title, name }, i) => [i, title ?? name]));
     const left = (i) => this.columns[i].cells[0].offsetLeft - this.board.offsetLeft;
-    const walk = choiceOf(names, "Model in sight", (i) => this.board.scrollTo({ left: left(i) }));
+    const walk = choiceOf(names, PAGE.inSight, (i) => this.board.scrollTo({ left: left(i) }));
     const mark = () => walk.mark(Math.round(this.board.scrollLeft / (this.board.clientWidth || 1)));
     this.board.onscroll = mark;
     mark();
@@ -354,15 +327,11 @@ class Compare {
     this.lines.replaceChildren(
       ...(alone
         ? [
-            make("span", {
-              text:
-                "An encoder-decoder reads the first line as the title and the rest as the text, but your " +
-                "text has one line. ",
-            }),
+            make("span", { text: PAGE.oneLine }),
             make("button", {
               type: "button",
               className: "hs-link",
-              text: "Take a text of two lines",
+              text: PAGE.twoLines,
               onclick: () => runText(store.firstText("compare")),
             }),
           ]
@@ -431,19 +400,9 @@ function maskTable(keep) {
   return make(
     "details",
     { className: "hs-compare-table" },
-    make("summary", { text: "Which mask is used where, and why" }),
-    make("p", {
-      className: "hs-hint",
-      text:
-        "The small pictures are of a batch's row whose last place is padding, so that its column is hidden " +
-        "too (in the prefix picture: the third place of the title, and the last of the text). Your own text " +
-        "runs alone, without padding.",
-    }),
-    make(
-      "div",
-      { className: "hs-compare-scroll" },
-      table({ label: "Which mask is used where, and why", columns, rows }),
-    ),
+    make("summary", { text: PAGE.masks }),
+    make("p", { className: "hs-hint", text: PAGE.masksHint }),
+    make("div", { className: "hs-compare-scroll" }, table({ label: PAGE.masks, columns, rows })),
   );
 }
 

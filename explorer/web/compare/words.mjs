@@ -1,6 +1,76 @@
 // What the Compare page says in plain words. Pure: no DOM.
 
-import { grouped } from "../base/text.mjs";
+import { fineProbability, grouped, label, pieceName, probability, quoted, several } from "../base/text.mjs";
+
+export const PAGE = {
+  title: "Architectures side by side",
+  intro:
+    "Your text runs through each model you choose. Row by row: what each token may see, where it attends, " +
+    "what the model predicts, and what it costs.",
+  what: "What to compare",
+  modes: { models: "Several models", texts: "Two texts" },
+  models: "Models",
+  second: "The second text",
+  compare: "Compare",
+  folder: "Folder of a saved model",
+  folderExample: "a folder with a saved model, such as runs/decoder/model",
+  add: "Add",
+  place: "Layer and head",
+  links: { linked: "same in all columns", own: "separate for each column" },
+  look: "What to look at",
+  running: "Running the models for the first time …",
+  oneLine:
+    "An encoder-decoder reads the first line as the title and the rest as the text, but your text " + "has one line. ",
+  twoLines: "Take a text of two lines",
+  inSight: "Model in sight",
+  masks: "Which mask is used where, and why",
+  masksHint:
+    "The small pictures are of a batch's row whose last place is padding, so that its column is hidden " +
+    "too (in the prefix picture: the third place of the title, and the last of the text). Your own text " +
+    "runs alone, without padding.",
+};
+
+export const STAGES = [
+  ["The model", ""],
+  ["Its mask", "Which tokens may attend to which: a row for each query, a column for each key. Hatched: masked."],
+  [
+    "Its attention",
+    "Attention weights of one head: how strongly each query (row) attends to each key (column). Darker means " +
+      "more. Hover over a cell to read its number; click to pin it.",
+  ],
+  ["What it predicts", ""],
+  [
+    "Cost and quality",
+    "FLOPs count the multiplications and additions in the matrix products of one forward pass. Compare losses " +
+      "only of the same kind: guessing a masked token is a different task from guessing the next one.",
+  ],
+];
+
+export const COLUMN = {
+  numbers: "These numbers as a table",
+  numbersTable: "Attention weights: rows are queries, columns are keys",
+  which: "Which attention",
+  tabs: { encoder: "Encoder", decoder: "Decoder", cross: "Cross" },
+  hide: "Click a token to hide it: the encoder has to guess it.",
+  after: "Click a token to see what the model expects after it.",
+  full: "The text fills the model's window: there is no room to continue.",
+  blank: "(white space only)",
+  empty: "(empty)",
+  end: "This is the end of the text.",
+  costs: "Cost and quality",
+  loss: "Held-out loss",
+  noLoss: "not measured",
+  tensor: "the tensor and the index of this number",
+};
+
+export const DIFFERENCE = {
+  title: "Difference of two patterns",
+  about: "The first pattern minus the second, for the layer and head that each column shows.",
+  minus: "minus",
+  row: "This row as a table",
+  table: "Both patterns and their difference",
+  equal: "The two are equal in every cell.",
+};
 
 export const KINDS = {
   encoder: "Encoder: self-attention",
@@ -56,6 +126,9 @@ export const MASKS = [
       "seeing all of it gives nothing away. Only its padding is masked.",
   },
 ];
+
+export const tooMany = (most) => `At most ${most} columns: remove one first.`;
+export const inColumns = (text, count) => `“${text.slice(0, 40)}” in ${count} columns`;
 
 /** The paragraph on what to look at, for the columns that are there. */
 export function whatToLookAt(columns, isTwoTexts) {
@@ -143,3 +216,57 @@ export function inputLine({ architecture, parts, used, total }) {
       : "the decoder only its start token, because the text has no second line";
   return `The encoder reads the first line, the title (${title} tokens); ${rest}.${cut}`;
 }
+
+// a column
+
+export const savedHere = (architecture) => `${architecture}, saved here`;
+export const maskLabel = (part) => `Mask of ${KINDS[part.name]}. ${maskLine(part)}`;
+export const chipLabel = (masks, place, token) => `${masks ? "Hide" : "After"} token ${place}: ${label(token)}`;
+export const continuation = ({ ids, ended }) =>
+  `Greedy continuation of the text (the likeliest token, ${ids.length} ` +
+  `times${ended ? "; then the model ends the text" : ""}):`;
+
+export function headCaption(name, layer, head, /** @type {number[]} */ [L, H], isClipped) {
+  const clipped = isClipped ? ` (this stack has ${L} layers × ${H} heads)` : "";
+  return `${KINDS[name]} · layer ${layer}, head ${head}${clipped}`;
+}
+
+export const expectsHidden = (place) => `What it expects at the hidden place ${place}`;
+export const expectsAfter = (token, isLast) =>
+  `What it expects after ${quoted(label(token, 24))}${isLast ? ", the end of the text" : ""}`;
+export const restSentence = (others, rest) => `The other ${grouped(others)} tokens share ${probability(rest)}.`;
+export const truthSentence = (text, p, rank, V) =>
+  `Really there: ${quoted(pieceName(text))}, probability ${fineProbability(p)}, place ` +
+  `${grouped(rank)} of ${grouped(V)}.`;
+
+const named = (token) => quoted(label(token, 24));
+/** `best`: [{token, p}]. */
+export const looksMost = (from, best) =>
+  `${named(from)} looks most at ${best.map(({ token, p }) => `${named(token)} ${probability(p)}`).join(", ")}.`;
+export const cannotSee = (from, to) => `${named(from)} cannot see ${named(to)}: the mask hides it.`;
+export const looksAt = (from, to) => `${named(from)} looks at ${named(to)} with weight `;
+
+export const timeSentence = ({ runs, threads }) =>
+  `the fastest of ${runs} forward passes on this server's CPU, ${several(threads, "thread")}`;
+export const lossSentence = (unit) => `${unit}, on articles it was not trained on`;
+
+/** "(1,234,567): attention 40 %, …", what is under half a percent left out. */
+export function sharesText(parts) {
+  const all = sum(parts);
+  const shares = Object.entries(parts)
+    .filter(([, value]) => value >= all / 200)
+    .map(([name, value]) => `${name} ${Math.round((value / all) * 100)} %`);
+  return `(${grouped(all)}): ${shares.join(", ")}`;
+}
+
+// the difference of two patterns
+
+export const patternLabel = (name) => `The ${name} pattern`;
+export const patternOption = ({ index, title, name }, part) => `${index + 1} ${title ?? name} · ${KINDS[part.name]}`;
+export const scaleEnds = (top) => [`−${top} more in the second`, `more in the first +${top}`];
+export const differenceLabel = (sentence) => `${DIFFERENCE.title}. ${sentence}`;
+export const largestDifference = (most) =>
+  `The largest difference is ${most.toFixed(4)}. Hover over a cell to read its number.`;
+export const signed = (number) => `${number > 0 ? "+" : ""}${number.toFixed(4)}`;
+export const differenceSentence = (from, to, first, second) =>
+  `${named(from)} to ${named(to)}: ${first.toFixed(4)} − ${second.toFixed(4)} = ${signed(first - second)}`;
