@@ -221,7 +221,7 @@ TASKS: dict[str, Task] = {
             name="induction",
             title="Induction",
             sentence="Some letters in random order, then pieces of them: cabd|ab|bd|ca. What followed a letter the "
-            "first time is the only clue to what follows it now.",
+            "first time follows it again.",
             rule="Share of right answers on fresh examples, counted only in the pieces, after their first letters.",
             by_content=True,
             impossible={
