@@ -11,9 +11,9 @@ const OVER = { heads: "this layer’s heads", layers: "this head, all layers", a
 const SINK =
   "Many heads put most of their weight on the first token, whatever the text: a resting place, called the sink";
 const SAME_NUMBER =
-  "Heads of the same number in different layers share nothing but the number: what they have in common, the text " +
-  "brings about.";
-const READ = { row: "where a token looks", column: "who looks at it" };
+  "Heads of the same number in different layers share nothing but the number: whatever they have in common comes " +
+  "from the text.";
+const READ = { row: "where a token looks", column: "which tokens look at it" };
 
 /** The button, and what it opens. */
 export function attentionSettings() {
