@@ -4,11 +4,12 @@ import { make } from "../base/dom.mjs";
 import { store } from "../state/store.mjs";
 import { menu } from "../ui/menu.mjs";
 import { buttons, OF_TEXT, OF_VIEW, saveNote } from "./save.mjs";
+import { SAVE } from "./words.mjs";
 
 export function mount(element) {
   const views = make("div", { className: "hs-save-views" });
   const note = saveNote();
-  const { button, panel } = menu("Save and share", {}, line("This text", OF_TEXT, note), views, note);
+  const { button, panel } = menu(SAVE.menu, {}, line(SAVE.text, OF_TEXT, note), views, note);
   element.append(button, panel);
   panel.addEventListener("beforetoggle", () => {
     note.replaceChildren();

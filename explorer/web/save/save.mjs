@@ -1,11 +1,11 @@
 // What can be saved of a view, its picture and its numbers, and of a text; and "Save" below a view.
 
 import { make } from "../base/dom.mjs";
-import { grouped } from "../base/text.mjs";
 import { ask } from "../state/ask.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { csv, numbersOf } from "./numbers.mjs";
 import { svgOf } from "./svg_page.mjs";
+import { beginning, captionText, copiedSentence, copySentence, SAVE, savedText } from "./words.mjs";
 
 const SHARPNESS = 2; // pixels of a PNG for each of the page
 const KEEP_MS = 60_000; // a browser may still be reading what a link offers
@@ -39,7 +39,13 @@ export const OF_TEXT = {
 export function attach(view) {
   const note = saveNote();
   view.after(
-    make("details", { className: "hs-save" }, make("summary", { text: "Save" }), ...buttons(OF_VIEW, note, view), note),
+    make(
+      "details",
+      { className: "hs-save" },
+      make("summary", { text: SAVE.save }),
+      ...buttons(OF_VIEW, note, view),
+      note,
+    ),
   );
 }
 
@@ -54,7 +60,7 @@ export function buttons(actions, note, view = null) {
 }
 
 async function say(note, save, view) {
-  note.textContent = "Being made …";
+  note.textContent = SAVE.busy;
   try {
     note.replaceChildren((await save(view)) ?? "");
   } catch (problem) {
@@ -70,7 +76,7 @@ export function svgNow(view, caption = captionOf(view)) {
 
 function captionOf(view) {
   const { model, text } = subject(view);
-  return model ? `Headscope · ${model.name}${text ? ` · “${beginning(text, 70)}”` : ""}` : "Headscope";
+  return model ? captionText(model, text) : "Headscope";
 }
 
 /** {model, text} that a view is of: a view of something else than the text that all share says so itself. */
@@ -93,7 +99,7 @@ async function pngOf(svg) {
   const canvas = make("canvas", { width: image.width * SHARPNESS, height: image.height * SHARPNESS });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   const found = await new Promise((done) => canvas.toBlob(done, "image/png"));
-  if (!found) throw new Error("This view is too large for a PNG: save it as SVG.");
+  if (!found) throw new Error(SAVE.noPng);
   return found;
 }
 
@@ -108,7 +114,7 @@ function saveNumbers(view) {
         store.query(store.focus.locked),
         (name) => store.part(name).value,
       ));
-  if (!rows) throw new Error("This view shows no table of numbers now.");
+  if (!rows) throw new Error(SAVE.noNumbers);
   // the mark tells a spreadsheet that it is UTF-8
   return saveFile(blob(`\ufeff${csv(rows)}`, "text/csv"), nameOf(view, "csv"));
 }
@@ -117,14 +123,12 @@ function saveNumbers(view) {
 export async function copyLink() {
   store.address.write();
   const { href, searchParams } = new URL(location.href);
-  const but = searchParams.has("cut")
-    ? " It holds only the beginning of the text, which is too long for an address."
-    : "";
+  const isCut = searchParams.has("cut");
   try {
     await navigator.clipboard.writeText(href);
-    return `The link is copied.${but}`;
+    return copiedSentence(isCut);
   } catch {
-    return make("a", { href, text: `Copy this link.${but}` });
+    return make("a", { href, text: copySentence(isCut) });
   }
 }
 
@@ -143,7 +147,7 @@ export async function saveFile(promised, name) {
   const href = URL.createObjectURL(file);
   make("a", { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), KEEP_MS);
-  return `${name} (${size(file.size)})`;
+  return savedText(name, file.size);
 }
 
 function nameOf(view, ending) {
@@ -163,15 +167,6 @@ function nameOf(view, ending) {
   return `${parts.filter(Boolean).map(plain).filter(Boolean).join("-")}.${ending}`;
 }
 
-export function beginning(text, length) {
-  const letters = [...text.replace(/\s+/g, " ")];
-  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : letters.join("");
-}
-
 function blob(text, type) {
   return new Blob([text], { type: `${type};charset=utf-8` });
-}
-
-function size(bytes) {
-  return bytes < 1e6 ? `${grouped(Math.ceil(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -2,10 +2,10 @@
 
 import { make } from "../base/dom.mjs";
 import { nextTokens } from "../base/payload.mjs";
-import { label } from "../base/text.mjs";
 import { page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
-import { beginning, copyLink, imageOfSvg, saveFile, svgNow } from "./save.mjs";
+import { copyLink, imageOfSvg, saveFile, svgNow } from "./save.mjs";
+import { cardNumber, cardTitle, SHARE } from "./words.mjs";
 
 const [WIDTH, HEIGHT, SIDE] = [1200, 630, 64]; // px, as other sites show the card of a link
 const PICTURE = { top: 176, height: 370 };
@@ -29,11 +29,11 @@ export async function share() {
   const url = URL.createObjectURL(card);
   const dialog = make(
     "dialog",
-    { className: "hs-share", "aria-label": "Share", onclose: () => dialog.remove() },
-    make("img", { src: url, alt: "A card of what you see, with its picture" }),
+    { className: "hs-share", "aria-label": SHARE.title, onclose: () => dialog.remove() },
+    make("img", { src: url, alt: SHARE.alt }),
     make("p", { role: "status" }, said),
-    make("button", { type: "button", text: "Save the card", onclick: () => saveFile(card, FILE) }),
-    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
+    make("button", { type: "button", text: SHARE.save, onclick: () => saveFile(card, FILE) }),
+    make("button", { type: "button", text: SHARE.close, onclick: () => dialog.close() }),
   );
   document.body.append(dialog);
   dialog.showModal();
@@ -59,8 +59,8 @@ function wordsOf(name) {
   const { payload } = store;
   if (!["explore", "generate", "compare"].includes(name) || !payload)
     return { title: seen("#header [aria-current]"), number: "" };
-  const [{ text, p }] = nextTokens(payload, payload.tokens.length - 1, 1).best;
-  return { title: `“${beginning(payload.text, 90)}”`, number: `next: “${label({ text })}” ${Math.round(100 * p)}%` };
+  const [best] = nextTokens(payload, payload.tokens.length - 1, 1).best;
+  return { title: cardTitle(payload.text), number: cardNumber(best) };
 }
 
 /** @param {CanvasRenderingContext2D} context */
@@ -78,7 +78,7 @@ function drawCard(context, { title, number, picture }) {
   for (const [i, line] of linesOf(context, title).entries()) write(line, SIDE, 96 + 54 * i, 44, 650, "--hs-ink");
   if (picture) drawInside(context, picture);
   write("Headscope", SIDE, HEIGHT - 40, 28, 650, "--hs-ink");
-  write("see inside a real Transformer", SIDE + 180, HEIGHT - 40, 24, 400, "--hs-muted");
+  write(SHARE.app, SIDE + 180, HEIGHT - 40, 24, 400, "--hs-muted");
   context.textAlign = "right";
   write(number, WIDTH - SIDE, HEIGHT - 40, 32, 650, "--hs-attention");
 }

@@ -4,17 +4,7 @@ import { make } from "../base/dom.mjs";
 import { onPage, page, showPage } from "../state/pages.mjs";
 import { table } from "../ui/table.mjs";
 import { glossaryList, wireTerms } from "../ui/terms.mjs";
-
-const KEYS = [
-  ["Tab", "move from view to view"],
-  ["← →", "in a lesson: previous and next step"],
-  ["← → ↑ ↓", "in the grid: choose head and layer; in a matrix or tensor: move from cell to cell"],
-  ["+ − Esc", "in the minimap of a long matrix: more tokens, fewer, all; arrow keys move it"],
-  ["R", "in a lesson: replay the animation"],
-  ["L", "in a lesson: large type for a lecture, on and off"],
-  ["Enter", "in the text: run; in a view: pin what is shown, again to unpin"],
-  ["?", "show or hide this list"],
-];
+import { HELP, KEYS } from "./words.mjs";
 
 const CONTENT = '[id^="page-"], #start';
 
@@ -73,7 +63,12 @@ function wireLinks(element) {
 
 /** One sentence under the header, until it is closed. */
 export function notice(sentence) {
-  const close = make("button", { className: "hs-link", type: "button", text: "Close", onclick: () => note.remove() });
+  const close = make("button", {
+    className: "hs-link",
+    type: "button",
+    text: HELP.close,
+    onclick: () => note.remove(),
+  });
   const note = make("p", { id: "notice", className: "hs-view hs-hint", role: "status" }, `${sentence} `, close);
   document.getElementById("header").after(note);
 }
@@ -91,12 +86,12 @@ function switchTheme() {
 }
 
 function keysDialog() {
-  const dialog = make("dialog", { className: "hs-keys", "aria-label": "Keys and glossary" });
+  const dialog = make("dialog", { className: "hs-keys", "aria-label": HELP.title });
   dialog.append(
-    make("button", { type: "button", text: "Close", onclick: () => dialog.close() }),
-    make("h2", { text: "Keys" }),
-    table({ label: "Keys", columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
-    make("h2", { text: "Glossary" }),
+    make("button", { type: "button", text: HELP.close, onclick: () => dialog.close() }),
+    make("h2", { text: HELP.keys }),
+    table({ label: HELP.keys, columns: [{ kind: "row" }, { kind: "text" }], rows: KEYS }),
+    make("h2", { text: HELP.glossary }),
     glossaryList(),
   );
   return dialog;

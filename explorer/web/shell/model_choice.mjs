@@ -6,13 +6,12 @@ import { models, refreshModels } from "../state/models.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { chooseModel } from "../state/run.mjs";
 import { store } from "../state/store.mjs";
-
-const OTHER = "Open another model …";
+import { MODEL } from "./words.mjs";
 
 export function mount(element, { props }) {
   const name = make("span");
   const select = make("select", {
-    onchange: () => (select.value === OTHER ? openOther() : chooseModel(select.value)),
+    onchange: () => (select.value === MODEL.other ? openOther() : chooseModel(select.value)),
     onpointerenter: refresh,
     onfocus: refresh,
   });
@@ -36,14 +35,14 @@ export function mount(element, { props }) {
   function draw() {
     const isLesson = page() === "learn"; // what is precomputed is of the app's own model
     const shown = isLesson ? props.value : store.model || props.value;
-    const names = [...new Set([...decoders(), props.value, shown, ...(mayOpen ? [OTHER] : [])])];
+    const names = [...new Set([...decoders(), props.value, shown, ...(mayOpen ? [MODEL.other] : [])])];
     if (element.dataset.names !== names.join("\n")) {
       select.replaceChildren(...names.map((value) => make("option", { value, text: value })));
       element.dataset.names = names.join("\n");
     }
     select.value = shown;
     select.disabled = isLesson;
-    name.textContent = isLesson ? "Model of the lessons" : "Model";
+    name.textContent = isLesson ? MODEL.ofLessons : MODEL.name;
     element.dataset.model = shown;
   }
 

@@ -4,10 +4,10 @@
 import { FIRST } from "../state/fields.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { store } from "../state/store.mjs";
+import { LOST } from "./words.mjs";
 
 const SAVERS = { below: "save/save.mjs" }; // what adds "Save", by where it is
 const PATIENCE_MS = 10_000; // then what is there is shown, whatever is missing
-const LOST = "A part of this page could not be loaded. Is the app still running? Reload the page.";
 
 /**
  * @param {HTMLElement} holder Gradio's element; the view's own in it says its module, its page, and where it is saved

@@ -4,10 +4,8 @@ import { make } from "../base/dom.mjs";
 import { ask } from "../state/ask.mjs";
 import { refreshModels } from "../state/models.mjs";
 import { chooseModel } from "../state/run.mjs";
+import { downloadText, OPEN_MODEL, openElsewhere } from "./words.mjs";
 
-const FAMILIES =
-  "GPT-2 and DistilGPT2 · Llama 2 and 3, Mistral, Qwen 2, 2.5 and 3, SmolLM2 · Pythia · TinyStories · nanoGPT's " +
-  "ckpt.pt. BERT, DistilBERT, RoBERTa, T5, and BART open on the Compare page.";
 const SMALL = [
   // name, license, download
   ["distilgpt2", "Apache 2.0", "353 MB"],
@@ -23,30 +21,26 @@ export function openModel() {
     required: "",
     maxlength: "400",
     list: "hs-hub-models",
-    placeholder: "path/to/folder, or gpt2",
-    "aria-label": "Folder, file, or name on the Hugging Face Hub",
+    placeholder: OPEN_MODEL.example,
+    "aria-label": OPEN_MODEL.field,
   });
-  const hub = SMALL.map(([value, license, size]) => make("option", { value, text: `${license}, ${size} to download` }));
+  const hub = SMALL.map(([value, license, size]) => make("option", { value, text: downloadText(license, size) }));
   const problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   const busy = make("p", { className: "hs-hint", role: "status", hidden: "" });
-  busy.append(make("progress"), " Loading the model. The first time, a model from the Hub is downloaded.");
-  const open = make("button", { type: "submit", text: "Open" });
+  busy.append(make("progress"), OPEN_MODEL.busy);
+  const open = make("button", { type: "submit", text: OPEN_MODEL.open });
   const form = make(
     "form",
     { method: "dialog", onsubmit: (event) => submit(event) },
-    make("h2", { text: "Open another model" }),
-    make("p", {
-      text:
-        "A folder with config.json, model.safetensors, and a tokenizer; a .pt or .gguf file; or a name on the " +
-        "Hugging Face Hub.",
-    }),
+    make("h2", { text: OPEN_MODEL.title }),
+    make("p", { text: OPEN_MODEL.about }),
     field,
     make("datalist", { id: "hs-hub-models" }, ...hub),
-    make("p", { className: "hs-hint", text: FAMILIES }),
+    make("p", { className: "hs-hint", text: OPEN_MODEL.families }),
     busy,
     problem,
     open,
-    make("button", { type: "button", text: "Cancel", onclick: () => dialog.close() }),
+    make("button", { type: "button", text: OPEN_MODEL.cancel, onclick: () => dialog.close() }),
   );
   const dialog = make("dialog", { className: "hs-open-model", onclose: () => dialog.remove() }, form);
 
@@ -56,8 +50,7 @@ export function openModel() {
     busy.hidden = false;
     try {
       const { name, architecture } = await ask("open_model", { name: field.value }, { newest: "open", quiet: true });
-      if (architecture !== "decoder")
-        throw new Error(`${name} is open now, on the Compare page: this page shows decoders.`);
+      if (architecture !== "decoder") throw new Error(openElsewhere(name));
       await refreshModels();
       chooseModel(name);
       dialog.close();
