@@ -44,7 +44,7 @@ def _offer_api(asker: Asker) -> None:
             yield whole_text(runner, "", ids)
 
     def next_token_of(text: str, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0, model: str = "") -> dict:
-        """The distribution behind a text, by the model and after temperature, top-k and top-p.
+        """The distribution after a text, by the model and after temperature, top-k and top-p.
 
         Returns ``tokens``, the 50 likeliest with a probability per step, ``others``, how many tokens are not listed
         and their mass per step, and ``tokens_left``, how many can still be drawn.
@@ -57,7 +57,7 @@ def _offer_api(asker: Asker) -> None:
         return list(compare(asker.shelf.decoder(model), text, [], count, seed))
 
     def look_at_step(text: str, written: list[int], model: str = "") -> str:
-        """The address, relative to the app, of a binary payload about the newest token behind a text and ``written``
+        """The address, relative to the app, of a binary payload about the newest token after a text and ``written``
         ids: its attention in every head, and the logits of the whole vocabulary, likeliest first."""
         return f"payload/{look(asker.shelf.decoder(model), text, written).key}"
 

@@ -52,7 +52,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the report as {told}")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="the table of a --batch")
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="pages and tables of a --batch; goes on where it was"
+        "--out", type=Path, metavar="FOLDER", help="pages and tables of a --batch; continues where it stopped"
     )
     parser.add_argument("--again", metavar="FILE", help="of a --batch with --out: check this one again")
     parser.add_argument("--points", type=Path, metavar="FILE", help="a course's own points and late days, as JSON")

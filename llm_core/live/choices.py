@@ -207,7 +207,7 @@ CHOICES: tuple[Choice, ...] = (
     OneOf(
         name="dropout",
         title="Dropout",
-        sentence="Right is on the attention weights and on what attention and MLP give out; the third, wrong place is "
+        sentence="Correct: on the attention weights and on the outputs of attention and MLP. The third, wrong place: "
         "on the heads' results in between.",
         titles=DROPOUT,
     ),

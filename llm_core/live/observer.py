@@ -55,24 +55,24 @@ class HeadRole:
 PREVIOUS = HeadRole(
     "previous token",
     "a previous-token head",
-    "It looks from each token at the one right before it, so each place learns what stood there before. An induction "
-    "head in a later layer can build on that.",
+    "Each token attends to the one right before it, and so learns what came before. An induction head in a later layer "
+    "can build on that.",
 )
 INDUCTION = HeadRole(
     "induction",
     "an induction head",
-    "From a letter that comes again it looks at the one that came next the first time: that is the answer.",
+    "A letter that occurs again attends to the letter that followed it the first time: that is the answer.",
 )
 DUPLICATE = HeadRole(
     "duplicate token",
     "a duplicate-token head",
-    "From a letter that comes again it looks at the same letter's first place, so that a later layer knows where that "
-    "is, and what comes after it.",
+    "A letter that occurs again attends to its own first occurrence, so that a later layer knows where that is and "
+    "what follows it.",
 )
 ANSWER = HeadRole(
     "answer",
     "a head that finds the answer",
-    "From a place that is to be answered it looks at the letter that is the answer.",
+    "Each position that needs an answer attends to the letter that is the answer.",
 )
 THRESHOLD = {role.name: role.threshold for role in ROLES}["induction"]  # of the badges on the other pages
 

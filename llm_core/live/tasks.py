@@ -206,22 +206,22 @@ TASKS: dict[str, Task] = {
         LetterTask(
             name="copy",
             title="Copy",
-            sentence="Write some letters again: abcd|abcd. A head that solves it attends to the letter that comes "
-            "next, which makes a diagonal line in its picture.",
+            sentence="Repeat the letters: abcd|abcd. A head that solves it attends to the letter that comes next, "
+            "which makes a diagonal line in its picture.",
             rule=_RESULT,
         ),
         LetterTask(
             name="reverse",
             title="Reverse",
-            sentence="Write some letters backwards: abcd|dcba.",
+            sentence="Write the letters backwards: abcd|dcba.",
             rule=_RESULT,
             result=lambda source: source[::-1],
         ),
         InductionTask(
             name="induction",
             title="Induction",
-            sentence="Some letters in random order, then pieces of them: cabd|ab|bd|ca. Only what came next "
-            "the first time tells what comes next.",
+            sentence="Some letters in random order, then pieces of them: cabd|ab|bd|ca. What followed a letter the "
+            "first time follows it again.",
             rule="Share of right answers on fresh examples, counted only in the pieces, after their first letters.",
             by_content=True,
             impossible={
@@ -234,7 +234,7 @@ TASKS: dict[str, Task] = {
         LetterTask(
             name="sorting",
             title="Sorting",
-            sentence="Write some letters in the order of the alphabet: dbca|abcd.",
+            sentence="Write the letters in alphabetical order: dbca|abcd.",
             rule=_RESULT,
             result=sorted,
         ),

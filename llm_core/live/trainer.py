@@ -121,7 +121,7 @@ class TinyTrainer:
             return
         what = "loss" if not math.isfinite(point.loss) else "size of the gradients"
         raise FloatingPointError(
-            f"At step {point.step} the {what} is no number any more (the computer calls it "
+            f"At step {point.step} the {what} is no longer a number (the computer calls it "
             f"{point.loss if what == 'loss' else point.grad_norm}), so there is nothing left to train: the weights "
             f"have become too large. Try a learning rate well below {self.choices.learning_rate:g}."
         )

@@ -260,7 +260,7 @@ def _csv_records(file: Iterable[str]) -> Iterator[list[str] | Damaged]:
         except csv.Error as error:
             if "unexpected end" in str(error) or records.line_num > before + LOOK_AHEAD:
                 raise WholeFile(
-                    f"a quote that opens behind line {before} is not closed where a field ends: all that follows would "
+                    f"a quote that opens after line {before} is not closed where a field ends: all that follows would "
                     "be lost in it"
                 ) from None
             yield Damaged("not CSV")

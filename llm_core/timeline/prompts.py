@@ -59,7 +59,7 @@ def prompts_for(model: nn.Module, tokenizer: Tokenizer) -> list[Prompt]:
         ),
         _written(
             "A phrase that comes back",
-            "“the red paint” and “with the white” stand here twice: see whether the second time is foreseen.",
+            "“the red paint” and “with the white” occur twice: does the model predict the second one?",
             tokenizer.encode(PAINT),
             tokenizer,
             window,
@@ -117,14 +117,14 @@ def _masked_prompts(tokenizer: Tokenizer, block_size: int) -> list[Prompt]:
     hidden = len(words) // 2
     return [
         _masked(
-            "A word that both sides tell",
+            "A word that its context gives away",
             "One word is masked: the words before and after it tell which.",
             ("Wash your hands with", " soap", " and water before you touch the food."),
             tokenizer,
             block_size,
         ),
         _masked(
-            "A word that stands elsewhere",
+            "A word that appears elsewhere",
             "The masked word appears in the title, and once more after the gap.",
             (f"{TITLE}\n1. Fold the", " paper", " in half. 2. Open the paper again."),
             tokenizer,

@@ -29,7 +29,7 @@ def decayed_copy(run: Path, decay_steps: int, floor: float) -> Path:
     saved yet, still warms up, or has begun to decay by itself.
     """
     if begun := _unfinished(run / FOLDER, decay_steps):
-        print(f"goes on with {begun}, which was begun before")
+        print(f"continues {begun}, which was started earlier")
         return begun
     draft = run / FOLDER / DRAFTS
     try:

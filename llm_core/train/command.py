@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         finished = run(parse_arguments(arguments))
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last save", file=sys.stderr)
+        print("interrupted; the same command continues from the last save", file=sys.stderr)
         finished = False
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"error: {error}")

@@ -65,7 +65,7 @@ def join_workers(device: str) -> Iterator[tuple[Worker, str]]:
         if "gloo" not in str(error) and not isinstance(error, dist.DistError):
             raise
         raise ConnectionError(
-            "another process of this run has ended or cannot be reached; the same command goes on from the last save"
+            "another process of this run has ended or cannot be reached; the same command continues from the last save"
         ) from error
     finally:
         dist.destroy_process_group()

@@ -194,7 +194,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_the_last_numbers_stay(monkeyp
     assert not ended
     (failed, _) = told[-1]
     assert (failed["kind"], failed["state"]) == ("state", "failed")
-    assert "is no number any more" in failed["sentence"]
+    assert "is no longer a number" in failed["sentence"]
     assert points(told, "step") == [0, 1, 2, 3]
     assert all(map(math.isfinite, points(told, "loss")))
 

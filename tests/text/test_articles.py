@@ -269,7 +269,7 @@ def test_a_quote_that_is_never_closed_stops_the_file(rest, tmp_path):
     """What follows would be lost in one field, however many rows it has: up to its end, or to the next quote."""
     (tmp_path / "a.csv").write_bytes(b"title,headline,text\n" + b"How to,h,t\n" * 5 + b'How to,h,"open\n' + rest)
     assert message_of(tmp_path / "a.csv") == (
-        f"{tmp_path / 'a.csv'}: a quote that opens behind line 6 is not closed where a field ends: all that follows "
+        f"{tmp_path / 'a.csv'}: a quote that opens after line 6 is not closed where a field ends: all that follows "
         "would be lost in it"
     )
 

@@ -33,9 +33,9 @@ export const SETTINGS = {
   over: { heads: "this layer’s heads", layers: "this head, all layers", all: "all heads" },
   overLabel: "Over which heads the mean or maximum goes",
   sameNumber:
-    "Heads of the same number in different layers share nothing but the number: what they have in common, the text " +
-    "brings about.",
-  read: { row: "where a token looks", column: "who looks at it" },
+    "Heads of the same number in different layers share nothing but the number: whatever they have in common comes " +
+    "from the text.",
+  read: { row: "where a token looks", column: "which tokens look at it" },
   readLabel: "How the chosen token is read",
   sink: "hide the first token",
   sinkHint:
@@ -51,7 +51,7 @@ export const LEGEND = {
     "Bars under the matrix: what each token receives ",
     ", the mean over the tokens that can see it; longer means more, on the color scale.",
   ],
-  gives: ["Bars at its right: what each token gives: ", "– together the whole row."],
+  gives: ["Bars to its right: what each token gives: ", "– together the whole row."],
   parts: { first: "to the first token", others: "to other earlier tokens", itself: "to itself" },
   open: "to other tokens",
 };
@@ -144,12 +144,13 @@ export function sinkText(payload, shown, { column, token }) {
     ? "The first token is left out, and what is left of each row is divided by its sum, so that it adds up to 1 again."
     : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it " +
       "adds up to 1.";
+  const had = "the first token's share of the sum was";
   if (!column && token > 0)
-    return `${rule} Of the row of ${named(payload, token)} the first token had ${probability(shown.first(token))}.`;
+    return `${rule} In the row of ${named(payload, token)}, ${had} ${probability(shown.first(token))}.`;
   if (shown.T < 2) return rule;
   let sum = 0;
   for (let query = 1; query < shown.T; query++) sum += shown.first(query);
-  return `${rule} Of the later rows the first token had ${probability(sum / (shown.T - 1))} on average.`;
+  return `${rule} In the later rows, ${had} ${probability(sum / (shown.T - 1))} on average.`;
 }
 
 /** What the chosen token receives and gives. */

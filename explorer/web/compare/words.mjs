@@ -20,8 +20,8 @@ export const PAGE = {
   look: "What to look at",
   running: "Running the models for the first time …",
   oneLine:
-    "An encoder-decoder reads the first line as the title and the rest as the text, but your text " + "has one line. ",
-  twoLines: "Take a text of two lines",
+    "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. ",
+  twoLines: "Replace it with an example of two lines",
   inSight: "Model in sight",
   masks: "Which mask is used where, and why",
   masksHint:
@@ -51,7 +51,7 @@ export const COLUMN = {
   numbersTable: "Attention weights: rows are queries, columns are keys",
   which: "Which attention",
   tabs: { encoder: "Encoder", decoder: "Decoder", cross: "Cross" },
-  hide: "Click a token to hide it: the encoder has to guess it.",
+  hide: "One token is hidden for it to guess: click another.",
   after: "Click a token to see what the model expects after it.",
   full: "The text fills the model's window: there is no room to continue.",
   blank: "(white space only)",
@@ -236,7 +236,7 @@ export const expectsAfter = (token, isLast) =>
   `What it expects after ${quoted(label(token, 24))}${isLast ? ", the end of the text" : ""}`;
 export const restSentence = (others, rest) => `The other ${grouped(others)} tokens share ${probability(rest)}.`;
 export const truthSentence = (text, p, rank, V) =>
-  `Really there: ${quoted(pieceName(text))}, probability ${fineProbability(p)}, place ` +
+  `Actual token: ${quoted(pieceName(text))}, probability ${fineProbability(p)}, place ` +
   `${grouped(rank)} of ${grouped(V)}.`;
 
 const named = (token) => quoted(label(token, 24));

@@ -84,7 +84,7 @@ export function colorSentence({ draw }, { column }, title) {
 }
 
 export function tokenTitle(token, i) {
-  if (token.special && token.id !== null) return `place ${i}: token ${token.id}, a special token: it is no text`;
+  if (token.special && token.id !== null) return `place ${i}: token ${token.id}, a special token, not text`;
   const part = token.partial ? ", bytes of a character that needs several tokens" : "";
   return `place ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
 }

@@ -27,7 +27,7 @@ export const MEASURES = {
   kl: {
     array: "kl",
     label: "KL, nats",
-    note: "0: predicts as the model does in the end; the larger, the further away",
+    note: "KL(final ‖ this layer): 0 if the layer predicts as the model does in the end",
     write: (value) => value.toFixed(2),
     limit: (part) => Math.max(1, Math.ceil(part.arrays.kl.data.reduce((most, value) => Math.max(most, value), 0))),
     ticks: (limit) => [0, limit / 16, limit / 4, limit].map((tick) => Number(tick.toFixed(1))),

@@ -12,7 +12,7 @@ export const PAGE = {
   key: "Bold: already the token the model ends with.  ✓ the token your text continues with.",
   table: "Logit lens: a row for each layer, a column for each token",
   colors: "What the cells' color shows",
-  coloredBy: { probability: "Probability", entropy: "Entropy", kl: "KL to the end" },
+  coloredBy: { probability: "Probability", entropy: "Entropy", kl: "KL divergence" },
   text: "your text",
   last: "the model itself",
   forms: "How the prediction forms",
@@ -33,7 +33,7 @@ export function cellTitle(row, L) {
 export const sureParts = (entropy, kl, V, isEnd) => [
   "Entropy ",
   entropy.toFixed(3),
-  ` nats: ${sureness(entropy, V)}. KL to the end `,
+  ` nats: ${sureness(entropy, V)}. KL(final ‖ this layer) `,
   kl.toFixed(3),
   ` nats${isEnd ? ": this is the end" : ""}.`,
 ];

@@ -26,7 +26,9 @@ function ofPositions({ positions = "learned" }) {
   const none = positions === "rotary" ? {} : { rot_q: null, rot_k: null };
   if (positions === "learned") return none;
   const later =
-    positions === "rotary" ? "Where it stands comes in later: queries and keys are rotated by their place." : "";
+    positions === "rotary"
+      ? "Position comes in later: queries and keys are rotated by an angle that depends on it."
+      : "";
   const embedding = {
     title: "Stream starts",
     says: `The row is the start of the residual stream. ${later}`,
@@ -95,7 +97,7 @@ function ofMlp(model) {
       formula: "ln_2 · W_gate",
       says: "Each token for itself: its row times a matrix that makes it wider. The gate is made of these numbers.",
     },
-    gate: { letters, title: name, formula, says: `${keeps} This decides how much of each neuron goes on.` },
+    gate: { letters, title: name, formula, says: `${keeps} This decides how much of each neuron passes.` },
     up: { letters },
     post: {
       letters,

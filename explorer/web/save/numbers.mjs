@@ -80,7 +80,7 @@ function lensRows(payload, _focus, _query, part) {
       "layer",
       "place",
       "entropy (nats)",
-      "KL to the final (nats)",
+      "KL(final || this layer) (nats)",
       ...ranks.flatMap((i) => [`token ${i + 1}`, `probability ${i + 1}`]),
     ],
   ];

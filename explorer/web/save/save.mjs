@@ -13,7 +13,7 @@ const KEEP_MS = 60_000; // a browser may still be reading what a link offers
 /** By name: what a button says more, and what it does with a view. */
 export const OF_VIEW = {
   PNG: {
-    title: "This view as a picture, twice as fine as on the screen",
+    title: "This view as a picture, at twice the screen's resolution",
     save: (view) => saveFile(pngOf(svgNow(view)), nameOf(view, "png")),
   },
   SVG: {

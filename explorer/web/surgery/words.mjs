@@ -64,7 +64,7 @@ export const MEASURE = {
   cancelled: "Cancelled.",
   effects: "Effect of every head and MLP",
   ranking: "Heads and MLPs by effect",
-  stale: "Measured for other changes than the present ones: measure again.",
+  stale: "Measured before your latest changes: measure again.",
   interval: "95 % interval",
 };
 

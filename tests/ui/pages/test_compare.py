@@ -239,7 +239,7 @@ def test_the_page_opens_with_a_title_and_a_text_and_leaves_another_text_alone(co
         "document.querySelector('#prompt textarea').value.startsWith('How to Grow Tomatoes')"
     )
     columns.settled()
-    assert "Take a text of two lines" not in columns.text("")
+    assert "Replace it with an example of two lines" not in columns.text("")
     columns.open(text="How to Make a Paper Boat")
     assert columns.page.input_value("#prompt textarea") == "How to Make a Paper Boat"
 
@@ -261,7 +261,7 @@ def test_the_page_says_what_each_costs(columns: Columns, reference):
     cards = [(MODELS / name / "README.md").read_text() for name in ("encoder", "decoder", "encoder-decoder-prefix")]
     losses = [re.search(r"Held-out loss \| ([\d.]+ nats)", card)[1] for card in cards]
     assert [cost(i, "loss")[: len(loss)] for i, loss in enumerate(losses)] == losses
-    assert "Take a text of two lines" in columns.text("")
+    assert "Replace it with an example of two lines" in columns.text("")
 
     # the two of one size are subtracted at once, others are told why not
     columns.click(".hs-compare-difference .hs-table summary")

@@ -12,11 +12,12 @@ import { answersLabel, answerTitle, NOW, nowTitle, probeSentence, rightSentence 
 export class ModelNow {
   constructor() {
     this.place = { part: null, layer: 0, head: 0, query: null };
+    this.isChosen = false; // whether the visitor has chosen what is large
     this.title = make("h2");
     this.about = make("p", { className: "hs-hint" });
     this.answer = make("div", { className: "hs-live-answer" });
     this.which = make("div");
-    this.heads = new HeadsAtStep((layer, head) => this.show({ layer, head }), NOW.advice);
+    this.heads = new HeadsAtStep((layer, head) => this.keep({ layer, head }), NOW.advice);
     this.head = new HeadAtStep((query) => this.show({ query }));
     this.element = make(
       "section",
@@ -27,6 +28,12 @@ export class ModelNow {
       this.which,
       make("div", { className: "hs-live-look" }, this.heads.element, this.head.element),
     );
+  }
+
+  /** What the visitor has chosen stays. */
+  keep(place) {
+    this.isChosen = true;
+    this.show(place);
   }
 
   show(place) {
@@ -41,6 +48,7 @@ export class ModelNow {
     const parts = partsOf(record);
     if (this.fitted !== record) this.fit(record, parts);
     this.fitted = record;
+    if (!this.isChosen) this.follow(record);
     const part = parts.find(({ name }) => name === this.place.part);
     const [L, H] = part.shape;
     this.place.layer = Math.min(this.place.layer, L - 1);
@@ -63,17 +71,26 @@ export class ModelNow {
     this.place = { ...this.place, part: answeringPart(facts), query: null };
     const choose = choiceOf(names, NOW.which, (name) => {
       choose.mark(name);
-      this.show({ part: name, query: null });
+      this.keep({ part: name, query: null });
     });
     choose.mark(this.place.part);
     this.which.replaceChildren(...(parts.length > 1 ? [choose] : []));
     this.choose = choose;
   }
 
+  /** The head that the newest event tells of. */
+  follow({ events, facts }) {
+    const event = events.findLast(({ what }) => what === "head becomes");
+    if (!event) return;
+    const { part, layer, head } = event;
+    this.place = { ...this.place, part: part ?? answeringPart(facts), layer, head };
+    this.choose.mark(this.place.part);
+  }
+
   openHead({ part, layer, head }) {
     const name = part ?? answeringPart(this.record.facts);
     this.choose.mark(name);
-    this.show({ part: name, layer, head });
+    this.keep({ part: name, layer, head });
     this.head.element.scrollIntoView({ block: "nearest" });
   }
 

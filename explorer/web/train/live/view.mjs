@@ -16,6 +16,7 @@ import { curveRows, hear, newRecord, OVER } from "./record.mjs";
 import { PAGE, runName, stateText } from "./words.mjs";
 
 const MOST = 8; // runs on the picture
+const BEFORE = ["starting", "waiting"];
 
 export function mount(element) {
   new LiveView(element).open();
@@ -234,8 +235,8 @@ class LiveView {
     const { element, current, chosen } = this;
     if (!this.form || !element.offsetParent) return; // on a page that is not shown: drawn when it is
     this.drawBar(current);
-    this.results.hidden = !this.records.length;
-    if (this.records.length) this.plot.draw({ records: this.records, chosen, described: this.described });
+    this.results.hidden = this.records.every(({ state }) => BEFORE.includes(state)); // charts would be empty
+    if (!this.results.hidden) this.plot.draw({ records: this.records, chosen, described: this.described });
     if (chosen) this.now.draw(chosen);
     this.now.element.hidden = !chosen?.now;
     Object.assign(element.dataset, {

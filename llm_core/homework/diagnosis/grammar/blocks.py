@@ -197,7 +197,7 @@ BLOCK: dict[str, tuple[str, dict]] = {
         },
     ),
     "mask": (
-        "attention_mask goes on to self.attn as it came.",
+        "attention_mask is passed to self.attn unchanged.",
         {
             "ones": "Attention does not get the mask: it is given a mask of ones, where all see all.",
             "inverted": "Attention gets the mask the wrong way round.",
