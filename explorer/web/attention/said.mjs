@@ -1,5 +1,5 @@
-// What a picture of attention shows, as elements: the cell under the focus, and tables. Whatever is cut of a text is cut
-// for reading only.
+// What a picture of attention shows, as elements: the cell under the focus, and tables. Whatever is cut of a text is
+// cut for reading only.
 
 import { make } from "../base/dom.mjs";
 import { label } from "../base/text.mjs";

@@ -1,5 +1,5 @@
-// The words of the pictures of attention, to be read in one go; neuron_words.mjs tells a score step by step. Whatever is
-// cut of a text is cut for reading only. Pure: no DOM.
+// The words of the pictures of attention, to be read in one go; neuron_words.mjs tells a score step by step. Whatever
+// is cut of a text is cut for reading only. Pure: no DOM.
 
 import { label, probability, quoted } from "../base/text.mjs";
 import { given, received } from "../patterns/marginals.mjs";

@@ -80,7 +80,8 @@ export const damaged = (where, what) => `This report is damaged: ${where} should
 export const reportTooLarge = (size, most) =>
   `This file is too large for a report: it is ${(size / 1e6).toFixed(1)} MB, and a report is at most ${most / 1e6} MB.`;
 export const codeTooLarge = (size, most) =>
-  `This file is too large to be a homework: it is ${Math.ceil(size / 1000)} kB, and at most ${most / 1000} kB are read.`;
+  `This file is too large to be a homework: it is ${Math.ceil(size / 1000)} kB, and at most ` +
+  `${most / 1000} kB are read.`;
 
 export const knownTitle = (count) => `Which mistakes does it know? ${count} by name`;
 export const copyLabel = (command) => `Copy: ${command}`;

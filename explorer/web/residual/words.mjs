@@ -31,8 +31,8 @@ export const PAGE = {
   colors: "teal raises the score, brown lowers it",
   norms: "Vector norms",
   normsHint:
-    "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at your " +
-    "token.",
+    "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at " +
+    "your token.",
 };
 
 export function optionText(choice, text, p) {
