@@ -387,7 +387,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
     run.advance()
     before = run.last
     run.model.ln_f.weight.data[0] = math.nan
-    with pytest.raises(FloatingPointError, match=r"At step 1 the loss is no number .*nan.* well below 0\.25\.$"):
+    with pytest.raises(FloatingPointError, match=r"At step 1 the loss is no longer a number .*nan.* well below 0\.25\.$"):
         run.advance()
     assert run.last is before and run.step == 1
 
@@ -395,7 +395,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
 def test_gradients_that_are_no_numbers_stop_it_too():
     run = TinyTrainer(Choices(**SMALL))
     run.model.ln_f.weight.register_hook(lambda gradient: gradient * math.inf)
-    with pytest.raises(FloatingPointError, match="At step 0 the size of the gradients is no number"):
+    with pytest.raises(FloatingPointError, match="At step 0 the size of the gradients is no longer a number"):
         run.advance()
 
 
