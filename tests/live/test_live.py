@@ -387,7 +387,9 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence():
     run.advance()
     before = run.last
     run.model.ln_f.weight.data[0] = math.nan
-    with pytest.raises(FloatingPointError, match=r"At step 1 the loss is no longer a number .*nan.* well below 0\.25\.$"):
+    with pytest.raises(
+        FloatingPointError, match=r"At step 1 the loss is no longer a number .*nan.* well below 0\.25\.$"
+    ):
         run.advance()
     assert run.last is before and run.step == 1
 

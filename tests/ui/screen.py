@@ -158,10 +158,18 @@ class Screen:
     def _point_in_canvas(self, module: str, draw: str, middle: str, place: list[int]) -> None:
         canvas = self.page.locator(".hs-picture canvas")
         canvas.scroll_into_view_if_needed()
-        x, y = self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
-        box = canvas.bounding_box()
-        self.page.mouse.move(box["x"] + x, box["y"] + y)
-        self.next_frame()
+
+        def at() -> tuple[float, float]:
+            x, y = self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
+            box = canvas.bounding_box()
+            return box["x"] + x, box["y"] + y
+
+        for _ in range(5):  # until the picture has stayed where it was
+            before = at()
+            self.page.mouse.move(*before)
+            self.next_frame()
+            if at() == before:
+                break
 
     def next_frame(self) -> None:
         """Views draw once a frame, those out of sight a frame later: behind the third one, all is drawn."""
