@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,9 @@ def test_the_first_screen_does_not_wait_for_gradios_page():
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"page=x", "headers": [(b"host", b"x")]}
-    asyncio.run(FirstHtml(gradio, Web())({**scope, "scheme": "http", "server": ("x", 80)}, None, hear))
+    with ThreadPoolExecutor(1) as alone:  # where no browser test has its event loop
+        answered = FirstHtml(gradio, Web())({**scope, "scheme": "http", "server": ("x", 80)}, None, hear)
+        alone.submit(asyncio.run, answered).result()
     assert b"hs-start-tokens" in asked[0] and b"</main>" in asked[0], "sent before Gradio was asked"
     whole = b"".join(message.get("body", b"") for message in sent)
     assert whole.startswith(b"<!doctype html>") and b"failed at once" not in whole and whole.endswith(b"</body></html>")

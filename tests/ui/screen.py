@@ -29,6 +29,8 @@ BEGIN_ANEW = """() => {
     history.replaceState(null, "", location.pathname);
     headscope.address.follow('?show=explore');
 }"""
+HAS_EXPLORE_ALONE = """() => globalThis.headscope?.seq > 0 && [...document.querySelectorAll('.hs-view[data-ready]')]
+    .every(({ dataset }) => !dataset.on || dataset.on === 'explore')"""
 HAS_ALL = "() => headscope.asked === null && !headscope.isAsking"
 THREE_FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
@@ -57,8 +59,8 @@ class Screen:
         return self
 
     def open_anew(self) -> "Screen":
-        """The same of a page that another test has left: quicker than to load it, if Explore is open in it."""
-        if not self.page.evaluate("globalThis.headscope?.seq > 0"):
+        """The same of a page that another test has left: quicker than to load it, if only Explore was open in it."""
+        if not self.page.evaluate(HAS_EXPLORE_ALONE):
             return self.open()
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.set_viewport_size({"width": 1440, "height": 900})
