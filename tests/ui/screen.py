@@ -9,6 +9,16 @@ from playwright.sync_api import Locator, Page
 
 VIEWS = ("tokens_view", "grid_view", "attention_view", "next_view")
 MOUNTED = ("header_view", "prompt_view", *VIEWS)
+FIRST = [
+    *MOUNTED,
+    "model_choice",
+    "examples_view",
+    "save_view",
+    "surgery_banner",
+    "phone_view",
+    "tabs_view",
+    "roles_view",
+]
 PATIENCE = 60_000  # ms
 # Views that are out of sight, such as the heads on a phone, are drawn when they are opened.
 READY = """(name) => {
@@ -29,8 +39,9 @@ BEGIN_ANEW = """() => {
     history.replaceState(null, "", location.pathname);
     headscope.address.follow('?show=explore');
 }"""
-HAS_EXPLORE_ALONE = """() => globalThis.headscope?.seq > 0 && [...document.querySelectorAll('.hs-view[data-ready]')]
-    .every(({ dataset }) => !dataset.on || dataset.on === 'explore')"""
+# Another page's or tab's views, once opened, stay, and have parts that are called alike.
+HAS_NO_MORE = """(names) => globalThis.headscope?.seq > 0
+    && [...document.querySelectorAll('[data-view][data-ready]')].every(({ dataset }) => names.includes(dataset.view))"""
 HAS_ALL = "() => headscope.asked === null && !headscope.isAsking"
 THREE_FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
@@ -59,8 +70,8 @@ class Screen:
         return self
 
     def open_anew(self) -> "Screen":
-        """The same of a page that another test has left: quicker than to load it, if only Explore was open in it."""
-        if not self.page.evaluate(HAS_EXPLORE_ALONE):
+        """The same of a page that another test has left: quicker than to load it, if it shows nothing more."""
+        if not self.page.evaluate(HAS_NO_MORE, FIRST):
             return self.open()
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.set_viewport_size({"width": 1440, "height": 900})
