@@ -1,4 +1,4 @@
-// The settings of the Generate page and its buttons.
+// The settings of the Generate page.
 
 import { make } from "../base/dom.mjs";
 import { withTerms } from "../ui/terms.mjs";
@@ -69,22 +69,4 @@ export class Controls {
       make("small", {}, ...withTerms(about)),
     );
   }
-}
-
-/** Buttons by id: [{id, text, title, onclick, primary}] */
-export function buttonRow(buttons) {
-  return make(
-    "div",
-    { className: "hs-buttons" },
-    ...buttons.map(({ id, text, title, onclick, primary }) =>
-      make("button", {
-        id,
-        type: "button",
-        text,
-        title,
-        onclick,
-        className: primary ? "hs-button hs-primary" : "hs-button",
-      }),
-    ),
-  );
 }
