@@ -71,12 +71,12 @@ class Screen:
 
     def open_anew(self) -> "Screen":
         """The same of a page that another test has left: quicker than to load it, if it shows nothing more."""
-        if not self.page.evaluate(HAS_NO_MORE, FIRST):
-            return self.open()
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.set_viewport_size({"width": 1440, "height": 900})
         self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         self.page.mouse.move(2, 2)
+        if not self.page.evaluate(HAS_NO_MORE, FIRST):
+            return self.open()
         self.page.evaluate(BEGIN_ANEW)
         self.page.wait_for_function(HAS_ALL)
         seq = self.page.evaluate("headscope.seq")

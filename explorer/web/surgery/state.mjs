@@ -94,6 +94,7 @@ class Operation {
 
   /** The changed model in all views, or the one as it is. */
   show(changed) {
+    if (store.asked) return; // the text that the address names is on its way
     this.changed = changed;
     const wanted = changed === "everywhere" && this.result ? this.result : this.base;
     if (wanted && store.payload !== wanted && (wanted.edits || store.payload.edits)) store.setPayload(wanted);
