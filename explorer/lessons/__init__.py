@@ -1,6 +1,6 @@
 """The lessons, in the order in which they build on each other."""
 
-from . import attention, dropout, heads, loop, museum, reshape
+from .course import attention, dropout, heads, loop, museum, reshape
 
 MODULES = (reshape, heads, attention, loop, dropout, museum)
 LESSONS = {module.LESSON.id: module.LESSON for module in MODULES}

@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from explorer.lessons import LESSONS, dropout
-from explorer.lessons.effects import held_out_loss
 from explorer.lessons.lesson import Bars, Facts, Panel, as_array
+from explorer.lessons.mistakes.effects import held_out_loss
 from llm_core import record
 
 from .common import BOAT, CUP, ODD_TEXTS, panel, right, steps_of, values

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
-from explorer.lessons.effects import held_out_ids
-from explorer.lessons.heads import LESSON, wrong_split
+from explorer.lessons.course.heads import LESSON, wrong_split
 from explorer.lessons.lesson import Bars, Facts, Message, Panel
+from explorer.lessons.mistakes.effects import held_out_ids
 from explorer.lessons.teach import payload_of
 from llm_core import Decoder, ModelConfig, intervene, record, save_model
 from llm_core.mistakes.known import NAMED, wrong_source

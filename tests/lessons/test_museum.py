@@ -11,10 +11,11 @@ from torch.nn import functional as F
 
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
-from explorer.lessons import effects, exhibit, museum, verdict
-from explorer.lessons.effects import ARTICLES
+from explorer.lessons.course import museum
+from explorer.lessons.course.museum import LESSON
 from explorer.lessons.lesson import Bars, Facts, Message, Panel, as_array
-from explorer.lessons.museum import LESSON
+from explorer.lessons.mistakes import effects, exhibit, verdict
+from explorer.lessons.mistakes.effects import ARTICLES
 from explorer.lessons.teach import payload_of
 from llm_core import Decoder, ModelConfig, save_model
 from llm_core.mistakes.known import MISTAKES, NAMED, right_lines, wrong_lines, wrong_source

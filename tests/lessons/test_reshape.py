@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.lessons.course.reshape import example, homework_example, read_chain, read_shape, run_chain
 from explorer.lessons.lesson import Message, Panel, as_array
-from explorer.lessons.reshape import example, homework_example, read_chain, read_shape, run_chain
 
 from .common import panel, right, steps_of, values
 

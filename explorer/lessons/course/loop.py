@@ -13,11 +13,25 @@ from functools import cached_property
 
 import numpy as np
 
-from ..engine.runner import Runner
-from .lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Shown, Step
-from .questions import distinct
-from .settings import layer_control
-from .source import code_of
+from ...engine.runner import Runner
+from ..lesson import (
+    Bars,
+    Control,
+    Facts,
+    Formula,
+    Lesson,
+    Message,
+    Operand,
+    Option,
+    Panel,
+    Question,
+    Scene,
+    Shown,
+    Step,
+)
+from ..questions import distinct
+from ..settings import layer_control
+from ..source import code_of
 
 STEPS, TIME_STEP = 7, 3
 COUNTS = (1, 2, 4, 8, 16)  # of heads that are tried, where they divide C

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, cached_property, lru_cache, partial
 
-from ..engine.runner import Runner
+from ...engine.runner import Runner
+from ..lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step
+from ..mistakes.effects import HELD_OUT, held_out_loss, next_token_bars
+from ..questions import distinct
+from ..settings import head_control, layer_control
+from ..source import code_of
 from .attention import Head, attention_code, forward_code
-from .effects import HELD_OUT, held_out_loss, next_token_bars
-from .lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step
-from .questions import distinct
-from .settings import head_control, layer_control
-from .source import code_of
 
 STEPS = 8
 LAYER, HEAD = 1, 4  # looked at first: one that looks at many tokens

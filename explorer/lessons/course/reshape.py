@@ -2,9 +2,9 @@
 
 import ast
 
-from .lesson import Control, Lesson, Message, Option, Panel, Question, Scene, Step, Tape
-from .questions import distinct
-from .source import code_from, code_of
+from ..lesson import Control, Lesson, Message, Option, Panel, Question, Scene, Step, Tape
+from ..questions import distinct
+from ..source import code_from, code_of
 
 MOST_CELLS, MOST_OPERATIONS = 64, 6
 METHODS = ("view", "reshape", "transpose", "permute", "contiguous")

@@ -2,9 +2,9 @@
 
 import math
 
+from ..lesson import Option, Question, as_array
+from ..questions import distinct
 from .exhibit import Exhibit
-from .lesson import Option, Question, as_array
-from .questions import distinct
 
 MUCH = 1.0  # nats
 LEAST = 0.0005  # what a sum of three decimals can tell from 1

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ..engine.runner import Runner
+from ...engine.runner import Runner
 from .effects import broken_model, held_out_ids, held_out_loss
 
 GPT2_DROPOUT = 0.1

@@ -6,9 +6,9 @@ from operator import attrgetter
 
 from llm_core.paths import ASSETS
 
-from ..engine.runner import Runner
-from .lesson import Bars
-from .source import Code, code_from, code_of
+from ...engine.runner import Runner
+from ..lesson import Bars
+from ..source import Code, code_from, code_of
 
 ARTICLES = ASSETS / "sample_articles.jsonl"
 HELD_OUT, LONGEST = 8, 96  # articles that no model was trained on, and tokens of each

@@ -6,10 +6,10 @@ be clicked, and says how it was computed.
 
 from functools import cached_property
 
-from .lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step
-from .questions import distinct
-from .settings import head_control, layer_control
-from .source import code_of
+from ..lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step
+from ..questions import distinct
+from ..settings import head_control, layer_control
+from ..source import code_of
 
 SEED = 1  # of the dropout that is shown
 GPT2_RATE = 0.1  # shown for a model that was trained without dropout

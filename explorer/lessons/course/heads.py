@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..engine.runner import Runner
-from .effects import HELD_OUT, broken_model, loss_with, next_token_bars, right_and_wrong
-from .lesson import Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step, Tape
-from .questions import distinct
+from ...engine.runner import Runner
+from ..lesson import Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step, Tape
+from ..mistakes.effects import HELD_OUT, broken_model, loss_with, next_token_bars, right_and_wrong
+from ..questions import distinct
+from ..settings import layer_control
+from ..source import code_of
 from .reshape import refusal
-from .settings import layer_control
-from .source import code_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,13 +7,13 @@ the held-out loss, and what was measured of tiny models that were trained with t
 
 import math
 
-from ..engine.runner import Runner
-from . import museum_questions as ask
-from .effects import HELD_OUT, loss_with, next_token_bars, right_and_wrong
-from .exhibit import MOST_CHANGED, Exhibit, Run, exhibit, noisy_runs
-from .lesson import Bars, Control, Facts, Lesson, Message, Panel, Scene, Shown, Step
-from .source import code_of
-from .verdict import SEEDS, Trained, measurements, noisy_losses, noisy_model, sees_later_tokens, trained_with
+from ...engine.runner import Runner
+from ..lesson import Bars, Control, Facts, Lesson, Message, Panel, Scene, Shown, Step
+from ..mistakes import museum_questions as ask
+from ..mistakes.effects import HELD_OUT, loss_with, next_token_bars, right_and_wrong
+from ..mistakes.exhibit import MOST_CHANGED, Exhibit, Run, exhibit, noisy_runs
+from ..mistakes.verdict import SEEDS, Trained, measurements, noisy_losses, noisy_model, sees_later_tokens, trained_with
+from ..source import code_of
 
 NUM_MISTAKES = 12
 ROOM, LEAST, MOST = 34, 2, 8  # px: one of many heads, and the sides of its cells

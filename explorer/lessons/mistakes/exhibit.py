@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..engine.runner import Runner
+from ...engine.runner import Runner
+from ..lesson import Formula, Operand, Panel, Scene
 from .effects import broken_model, loss_with
-from .lesson import Formula, Operand, Panel, Scene
 from .verdict import SEEDS, noisy_model, seeded
 
 if TYPE_CHECKING:
