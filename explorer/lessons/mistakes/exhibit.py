@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llm_core.mistakes.known import Mistake
 
 MOST_CHANGED = -1  # what the controls for layer and head are at first
+SCALES = ("no-scale", "scale-by-width")  # are shown in layer 0: later ones get another input, too
 RECORDED = ["blocks.*.attn.scores", "blocks.*.attn.pattern", "blocks.*.attn.z", "logits"]
 ROOM, LEAST, MOST = 230, 14, 36  # px: the columns of one head, and the sides of its cells
 
@@ -99,9 +100,6 @@ class Exhibit:
     layer: int
     head: int
 
-    def at(self, layer: int) -> "Exhibit":
-        return replace(self, layer=layer)
-
     @property
     def name(self) -> str:
         return self.mistake.name
@@ -181,7 +179,10 @@ def exhibit(scene: Scene, mistake) -> Exhibit:
     """A mistake on the scene's text, with the head that is chosen."""
     ids = tuple(scene.recorded.ids)
     right, wrong = run_of(scene.recorded.trace, scene.runner.facts.n_layer), wrong_runs(scene.runner, ids)[mistake.name]
-    layer, head = head_to_show(right, wrong, scene.inputs["layer"], scene.inputs["head"])
+    layer, head = scene.inputs["layer"], scene.inputs["head"]
+    if layer == MOST_CHANGED and mistake.name in SCALES:
+        layer = 0
+    layer, head = head_to_show(right, wrong, layer, head)
     return Exhibit(scene.runner, mistake, ids, scene.labels, right, wrong, layer, head)
 
 

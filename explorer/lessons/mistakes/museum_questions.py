@@ -80,8 +80,8 @@ def which_shape(shown: Exhibit) -> Question:
 
 
 def which_map_is_scaled(shown: Exhibit) -> Question | None:
-    """In layer 0 both get the same input, so there the larger scores always make the sharper pattern."""
-    shown = shown.at(0)
+    """None where the larger scores do not make the sharper pattern: that is sure in layer 0 alone, where both runs get
+    the same input."""
     D, C = shown.right.z.shape[-1], shown.runner.facts.n_embd
     sharpness = [float(as_array(panel.values).max(-1).mean()) for panel in (shown.panel(""), shown.wrong_panel(""))]
     undivided = shown.name == "no-scale"
@@ -101,7 +101,7 @@ def which_map_is_scaled(shown: Exhibit) -> Question | None:
         )
         asked = f"In one of them the scores were divided by √{C}, the width of the model, instead of √{D}."
     whys = {True: f"{right} {told.format(*sharpness)}", False: f"{wrong} {told.format(*sharpness[::-1])}"}
-    return which_map(shown, f"One head of layer 0, twice. {asked} Which is the right one?", whys, right_first=undivided)
+    return which_map(shown, f"One head of layer {shown.layer}, twice. {asked} Which is the right one?", whys, right_first=undivided)
 
 
 def which_map_hides_the_future(shown: Exhibit) -> Question | None:
