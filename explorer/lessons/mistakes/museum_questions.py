@@ -101,7 +101,9 @@ def which_map_is_scaled(shown: Exhibit) -> Question | None:
         )
         asked = f"In one of them the scores were divided by √{C}, the width of the model, instead of √{D}."
     whys = {True: f"{right} {told.format(*sharpness)}", False: f"{wrong} {told.format(*sharpness[::-1])}"}
-    return which_map(shown, f"One head of layer {shown.layer}, twice. {asked} Which is the right one?", whys, right_first=undivided)
+    return which_map(
+        shown, f"One head of layer {shown.layer}, twice. {asked} Which is the right one?", whys, right_first=undivided
+    )
 
 
 def which_map_hides_the_future(shown: Exhibit) -> Question | None:

@@ -1,6 +1,5 @@
 // The logit lens: a row for the embedding and after each layer, a column for each token of the text; beside it the
-// chosen
-// cell, and how the prediction came about along the column.
+// chosen cell, and how the prediction came about along the column.
 
 import { make } from "../base/dom.mjs";
 import { actualNext } from "../base/payload.mjs";
@@ -11,6 +10,7 @@ import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
 import { along, firstSentence, layerName, lensCell, MEASURES, measured, rowsOf } from "./lens.mjs";
 import { cellTitle, choiceSentence, columnTitle, comesAfter, PAGE, sureParts } from "./words.mjs";
@@ -35,11 +35,11 @@ export function mount(element) {
       make("h2", { text: PAGE.title }),
       choice("lens", PAGE.coloredBy, PAGE.colors),
     ),
-    make("p", { className: "hs-hint", text: PAGE.about }),
+    hint(PAGE.about),
     make(
       "div",
       { className: "hs-lens-both" },
-      make("div", { className: "hs-lens-left" }, scroller, legend, make("p", { className: "hs-hint", text: PAGE.key })),
+      make("div", { className: "hs-lens-left" }, scroller, legend, hint(PAGE.key)),
       opened,
       way,
     ),

@@ -9,6 +9,7 @@ import { diverging } from "../color/scale.mjs";
 import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import { TypedToken } from "./ask.mjs";
 import { choices, largest, lengths, minus, sharesAt, signed, waterfall } from "./residual.mjs";
 import { headParts, optionText, PAGE, sumParts } from "./words.mjs";
@@ -40,7 +41,6 @@ function build(element, typed) {
     isOther: compared(),
   };
   const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
-  const hint = (text) => make("p", { className: "hs-hint", text });
   const title = (text) => make("h3", { text });
   const [explain, compare] = [labelled(PAGE.explain, target), labelled(PAGE.against, against)];
   const left = make("section", {}, title(PAGE.sum), sum, hint(PAGE.fixed));

@@ -6,6 +6,7 @@ import { diverging } from "../color/scale.mjs";
 import { ask, isAborted } from "../state/ask.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { paintCell, table } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import { placeName } from "./edits.mjs";
 import { operation } from "./state.mjs";
 import {
@@ -47,7 +48,7 @@ class Measurement {
       "section",
       { className: "hs-measure" },
       make("h3", { text: MEASURE.title }),
-      make("p", { className: "hs-hint", text: MEASURE.about }),
+      hint(MEASURE.about),
       make("div", { className: "hs-cut-tools" }, this.go, ...this.ranks),
       this.running,
       this.state,
@@ -121,7 +122,6 @@ class Measurement {
 
 function effectWords({ effect, edits }) {
   if (!effect) return [];
-  const hint = (text) => make("p", { className: "hs-hint", text });
   const number = (text, i) => make(i === 1 ? "strong" : "span", { className: "hs-number", text });
   return [
     make("p", {}, ...effectParts(edits, effect).map((text, i) => (i % 2 ? number(text, i) : text))),

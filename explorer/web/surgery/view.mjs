@@ -4,6 +4,7 @@ import { make } from "../base/dom.mjs";
 import { runText } from "../state/run.mjs";
 import { store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
+import { hint } from "../ui/terms.mjs";
 import { changes } from "./board.mjs";
 import { attentionCard, lossCard } from "./change.mjs";
 import { HOWS } from "./edits.mjs";
@@ -43,7 +44,8 @@ export function mount(element, { props }) {
     operation.sees(payload, focus);
     const { base } = operation;
     ready.hidden = base.model.name !== model; // its heads are meant
-    about.textContent = HOWS[focus.tool].about;
+    if (element.dataset.tool !== focus.tool) about.replaceChildren(...hint(HOWS[focus.tool].about).childNodes);
+    element.dataset.tool = focus.tool;
     found.hidden = !operation.result; // before and after are the same
     for (const { draw } of [...Object.values(cards), measure]) draw(base, focus);
     problem.hidden = !operation.problem;

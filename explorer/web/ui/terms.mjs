@@ -5,6 +5,7 @@ import { GLOSSARY, idOf } from "./glossary.mjs";
 
 const LONG = Object.keys(GLOSSARY).filter((term) => term.length > 1);
 const FOUND = new RegExp(`\\b(${LONG.sort((a, b) => b.length - a.length).join("|")})\\b`, "i");
+const EVERYDAY = ["token", "attention", "head"];
 const GAP = 6; // px between a term and its tooltip
 
 /** A term with its sentence; `name` as the glossary has it. */
@@ -21,6 +22,11 @@ export function withTerms(text, known = new Set()) {
   const here = known.has(name) ? found : term(name, found);
   known.add(name);
   return [text.slice(0, at), here, ...withTerms(text.slice(at + found.length), known)];
+}
+
+/** A sentence under a heading, with its terms marked; what the first screen has shown needs no more words. */
+export function hint(text) {
+  return make("p", { className: "hs-hint" }, ...withTerms(text, new Set(EVERYDAY)));
 }
 
 /** All terms, with the ids that marked ones refer to. */
