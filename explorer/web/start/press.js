@@ -50,6 +50,7 @@
 
   function place() {
     if (!root.offsetParent) return;
+    sentence.classList.toggle("hs-one-line", boxOf(last).top === boxOf(data.target).top); // leaves room for high arcs
     const [from, to] = [boxOf(last), boxOf(data.target)];
     svg.setAttribute("viewBox", `0 0 ${sentence.clientWidth} ${sentence.clientHeight}`);
     for (const [i, arc] of arcs.entries()) if (i !== last) arc.setAttribute("d", pathTo(i));

@@ -83,7 +83,7 @@ def test_arc_and_bars_are_as_wide_as_what_was_measured(first: Page):
         assert parts == pytest.approx([one["probability"] for one in MEASURED[when]["next"]], abs=0.01)
 
 
-@pytest.mark.parametrize("width", [1920, 1440, 1102, 1024, 390])
+@pytest.mark.parametrize("width", [1920, 1440, 1102, 1024, 720, 390])
 def test_everything_fits_and_can_be_pressed(first: Page, width: int):
     first.set_viewport_size({"width": width, "height": 844})
     first.wait_for_timeout(100)
@@ -92,6 +92,8 @@ def test_everything_fits_and_can_be_pressed(first: Page, width: int):
         "all => all.map((e) => [e.getBoundingClientRect(), e.scrollWidth - e.clientWidth])"
     )
     assert all(box["left"] >= 0 and box["right"] <= width and cut <= 1 for box, cut in boxes)
+    title, name = (first.locator(f"#start {one}").first.bounding_box() for one in ("h1", ".hs-start-name"))
+    assert title["y"] + title["height"] <= name["y"], "the weight stands below the question"
     arc = first.locator(".hs-to-target").bounding_box()
     target, last = (first.locator(f".hs-start-tokens .hs-{name}").bounding_box() for name in ("target", "last"))
     assert arc["x"] <= target["x"] + target["width"] / 2 + 8 and arc["y"] >= 0
