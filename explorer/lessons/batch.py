@@ -26,12 +26,17 @@ class Padded:
     labels: list[list[str]]  # of every place
 
     def row(self, b: int, name: str, title: str) -> Panel:
-        """The ids of one row, under their tokens."""
+        """The ids of one row, under their tokens; each place has its color."""
+        import torch
+
         return Panel(
             name=name,
             values=self.ids[b],
             letters="T",
             title=title,
+            color="origin",
+            origin=torch.arange(self.ids.shape[1]),
+            family=name,
             columns=self.labels[b],
             decimals=0,
             hidden=~self.mask[b],

@@ -18,6 +18,13 @@ FILLS = {"-∞": -math.inf, "-1e4": -1e4, "-1": -1.0, "0": 0.0}
 LIKELY = 5  # next tokens that are compared
 
 
+def wrong_masks(T):
+    import torch
+
+    ones = torch.ones(T, T, dtype=torch.bool)
+    return {"tril(1)": ones.tril(1), "tril(-1)": ones.tril(-1), "triu()": ones.triu()}
+
+
 def both(causal, padding):
     return causal & padding  # (1, 1, T, S) and (B, 1, 1, S) -> (B, 1, T, S)
 
@@ -62,10 +69,11 @@ class Masked:
 
         from llm_core import intervene, record
 
-        model, streams = self.scene.model, "blocks.*.resid_post"
-        with self.runner.alone(), torch.inference_mode(), intervene(model, replaced or {}):
-            with record(model, [streams, "blocks.*.attn.pattern"]) as trace:
-                return model(ids, mask), [trace[streams.replace("*", str(i))] for i in range(len(model.blocks))]
+        model, points = self.scene.model, ["blocks.*.resid_post", "blocks.*.attn.pattern"]
+        changed = intervene(model, replaced or {})
+        with self.runner.alone(), torch.inference_mode(), changed, record(model, points) as trace:
+            logits = model(ids, mask)
+        return logits, [trace[f"blocks.{i}.resid_post"] for i in range(len(model.blocks))]
 
     @cached_property
     def products(self):
@@ -138,8 +146,7 @@ def causal(masked: Masked) -> Step:
 def off_by_one(masked: Masked) -> Step:
     import torch
 
-    ones = torch.ones(masked.T, masked.T, dtype=torch.bool)
-    masks = {"tril(1)": ones.tril(1), "tril(-1)": ones.tril(-1), "triu()": ones.triu()}
+    masks = wrong_masks(masked.T)
     return Step(
         title="Off by one: masks that only look right",
         text="Each of these runs without an error. `tril(1)` shows each token the next one, which is what it has to predict: "
@@ -158,7 +165,7 @@ def off_by_one(masked: Masked) -> Step:
                 cell=20,
             )
         ],
-        code=[code_of(type(masked).causal.func, "causal_mask(self.T)")],
+        code=[code_of(wrong_masks, "ones.tril(1)")],
         question=Question(
             prompt="A model trains to a loss close to 0 within minutes, and then writes nonsense. Which mask was it?",
             options=[
@@ -422,7 +429,8 @@ def either_side(masked: Masked) -> Step:
             values=values,
             letters="BT",
             title=title,
-            color="probability",
+            color="origin",
+            origin=values,
             rows=["your text", "second text"],
             decimals=0,
             hidden=~(right if "right" in title else left).mask,
@@ -466,7 +474,7 @@ def alone_or_padded(masked: Masked) -> Step:
     }
     off = {name: float((logits - alone).abs().max()) for name, logits in results.items()}
     likely = alone[-1].topk(LIKELY).indices
-    shown = {"alone": alone, **{name: results[name] for name in list(results)[:3]}}
+    shown = {"alone": alone, **{name: results[name] for name in ("padded left", "left, without mask")}}
     return Step(
         title="Alone or padded: the same numbers",
         text="The second text alone, and in the batch: what the model predicts after it is the same, wherever the padding "
@@ -485,7 +493,7 @@ def alone_or_padded(masked: Masked) -> Step:
                 ]
             ),
         ],
-        code=[code_of(Masked.logits, "return model(ids, mask)")],
+        code=[code_of(Masked.logits, "logits = model(ids, mask)")],
         question=forgotten_question(off["right, without mask"]) if masked.missing else None,
     )
 
@@ -503,7 +511,11 @@ def forgotten_question(off: float) -> Question:
 
 
 def controls(runner) -> list[Control]:
-    return [second_control("Cut the paper in half"), layer_control(runner, 4, ROW_STEPS), head_control(runner, 0, ROW_STEPS)]
+    return [
+        second_control("Cut the paper in half"),
+        layer_control(runner, 4, ROW_STEPS),
+        head_control(runner, 0, ROW_STEPS),
+    ]
 
 
 LESSON = Lesson(
