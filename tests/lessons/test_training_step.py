@@ -85,7 +85,7 @@ def test_log_softmax_is_torchs(case):
 
 def test_the_loss_is_torchs_and_padding_is_left_out(case):
     steps, model, rows, _ = case
-    inputs, targets = batch_of(rows)
+    _, targets = batch_of(rows)
     with torch.inference_mode():
         each = torchs_loss(model, rows, reduction="none").view(targets.shape)
         loss = torchs_loss(model, rows).item()

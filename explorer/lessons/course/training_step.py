@@ -6,12 +6,10 @@ The losses, the gradients and the updated weights are those of the model and of 
 import inspect
 import math
 from collections.abc import Sequence
-from copy import deepcopy
-from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ...engine.runner import Runner
-from ..batch import filler, rows_of, second_control
+from ..batch import filler, second_control
 from ..lesson import (
     Bars,
     Control,
@@ -29,6 +27,17 @@ from ..lesson import (
 )
 from ..questions import distinct
 from ..source import code_of
+from ..training.articles import Batch
+from ..training.step import (
+    LONG_RUN,
+    Stepped,
+    fresh_loss,
+    gradient_of_logits,
+    inputs_and_targets,
+    loss_by_hand,
+    one_step,
+    one_step_without_zeroing,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,133 +45,7 @@ if TYPE_CHECKING:
 STEPS = 11
 RATES = ("0.0001", "0.001", "0.01")
 RATE_STEPS = (9, 10)
-SHOWN = 12  # numbers of a weight's row
-LONG_RUN = 3  # steps with and without zero_grad
 TEXTS = ["your text", "second text"]
-
-
-def inputs_and_targets(rows, filler):
-    from llm_core.model.padding import pad
-    from llm_core.train.data import IGNORE
-
-    inputs, _ = pad([row[:-1] for row in rows], filler)  # (B, T)
-    targets, _ = pad([row[1:] for row in rows], IGNORE)  # (B, T)
-    return inputs, targets
-
-
-def loss_by_hand(logits, targets, ignore=-100):
-    log_p = logits.log_softmax(dim=-1)  # (B, T, V)
-    counted = targets != ignore  # (B, T)
-    picked = log_p.gather(-1, targets.where(counted, 0)[..., None])[..., 0]  # (B, T)
-    return -picked[counted].sum() / counted.sum()
-
-
-def gradient_of_logits(logits, targets):
-    from torch.nn import functional as F
-
-    logits.requires_grad_()
-    loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-    loss.backward()
-    return logits.grad  # (B, T, V)
-
-
-def one_step(model, optimizer, inputs, targets):
-    from torch.nn import functional as F
-
-    optimizer.zero_grad()
-    loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-def one_step_without_zeroing(model, optimizer, inputs, targets):
-    from torch.nn import functional as F
-
-    loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
-    loss.backward()
-    optimizer.step()
-    return loss.item()
-
-
-class Batch:
-    """Two articles, what the model predicts in them, and what a step of training would do."""
-
-    def __init__(self, scene: Scene):
-        self.scene, self.runner, self.rate = scene, scene.runner, float(scene.inputs["rate"])
-        texts = (scene.text, scene.inputs["second"])
-        self.rows = [self._article(text, len(row)) for text, row in zip(texts, rows_of(scene))]
-        self.inputs, self.targets = inputs_and_targets(self.rows, filler(scene))
-        self.counted = self.targets >= 0  # (B, T)
-        self.labels = [[readable(token) for token in self.runner.describe(row)] for row in self.rows]
-        self.T = self.inputs.shape[1]
-
-    def _article(self, text: str, length: int) -> list[int]:
-        """So many tokens and the one behind them: the text's own next, or the end of text."""
-        return [*self.runner.encode(text), self.runner.tokenizer.end or 0][: length + 1]
-
-    @cached_property
-    def logits(self) -> "Tensor":
-        """(B, T, V)"""
-        import torch
-
-        with self.runner.alone(), torch.inference_mode():
-            return self.scene.model(self.inputs)
-
-    @cached_property
-    def log_p(self) -> "Tensor":
-        return self.logits.log_softmax(-1)  # (B, T, V)
-
-    @cached_property
-    def nll(self) -> "Tensor":
-        """-log p of every target, (B, T); 0 where there is none."""
-        picked = self.log_p.gather(-1, self.targets.clamp(min=0)[..., None])[..., 0]  # (B, T)
-        return -picked * self.counted
-
-    @cached_property
-    def loss(self) -> float:
-        return float(self.nll.sum() / self.counted.sum())
-
-    @cached_property
-    def columns(self) -> list[int]:
-        """The targets of the first text, each once: the columns of V that are shown."""
-        return list(dict.fromkeys(self.targets[0].tolist()))
-
-    @property
-    def column_labels(self) -> list[str]:
-        return [readable(token) for token in self.runner.describe(self.columns)]
-
-    @property
-    def right_cells(self) -> list[list[int]]:
-        return [[t, self.columns.index(id)] for t, id in enumerate(self.targets[0].tolist())]
-
-    def of_first(self, name: str, values: "Tensor", title: str, **more) -> Panel:
-        """(T, K): the first text's places, and the columns of its targets; the target of each row is outlined."""
-        return Panel(
-            name=name,
-            values=values,
-            letters="TK",
-            title=title,
-            rows=self.labels[0][:-1],
-            columns=self.column_labels,
-            marks=self.right_cells,
-            family="TK",
-            **{"cell": 40, **more},
-        )
-
-    @cached_property
-    def probabilities(self) -> "Tensor":
-        return self.log_p[0].exp()[:, self.columns]  # (T, K)
-
-    @cached_property
-    def one_hot(self) -> "Tensor":
-        import torch
-
-        return (self.targets[0][:, None] == torch.tensor(self.columns)).float()  # (T, K)
-
-    @cached_property
-    def stepped(self) -> "Stepped":
-        return stepped(self.runner, tuple(map(tuple, self.rows)), self.rate, filler(self.scene))
 
 
 def build(scene: Scene) -> list[Step]:
@@ -452,29 +335,6 @@ def at_the_start(batch: Batch) -> Step:
     )
 
 
-@lru_cache(maxsize=32)
-def fresh_loss(runner: Runner, rows: tuple, pad: int) -> float:
-    """The loss of a model of the same sizes that was never trained."""
-    import torch
-    from torch.nn import functional as F
-
-    inputs, targets = inputs_and_targets(rows, pad)
-    with torch.inference_mode():
-        logits = fresh_model(runner)(inputs)  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten()).item()
-
-
-@lru_cache(maxsize=2)
-def fresh_model(runner: Runner):
-    import torch
-
-    from llm_core import Decoder
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return Decoder(runner.model.config).eval()
-
-
 def backward(batch: Batch) -> Step:
     count = int(batch.counted.sum())
     whole = gradient_of_logits(batch.logits.clone(), batch.targets)[0]  # (T, V)
@@ -529,71 +389,6 @@ def sign_question(batch: Batch) -> Question:
             ),
         ),
     )
-
-
-class Stepped:
-    """What one step at a learning rate does to a copy of the model, and a few more with and without zero_grad."""
-
-    def __init__(self, runner: Runner, rows: tuple, rate: float, pad: int):
-        self.runner, self.pad, self.rate = runner, pad, rate
-        self.inputs, self.targets = inputs_and_targets(rows, pad)
-        self.id = int(self.targets[0, -1])  # the token whose row is shown
-        model, optimizer = self.copy()
-        self.weight = self.row(model)
-        self.before = one_step(model, optimizer, self.inputs, self.targets)
-        self.gradient = self.row(model, gradient=True)
-        self.new = self.row(model)
-        self.gradients = self.gradients_of_each()
-        self.runs = {  # a copy comes without the gradients that the other run needs
-            "zeroed": self.run_on(*deepcopy((model, optimizer)), one_step),
-            "never zeroed": self.run_on(model, optimizer, one_step_without_zeroing),
-        }
-        self.after = self.runs["zeroed"][1]
-
-    def copy(self):
-        """A copy of the model, and the optimizer that ours are trained with."""
-        from llm_core.train.config import TrainConfig
-        from llm_core.train.optimizers import make_optimizer
-
-        with self.runner.alone():
-            model = deepcopy(self.runner.model)
-        return model, make_optimizer(model, TrainConfig(learning_rate=self.rate))
-
-    def row(self, model, gradient: bool = False) -> "Tensor":
-        """The first numbers of the target's row of the token table, (K,)."""
-        weight = model.embedding.token_table.weight
-        return (weight.grad if gradient else weight).detach()[self.id, :SHOWN].clone()
-
-    def loss(self, model) -> float:
-        import torch
-        from torch.nn import functional as F
-
-        with torch.inference_mode():
-            return F.cross_entropy(model(self.inputs).flatten(0, 1), self.targets.flatten()).item()
-
-    def run_on(self, model, optimizer, step) -> list[float]:
-        """Losses before the first step, which is done already, and after each; the first step zeroed nothing anyway."""
-        losses = [step(model, optimizer, self.inputs, self.targets) for _ in range(LONG_RUN - 1)]
-        return [self.before, *losses, self.loss(model)]
-
-    def gradients_of_each(self) -> list["Tensor"]:
-        """Of the target's row: for the first text alone, for the second alone, and for one after the other."""
-        from torch.nn import functional as F
-
-        model, optimizer = self.copy()
-
-        def backward(b: int) -> "Tensor":
-            F.cross_entropy(model(self.inputs[b : b + 1])[0], self.targets[b]).backward()
-            return self.row(model, gradient=True)
-
-        second = backward(1)
-        optimizer.zero_grad()
-        return [backward(0), second, backward(1)]
-
-
-@lru_cache(maxsize=16)
-def stepped(runner: Runner, rows: tuple, rate: float, pad: int) -> Stepped:
-    return Stepped(runner, rows, rate, pad)
 
 
 def line(name: str, values: "Tensor", title: str, **more) -> Panel:
@@ -732,7 +527,7 @@ def perplexity(batch: Batch) -> Step:
         "likely tokens. But a token of one vocabulary is longer than one of another. Bits per byte counts what a byte of "
         "text costs, so models with different tokenizers can be compared.",
         show=shown,
-        code=[code_of(HeldOut.bits_per_byte.fget, "math.log(2) / self.num_bytes")],
+        code=[code_of(vars(HeldOut)["bits_per_byte"].fget, "math.log(2) / self.num_bytes")],
         question=Question(
             prompt=f"The loss is {mean:.3f} nats per token. What is the perplexity?",
             options=distinct(
