@@ -1,5 +1,6 @@
 """Two texts as one batch, for lessons that need padding: the learner's own, and a second, shorter one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ if TYPE_CHECKING:
 PADDING = "padding"
 
 
-def second_control(value: str) -> Control:
+def second_control(value: str, steps: Sequence[int] = ()) -> Control:
     info = "cut to fewer tokens than yours has"
-    return Control(name="second", label="Second text", kind="text", value=value, info=info)
+    return Control(name="second", label="Second text", kind="text", value=value, info=info, steps=steps)
 
 
 @dataclass(frozen=True, slots=True)
