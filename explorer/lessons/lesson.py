@@ -41,7 +41,10 @@ class Formula:
     "products"   sum over ``over`` of a x b, plus bias       "softmax"    exp(a - max) / sum over ``over``
     "quotient"   a / number                                  "product"    a x b
     "sum"        a + b                                       "difference" a - b
-    "hidden"     a, or -inf where the panel is hidden        "copy"       a, unchanged
+    "ratio"      a / b                                       "copy"       a, unchanged
+    "hidden"     a, or -inf where the panel is hidden
+
+    An operand broadcasts as in torch: where its size is 1, that one number counts for every index of the panel.
     """
 
     kind: str

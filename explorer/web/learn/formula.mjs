@@ -86,9 +86,10 @@ const KINDS = {
       lit: [[a.name, one.cells("")]],
     };
   },
-  product: (payload, panel, index) => pair(payload, panel, index, "×", (x, y) => x * y),
-  sum: (payload, panel, index) => pair(payload, panel, index, "+", (x, y) => x + y),
-  difference: (payload, panel, index) => pair(payload, panel, index, "-", (x, y) => x - y),
+  product: (payload, panel, index, told) => pair(payload, panel, index, told, "×", (x, y) => x * y),
+  sum: (payload, panel, index, told) => pair(payload, panel, index, told, "+", (x, y) => x + y),
+  difference: (payload, panel, index, told) => pair(payload, panel, index, told, "-", (x, y) => x - y),
+  ratio: (payload, panel, index, told) => pair(payload, panel, index, told, "/", (x, y) => x / y),
   hidden(payload, panel, index, told) {
     const one = reader(payload, panel, index, panel.formula.a);
     const line = told.hidden
@@ -96,10 +97,10 @@ const KINDS = {
       : `visible: stays ${number(one.at({}))}`;
     return { lines: [line], lit: [[panel.formula.a.name, one.cells("")]] };
   },
-  copy(payload, panel, index) {
+  copy(payload, panel, index, told) {
     const one = reader(payload, panel, index, panel.formula.a);
     return {
-      lines: [`the same number as ${one.name({})} = ${number(one.at({}))}`],
+      lines: [`the same number as ${one.name({})} = ${number(one.at({}), told.decimals)}`],
       lit: [[panel.formula.a.name, one.cells("")]],
     };
   },
@@ -133,12 +134,13 @@ const KINDS = {
   },
 };
 
-function pair(payload, panel, index, sign, result) {
+function pair(payload, panel, index, told, sign, result) {
   const { a, b } = panel.formula;
   const [x, y] = [reader(payload, panel, index, a), reader(payload, panel, index, b)];
+  const written = (value) => number(value, told.decimals);
   const line =
-    `${x.name({})} ${sign} ${y.name({})} = ${number(x.at({}))} ${sign} ${number(y.at({}))} = ` +
-    `${number(result(x.at({}), y.at({})))}`;
+    `${x.name({})} ${sign} ${y.name({})} = ${written(x.at({}))} ${sign} ${written(y.at({}))} = ` +
+    `${written(result(x.at({}), y.at({})))}`;
   return {
     lines: [line],
     lit: [
@@ -148,12 +150,12 @@ function pair(payload, panel, index, sign, result) {
   };
 }
 
-/** An operand, read at the cell `index` of the panel; `more` overrides letters, as {D: 3}. */
+/** An operand, read at the cell `index` of the panel, sizes of 1 broadcast; `more` overrides letters, as {D: 3}. */
 function reader(payload, panel, index, operand) {
   const { data, shape } = read(payload, operand.values);
   const letters = [...operand.letters];
   const fixed = Object.fromEntries(panel.letters.map((letter, d) => [letter, index[d]]));
-  const place = (more) => letters.map((letter) => more[letter] ?? fixed[letter] ?? 0);
+  const place = (more) => letters.map((letter, d) => (shape[d] === 1 ? 0 : (more[letter] ?? fixed[letter] ?? 0)));
   return {
     at: (more) => data[flatOf(place(more), shape)],
     name: (more) => `${operand.name}[${place(more).join(", ")}]`,
