@@ -41,6 +41,7 @@ class Formula:
     "products"   sum over ``over`` of a x b, plus bias       "softmax"    exp(a - max) / sum over ``over``
     "quotient"   a / number                                  "product"    a x b
     "sum"        a + b                                       "difference" a - b
+    "power"      e^(a - number)
     "hidden"     a, or -inf where the panel is hidden        "copy"       a, unchanged
     """
 

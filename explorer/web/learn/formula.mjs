@@ -86,6 +86,15 @@ const KINDS = {
       lit: [[a.name, one.cells("")]],
     };
   },
+  power(payload, panel, index) {
+    const { a, number: most } = panel.formula;
+    const one = reader(payload, panel, index, a);
+    const from = `e^(${number(one.at({}))} - ${number(most)})`;
+    return {
+      lines: [`e^(${one.name({})} - largest) = ${from} = ${number(Math.exp(one.at({}) - most))}`],
+      lit: [[a.name, one.cells("")]],
+    };
+  },
   product: (payload, panel, index) => pair(payload, panel, index, "×", (x, y) => x * y),
   sum: (payload, panel, index) => pair(payload, panel, index, "+", (x, y) => x + y),
   difference: (payload, panel, index) => pair(payload, panel, index, "-", (x, y) => x - y),
