@@ -208,6 +208,11 @@ SEEN = {"\n": "⏎", "\t": "⇥", "`": "ˋ"}  # a backtick would make a name of 
 LONGEST_LABEL = 14
 
 
+def written(piece: str) -> str:
+    """A token inside a sentence: white space and control characters are made visible, its space too."""
+    return "".join(SEEN.get(c) or ("␣" if c == " " else c if c.isprintable() else f"U+{ord(c):04X}") for c in piece)
+
+
 def readable(token: dict) -> str:
     """A short label: special tokens by their role, white space and control characters made visible."""
     if token["special"]:

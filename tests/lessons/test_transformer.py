@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from explorer.first_sight import ASSET
-from explorer.lessons.lesson import Bars, Facts, Panel, as_array
+from explorer.lessons.lesson import Bars, Facts, Panel, as_array, written
 from explorer.lessons.teach import teach
 from llm_core import load_model, load_tokenizer
 
@@ -127,13 +127,13 @@ def test_the_token_is_drawn_where_u_falls(case):
         after = model(torch.tensor([[*hand.ids, int(order.indices[place])]]))[0, -1].softmax(-1).topk(5)
     assert bars(steps[9], 1).series["probability"] == pytest.approx(after.values.tolist(), abs=1e-4)
     if steps[9].question:
-        assert right(steps[9]).strip("“”").replace("⏎", "\n") == drawn
+        assert right(steps[9]).strip("“”") == written(drawn)
 
 
 def test_right_answers_follow_the_numbers(case):
     steps, hand, head, _ = case
     best = hand.logits.topk(2)
-    assert right(steps[0]).strip("“”").replace("⏎", "\n") == load_tokenizer().piece(int(best.indices[0]))
+    assert right(steps[0]).strip("“”") == written(load_tokenizer().piece(int(best.indices[0])))
     assert right(steps[3]).endswith(f"(place {int(hand.patterns[head][-1].argmax())})")
     assert right(steps[6]) == "the last one only"
     assert float(right(steps[8]).split()[0]) == pytest.approx(float((best.values[0] - best.values[1]).exp()), abs=0.02)

@@ -5,10 +5,25 @@ The words of the whole app are introduced here, each beside the tensor that it m
 
 from functools import cached_property
 
-from ..lesson import SEEN, Bars, Control, Facts, Formula, Lesson, Operand, Option, Panel, Question, Scene, Shown, Step
+from ..lesson import (
+    Bars,
+    Control,
+    Facts,
+    Formula,
+    Lesson,
+    Operand,
+    Option,
+    Panel,
+    Question,
+    Scene,
+    Shown,
+    Step,
+    written,
+)
 from ..questions import distinct
 from ..settings import head_control, layer_control
 from ..source import code_of
+from .attention import attention_code
 
 STEPS = 10
 LAYER, HEAD = 5, 0  # looked at first: the head of the first screen
@@ -69,8 +84,7 @@ class Forward:
         return self.scene.runner.tokenizer.piece(id)
 
     def quoted(self, id: int) -> str:
-        """A token inside a sentence; the space in front of a word stays."""
-        return f"“{''.join(SEEN.get(c, c) for c in self.piece(id))}”"
+        return f"“{written(self.piece(id))}”"
 
     def last(self) -> str:
         return f"“{self.labels[-1]}” (place {self.T - 1})"
@@ -141,8 +155,9 @@ def ids_panel(run: Forward) -> Panel:
         columns=run.labels,
         where="embedding.ids[{0}, {1}]",
         family="ids",
+        color="origin",
+        origin=[range(run.T)],
         decimals=0,
-        limit=run.sizes.vocab_size,
     )
 
 
@@ -155,13 +170,9 @@ def tokens(run: Forward) -> Step:
         "texts: whole words, parts of words, signs. `ids` are their numbers in the vocabulary. “start” is a special token "
         "that stands before every text. Most words bring the space in front of them along.",
         show=[ids_panel(run), Facts(facts=[("words", str(words), ""), ("tokens", str(total), "")])],
-        code=[encode_code(run)],
+        code=[code_of(type(run.scene.runner.tokenizer).encode)],
         question=counting(run, words, total),
     )
-
-
-def encode_code(run: Forward):
-    return code_of(type(run.scene.runner.tokenizer).encode)
 
 
 def counting(run: Forward, words: int, total: int) -> Question | None:
@@ -238,12 +249,6 @@ def pattern_origins(run: Forward):
     import torch
 
     return torch.arange(run.sizes.n_head * run.T * run.T).view(-1, run.T, run.T)
-
-
-def attention_code(*marked: str):
-    from llm_core.model.attention import MultiHeadAttention
-
-    return code_of(MultiHeadAttention._attend_in_steps, *marked)
 
 
 def one_head(run: Forward) -> Step:
