@@ -1,6 +1,30 @@
 """The lessons, in the order in which they build on each other."""
 
-from .course import attention, dropout, heads, loop, masks, museum, reshape, training_step, writing
+from .course import (
+    attention,
+    dropout,
+    heads,
+    loop,
+    masks,
+    museum,
+    reshape,
+    training_step,
+    transformer,
+    vectors,
+    writing,
+)
 
-MODULES = (reshape, heads, attention, masks, loop, dropout, training_step, writing, museum)
+MODULES = (
+    transformer,
+    vectors,
+    reshape,
+    heads,
+    attention,
+    masks,
+    loop,
+    dropout,
+    training_step,
+    writing,
+    museum,
+)
 LESSONS = {module.LESSON.id: module.LESSON for module in MODULES}

@@ -41,8 +41,8 @@ class Formula:
     "products"   sum over ``over`` of a x b, plus bias       "softmax"    exp(a - max) / sum over ``over``
     "quotient"   a / number                                  "product"    a x b
     "sum"        a + b                                       "difference" a - b
-    "ratio"      a / b                                       "copy"       a, unchanged
-    "hidden"     a, or -inf where the panel is hidden
+    "ratio"      a / b                                       "power"      e^(a - number)
+    "hidden"     a, or -inf where the panel is hidden        "copy"       a, unchanged
 
     An operand broadcasts as in torch: where its size is 1, that one number counts for every index of the panel.
     """
@@ -208,6 +208,11 @@ LIMIT = 16  # tokens that a lesson shows
 ROLES = {"<|startofarticle|>": "start", "<|endoftext|>": "end", "<|padding|>": "padding", "<|mask|>": "mask"}
 SEEN = {"\n": "⏎", "\t": "⇥", "`": "ˋ"}  # a backtick would make a name of what follows it
 LONGEST_LABEL = 14
+
+
+def written(piece: str) -> str:
+    """A token inside a sentence: white space and control characters are made visible, its space too."""
+    return "".join(SEEN.get(c) or ("␣" if c == " " else c if c.isprintable() else f"U+{ord(c):04X}") for c in piece)
 
 
 def readable(token: dict) -> str:

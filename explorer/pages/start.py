@@ -89,7 +89,7 @@ def first_screen(asset: dict) -> str:
       <button type="submit">{WORDS["go"]}</button>
     </form>
     <nav aria-label="What to do next">
-      <button type="button" class="hs-start-walk">Show me how</button>
+      <a href="{escape(lesson_address(asset))}">Show me how</a>
       <a href="{escape(explore_address(asset))}">Look at all heads</a>
       <a href="?show=train">Watch it learn</a>
       <a href="?show=check">Check my code</a>
@@ -134,6 +134,11 @@ def explore_address(asset: dict) -> str:
     layer, head = asset["head"]
     query = {"layer": layer, "head": head, "query": len(asset["tokens"]) - 1, "model": asset["model"]}
     return "?" + urlencode({"show": "explore", **query, "text": asset["text"]})
+
+
+def lesson_address(asset: dict) -> str:
+    """The very text in the first lesson."""
+    return "?" + urlencode({"lesson": catalog()[0]["id"], "text": asset["text"]})
 
 
 def _stage(asset: dict, said: dict[str, str]) -> str:
@@ -213,6 +218,7 @@ def _onward(name: str, asset: dict) -> str:
     """Where a step leads."""
     explore = f'<a href="{escape(explore_address(asset))}">{{}}</a>'
     if name == "prediction":
-        return f'<p>{explore.format("Explore this text")} <a href="?show=learn">Start the lessons</a></p>'
+        lessons = f'<a href="{escape(lesson_address(asset))}">Start the lessons</a>'
+        return f"<p>{explore.format('Explore this text')} {lessons}</p>"
     more = explore.format("Open this matrix in Explore") if name == "matrix" else ""
     return f'<p><button type="button" class="hs-start-on">Next ▸</button> {more}</p>'

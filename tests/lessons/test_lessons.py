@@ -141,7 +141,11 @@ def listed(header: dict, arrays: dict) -> list[tuple[str, np.ndarray]]:
 
 
 def test_the_catalog_lists_all_lessons(runner):
-    assert [entry["id"] for entry in catalog()] == ALL == ["reshape", "heads", "attention", "loop", "dropout", "museum"]
+    assert (
+        [entry["id"] for entry in catalog()]
+        == ALL
+        == ["transformer", "vectors", "reshape", "heads", "attention", "loop", "dropout", "museum"]
+    )
     assert all(entry["title"] and entry["summary"] for entry in catalog())
 
 
@@ -166,7 +170,7 @@ def test_what_is_cut_is_said(runner):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("nonsense", "", {}), "no lesson 'nonsense': there are reshape, "),
+        (("nonsense", "", {}), "no lesson 'nonsense': there are transformer, vectors, "),
         (("attention", "", {"layer": 6}), "Layer: 6 is none of 0, 1, 2, 3, 4, 5"),
         (("attention", "", {"head": "0"}), "Head: '0' is none of"),
         (("reshape", "", {"shape": 3}), "Shape: at most 400 characters"),

@@ -366,7 +366,12 @@ def softmax_of_a_row(head: Head) -> Step:
                     kind="difference", a=score, b=Operand(name="largest", values=torch.stack([largest]), letters="")
                 ),
             ),
-            line("e^(row - largest)", powers, color="probability"),
+            line(
+                "e^(row - largest)",
+                powers,
+                Formula(kind="power", a=score, number=float(largest)),
+                color="probability",
+            ),
             line(
                 "weights",
                 powers / total,

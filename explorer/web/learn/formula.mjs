@@ -90,6 +90,15 @@ const KINDS = {
   sum: (payload, panel, index, told) => pair(payload, panel, index, told, "+", (x, y) => x + y),
   difference: (payload, panel, index, told) => pair(payload, panel, index, told, "-", (x, y) => x - y),
   ratio: (payload, panel, index, told) => pair(payload, panel, index, told, "/", (x, y) => x / y),
+  power(payload, panel, index) {
+    const { a, number: most } = panel.formula;
+    const one = reader(payload, panel, index, a);
+    const from = `e^(${number(one.at({}))} - ${number(most)})`;
+    return {
+      lines: [`e^(${one.name({})} - largest) = ${from} = ${number(Math.exp(one.at({}) - most))}`],
+      lit: [[a.name, one.cells("")]],
+    };
+  },
   hidden(payload, panel, index, told) {
     const one = reader(payload, panel, index, panel.formula.a);
     const line = told.hidden

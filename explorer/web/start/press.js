@@ -122,7 +122,6 @@
     state.isOff = !state.isOff;
     show();
   });
-  one(".hs-start-walk").addEventListener("click", () => walkTo(sections[0]));
   for (const [i, section] of sections.entries())
     section.querySelector(".hs-start-on")?.addEventListener("click", () => walkTo(sections[i + 1]));
   addEventListener("scroll", scrolled, { passive: true });

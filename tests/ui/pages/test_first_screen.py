@@ -136,7 +136,8 @@ def test_the_same_element_goes_on_when_gradio_is_up(page: Page, app: App):
 def test_the_steps_walk_the_same_tokens_and_unfold_the_matrix(up: Page):
     tokens = up.locator(".hs-start-tokens > span").first.element_handle()
     names = ["text", "tokens", "head", "matrix", "heads", "prediction"]
-    up.click("text=Show me how")
+    to_the_first = "scrollBy(0, e.getBoundingClientRect().top - document.querySelector('.hs-start-stage').offsetHeight)"
+    up.locator('section[data-step="text"]').evaluate(f"e => {to_the_first}")
     for i, name in enumerate(names):
         up.wait_for_selector(f'#start[data-step="{name}"]')
         assert up.locator(".hs-start-stage").bounding_box()["y"] == 0
@@ -150,6 +151,13 @@ def test_the_steps_walk_the_same_tokens_and_unfold_the_matrix(up: Page):
     assert cells == [weight for row in MEASURED["pattern"] for weight in row]
     up.evaluate("scrollTo(0, 0)")
     up.wait_for_selector('#start[data-step="first"]')
+
+
+def test_show_me_how_opens_the_first_lesson_with_the_very_text(up: Page):
+    up.click("text=Show me how")
+    up.wait_for_selector('[data-view=learn_view][data-lesson="transformer"][data-step="1"]')
+    up.wait_for_function("text => document.querySelector('.hs-about').textContent.includes(text)", arg=MEASURED["text"])
+    assert not up.locator("#start").is_visible()
 
 
 def test_all_heads_opens_the_very_text_and_head(up: Page):

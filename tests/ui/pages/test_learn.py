@@ -179,7 +179,7 @@ def test_a_link_opens_its_step_and_the_address_follows(learn: LessonScreen):
     learn.next()
     assert re.search(r"\?lesson=attention&step=7$", learn.page.url)
     for address, title in [
-        ("?lesson=nonsense&step=2", "transpose changes how the tape is read"),
+        ("?lesson=nonsense&step=2", "Text becomes tokens"),
         ("?lesson=attention&step=99", "Projected, and added to the stream"),
         ("?lesson=attention&step=-3", "What comes in: a row of numbers for each token"),
         ("?lesson=attention&step=x", "What comes in: a row of numbers for each token"),

@@ -1,0 +1,439 @@
+"""From text to vectors: merges, ids, the embedding table as a lookup and as a product, positions, neighbors.
+
+The three ways to say where a token stands are computed side by side; only one of them is the model's.
+"""
+
+from dataclasses import replace
+from functools import cached_property
+
+from ..lesson import Bars, Control, Facts, Formula, Lesson, Operand, Option, Panel, Question, Scene, Step, written
+from ..questions import distinct
+from ..settings import head_control
+from ..source import code_of
+from .merges import Merging, bytes_first, every_merge, first_pair, same_ids
+
+STEPS = 10
+MOST_MERGES = 24  # that can be looked at one by one
+MOST_PLACES = 48  # of position tables
+FURTHER = 100  # places
+NEIGHBORS = 10
+EXACT = 1e-4  # differences below this are rounding
+
+
+def one_hot_product(ids, table):
+    """Ids (T,) -> (T, C): a 1 in the column of each id, times the table (V, C)."""
+    import torch
+    from torch.nn import functional as F
+
+    one_hot = F.one_hot(torch.tensor(ids), len(table)).to(table)  # (T, V)
+    return one_hot @ table  # (T, C)
+
+
+def sinusoidal(T: int, C: int):
+    """Vaswani et al. 2017, section 3.5: sine and cosine of the place, at C/2 wavelengths from 2π to 20,000π, (T, C)."""
+    import torch
+
+    place = torch.arange(T)[:, None]  # (T, 1)
+    wave = 10000.0 ** (-torch.arange(0, C, 2) / C)  # (C/2,)
+    table = torch.zeros(T, C)
+    table[:, 0::2] = (place * wave).sin()
+    table[:, 1::2] = (place * wave).cos()[:, : C // 2]
+    return table
+
+
+def alike(rows):
+    """Cosine of the angle between each two rows: (N, C) -> (N, N)."""
+    unit = rows / rows.norm(dim=-1, keepdim=True).clamp(min=1e-9)  # (N, C)
+    return unit @ unit.T  # (N, N)
+
+
+class Table:
+    """The embedding table of the model, and the rows of the learner's tokens."""
+
+    def __init__(self, scene: Scene):
+        self.scene, self.model, self.trace = scene, scene.model, scene.recorded.trace
+        self.ids, self.labels = scene.recorded.ids, scene.labels
+        self.tokenizer, self.sizes = scene.runner.tokenizer, scene.runner.facts
+        self.T, self.C, self.head = len(self.ids), self.sizes.n_embd, scene.inputs["head"]
+        self.rows = self.model.embedding.token_table.weight.detach().float().cpu()  # (V, C)
+
+    @cached_property
+    def distinct(self) -> list[int]:
+        return sorted(set(self.ids))
+
+    def piece(self, id: int) -> str:
+        return written(self.tokenizer.piece(id))
+
+    @property
+    def chosen(self) -> int:
+        """The token whose neighbors are wanted: of a word as it stands inside a text, the last token."""
+        typed = self.tokenizer.encode(f" {self.scene.inputs['word'].strip()}")
+        return typed[-1] if typed else self.ids[-1]
+
+    def by_token(self, name: str, values, title: str, where: str = "", **more) -> Panel:
+        return Panel(name=name, values=values, letters="TC", title=title, where=where, rows=self.labels, **more)
+
+
+def build(scene: Scene) -> list[Step]:
+    merging, table = Merging(scene), Table(scene)
+    return [
+        bytes_first(merging),
+        first_pair(merging),
+        every_merge(merging, scene.inputs["merge"]),
+        same_ids(merging),
+        lookup(table),
+        as_product(table),
+        learned(table),
+        waves(table),
+        rotary(table),
+        neighbors(table),
+    ]
+
+
+def token_panel(table: Table, formula: Formula | None = None) -> Panel:
+    return table.by_token(
+        "token",
+        table.trace["embedding.token"][0],
+        "the embedding of each token",
+        "embedding.token[0, {0}, {1}]",
+        formula=formula,
+        family="token",
+    )
+
+
+def lookup(table: Table) -> Step:
+    rows = table.rows[table.distinct]  # (U, C)
+    seen = [table.distinct.index(id) for id in table.ids]
+    origin = [[row * table.C + column for column in range(table.C)] for row in seen]
+    counted = [[row * table.C + column for column in range(table.C)] for row in range(len(rows))]
+    return Step(
+        title="The embedding table is looked up",
+        text=f"The table has a row of {table.C} numbers for each of the {len(table.rows):,} tokens, "
+        f"{table.rows.numel():,} learned numbers. An id says which row to take: `token` holds a copy of it for each place in "
+        "the text. The same token is the same row wherever it stands; nothing was computed. Here are the rows of the tokens "
+        "that occur.",
+        show=[
+            Panel(
+                name="token_table",
+                values=rows,
+                letters=("", "C"),
+                title=f"{len(rows)} of its {len(table.rows):,} rows",
+                rows=[f"{id} {table.piece(id)}"[:14] for id in table.distinct],
+                family="token",
+                origin=counted,
+            ),
+            replace(token_panel(table), origin=origin),
+        ],
+        code=embedding_code(table, "token = self.token("),
+        question=rows_question(table),
+    )
+
+
+def embedding_code(table: Table, mark: str) -> list:
+    from llm_core.model.blocks import Embedding
+
+    kind = type(table.model.embedding)
+    return [code_of(kind.forward, mark) if kind is Embedding else code_of(kind.forward)]
+
+
+def rows_question(table: Table) -> Question | None:
+    options = distinct(
+        Option(str(len(table.distinct)), True, "One for each different token: the same token takes the same row."),
+        Option(str(table.T), False, "That is the number of places. A token that occurs twice takes its row twice."),
+        Option(f"{len(table.rows):,}", False, "That is the whole table."),
+    )
+    prompt = f"The text has {table.T} tokens. How many different rows of the table are read?"
+    return Question(prompt=prompt, options=options) if len(options) > 1 else None
+
+
+def as_product(table: Table) -> Step:
+    import torch
+    from torch.nn import functional as F
+
+    T, V, C = table.T, len(table.rows), table.C
+    chosen = torch.tensor([table.distinct.index(id) for id in table.ids])
+    one_hot = F.one_hot(chosen, len(table.distinct)).float()  # (T, U)
+    rows = table.rows[table.distinct]  # (U, C)
+    whole = one_hot_product(table.ids, table.rows)
+    difference = float((whole - table.trace["embedding.token"][0]).abs().max())
+    return Step(
+        title="The same as a product with one-hot rows",
+        text="Written as a matrix product, a lookup is a row of zeros with a single 1 in the column of the id, times the table: "
+        "every other row is multiplied by 0. So in training only the rows whose tokens occur learn from it. Computed over "
+        f"all {V:,} columns it gives the same numbers, for {2 * T * V * C:,} operations in place of none. Shown are the columns "
+        "of the tokens that occur; all others hold zeros only.",
+        show=[
+            Panel(
+                name="one_hot",
+                values=one_hot,
+                letters="TU",
+                title="a single 1 in each row",
+                rows=table.labels,
+                columns=[table.piece(id)[:14] for id in table.distinct],
+                color="probability",
+                decimals=0,
+                cell=22,
+            ),
+            token_panel(
+                table,
+                Formula(
+                    kind="products",
+                    a=Operand(name="one_hot", values=one_hot, letters="TU"),
+                    b=Operand(name="token_table", values=rows, letters="UC"),
+                    over="U",
+                ),
+            ),
+            Facts(
+                facts=[
+                    (
+                        "largest difference over all columns",
+                        f"{difference:g}",
+                        "right" if difference < EXACT else "wrong",
+                    )
+                ]
+            ),
+        ],
+        code=[code_of(one_hot_product, "return one_hot @ table")],
+        question=flops_question(T, V, C),
+    )
+
+
+def flops_question(T: int, V: int, C: int) -> Question | None:
+    options = distinct(
+        Option(
+            f"{2 * T * V * C:,}",
+            True,
+            "T rows times C columns, each a sum of V products: a multiplication and an addition.",
+        ),
+        Option(f"{T * C:,}", False, "That is how many numbers come out. Each of them is a sum of V products."),
+        Option(f"{2 * V * C:,}", False, "That is one token's; there are T of them."),
+    )
+    prompt = f"(T={T}, V={V:,}) times (V={V:,}, C={C}): how many multiplications and additions is that?"
+    return Question(prompt=prompt, options=options) if len(options) > 1 else None
+
+
+# positions
+
+
+def learned(table: Table) -> Step:
+    if "embedding.position" not in table.trace:
+        return Step(
+            title="Positions, learned",
+            text="GPT-2 adds a learned row for each place to the row of the token. This model does not: its attention finds out by "
+            "itself where tokens stand, as the next steps show. What goes on is `x`, the token's row alone.",
+            show=[table.by_token("x", table.trace["embedding.sum"][0], "what goes on", "embedding.sum[0, {0}, {1}]")],
+            code=embedding_code(table, ""),
+        )
+    position = table.trace["embedding.position"]  # (T, C)
+    return Step(
+        title="Positions, learned",
+        text="Attention treats its keys as a set: without positions, “dog bites man” and “man bites dog” would be the same to it. "
+        f"GPT-2 has a second learned table, a row for each of {table.sizes.block_size} places, and adds it to the token's row. "
+        "What the model goes on with, `x`, is both at once. A text longer than the table cannot be read.",
+        show=[
+            token_panel(table),
+            table.by_token("position", position, "of each place", "embedding.position[{0}, {1}]"),
+            table.by_token(
+                "x",
+                table.trace["embedding.sum"][0],
+                "what goes on",
+                "embedding.sum[0, {0}, {1}]",
+                formula=Formula(
+                    kind="sum",
+                    a=Operand(name="token", values=table.trace["embedding.token"][0], letters="TC"),
+                    b=Operand(name="position", values=position, letters="TC"),
+                ),
+            ),
+        ],
+        code=embedding_code(table, "return self.dropout(self.sum(token + position"),
+    )
+
+
+def likeness(name: str, rows, title: str) -> Panel:
+    return Panel(name=name, values=alike(rows), letters=("", ""), title=title, limit=1, cell=9, decimals=3)
+
+
+def waves(table: Table) -> Step:
+    N = min(MOST_PLACES, table.sizes.block_size)
+    rows = sinusoidal(N, max(2, table.C // 2 * 2))  # a sine and a cosine of each wave
+    return Step(
+        title="Positions as waves: sinusoidal",
+        text="The first Transformer learned nothing here: column by column, its positions are sines and cosines with ever longer "
+        "waves, like the hands of many clocks. They were added to the token's row, too. The likeness of two places (the cosine "
+        "of their angle) depends on their distance alone: in the lower picture, every diagonal has one color. No table ends.",
+        show=[
+            Panel(name="sinusoidal", values=rows, letters=("T", "C"), title="place by column", limit=1, cell=9),
+            likeness("likeness", rows, "of each two places"),
+        ],
+        code=[code_of(sinusoidal)],
+        question=distance_question(alike(rows)),
+    )
+
+
+def distance_question(nearness) -> Question | None:
+    """Do two places three apart look as alike at the start as at the end?"""
+    N = len(nearness)
+    if N < 8:
+        return None
+    a, b = float(nearness[0, 3]), float(nearness[N - 4, N - 1])
+    same = abs(a - b) < EXACT
+    return Question(
+        prompt=f"The likeness of places 0 and 3 is {a:.3f}. What is that of places {N - 4} and {N - 1}?",
+        options=[
+            Option("the same", same, f"It is {b:.3f}: the sum of cos(3 · w) over all waves w, whatever the place."),
+            Option("smaller", not same and b < a, f"It is {b:.3f}. Distance counts, not the place."),
+            Option("larger", not same and b > a, f"It is {b:.3f}. Distance counts, not the place."),
+        ],
+    )
+
+
+def turned_by(x, start: int):
+    """Vectors (T, D) turned as rotary positions ``start``, ``start`` + 1, … turn them: each pair of numbers (i, i + D/2)
+    by an angle that grows with the place. Su et al. 2021, RoFormer."""
+    import torch
+
+    from llm_core.model.config import ModelConfig
+    from llm_core.model.sight import turn_of, turned
+
+    D = x.shape[-1] // 2 * 2  # pairs of numbers are turned
+    config = ModelConfig(vocab_size=1, block_size=1, n_layer=1, n_head=1, n_embd=max(2, D), positions="rotary")
+    turn = turn_of(config, torch.arange(len(x)) + start)  # (T, D) each
+    return turned(x[None, None, :, :D], turn)[0, 0] if D else x  # (T, D)
+
+
+def rotary(table: Table) -> Step:
+    q, k = (table.trace[f"blocks.0.attn.{name}"][0] for name in "qk")  # (H, T, D), (K, T, D)
+    q, k = q[table.head], k[table.head * len(k) // len(q)]  # (T, D)
+    turned_q, turned_k = turned_by(q, 0), turned_by(k, 0)
+    scores, further = turned_q @ turned_k.T, turned_by(q, FURTHER) @ turned_by(k, FURTHER).T  # (T, S)
+    difference = float((scores - further).abs().max())
+    same = difference < EXACT * max(1.0, float(scores.abs().max()))
+    counts = [("learned", table.sizes.block_size * table.C), ("sinusoidal", 0), ("rotary", 0)]
+
+    def vectors(name: str, values, title: str, where: str = "") -> Panel:
+        return Panel(
+            name=name, values=values, letters="TD", title=title, where=where, rows=table.labels, family="q", cell=17
+        )
+
+    place = f"blocks.0.attn.q[0, {table.head}, {{0}}, {{1}}]"
+    return Step(
+        title="Positions as turns: rotary",
+        text="Llama adds nothing. It turns each query and key, pair of numbers by pair, by an angle that grows with the place. "
+        "Two vectors that are turned by the same angle keep their dot product, so `scores` depend on the distance of two "
+        f"tokens only: move the whole text {FURTHER} places on, and they stay. Shown are head {table.head}'s queries in layer "
+        "0, which were trained without it.",
+        show=[
+            vectors("q", q, "queries", place),
+            vectors("turned", turned_q, "the same, turned by their places"),
+            Panel(
+                name="scores",
+                values=scores,
+                letters="TS",
+                title="turned queries · turned keys",
+                rows=table.labels,
+                columns=table.labels,
+                cell=36,
+                formula=Formula(
+                    kind="products",
+                    a=Operand(name="turned", values=turned_q, letters="TD"),
+                    b=Operand(name="turned_k", values=turned_k, letters="SD"),
+                    over="D",
+                ),
+            ),
+            Facts(
+                facts=[
+                    (
+                        f"largest change of a score, {FURTHER} places on",
+                        f"{difference:.1e}",
+                        "right" if same else "wrong",
+                    ),
+                    *((f"learned numbers, {name}", f"{count:,}", "") for name, count in counts),
+                ]
+            ),
+        ],
+        code=[code_of(turned_by), code_of(turned_source(), "part = part * cos +")],
+        question=Question(
+            prompt=f"Rotary positions: the same text, but its first token stands at place {FURTHER}. What about the scores?",
+            options=[
+                Option("they stay", same, "Query and key are turned further by the same angle; only distances count."),
+                Option("all shrink", False, "Turning a vector changes no length, and their distance is as before."),
+                Option(
+                    "they are other numbers",
+                    not same,
+                    "With learned positions they would be: other rows are added. A turn of both cancels.",
+                ),
+            ],
+        ),
+    )
+
+
+def turned_source():
+    from llm_core.model.sight import turned
+
+    return turned
+
+
+def neighbors(table: Table) -> Step:
+    unit = table.rows / table.rows.norm(dim=-1, keepdim=True).clamp(min=1e-9)  # (V, C)
+    cosines = unit @ unit[table.chosen]  # (V,)
+    own = cosines.clone()
+    own[table.chosen] = -2.0  # everyone's nearest is itself
+    nearest = own.topk(min(NEIGHBORS, len(own) - 1)).indices.tolist()
+    typical = float(cosines.abs().median())
+    bars = Bars(
+        title=f"Likeness to “{table.piece(table.chosen)}”: cosine of the angle between two rows",
+        names=[table.piece(id) for id in nearest],
+        series={"cosine": [float(cosines[id]) for id in nearest]},
+    )
+    options = distinct(
+        Option(
+            table.piece(nearest[0]), True, f"The cosine of their rows is {float(cosines[nearest[0]]):.3f}, the largest."
+        ),
+        *(
+            Option(table.piece(id), False, f"Its cosine is {float(cosines[id]):.3f}: near, but not the nearest.")
+            for id in (nearest[len(nearest) // 2], nearest[-1])
+        ),
+    )
+    return Step(
+        title="Neighbors in the table",
+        text="Nobody told the table what words mean. But tokens that stand in the same places are pushed the same way in "
+        "training, so their rows come to point in similar directions: the same word with and without a space, with a capital, "
+        f"in the plural, words of the same kind. Half of all tokens have a cosine of less than ±{typical:.2f} with this one. "
+        "Type another word.",
+        show=[bars],
+        code=[code_of(alike)],
+        question=Question(
+            prompt=f"Of all {len(table.rows):,} rows, whose is nearest to that of “{table.piece(table.chosen)}”?",
+            options=options,
+            before=[token_panel(table)],
+        )
+        if len(options) > 1
+        else None,
+    )
+
+
+def controls(runner) -> list[Control]:
+    return [
+        Control(
+            name="merge",
+            label="Merge",
+            kind="slider",
+            value=1,
+            least=0,
+            most=MOST_MERGES,
+            info="0: after the last",
+            steps=(3,),
+        ),
+        head_control(runner, steps=(9,)),
+        Control(name="word", label="Neighbors of", kind="text", value="paper", info="its last token", steps=(10,)),
+    ]
+
+
+LESSON = Lesson(
+    id="vectors",
+    title="From text to vectors",
+    summary="Merges, ids, embeddings and positions: how a text becomes numbers.",
+    build=build,
+    num_steps=STEPS,
+    controls=controls,
+)
