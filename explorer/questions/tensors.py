@@ -1,6 +1,6 @@
 """Every tensor of the forward pass, from embedding to logits, for the picture of the whole pipeline.
 
-float16: three digits are right, and no more are shown. Attention patterns stand in the payload already.
+float32, so that every digit that is shown is the tensor's, and what is worked out from them is, too.
 """
 
 import numpy as np
@@ -13,25 +13,27 @@ PER_LAYER = (  # (L, T, C), (L, H or K, T, D) and (L, T, inner width)
     "ln_1", "attn.q", "attn.k", "attn.rot_q", "attn.rot_k", "attn.v", "attn.z", "attn.out", "resid_mid", "ln_2",
     "mlp.pre", "mlp.gate", "mlp.up", "mlp.post", "mlp.out", "resid_post",
 )  # fmt: skip
-SCORES = "attn.scores"
+TRIANGLES = ("attn.scores", "attn.pattern")
 
 
 def tensors(runner, run) -> bytes:
     """Arrays by hook point, as far as the family has it, those of the layers stacked under their name without the
     layer. Different are:
 
-    attn.scores: what the mask leaves, row by row, (L, H, T·(T+1)/2); logits: the TOP largest of every place, largest
-    first, with logits_ids, and log_sum_exp over all V of them, (T,); the weight and bias of every norm.
+    attn.scores and attn.pattern: up to the query itself, row by row, (L, H, T·(T+1)/2); logits:
+    the TOP largest of every place, largest first, with logits_ids, and log_sum_exp over all V of them, (T,); the weight
+    and bias of every norm.
     """
     model, trace, layers = runner.model, run.trace, range(runner.facts.n_layer)
     once = [name for name in ONCE if name in trace]
     stacked = [name for name in PER_LAYER if f"blocks.0.{name}" in trace]
     found = {name: trace[name].reshape(-1, *trace[name].shape[-2:])[0].numpy() for name in once}
     found |= {name: np.stack([trace[f"blocks.{i}.{name}"][0].numpy() for i in layers]) for name in stacked}
-    found[SCORES] = np.stack([visible(trace[f"blocks.{i}.{SCORES}"][0].numpy()) for i in layers])
+    for name in TRIANGLES:
+        found[name] = np.stack([visible(trace[f"blocks.{i}.{name}"][0].numpy()) for i in layers])
     logits = trace["logits"][0]  # (T, V)
     best = logits.topk(min(TOP, logits.shape[-1]), dim=-1)
-    arrays = {name: ("float16", array) for name, array in found.items()}
+    arrays = {name: ("float32", array) for name, array in found.items()}
     arrays["logits"] = ("float32", best.values.numpy())
     arrays["logits_ids"] = ("uint32", best.indices.numpy())
     arrays["log_sum_exp"] = ("float32", logits.logsumexp(-1).numpy())
@@ -44,7 +46,7 @@ def tensors(runner, run) -> bytes:
 
 
 def visible(scores: np.ndarray) -> np.ndarray:
-    """(H, T, T) -> (H, T·(T+1)/2): for each query the scores of the keys up to itself; the others are -inf."""
+    """(H, T, T) -> (H, T·(T+1)/2): for each query what it has for the keys up to itself."""
     queries, keys = np.tril_indices(scores.shape[-1])
     return scores[:, queries, keys]
 

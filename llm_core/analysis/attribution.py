@@ -140,7 +140,8 @@ def _shares(stack: Encoder | Decoder, reader: Reader, recorded: Callable[[str], 
 
     def attention(name: str) -> Tensor:
         """(H+1, T, K): of the heads and, last, of the projection's bias."""
-        return reader.shares(_written(block.get_submodule(name), recorded(f"blocks.{layer}.{name}.z")))
+        z, out = (recorded(f"blocks.{layer}.{name}.{part}") for part in ("z", "out"))
+        return reader.shares(_written(block.get_submodule(name), z, is_there=bool(out.any())))
 
     for layer, block in reversed(list(enumerate(stack.blocks))):
         past("ln_2", "resid_post")
@@ -176,13 +177,14 @@ def _check_asked(token_ids: Tensor, row: int, logits: Tensor) -> None:
         raise ValueError(f"token_id={wrong}: must be between 0 and {V - 1}")
 
 
-def _written(attention: MultiHeadAttention, z: Tensor) -> Tensor:
-    """z (H, T, D) -> what each head and, last, the projection's bias added to the stream, (H+1, T, C)."""
+def _written(attention: MultiHeadAttention, z: Tensor, is_there: bool) -> Tensor:
+    """z (H, T, D) -> what each head and, last, the projection's bias added to the stream, (H+1, T, C); a layer that
+    surgery left out added no bias."""
     projection = attention.out_proj
     H, T, D = z.shape
     z = z.double()
     of_heads = z @ projection.weight.to(z).view(-1, H, D).permute(1, 2, 0)  # (H, T, C)
-    bias = z.new_zeros(len(projection.weight)) if projection.bias is None else projection.bias.to(z)
+    bias = projection.bias.to(z) if is_there and projection.bias is not None else z.new_zeros(len(projection.weight))
     return torch.cat([of_heads, bias.expand(1, T, -1)])
 
 

@@ -37,6 +37,7 @@ class Role:
     threshold: float
 
 
+BROAD = "broad"
 CLARK = "Clark et al. 2019, What Does BERT Look At?"
 ROLES: tuple[Role, ...] = (
     Role(
@@ -60,7 +61,7 @@ ROLES: tuple[Role, ...] = (
     Role(
         name="induction",
         sentence="In random tokens repeated once: mean attention from the repeat to the token that came next the "
-        "first time.",
+        "first time (the matching half of induction; whether the head also copies that token is not measured).",
         source="Olsson et al. 2022, In-context Learning and Induction Heads",
         threshold=0.4,
     ),
@@ -72,12 +73,12 @@ ROLES: tuple[Role, ...] = (
     ),
     Role(
         name="delimiter",
-        sentence="Mean attention to punctuation and line ends, beyond their share of the visible text.",
+        sentence="Mean attention to punctuation and line ends, all of them together.",
         source=f"{CLARK}, section 3.2",
         threshold=0.4,
     ),
     Role(
-        name="broad",
+        name=BROAD,
         sentence="Mean entropy of a token's attention, as a share of the most that its visible keys allow.",
         source=f"{CLARK}, section 3.3",
         threshold=0.9,
@@ -90,14 +91,17 @@ class Roles:
     """What ``head_roles`` measured. A role that the model's window is too short to measure is in neither table."""
 
     scores: dict[str, Tensor]  # role -> (L, H), 0..1
-    baselines: dict[str, float]  # role -> what uniform attention scores on the same sequences ("broad": 0)
+    baselines: dict[str, float]  # role -> what uniform attention scores on the same sequences
 
     @property
     def lifts(self) -> dict[str, Tensor]:
-        """Role -> (L, H): 0 where a head does as uniform attention would, 1 where it does nothing else."""
-        return {
-            name: (score - self.baselines[name]) / (1 - self.baselines[name]) for name, score in self.scores.items()
-        }
+        """Role -> (L, H): 0 where a head does as uniform attention would, 1 where it does nothing else. "broad" is
+        what uniform attention is, so there the score itself is the lift."""
+        return {name: lift(name, score, self.baselines[name]) for name, score in self.scores.items()}
+
+
+def lift(name: str, score: Tensor, baseline: float) -> Tensor:
+    return score if name == BROAD else (score - baseline) / (1 - baseline)
 
 
 def badges(roles: Roles) -> list[list[list[str]]]:
@@ -208,8 +212,7 @@ def _attention(model: nn.Module, stack: str, title: list[int], ids: list[int]) -
 def _note(measured: dict[str, list], scores: dict[str, Tensor], chances: dict[str, Tensor]) -> None:
     """Add to ``measured``, by role, the scores (L, H) of one sequence and what uniform attention gets there."""
     for name, score in scores.items():
-        chance = 0.0 if name == "broad" else chances[name].item()  # broad is what uniform attention is
-        measured.setdefault(name, []).append((score.clamp(0, 1), chance))  # rounding may pass 1
+        measured.setdefault(name, []).append((score.clamp(0, 1), chances[name].item()))  # rounding may pass 1
 
 
 def _texts(

@@ -5,8 +5,9 @@ An ``Edit`` says what is changed and how; ``interventions`` turns edits into fun
     with intervene(model, interventions(model, [Edit(what="head", layer=2, head=1, how="zero")])):
         model(ids)
 
-They act on scores, pattern and z, and on the MLP's output, never on what attention adds to the residual stream, so
-a logit stays the sum of its parts (``attribution``). Of two edits of one head, the later one counts.
+They act on scores, pattern and z, and on the MLP's output, so a logit stays the sum of its parts (``attribution``);
+"absent" takes the whole output of a layer's attention away, the bias of its projection too, which belongs to no head.
+Of two edits of one head, the later one counts.
 Zero and mean ablation: Michel et al. 2019, "Are Sixteen Heads Really Better than One?"; Wang et al. 2022,
 "Interpretability in the Wild", section 2.
 """
@@ -29,16 +30,18 @@ from .patterns import uniform
 
 WHATS = ("head", "attention", "everywhere", "mlp")  # one head, all of a layer, all of the model; a layer's MLP
 OFF = ("zero", "mean")  # what comes out is replaced, by 0 or by its mean
+ABSENT = "absent"  # nothing is added to the stream, as if the layer were not there
 FROZEN = ("uniform", "diagonal", "previous")  # the pattern is replaced, within what the mask leaves visible
 MASKS = ("open", "window", "first", "painted")  # who may see whom is replaced
-HOWS = (*OFF, *FROZEN, *MASKS)
+HOWS = (*OFF, ABSENT, *FROZEN, *MASKS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Edit:
     """One change of a model. Layers and heads count from 0.
 
-    ``how``: "zero" or "mean" replace what comes out; "uniform", "diagonal" or "previous" the pattern (the first
+    ``how``: "zero" or "mean" replace what comes out of heads or an MLP; "absent" leaves out all that a layer's
+    attention, or its MLP, adds; "uniform", "diagonal" or "previous" the pattern (the first
     token has none before it, and looks at itself); "open" lets every query see every key, the future too, "window"
     the last ``n`` up to itself, "first" the first token only, and "painted" what ``rows`` say: n strings of n
     letters, a row for each query, "1" where the key is visible. Places beyond the painted ones keep their mask.
@@ -57,8 +60,10 @@ class Edit:
             raise ValueError(f"what={self.what!r}: must be one of {', '.join(WHATS)}")
         if self.how not in HOWS:
             raise ValueError(f"how={self.how!r}: must be one of {', '.join(HOWS)}")
-        if self.what == "mlp" and self.how not in OFF:
+        if self.what == "mlp" and self.how not in (*OFF, ABSENT):
             raise ValueError(f"how={self.how!r}: an MLP looks nowhere, so it can only be set to zero or to its mean")
+        if self.what == "head" and self.how == ABSENT:
+            raise ValueError("how='absent': a head has no bias of its own, so how='zero' leaves nothing of it")
         _whole_or_none("layer", self.layer, needed=self.what != "everywhere", reason=f"what={self.what!r}")
         _whole_or_none("head", self.head, needed=self.what == "head", reason=f"what={self.what!r}")
         _whole_or_none("n", self.n, needed=self.how == "window", reason=f"how={self.how!r}")
@@ -131,7 +136,7 @@ def interventions(
         functions |= {f"{at}.attn.{name}": function for name, function in surgery.functions().items()}
         for edit in edits:
             if edit.what == "mlp" and edit.layer == layer:
-                functions[f"{at}.mlp.out"] = _constant(0 if edit.how == "zero" else (means or {})[f"{at}.mlp.out"])
+                functions[f"{at}.mlp.out"] = _constant((means or {})[f"{at}.mlp.out"] if edit.how == "mean" else 0)
     return functions
 
 
@@ -183,7 +188,7 @@ class _AttentionSurgery:
         self.frozen: dict[int, Edit] = {}
         self.masks: dict[int, Edit] = {}
         for edit in edits:
-            stage = self.off if edit.how in OFF else self.frozen if edit.how in FROZEN else self.masks
+            stage = self.off if edit.how in (*OFF, ABSENT) else self.frozen if edit.how in FROZEN else self.masks
             stage.update({head: edit for head in range(n_head) if edit.what != "head" or edit.head == head})
         self.passed: dict[str, Tensor] = {}
 
@@ -198,7 +203,14 @@ class _AttentionSurgery:
             chosen["pattern"] = self.pattern
         if self.off:
             chosen["z"] = self.z
+        if self.is_absent:
+            chosen["out"] = _constant(0)
         return chosen
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the bias of the projection is left out with all heads."""
+        return len(self.off) == self.n_head and all(edit.how == ABSENT for edit in self.off.values())
 
     def _remember(self, name: str) -> Callable[[Tensor], Tensor]:
         def remember(x: Tensor) -> Tensor:
@@ -241,7 +253,7 @@ class _AttentionSurgery:
         """(B, H, T, D)"""
         new = z.clone()
         for head, edit in self.off.items():
-            new[:, head] = 0 if edit.how == "zero" else self.mean_z[head]
+            new[:, head] = self.mean_z[head] if edit.how == "mean" else 0
         return new
 
 

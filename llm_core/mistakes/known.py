@@ -191,8 +191,9 @@ MISTAKES = (
         edits=((_SOFTMAX, "pattern = F.softmax(self.scores(scores), dim=-2)  # (B, H, T, S)"),),
         story=(
             "Each column sums to 1 instead of each row: the queries share out a key among themselves, where a query "
-            "should share out its attention among the keys. The first queries get too much and the last too little. "
-            "And because later queries take part in the sum, the future leaks into it."
+            "should share out its attention among the keys. Under the mask, only the last query sees the last key, "
+            "and gets all of it; the first query sees one key, and shares it with all others. So the first queries get "
+            "too little and the last too much. And as later queries take part in the sum, the future leaks into it."
         ),
         links=(
             (

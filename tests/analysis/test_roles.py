@@ -155,7 +155,7 @@ def test_uniform_attention_scores_its_baseline_and_wears_no_badge_but_broad(arch
     roles = roles_of(pattern_of, tiny(architecture, block_size))
     assert set(roles.scores) - {"delimiter"} == set(NAMES[:3] + ["broad"] + (NAMES[3:5] if block_size > 5 else []))
     for name, score in roles.scores.items():
-        baseline = 1 if name == "broad" else roles.baselines[name]
+        baseline = roles.baselines[name]
         assert_close(score, torch.full((L, H), float(baseline)), atol=1e-5, rtol=0)
     assert badges(roles) == [[["broad"]] * H] * L
 
@@ -168,12 +168,14 @@ def test_baselines_are_what_chance_gives():
     lengths = [5, 7, 9, 11]
     repeats = sum(sum(1 / (i + 1) for i in range(n, 2 * n)) / n for n in lengths) / 4
     assert baselines["induction"] == baselines["duplicate token"] == pytest.approx(repeats, abs=1e-6)
-    assert 0 < baselines["delimiter"] < 0.3 and baselines["broad"] == 0
+    assert 0 < baselines["delimiter"] < 0.3 and baselines["broad"] == pytest.approx(1, abs=1e-5)
 
 
 def test_lifts_put_chance_at_0_and_purity_at_1():
     roles = Roles(scores={"induction": torch.tensor([[0.2, 0.6, 1.0]])}, baselines={"induction": 0.2})
     assert_close(roles.lifts["induction"], torch.tensor([[0.0, 0.5, 1.0]]))
+    broad = torch.tensor([[0.2, 1.0]])  # what uniform attention does is the role itself
+    assert_close(Roles(scores={"broad": broad}, baselines={"broad": 1.0}).lifts["broad"], broad)
     assert badges(roles) == [[[], ["induction"], ["induction"]]]
 
 

@@ -15,7 +15,7 @@ from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
 from explorer.questions.explore import part
 from explorer.questions.surgery import before_and_after, effect, read_edits, sweep
-from explorer.questions.surgery_part import described, losses
+from explorer.questions.surgery_part import described, losses, places_to_swap
 from llm_core import intervene, load_tokenizer, merge_heads, record
 from llm_core.analysis.attribution import logit_attribution
 from llm_core.analysis.effects import (
@@ -91,6 +91,25 @@ def test_an_mlp_at_zero_adds_nothing(model, ids):
     other.blocks[1].mlp.down_proj.weight[:] = 0
     other.blocks[1].mlp.down_proj.bias[:] = 0
     close(operated(model, ids, Edit(what="mlp", layer=1, how="zero"))["logits"], other(ids))
+
+
+@torch.no_grad()
+def test_a_layer_left_out_adds_nothing_not_even_its_bias(model, ids):
+    other = copy.deepcopy(model)
+    for layer in (other.blocks[1].attn.out_proj, other.blocks[2].mlp.down_proj):
+        layer.weight[:], layer.bias[:] = 0, 0
+    edits = Edit(what="attention", layer=1, how="absent"), Edit(what="mlp", layer=2, how="absent")
+    trace = operated(model, ids, *edits)
+    close(trace["logits"], other(ids))
+    assert torch.equal(trace["blocks.1.resid_mid"], trace["blocks.0.resid_post"])
+    parts = logit_attribution(model, trace, 3, 5)
+    assert parts.attentions[1] == parts.mlps[2] == 0
+    # a head of it that is set to its mean is there, and the bias with it
+    means = {"blocks.1.attn.z": torch.randn(H, D)}
+    again = operated(model, ids, edits[0], Edit(what="head", layer=1, head=2, how="mean"), means=means)
+    attention = model.blocks[1].attn.out_proj
+    alone = attention.weight[:, 2 * D : 3 * D] @ means["blocks.1.attn.z"][2] + attention.bias
+    close(again["blocks.1.attn.out"][0, 4], alone)
 
 
 @torch.no_grad()
@@ -272,6 +291,7 @@ def test_reach_tells_what_is_seen_from_what_is_heard_through_others():
         ({"what": "neuron", "how": "zero"}, "what='neuron'"),
         ({"what": "head", "how": "halve", "layer": 0, "head": 0}, "how='halve'"),
         ({"what": "mlp", "how": "uniform", "layer": 0}, "looks nowhere"),
+        ({"what": "head", "how": "absent", "layer": 0, "head": 0}, "a head has no bias"),
         ({"what": "head", "how": "zero", "layer": 0}, "head=None"),
         ({"what": "head", "how": "zero", "layer": -1, "head": 0}, "layer=-1"),
         ({"what": "head", "how": "zero", "layer": True, "head": 0}, "layer=True"),
@@ -435,7 +455,7 @@ def test_the_part_is_the_changed_models_payload_and_both_sides_of_it(runner, sma
     for logits, name in (clean, "loss_before"), (changed, "loss_after"):
         close(torch.tensor(arrays[name]), F.cross_entropy(logits[:-1], ids[0, 1:], reduction="none"))
     pattern = torch.stack([trace.attention(i)[0] for i in range(2)])
-    torch.testing.assert_close(torch.tensor(arrays["pattern"]).float(), pattern, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.tensor(arrays["pattern"]).float(), pattern, atol=1.6e-5, rtol=0)  # as it travels
     top = clean.softmax(-1).topk(20).indices
     close(torch.tensor(arrays["after_probs"]), changed.softmax(-1).gather(1, top))
     close(
@@ -497,3 +517,29 @@ def test_a_sweep_that_is_dropped_leaves_the_model_free(runner):
     going.close()
     with runner.alone():
         pass
+
+
+# what leaks
+
+
+def test_the_answer_is_swapped_for_another_token_and_nothing_else_changes(runner):
+    text = "How to make a paper boat"
+    edits = read_edits([{"what": "everywhere", "how": "open"}])
+    _, arrays = unpack(part(runner, "surgery", text, edits).payload)
+    ids = runner.recorded(text).ids
+    places, found = arrays["swapped_places"].tolist(), arrays["swapped_losses"]
+    assert places == list(range(len(ids) - 1))
+    shift = torch.randint(1, runner.tokenizer.n_vocab, (len(places),), generator=torch.Generator().manual_seed(0))
+    for place in places[::2]:
+        other = list(ids)
+        other[place + 1] = int(ids[place + 1] + shift[place]) % runner.tokenizer.n_vocab
+        logits = operated(runner.model, torch.tensor([other]), *edits)["logits"][0, place]
+        assert found[place] == pytest.approx(-logits.log_softmax(-1)[ids[place + 1]].item(), abs=1e-3)
+        assert other[place + 1] != ids[place + 1]
+
+
+def test_of_many_places_those_that_are_swapped_are_spread_over_the_text():
+    known = torch.ones(256, 256, dtype=torch.uint8).numpy()
+    places = places_to_swap(known)
+    assert len(places) == 8 and places[0] == 0 and places[-1] == 254
+    assert list(places_to_swap(known * 0)) == []

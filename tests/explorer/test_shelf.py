@@ -97,7 +97,7 @@ def test_a_text_runs_through_the_named_model_in_its_own_tokens(shelf, runs, name
     assert (facts["name"], facts["vocab_size"], facts["token_limit"]) == (f"runs/{name}", 260, sizes.block_size)
     trace = traced(runs / name / ("model" if name == "two" else ""), ids)
     for layer in range(sizes.n_layer):
-        assert np.abs(arrays["pattern"][layer] - trace.attention(layer)[0].numpy()).max() <= 1e-5
+        assert np.abs(arrays["pattern"][layer] - trace.attention(layer)[0].numpy()).max() <= 1.6e-5
     best = trace["logits"][0].softmax(-1).topk(20)
     assert np.abs(arrays["next_probs"] - best.values.numpy()).max() < 1e-6
 
@@ -119,7 +119,7 @@ def test_every_part_speaks_of_the_named_model(client, runs):
     assert (
         np.abs(found["stream"]["lens_probs"][-1] - trace["logits"][0].softmax(-1).topk(10).values.numpy()).max() < 1e-5
     )
-    assert np.abs(found["tensors"]["mlp.out"][0] - trace["blocks.0.mlp.out"][0].numpy()).max() < 2e-2  # float16
+    assert np.abs(found["tensors"]["mlp.out"][0] - trace["blocks.0.mlp.out"][0].numpy()).max() < 1e-5
 
 
 def test_surgery_and_its_means_are_of_the_named_model(shelf):
@@ -165,7 +165,7 @@ def test_models_of_both_tokenizers_stand_side_by_side_on_compare(shelf, runs):
     assert [column["error"] for column in header["columns"]] == [None] * 4
     assert [token["text"] for token in header["columns"][0]["parts"][0]["queries"]][1:5] == list("Wash")
     pattern = traced(runs / "two" / "model", [259, *b"Wash it\nand dry"]).attention(1)[0].numpy()
-    assert np.abs(arrays["0.decoder.pattern"][1] - pattern).max() <= 1e-5
+    assert np.abs(arrays["0.decoder.pattern"][1] - pattern).max() <= 1.6e-5
     assert header["columns"][2]["prediction"]["vocab_size"] == 260
 
 

@@ -94,7 +94,7 @@ def test_the_map_is_the_two_subtracted(case):
     assert np.array_equal(values(step, "loop - batch"), difference * 2.0**23)  # a power of two loses no bit
     differing = int((difference != 0).sum())
     assert facts(step)["numbers that differ"] == f"{differing:,} of {difference.size:,}"
-    assert right(step) == ("almost: last digits differ" if differing else "yes, to the last bit")
+    assert right(step) == ("almost: they differ by rounding" if differing else "yes, to the last bit")
     if differing:
         t, c = panel(step, "loop - batch").marks[0]
         assert abs(difference[t, c]) == np.abs(difference).max()

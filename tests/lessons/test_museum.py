@@ -305,10 +305,11 @@ def test_whether_the_loss_would_have_shown_it(runner, measured_so, name, told, a
 
 def test_the_overview_counts_what_the_loss_told(runner, measured_so):
     entrance = steps_of(runner, "museum")[0]
-    (bars,) = [item for item in entrance.show if isinstance(item, Bars)]
-    assert bars.names == ["No mistake", *(step.title for step in steps_of(runner, "museum")[1:])]
-    assert bars.series["trained with it"][0] == 5.0
-    assert bars.series["trained with it"][STEP["mask-off-by-one"]] == 2.5
+    switched, trained = [item for item in entrance.show if isinstance(item, Bars)]  # two models, two charts
+    assert switched.names == trained.names == ["No mistake", *(step.title for step in steps_of(runner, "museum")[1:])]
+    assert list(switched.series) == ["switched on"] and list(trained.series) == ["trained with it"]
+    assert trained.series["trained with it"][0] == 5.0
+    assert trained.series["trained with it"][STEP["mask-off-by-one"]] == 2.5
     assert list(facts(entrance).values()) == ["2 of 12", "8 of 12", "2 of 12"]
 
 
@@ -490,3 +491,10 @@ def test_other_models(tmp_path):
         assert rate == f"p = {other.model.config.attn_pdrop or 0.1:g}"
         if L == 1:
             assert right(built[STEP["wrong-merge"]]) == "in none: patterns are computed before merging"
+
+
+def test_a_softmax_over_queries_gives_the_first_ones_too_little_and_the_last_too_much(steps):
+    step = steps[CUP][STEP["softmax-axis"]]
+    sums = as_array(panel(step, "wrong_pattern").values).sum(1)  # of rows: each should be 1
+    assert sums[0] < 1 < sums[-1]
+    assert "the first queries get too little and the last too much" in step.text

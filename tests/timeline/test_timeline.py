@@ -350,7 +350,7 @@ def test_even_attention_scores_the_baseline_with_a_prefix_in_front_too(stack):
     with intervene(model, {f"{stack}.blocks.*.attn.pattern": even}):
         roles = head_roles(model, tokenizer, stack=stack)
     for name, score in roles.scores.items():
-        wanted = 1.0 if name == "broad" else roles.baselines[name]
+        wanted = roles.baselines[name]
         torch.testing.assert_close(score, torch.full_like(score, wanted), atol=1e-5, rtol=0)
     assert set(roles.scores) >= {"previous token", "induction", "duplicate token"}
 

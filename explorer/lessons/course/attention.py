@@ -280,8 +280,9 @@ def scaled(head: Head) -> Step:
     most = {name: max(row) for name, row in shares.items()}
     return Step(
         title="Scaled by √D",
-        text=f"A sum of {head.D} products tends to be large, and softmax turns large differences into nearly all or nothing. "
-        f"Dividing `scores` by √D = √{head.D} ≈ {head.D**0.5:.2f} keeps them moderate. The bars show the last token's "
+        text=f"A score is a sum of D = {head.D} products. If they vary independently, the spread of such sums grows with √D, not "
+        f"with D, and softmax turns large differences into nearly all or nothing. Dividing by √{head.D} ≈ "
+        f"{head.D**0.5:.2f} keeps the spread of `scores` the same whatever D is. The bars show the last token's "
         "weights with and without the scale.",
         show=[
             head.scores(),
@@ -446,22 +447,7 @@ def dropout(head: Head, mode: str) -> Step:
 
 
 def mixed(head: Head) -> Step:
-    row = head.of_head("pattern")[head.last]
-    order = row.argsort(descending=True).tolist()
-    others = [place for place in (*order[1:2], order[-1]) if row[place] < row[order[0]]]
-    right = Option(
-        head.token(order[0]),
-        True,
-        f"It has the largest weight of the row, {row[order[0]]:.3f}, so its `v` counts most.",
-    )
-    wrong = [
-        Option(head.token(place), False, f"Its weight is {row[place]:.3f}; {row[order[0]]:.3f} is the largest.")
-        for place in others
-    ]
-    question = Question(
-        prompt=f"Whose value counts most in the last row of `z`, that of {head.token(head.last)}?",
-        options=distinct(right, *wrong),
-    )
+    question = whose_value_counts_most(head)
     return Step(
         title="Weights mix values",
         text="Row by row, `z` is a mixture of the rows of `v`, each weighted by the `pattern`. This is exactly what a token "
@@ -469,6 +455,28 @@ def mixed(head: Head) -> Step:
         show=[head.pattern(cell=18), head.vectors("v"), z_panel(head)],
         code=[attention_code("self.attn_dropout(pattern)")],
         question=question if len(question.options) > 1 else None,
+    )
+
+
+def whose_value_counts_most(head: Head) -> Question:
+    """Decided by weight × length of the value: a large weight on a short value adds little (Kobayashi et al. 2020)."""
+    row, lengths = head.of_head("pattern")[head.last], head.of_head("v").norm(dim=-1)
+    added = row * lengths  # (T,)
+    order = added.argsort(descending=True).tolist()
+    most, heaviest = order[0], int(row.argmax())
+
+    def told(place: int) -> str:
+        return f"{row[place]:.3f} × {lengths[place]:.2f} = {added[place]:.3f}"
+
+    beyond = "" if heaviest == most else " Its weight is not the largest of the row, but its value is longer."
+    right = Option(head.token(most), True, f"Weight × length of its `v`: {told(most)}, the largest.{beyond}")
+    others = dict.fromkeys(place for place in (heaviest, *order[1:2], order[-1]) if added[place] < added[most])
+    wrong = [
+        Option(head.token(place), False, f"Weight × length: {told(place)}. {told(most)} is more.") for place in others
+    ]
+    return Question(
+        prompt=f"Which token adds the longest vector, weight × `v`, to the last row of `z`, that of {head.token(head.last)}?",
+        options=distinct(right, *wrong),
     )
 
 

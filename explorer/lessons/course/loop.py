@@ -377,8 +377,9 @@ def the_difference(layer: Layer) -> Step:
     )
     return Step(
         title="The same to the last bit?",
-        text=f"Loop minus batch, for all {cells:,} numbers that the layer gives back. {largest} float32 has about seven "
-        "digits, and if two correct methods differ, they differ in the last of them. Click a cell to see both.",
+        text=f"Loop minus batch, for all {cells:,} numbers that the layer gives back. {largest} float32 rounds each number to "
+        "about seven digits. The rounding is small beside the products that are added; where these cancel, it is large beside "
+        "their sum, and more than the last digit may differ. Click a cell to see both.",
         show=[drift_panel(layer, differing), Facts(facts=drift_facts(layer, loop, batch, differing))],
         code=[
             code_of(one_head_after_the_other, "out = out + z[head]"),
@@ -427,7 +428,7 @@ def same_question(layer: Layer, differing: int) -> Question:
         prompt="Loop and batch use the same weights and the same `x`. Is their `out` the same?",
         options=[
             Option("yes, to the last bit", not differing, equal),
-            Option("almost: last digits differ", bool(differing), almost),
+            Option("almost: they differ by rounding", bool(differing), almost),
             Option(
                 "no, a loop computes something else",
                 False,
@@ -544,10 +545,10 @@ def how_tests_can_tell(layer: Layer) -> Step:
     own = layer.counts.index(H)
     loop, batch = products["loop"][own], products["batch"][own]
     return Step(
-        title="Why a test can tell",
-        text="The homework forbids the loop. A test can compare with a batched reference to the last bit: last digits give a "
-        "loop away. Or it listens to torch and counts matrix products, as was done for these bars. "
-        f"With H = {H} the loop asks for {loop}, the batch for {batch}; only the loop's number grows with H.",
+        title="How a test can tell",
+        text="The homework forbids the loop. Comparing to the last bit is no test for it: correct batched code that "
+        "projects q, k and v in one product, or uses einsum, rounds otherwise too. What tells is how many matrix products "
+        f"torch is asked for, counted for these bars. With H = {H} the loop asks for {loop}, the batch for {batch}; only the loop's number grows with H.",
         show=[
             Bars(
                 title="Matrix products in one layer, counted while it ran",

@@ -62,25 +62,34 @@ def overview(runner: Runner) -> list[Shown]:
 
     switched = [finite(loss_with(runner, name)) for name in (None, *NAMED)]
     found = [trained for trained in map(trained_with, NAMED) if trained]
-    complete = len(found) == len(NAMED)
-    more = {"trained with it": [found[0].rights[0], *(finite(trained.wrong) for trained in found)]} if complete else {}
-    bars = Bars(
-        title="Loss on held-out text, in nats per token",
-        names=["No mistake", *(mistake.title for mistake in NAMED.values())],
-        series={"switched on": switched, **more},
-        decimals=2,
-    )
+    bars = loss_bars(f"Switched on in {runner.facts.name}, {HELD_OUT} held-out texts", "switched on", switched)
     words = (
-        f"Switched on: the model {runner.facts.name}, trained with the right code, on {HELD_OUT} held-out texts. "
+        f"Switched on: the model {runner.facts.name} was trained with the right code; only the line was changed. "
         f"Uniform guessing among all V tokens gives ln V = {math.log(runner.facts.vocab_size):.2f}."
     )
-    if not complete:
+    if len(found) < len(NAMED):
         return [
             bars,
             Message(text="", words=f"{words} The effect of training with each mistake has not been measured yet."),
         ]
-    words += " Trained with it: tiny models that learned from scratch with the mistake, on other held-out texts."
-    return [told_by_the_loss([trained.verdict for trained in found]), bars, Message(text="", words=words)]
+    trained = [found[0].rights[0], *(finite(one.wrong) for one in found)]
+    words += (
+        " Trained with it: tiny models that learned from scratch with the mistake, on other held-out texts. The two "
+        "charts are of different models and texts: compare within one, not between them."
+    )
+    return [
+        told_by_the_loss([one.verdict for one in found]),
+        bars,
+        loss_bars("Trained with it: tiny models, other held-out texts", "trained with it", trained),
+        Message(text="", words=words),
+    ]
+
+
+def loss_bars(title: str, name: str, losses: list[float]) -> Bars:
+    from llm_core.mistakes.known import NAMED
+
+    names = ["No mistake", *(mistake.title for mistake in NAMED.values())]
+    return Bars(title=f"{title}: loss in nats per token", names=names, series={name: losses}, decimals=2)
 
 
 def told_by_the_loss(verdicts: list[str]) -> Facts:

@@ -283,7 +283,8 @@ def reshape_copies(swapped: Moved, copied: Moved, flat: Moved) -> Step:
     return Step(
         title="reshape is a view if possible, otherwise a copy",
         text="`flat` is a view of `copied`. Calling reshape on `swapped` gives the same twelve numbers, because it quietly "
-        "makes that copy itself. So reshape never fails where view does, and never tells you which of the two happened.",
+        "makes that copy itself. Where memory does not allow a view, view fails and reshape copies; it never tells you which of "
+        "the two happened. Only a wrong number of elements stops both.",
         show=[
             flat.panel("copied.view(1, 12)", note="Same memory as `copied`."),
             reshaped.panel("one call", note=f"New memory. Equal to `flat`: {same}."),

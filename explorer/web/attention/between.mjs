@@ -121,7 +121,7 @@ function rowsOf(payload, { layer, head }) {
     ["query \\ key", ...keys.map(name)],
     ...tokens.map((token, q) => [
       name(token, q),
-      ...Array.from(block.subarray(q * S, (q + 1) * S), (unit) => (unit / UNITS).toFixed(6)),
+      ...Array.from(block.subarray(q * S, (q + 1) * S), (unit) => (unit / UNITS).toFixed(4)),
     ]),
   ];
 }

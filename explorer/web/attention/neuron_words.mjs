@@ -1,18 +1,18 @@
 // The neuron view in words: each step from q and k to the weight in a sentence, with its numbers and their names.
 
 import { make } from "../base/dom.mjs";
-import { label, quoted } from "../base/text.mjs";
+import { fixed, label, quoted } from "../base/text.mjs";
 
 const NAMED = 3; // dimensions that the sentence tells
 
 /** A number of either sign with three decimals. */
 export function signed(value) {
-  return value.toFixed(3).replace(/^-/, "−");
+  return fixed(value, 3).replace(/^-/, "−");
 }
 
 const text = (words) => make("span", { text: words });
 const number = (value, digits = 3) =>
-  make("strong", { className: "hs-number", text: value.toFixed(digits).replace(/^-/, "−") });
+  make("strong", { className: "hs-number", text: fixed(value, digits).replace(/^-/, "−") });
 const code = (name) => make("code", { text: name, title: "the tensor and the index that this comes from" });
 const nameAt = ({ payload }, place) => quoted(label(payload.tokens[place], 24));
 

@@ -8,7 +8,6 @@ const KINDS = {
   int32: Int32Array,
   uint32: Uint32Array,
   float32: Float32Array,
-  float16: Uint16Array,
 };
 
 export function parsePayload(buffer) {
@@ -20,26 +19,9 @@ export function parsePayload(buffer) {
   const arrays = {};
   for (const { name, dtype, shape, offset } of header.arrays) {
     const length = shape.reduce((a, b) => a * b, 1);
-    const data = new KINDS[dtype](buffer, start + offset, length);
-    arrays[name] = { data: dtype === "float16" ? widened(data) : data, shape };
+    arrays[name] = { data: new KINDS[dtype](buffer, start + offset, length), shape };
   }
   return { ...header, arrays };
-}
-
-let halves = null; // float16 -> float32 of all 65,536 there are: a part has millions of numbers
-
-/** float16 as bits -> float32: not every browser has a Float16Array. */
-function widened(bits) {
-  halves ??= Float32Array.from({ length: 65536 }, (_, half) => wide(half));
-  const numbers = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) numbers[i] = halves[bits[i]];
-  return numbers;
-}
-
-function wide(half) {
-  const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
 /**

@@ -35,6 +35,12 @@ export function pieceName(text) {
   return ROLES[text] ? `⟨${ROLES[text]}⟩` : visible(text);
 }
 
+/** With so many decimals; what is rounded to nothing has no sign. */
+export function fixed(value, decimals) {
+  const text = value.toFixed(decimals);
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}
+
 /** A probability with three decimals; small ones in words that stay true. */
 export function probability(p) {
   return p > 0 && p < 0.0005 ? "<0.001" : p.toFixed(3);

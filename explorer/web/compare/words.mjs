@@ -1,6 +1,6 @@
 // What the Compare page says in plain words. Pure: no DOM.
 
-import { fineProbability, grouped, label, pieceName, probability, quoted, several } from "../base/text.mjs";
+import { fineProbability, fixed, grouped, label, pieceName, probability, quoted, several } from "../base/text.mjs";
 
 export const PAGE = {
   title: "Architectures side by side",
@@ -145,8 +145,9 @@ export function whatToLookAt(columns, isTwoTexts) {
     if (has("encoder") && has("decoder"))
       lines.push(
         "Hover over a token in the middle: in the encoder its row (outlined) has weight on both sides of the " +
-          "diagonal; in the decoder everything to the right of the diagonal is masked (hatched). That triangle " +
-          "is the only difference between the two: the layers are the same.",
+          "diagonal; in the decoder everything to the right of the diagonal is masked (hatched). Their " +
+          "layers are built alike; this triangle, and what each was trained to predict (a masked token, or the next " +
+          "one), make the difference.",
       );
     else if (has("decoder"))
       lines.push(
@@ -267,6 +268,9 @@ export const scaleEnds = (top) => [`−${top} more in the second`, `more in the 
 export const differenceLabel = (sentence) => `${DIFFERENCE.title}. ${sentence}`;
 export const largestDifference = (most) =>
   `The largest difference is ${most.toFixed(4)}. Hover over a cell to read its number.`;
-export const signed = (number) => `${number > 0 ? "+" : ""}${number.toFixed(4)}`;
+export function signed(number) {
+  const text = fixed(number, 4);
+  return Number(text) > 0 ? `+${text}` : text;
+}
 export const differenceSentence = (from, to, first, second) =>
   `${named(from)} to ${named(to)}: ${first.toFixed(4)} − ${second.toFixed(4)} = ${signed(first - second)}`;

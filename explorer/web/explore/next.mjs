@@ -6,7 +6,7 @@ import { pieceName } from "../base/text.mjs";
 import { store } from "../state/store.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
-import { actualSentence, expectsAfter, likeliest, PAGE, restSentence } from "./words.mjs";
+import { actualSentence, endSentence, expectsAfter, likeliest, PAGE, restSentence } from "./words.mjs";
 
 const SHOWN = 8;
 const LISTED = 20;
@@ -31,7 +31,7 @@ export function mount(element) {
     );
     scale.replaceChildren(...belowBars(top));
     tail.textContent = restSentence(others, rest);
-    actual.textContent = next ? actualSentence(next, payload.model.vocab_size) : PAGE.end;
+    actual.textContent = next ? actualSentence(next, payload.model.vocab_size) : endSentence(payload);
     more.fill(() => listed(nextTokens(payload, query, LISTED).best));
   });
 }

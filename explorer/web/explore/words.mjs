@@ -15,6 +15,7 @@ export const PAGE = {
   next: "Next token",
   nextTable: "The likeliest next tokens",
   end: "This is the end of your text: the model would continue from here.",
+  cut: "Your text goes on, but the model was given no more of it: what is predicted here is not compared.",
   roles: "What each role means",
   noRoles: "This model's window is too short to measure what its heads do.",
   tokens: "Tokens",
@@ -73,6 +74,9 @@ export const restSentence = (others, rest) =>
 export const actualSentence = ({ text, p, rank }, V) =>
   `Your text continues with ${quoted(visible(text))}: probability ${probability(p)}, place ` +
   `${grouped(rank)} of ${grouped(V)}.`;
+
+/** Why nothing comes behind the last token that ran. */
+export const endSentence = ({ tokens, total }) => (total > tokens.length ? PAGE.cut : PAGE.end);
 
 // the token strip
 

@@ -1,7 +1,7 @@
 // What stands beside tensors: bars, large numbers, and what Python said.
 
 import { make } from "../base/dom.mjs";
-import { visible } from "../base/text.mjs";
+import { fixed, visible } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
 import { withNouns } from "./nouns.mjs";
 
@@ -16,7 +16,7 @@ function bars({ title, names, series, decimals, unit }) {
   const top = Math.max(...Object.values(series).flat(), 1e-9);
   const bar = (value) => {
     const fill = make("span", { className: "hs-fill", style: `width: ${(Math.max(0, value) / top) * 100}%` });
-    const number = make("span", { className: "hs-number", text: value.toFixed(decimals) + (unit && ` ${unit}`) });
+    const number = make("span", { className: "hs-number", text: fixed(value, decimals) + (unit && ` ${unit}`) });
     return [make("span", { className: "hs-track" }, fill), number];
   };
   return make(

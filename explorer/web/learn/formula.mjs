@@ -1,6 +1,7 @@
 // How a cell came to be, written out with its numbers. Pure: no DOM.
 // Operands name their dimensions by letters; a letter of the panel is fixed by the cell, the one summed over runs.
 
+import { fixed } from "../base/text.mjs";
 import { flatOf, indexOf } from "./geometry.mjs";
 
 /** The array behind a key of the payload: {data, shape}. */
@@ -39,7 +40,7 @@ export function number(value, decimals = 4) {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   const vanishes = value !== 0 && decimals >= 3 && Math.abs(value) < 0.5 * 10 ** -decimals;
-  return vanishes ? value.toExponential(1) : value.toFixed(decimals);
+  return vanishes ? value.toExponential(1) : fixed(value, decimals);
 }
 
 function nameOf(panel, index) {

@@ -3,7 +3,7 @@
 // part = {T, S, mask: T·S numbers 0 or 1, queries, keys: tokens, prefix: how many of both are a prefix, or 0}; a block
 // is T·S numbers 0..65535.
 
-import { labels } from "../base/text.mjs";
+import { fixed, labels } from "../base/text.mjs";
 import { diverging, named, sequential } from "../color/scale.mjs";
 
 const LETTERS = 12; // of a name
@@ -39,10 +39,7 @@ export function difference(part, /** @type {Uint16Array[]} */ [first, second], m
     scale: diverging(limit, dark),
     hidden: (query, key) => masks.every((one) => one[query * part.S + key] === 0),
     numbers: {
-      write: (...cell) =>
-        value(...cell)
-          .toFixed(2)
-          .replace("0.", "."),
+      write: (...cell) => fixed(value(...cell), 2).replace("0.", "."),
     },
   };
 }

@@ -6,7 +6,7 @@
 // columns  what a column is: a dimension, a key, or a place in the order of likely tokens
 // part     of the picture: before the blocks, in each block, after them
 
-import { variations } from "./family.mjs";
+import { TANH_FORM, variations } from "./family.mjs";
 
 const signed = { kind: "signed", columns: "dim", letters: ["T", "C"] };
 const stream = { ...signed, isStream: true };
@@ -118,8 +118,8 @@ export const STAGES = {
     columns: "key",
     letters: ["H", "T", "T"],
     says:
-      "How well each query fits each key, in each head: their dot product, divided by √D so that it does not " +
-      "grow with D. Keys that come later are masked: their score is -∞.",
+      "How well each query fits each key, in each head: their dot product, divided by √D so that their " +
+      "spread does not grow with D. Keys that come later are masked: their score is -∞.",
     formula: "q · k / √D",
   },
   pattern: {
@@ -198,7 +198,7 @@ export const STAGES = {
     letters: ["T", "4C"],
     says:
       "GELU keeps clearly positive numbers and sends the rest nearly to 0: most neurons are silent for a given " +
-      "token.",
+      `token. ${TANH_FORM}`,
     formula: "½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))",
   },
   mlp_out: {
@@ -223,7 +223,9 @@ export const STAGES = {
     title: "Final norm",
     tensor: "ln_f",
     normOf: "resid_post",
-    says: "One last LayerNorm, so that the stream of every token can be compared with the tokens of the vocabulary.",
+    says:
+      "The blocks only add to the stream, and normalize nothing but their own copies of it. One last LayerNorm " +
+      "brings every token's row to one scale before the logits are read off.",
     formula: "(x - mean) / √(variance + ε) · weight + bias",
   },
   logits: {

@@ -3,8 +3,8 @@
 // {rows, columns, values: Float32Array (rows × columns, NaN where the mask hides), name(row, column)},
 // and where a cell is one of the vocabulary: text(row, column)
 
-import { cellName, headBlock, windowOf } from "../base/payload.mjs";
-import { pieceName } from "../base/text.mjs";
+import { windowOf } from "../base/payload.mjs";
+import { fixed, pieceName } from "../base/text.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
 import { stagesOf } from "./stages.mjs";
 
@@ -59,8 +59,7 @@ function makeTensor(stage, payload, part, layer, head) {
     return layer === 0
       ? tensorOf("embedding", payload, part, { layer, head })
       : tensorOf("resid_post", payload, part, { layer: layer - 1, head });
-  if (stage === "pattern") return patternOf(payload, layer, head);
-  if (stage === "scores") return scoresOf(payload, part, layer, head);
+  if (stage === "pattern" || stage === "scores") return triangleOf(stage, payload, part, layer, head);
   if (stage === "logits" || stage === "softmax") return bestOf(stage, part);
   const { tensor, letters, part: place } = stagesOf(payload.model)[stage];
   const { data, shape } = part.arrays[tensor];
@@ -79,28 +78,21 @@ function makeTensor(stage, payload, part, layer, head) {
   };
 }
 
-function patternOf(payload, layer, head) {
+function triangleOf(stage, payload, part, layer, head) {
   const T = payload.tokens.length;
-  const block = headBlock(payload, layer, head);
-  const values = new Float32Array(T * T).fill(NaN);
-  const window = windowOf(payload, layer);
-  for (let q = 0; q < T; q++)
-    for (let k = Math.max(0, q - window + 1); k <= q; k++) values[q * T + k] = block[q * T + k] / 65535;
-  return { rows: T, columns: T, values, name: (q, k) => cellName(payload, layer, head, q, k) };
-}
-
-function scoresOf(payload, part, layer, head) {
-  const T = payload.tokens.length;
-  const { data, shape } = part.arrays["attn.scores"];
+  const { tensor } = stagesOf(payload.model)[stage];
+  const { data, shape } = part.arrays[tensor];
   const [, H, cells] = shape;
   const values = new Float32Array(T * T).fill(NaN);
+  const window = windowOf(payload, layer);
   let next = (layer * H + head) * cells;
   for (let q = 0; q < T; q++) {
     for (let k = 0; k <= q; k++, next++) {
-      if (data[next] !== -Infinity) values[q * T + k] = data[next]; // the window hides the others
+      const isHidden = k <= q - window || data[next] === -Infinity;
+      if (!isHidden) values[q * T + k] = data[next];
     }
   }
-  const written = part.names["attn.scores"].replace("{layer}", layer);
+  const written = part.names[tensor].replace("{layer}", layer);
   return { rows: T, columns: T, values, name: (q, k) => `${written}[0, ${head}, ${q}, ${k}]` };
 }
 
@@ -158,20 +150,19 @@ export function rowFacts({ columns, values }, row) {
   return { mean, deviation: Math.sqrt(squares / columns), low, high };
 }
 
-/** A row's mean, to a thousandth of its deviation: float16 carries the numbers themselves no further. */
+/** A row's mean, to a thousandth of its deviation: a sum of rounded numbers is right no further. */
 export function meanText(mean, deviation) {
   if (Math.abs(mean) >= deviation) return three(mean);
-  return mean.toFixed(Math.min(8, Math.max(0, 3 - Math.floor(Math.log10(deviation)))));
+  return fixed(mean, Math.min(8, Math.max(0, 3 - Math.floor(Math.log10(deviation)))));
 }
 
-/** How a stage's numbers are written: patterns travel in steps of 1/65535, so that four decimals are right. */
+/** How a stage's numbers are written. */
 export const writer = (stage) => (stage === "pattern" ? (p) => p.toFixed(4) : three);
 
-/** Three significant digits; below 0.0001, where float16 has fewer, four decimals. */
+/** Three significant digits. */
 export function three(value) {
   const rounded = Number(value.toPrecision(3));
   const size = Math.abs(rounded);
-  if (size >= 1e6) return value.toExponential(2);
-  if (size >= 1000) return String(rounded);
-  return size < 1e-4 ? value.toFixed(4) : value.toPrecision(3);
+  if (size >= 1e6 || (size > 0 && size < 1e-4)) return value.toExponential(2);
+  return size >= 1000 ? String(rounded) : value.toPrecision(3);
 }

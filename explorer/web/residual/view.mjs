@@ -12,7 +12,7 @@ import { fillTable, paintCell, table } from "../ui/table.mjs";
 import { hint } from "../ui/terms.mjs";
 import { TypedToken } from "./ask.mjs";
 import { choices, largest, lengths, minus, sharesAt, signed, waterfall } from "./residual.mjs";
-import { headParts, optionText, PAGE, sumParts } from "./words.mjs";
+import { headParts, heldSentence, optionText, PAGE, sumParts } from "./words.mjs";
 
 export function mount(element) {
   const typed = new TypedToken((answer) => {
@@ -37,13 +37,14 @@ function build(element, typed) {
     heads: table({ ...grid, tabindex: "0", ...empty }),
     legend: make("div"),
     readout: make("p", { className: "hs-cell", "aria-live": "polite" }),
+    held: make("p", { className: "hs-hint" }),
     norms: table({ label: PAGE.norms, className: "hs-lengths", ...empty }),
     isOther: compared(),
   };
   const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
   const title = (text) => make("h3", { text });
   const [explain, compare] = [labelled(PAGE.explain, target), labelled(PAGE.against, against)];
-  const left = make("section", {}, title(PAGE.sum), sum, hint(PAGE.fixed));
+  const left = make("section", {}, title(PAGE.sum), sum, parts.held);
   const scroll = make("div", { className: "hs-shares-scroll" }, heads);
   const right = make("section", {}, title(PAGE.heads), hint(PAGE.headsHint), scroll, legend, readout);
   right.append(title(PAGE.norms), hint(PAGE.normsHint), norms);
@@ -59,7 +60,7 @@ function build(element, typed) {
 }
 
 function draw(
-  { target, against, field, summary, sum, heads, legend, readout, norms, isOther },
+  { target, against, field, summary, sum, held, heads, legend, readout, norms, isOther },
   typed,
   payload,
   focus,
@@ -79,6 +80,7 @@ function draw(
     fillTable(sum, waterfallOf(shares, names));
     legend.replaceChildren(scaleLegend(drawHeads(heads, shares)));
     fillTable(norms, lengthsOf(part, place));
+    held.textContent = heldSentence(payload.model.norm);
   }
   markHead(heads, focus);
   readout.replaceChildren(...headWords(shares, focus, place, names));

@@ -17,10 +17,6 @@ export const PAGE = {
   example: "e.g. water",
   sum: "The sum, from the embedding to the end",
   sumTable: "What each part adds",
-  fixed:
-    "The final norm divides by the length of the whole stream; that is held at the value it had. What a part " +
-    "did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
-    "2021).",
   heads: "Head by head",
   headsTable: "What each head adds: a row for each layer",
   headsHint: "Hover over a head to see its attention; click to pin it.",
@@ -34,6 +30,15 @@ export const PAGE = {
     "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at " +
     "your token.",
 };
+
+/** What is held while the sum is taken apart; `norm` is "rms", or GPT-2's. */
+export const heldSentence = (norm) =>
+  (norm === "rms"
+    ? "The final norm divides the stream by its root mean square; that is held at the value it had. "
+    : "The final norm subtracts the mean of the stream's numbers from each of them, and divides by their standard " +
+      "deviation; that divisor is held at the value it had. ") +
+  "What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
+  "2021).";
 
 export function optionText(choice, text, p) {
   const how = { next: "your text continues with", typed: "typed:" }[choice] ?? `${choice}.`;

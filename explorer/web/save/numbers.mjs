@@ -5,7 +5,7 @@ import { visible } from "../base/text.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 
 const places = ({ tokens }) => tokens.map(({ text }, i) => `${i} ${visible(text)}`);
-const exact = (unit) => (unit / 65535).toFixed(6); // as it travels: in 16 bits
+const exact = (unit) => (unit / 65535).toFixed(4); // those that are the tensor's
 
 /**
  * By view: (payload, focus, query, part) -> rows, the first of them names; part(name) is one of parts.py, if it is
@@ -17,7 +17,7 @@ const NUMBERS = {
     const shown = drawn(payload, focus);
     return [
       ["query \\ key", ...places(payload)],
-      ...places(payload).map((name, q) => [name, ...Array.from(shown.row(q), (p) => p.toFixed(6))]),
+      ...places(payload).map((name, q) => [name, ...Array.from(shown.row(q), (p) => p.toFixed(shown.digits(q)))]),
     ];
   },
   grid_view: (payload) => {

@@ -28,7 +28,7 @@ export const CHOICES = {
   lens: ["probability", "entropy", "kl"], // what the logit lens colours by
   depth: ["layer", "embedding"], // its row: after the chosen layer, or before all
   target: TOKENS, // whose logit the residual stream explains
-  tool: ["zero", "mean", "uniform", "diagonal", "previous", "mask"], // surgery: see surgery_edits.mjs
+  tool: ["zero", "mean", "absent", "uniform", "diagonal", "previous", "mask"], // surgery: see surgery_edits.mjs
   scope: ["head", "attention", "everywhere"], // whose mask is painted
   changed: ["here", "everywhere"], // where the changed model is shown
   against: ["none", ...TOKENS], // the token that it is compared with

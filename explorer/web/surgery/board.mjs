@@ -6,7 +6,7 @@ import { shareUnits } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
 import { move } from "../state/focus.mjs";
 import { isDark, store } from "../state/store.mjs";
-import { counting, editName, fitsMlp, HOWS, toggle } from "./edits.mjs";
+import { counting, editName, fits, HOWS, toggle } from "./edits.mjs";
 import { operation } from "./state.mjs";
 import { cutLabel, PAGE, undoLabel } from "./words.mjs";
 
@@ -125,7 +125,7 @@ function paint(button, focus) {
     what === "attention" ? ofLayer(layer) : counting(operation.edits, layer, what === "mlp" ? null : head);
   const signs = [change && HOWS[change.how].sign, mask && HOWS.mask.sign].filter(Boolean);
   button.lastElementChild.textContent = signs.join("");
-  button.disabled = what === "mlp" && !fitsMlp(focus.tool);
+  button.disabled = !fits(focus.tool, what);
   button.classList.toggle("hs-cut", signs.length > 0);
   button.classList.toggle("hs-shown", what === "head" && layer === focus.layer && head === focus.head);
   button.setAttribute("aria-pressed", signs.length > 0);

@@ -89,7 +89,9 @@ function chip(token, i, before, after, limit, focus) {
 function leakWords(payload, before, after) {
   const reach = operation.result?.arrays.reach?.data;
   if (!reach) return [];
-  const { summary, lines } = leaks(payload.tokens, reach, before, after);
+  const { swapped_places: places, swapped_losses: swaps } = operation.result.arrays;
+  const swapped = { places: places.data, losses: swaps.data };
+  const { summary, lines } = leaks(payload.tokens, reach, before, after, swapped);
   const item = (text) => make("li", { text });
   const more =
     lines.length > LINES

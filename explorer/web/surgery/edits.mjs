@@ -6,15 +6,25 @@ export const HOWS = {
     tool: "Switch off",
     says: "off",
     sign: "0",
-    about: "Zero ablation: its output is replaced by zeros, as if it were not there.",
+    about:
+      "Zero ablation: what comes out of a head, or of an MLP, is replaced by zeros. The bias of a layer’s attention " +
+      "output is still added, even if all its heads are off.",
+  },
+  absent: {
+    tool: "Leave out",
+    says: "left out",
+    sign: "∅",
+    about:
+      "The layer’s attention, or its MLP, adds nothing at all to the stream, no bias either: as if it were not " +
+      "there. Press All or MLP.",
   },
   mean: {
     tool: "Mean",
     says: "its mean",
     sign: "μ",
     about:
-      "Mean ablation: its output is replaced by its average over other articles. It keeps adding what it always " +
-      "adds, but no longer reacts to your text.",
+      "Mean ablation: its output is replaced by its average over the first 64 tokens of each of 24 sample articles: " +
+      "one vector, the same at every place. It keeps adding what it adds on average, but no longer reacts to your text.",
   },
   uniform: {
     tool: "Look everywhere",
@@ -41,12 +51,12 @@ export const HOWS = {
   },
 };
 const MASKS = { open: "sees the future", first: "sees the first token only", painted: "painted mask" };
-const OFF = ["zero", "mean"];
+const OF_LAYERS = ["zero", "mean", "absent"];
 const MASK_HOWS = ["open", "window", "first", "painted"];
 
 export const isMask = ({ how }) => MASK_HOWS.includes(how);
-/** Whether an edit of a head's output or pattern can be made of an MLP, too. */
-export const fitsMlp = (how) => OFF.includes(how);
+/** Whether an edit can be made of a head, an MLP, or a layer's attention. */
+export const fits = (how, what) => (what === "mlp" ? OF_LAYERS.includes(how) : what !== "head" || how !== "absent");
 
 export function placeName({ what, layer, head }) {
   if (what === "everywhere") return "All heads";
@@ -141,7 +151,7 @@ function readEdit(text) {
   const count = { head: 2, attention: 1, mlp: 1, everywhere: 0 }[what];
   const place = rest.slice(0, count).map((value) => (/^\d{1,3}$/.test(value) ? Number(value) : -1));
   if (place.length < count || place.includes(-1)) return null;
-  if ((how === "window") !== Number(n) > 0 || (what === "mlp" && !fitsMlp(how))) return null;
+  if ((how === "window") !== Number(n) > 0 || !fits(how, what)) return null;
   const edit = {
     what,
     how,

@@ -17,13 +17,12 @@ export function fillRoles(element, roles, layer, head) {
 }
 
 /** What a role means, for a list of terms; `name` is how it is written there. */
-export function roleMeaning({ name, sentence, source, threshold }, written = name) {
-  return [
-    make("dt", { text: written }),
-    make("dd", {
-      text: `${sentence} Badge: at least ${Math.round(100 * threshold)} % of the way from chance to 1. (${source})`,
-    }),
-  ];
+export function roleMeaning({ name, sentence, source, threshold, baseline }, written = name) {
+  const isUniform = baseline > 0.9995; // what uniform attention is, there is no way up from it
+  const least = isUniform
+    ? `a score of at least ${threshold.toFixed(2)}`
+    : `at least ${Math.round(100 * threshold)} % of the way from chance to 1`;
+  return [make("dt", { text: written }), make("dd", { text: `${sentence} Badge: ${least}. (${source})` })];
 }
 
 function row({ name, scores, lifts, threshold, baseline }, layer, head) {

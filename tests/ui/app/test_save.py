@@ -74,12 +74,14 @@ def test_pictures_and_numbers_of_every_view(weird: Screen, reference: Reference)
 
     _, content = saved(weird.page, "attention_view", "CSV")
     found = np.array([[*map(float, row[1:]), *[0] * (T + 1 - len(row))] for row in rows(content)[1:]])
-    assert np.abs(found - pattern[3, 4].numpy()).max() < 1e-5
+    assert np.abs(found - pattern[3, 4].numpy()).max() <= 0.5e-4 + 1e-7  # four decimals, and they are the tensor's
     _, content = saved(weird.page, "grid_view", "CSV")
     table = rows(content)
     assert [row[:2] for row in table[1::T]] == [[str(i), str(h)] for i in range(6) for h in range(8)]
     found = np.array([[float(p or 0) for p in row[3:]] for row in table[1:]])
-    assert np.abs(found.reshape(pattern.shape) - pattern.numpy()).max() < 1e-5
+    assert (
+        np.abs(found.reshape(pattern.shape) - pattern.numpy()).max() <= 0.5e-4 + 1e-7
+    )  # four decimals, and they are the tensor's
     _, content = saved(weird.page, "next_view", "CSV")
     best = reference.probabilities(TEXT)[-1].topk(20)
     assert [int(row[2]) for row in rows(content)[1:]] == best.indices.tolist()
@@ -153,7 +155,9 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
     alone.click('.hs-grid button[data-layer="4"][data-head="1"]')
     shown = rows(saved(alone, "attention_view", "CSV")[1])
     found = np.array([float(p) for row in shown[1:] for p in row[1:]])
-    assert np.abs(found - pattern[tuple(torch.tril_indices(*pattern.shape))].numpy()).max() < 1e-5
+    assert (
+        np.abs(found - pattern[tuple(torch.tril_indices(*pattern.shape))].numpy()).max() <= 0.5e-4 + 1e-7
+    )  # four decimals, and they are the tensor's
     ET.fromstring(saved(alone, "grid_view", "SVG")[1])
 
 

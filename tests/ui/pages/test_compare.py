@@ -170,7 +170,7 @@ def wrong_cells(rows: list[list[str]], pattern: torch.Tensor, hidden: torch.Tens
         (q, k, shown)
         for q, row in enumerate(rows)
         for k, shown in enumerate(row)
-        if (shown != "hidden" if hidden[q, k] else abs(float(shown) - pattern[q, k].item()) > 6.1e-5)
+        if (shown != "hidden" if hidden[q, k] else abs(float(shown) - pattern[q, k].item()) > 5.1e-5)
     ]
 
 

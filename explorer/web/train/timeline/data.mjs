@@ -84,7 +84,8 @@ function rolesAt(roles, scores, i) {
     .map((role) => {
       const { baseline } = scores[role.name];
       const found = scores[role.name].scores[i];
-      const lifts = found.map((heads) => heads.map((score) => (score - baseline) / (1 - baseline)));
+      const lift = (score) => (baseline > 0.9995 ? score : (score - baseline) / (1 - baseline)); // 1: "broad"
+      const lifts = found.map((heads) => heads.map(lift));
       return { ...role, baseline, scores: found, lifts };
     });
 }

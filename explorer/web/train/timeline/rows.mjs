@@ -2,7 +2,7 @@
 
 import { visible } from "../../base/text.mjs";
 
-const exact = (unit) => (unit / 65535).toFixed(6); // as it was recorded: in 16 bits
+const exact = (unit) => (unit / 65535).toFixed(4); // it was recorded in 16 bits
 
 /**
  * {model, prompt, part, state, i, place}: losses at all steps, then the head's weights and the prediction at this
