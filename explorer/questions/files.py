@@ -8,19 +8,33 @@ from .question import File
 from .surgery import read_edits
 
 
-def numbers_file(asker: Asker, text: str, kind: str, model: str = "", edits: list | None = None) -> File:
+def numbers_file(
+    asker: Asker, text: str, kind: str, model: str = "", edits: list | None = None, masked: int | None = None
+) -> File:
     """Every tensor that was recorded, of the changed model if there are ``edits``."""
-    runner = asker.shelf.decoder(model)
-    content = numbers(runner, text, kind, read_edits(edits or []))
+    runner = asker.shelf.explored(model)
+    content = numbers(runner, text, kind, read_edits(edits or []), masked)
     return File(content, file_name(str(runner.model_name), text, kind), TYPES[kind])
 
 
 def standalone_page(
-    asker: Asker, text: str, model: str = "", edits: list | None = None, focus: dict | None = None
+    asker: Asker,
+    text: str,
+    model: str = "",
+    edits: list | None = None,
+    focus: dict | None = None,
+    masked: int | None = None,
 ) -> File:
-    """The Explore page's views, opened at ``focus``."""
-    runner = asker.shelf.decoder(model)
+    """The Explore page's views, opened at ``focus``; of an encoder-decoder, of each of its attentions."""
+    runner = asker.shelf.explored(model)
     changed = read_edits(edits or [])
-    payload = part(runner, "surgery", text, changed).payload if changed else runner.payload(text)
+    payload: bytes | dict[str, bytes]
+    if changed:
+        payload = part(runner, "surgery", text, changed).payload
+    elif runner.architecture == "decoder":
+        payload = runner.payload(text)
+    else:
+        stacks = [attention.name for attention in runner.operated(text, (), masked=masked).attentions]
+        payload = {stack: runner.payload(text, stack, masked) for stack in stacks}
     content = standalone_html(payload, focus).encode()
     return File(content, file_name(str(runner.model_name), text, "html"), "text/html")
