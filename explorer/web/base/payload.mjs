@@ -76,6 +76,24 @@ export function weight(payload, layer, head, query, key) {
 }
 
 /**
+ * What the model predicts at a place: "next", the token behind it, or "own", the one that stands there; null: nothing.
+ * @param {Payload} payload
+ */
+export function predictsAt({ predicts = "next", prefix = 0 }, place) {
+  return place < prefix ? null : predicts;
+}
+
+/**
+ * The token of the text that the prediction at a place is about; undefined behind its end.
+ * @param {Payload} payload
+ * @returns {Token | undefined}
+ */
+export function trueToken({ tokens, predicts, masked, hidden }, place) {
+  if (predicts !== "own") return tokens[place + 1];
+  return place === masked ? hidden : tokens[place];
+}
+
+/**
  * The likeliest next tokens behind `query`: [{id, text, p}], and what is left for all others.
  * @param {Payload} payload
  */
@@ -93,13 +111,14 @@ export function nextTokens(payload, query, count) {
 }
 
 /**
- * What the text really goes on with behind `query`: {text, p, rank}, or null at its end.
+ * What the text really has where the model predicts at `query`: {text, p, rank}, or null at its end.
  * @param {Payload} payload
  */
 export function actualNext(payload, query) {
-  if (query + 1 >= payload.tokens.length) return null;
+  const token = trueToken(payload, query);
+  if (!token) return null;
   return {
-    text: payload.tokens[query + 1].text,
+    text: token.text,
     p: payload.arrays.actual_probs.data[query],
     rank: payload.arrays.actual_ranks.data[query],
   };

@@ -25,7 +25,7 @@ class Store {
     this.firstModel = null; // what the page opens with when the address names none
     this.firstTexts = /** @type {{[page: string]: string}} */ ({}); // the same, by page; `other` for all not named
     this.wanted = null; // the model that was chosen, until its result is here
-    this.asked = null; // {text, model, focus} that the address speaks of, until the result is here
+    this.asked = null; // {text, model, look, focus} that the address speaks of, until the result is here
     this.isAsking = false; // whether another result than the one that is here is on its way
     this.address = address;
     if (OF_THE_TEXT.includes(page())) this.asked = askedIn(readAddress(location.search).values);
@@ -49,6 +49,15 @@ class Store {
   /** The name of the model that the next text is given to: the chosen one, or else the one that is shown. */
   get model() {
     return this.wanted ?? this.payload?.model.name ?? "";
+  }
+
+  /** How a text is looked at in the model: as the address says, or as the same text is looked at already. */
+  lookAt(text) {
+    const { asked } = this;
+    if (asked && (asked.text ?? text) === text && (asked.model ?? this.model) === this.model) return asked.look;
+    if (!this.payload || this.payload.model.name !== this.model) return {};
+    const { stack, masked } = lookOf(this.payload);
+    return lookIn({ stack, masked: text === this.payload.text ? masked : null });
   }
 
   /** A text is on its way to the model, or no longer. */
@@ -133,6 +142,7 @@ class Store {
       text: text === this.firstText(name) ? null : text,
       cut: null,
       model: "model" in FIELDS[name] && model.name !== this.firstModel ? model.name : null,
+      ...(name === "explore" && lookOf(this.payload)),
     };
   }
 
@@ -145,7 +155,8 @@ class Store {
     }
     asked.text ??= this.firstText(name);
     asked.model = "model" in FIELDS[name] ? (asked.model ?? this.firstModel) : this.payload.model.name;
-    if (asked.text === this.payload.text && asked.model === this.payload.model.name) {
+    const isSameLook = name !== "explore" || isSame(asked.look, lookIn(lookOf(this.payload)));
+    if (asked.text === this.payload.text && asked.model === this.payload.model.name && isSameLook) {
       Object.assign(this.focus.locked, asked.focus);
       this.asked = null;
       this.fit();
@@ -184,7 +195,17 @@ class Store {
 /** What an address asks the store for; `focus`: only what its page says of it. */
 function askedIn(values) {
   const focus = Object.fromEntries(Object.entries(values).filter(([name]) => name in START));
-  return { text: values.text ?? null, model: values.model ?? null, focus };
+  return { text: values.text ?? null, model: values.model ?? null, look: lookIn(values), focus };
+}
+
+/** How a payload is looked at, as the address says it: null is what one begins with. */
+function lookOf({ stack = null, stacks = [], masked = null }) {
+  return { stack: stacks.length > 1 && stack !== "decoder" ? stack : null, masked };
+}
+
+/** Only what is said of it, as a question has it. */
+function lookIn({ stack = null, masked = null }) {
+  return { ...(stack !== null && { stack }), ...(masked !== null && { masked }) };
 }
 
 globalThis.headscope ??= new Store();
