@@ -17,6 +17,7 @@ class Attention:
     queries: list[dict]
     keys: list[dict]
     n_layer: int
+    total: int  # tokens of the whole text that looks
     prefix: int = 0  # how many of both stand in front of the decoder's own tokens
 
     @property
@@ -51,10 +52,11 @@ def attentions_of(model: Any, given: Input, described: Any) -> list[Attention]:
     tokens = described(given.ids)
     if given.decoder_ids is None:
         name = "encoder" if isinstance(model, Encoder) else "decoder"
-        return [Attention(name, "", tokens, tokens, model.config.n_layer)]
+        return [Attention(name, "", tokens, tokens, model.config.n_layer, given.total)]
     own, (M, N) = described(given.decoder_ids), (model.encoder.config.n_layer, model.decoder.config.n_layer)
-    encoder = Attention("encoder", "encoder", tokens, tokens, M)
+    S, T = given.total + 1 - given.decoder_total, given.decoder_total
+    encoder = Attention("encoder", "encoder", tokens, tokens, M, S)
     if model.conditioning == "prefix":
         both = [*tokens, *own]
-        return [encoder, Attention("decoder", "decoder", both, both, N, len(tokens))]
-    return [encoder, Attention("decoder", "decoder", own, own, N), Attention("cross", "decoder", own, tokens, N)]
+        return [encoder, Attention("decoder", "decoder", both, both, N, S + T, len(tokens))]
+    return [encoder, Attention("decoder", "decoder", own, own, N, T), Attention("cross", "decoder", own, tokens, N, T)]

@@ -12,7 +12,8 @@ class Input:
 
     ids: list[int]
     decoder_ids: list[int] | None = None
-    total: int = 0  # tokens of the whole text
+    total: int = 0  # tokens of the whole text, and of these the decoder's
+    decoder_total: int = 0
     masked: int | None = None  # the hidden place of an encoder's ids
     hidden_id: int = -1  # what stood there
 
@@ -71,7 +72,7 @@ def input_for(model: Any, tokenizer: Any, text: str, most: int = MAX_TOKENS, cel
         shared = room(model.decoder) if model.conditioning == "prefix" else 2 * MAX_TOKENS  # by title and text
         ids = title[: min(limit(model.encoder), shared - 1)]
         shown = body[: min(limit(model.decoder), shared - len(ids))]
-        return Input(ids, shown, len(title) + len(body) - 1)
+        return Input(ids, shown, len(title) + len(body) - 1, len(body))
     ids = around(tokenizer, text)
     if not ids:
         raise ValueError("this model has no token that stands before a text: type at least one character")

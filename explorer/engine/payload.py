@@ -101,7 +101,7 @@ def trace_payload(
     (L, H, T, S), or as ``pattern_arrays`` says; and ``found``, what is predicted, that of ``next_arrays`` if it is not
     given. ``more`` of both: header and arrays.
     """
-    attention = attention or Attention("decoder", "", tokens, tokens, facts.n_layer)
+    attention = attention or Attention("decoder", "", tokens, tokens, facts.n_layer, total)
     if found is None:
         found = next_arrays(trace["logits"][0].softmax(-1), [token["id"] for token in tokens])  # of (T, V)
     pattern = attention.stacked(trace, "pattern")  # (L, H, T, S)

@@ -60,8 +60,8 @@ class Recorded:
 
     @property
     def total(self) -> int:
-        """Tokens of the whole text."""
-        return self.given.total
+        """Tokens of the whole text that looks."""
+        return self.attention.total
 
     @property
     def is_usual(self) -> bool:

@@ -4,7 +4,7 @@
 import { make } from "../base/dom.mjs";
 import { cellName, headBlock } from "../base/payload.mjs";
 import { label, labels } from "../base/text.mjs";
-import { weightLegend } from "../color/legend.mjs";
+import { openLegend } from "../color/legend.mjs";
 import { sequential, UNITS } from "../color/scale.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
@@ -15,6 +15,7 @@ import { foldedTable, table } from "../ui/table.mjs";
 import { looksAt, looksMost, PAGE } from "./words.mjs";
 
 const [LARGEST, NUMBERS_FROM] = [44, 34]; // px: the side of a cell, and from which it holds its number
+const HEIGHT = 560; // px of all rows, if they can be read then
 const NAMED = 4; // keys in the sentence
 
 export function mount(element) {
@@ -24,7 +25,7 @@ export function mount(element) {
     picture: make("div", { className: "hs-picture" }, canvas),
     cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
     row: make("p", { className: "hs-row" }),
-    scale: weightLegend(),
+    scale: openLegend(),
     table: foldedTable(PAGE.row, () => store.changed()),
   };
   element.append(...Object.values(parts));
@@ -76,7 +77,7 @@ function draw(canvas, width, payload, focus, dark) {
       from: NUMBERS_FROM,
     },
     focus: { row: query, column: key },
-    cells: { largest: LARGEST },
+    cells: { largest: LARGEST, within: HEIGHT },
   });
 }
 

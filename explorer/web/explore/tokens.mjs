@@ -38,7 +38,8 @@ export function mount(element) {
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
     [...list.children].forEach((button, i) => {
-      const look = lookOf(cells.get(i), dark, i === read.token && (read.column ? "hs-key" : "hs-query"), i === kept);
+      const chosen = i === read.token && (read.column ? "hs-key" : "hs-query");
+      const look = lookOf(cells.get(i), dark, chosen, i === kept, Boolean(payload.keys));
       if (looks.get(button) !== String(look)) wear(button, look);
     });
     if (!list.contains(document.activeElement)) rove(list, list.children[read.token]);
@@ -69,10 +70,10 @@ function bringIntoView(list, { offsetLeft, offsetWidth }) {
 
 const looks = new WeakMap(); // of the chips: only what changes is written, for a text may have many
 
-function lookOf(cell, dark, chosen, pressed) {
+function lookOf(cell, dark, chosen, pressed, crosses) {
   const seen = cell?.state === "seen";
   const scale = sequential(dark);
-  return [seen ? scale.css(cell.p) : "", seen ? scale.ink(cell.p) : "", chosen || "", !seen, pressed];
+  return [seen ? scale.css(cell.p) : "", seen ? scale.ink(cell.p) : "", chosen || "", !seen && !crosses, pressed];
 }
 
 /** A share as a colour; none for what cannot be seen, or is left out. */
