@@ -37,12 +37,13 @@ class Attention:
         """The stack that it is in."""
         return getattr(model, self.stack) if self.stack else model
 
-    def stacked(self, trace: Any, name: str) -> Any:
-        """A hook point of all layers as one array, without the batch: (L, …)."""
+    def stacked(self, trace: Any, name: str, layer: int | None = None) -> Any:
+        """A hook point of all layers, or of one, as one array without the batch: (L, …), or (1, …)."""
         import numpy as np
 
         point = self.point(name)
-        return np.stack([trace[point.format(layer=layer)][0].numpy() for layer in range(self.n_layer)])
+        layers = range(self.n_layer) if layer is None else [layer]
+        return np.stack([trace[point.format(layer=layer)][0].numpy() for layer in layers])
 
 
 def attentions_of(model: Any, given: Input, described: Any) -> list[Attention]:

@@ -27,7 +27,7 @@ def missing(model: Any, attention: Attention) -> dict[str, str]:
             "This encoder hands its states to the decoder and predicts no token, so there is no logit to read here: "
             "choose the decoder or the cross-attention."
             if attention.stack
-            else "This model was saved without a language-model head: it predicts no token, so there is no logit to read."
+            else "This model was saved without a language-model head: it predicts no token, so no logit can be read."
         )
     if attention.prefix:
         found["lens"] = found["residual"] = (

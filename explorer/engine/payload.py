@@ -19,6 +19,7 @@ from .inputs import MAX_TOKENS
 MAGIC = b"HSP1"
 TOP = 20  # next-token candidates kept per place
 MAX_CELLS = 4_000_000  # attention cells of all heads that travel with a text, 8 MB; beyond, layers come by themselves
+MOST_CELLS = 20_000_000  # in a page that stands alone, which can ask for nothing
 THUMBNAIL = 64  # cells of a side of the small picture of a head whose layer has not come
 
 
@@ -92,6 +93,7 @@ def trace_payload(
     more: tuple[dict, dict] = ({}, {}),
     attention: Attention | None = None,
     found: dict | None = None,
+    cells: int = MAX_CELLS,
 ) -> bytes:
     """One recorded forward, batch of one.
 
@@ -99,7 +101,7 @@ def trace_payload(
     how many tokens the whole text has, or what was read of it has if it ``was_cut``; ``roles`` are those of the
     heads, (L, H) lists. ``attention`` says whose is drawn, a decoder's if it is not given. Arrays: pattern
     (L, H, T, S), or as ``pattern_arrays`` says; and ``found``, what is predicted, that of ``next_arrays`` if it is not
-    given. ``more`` of both: header and arrays.
+    given. ``more`` of both: header and arrays. With more than ``cells`` of attention, layers come by themselves.
     """
     attention = attention or Attention("decoder", "", tokens, tokens, facts.n_layer, total)
     if found is None:
@@ -116,15 +118,15 @@ def trace_payload(
         "pieces": {int(id): pieces(int(id)) for id in np.unique(found["next_ids"][1])} if found else {},
         "names": {"pattern": attention.point("pattern"), "next_probs": "softmax(logits)"},
         **({"keys": attention.keys} if attention.is_cross else {}),
-        **({"pattern_shape": pattern.shape} if pattern.size > MAX_CELLS else {}),
+        **({"pattern_shape": pattern.shape} if pattern.size > cells else {}),
     }
-    return pack({**header, **more[0]}, {**pattern_arrays(pattern), **found, **more[1]})
+    return pack({**header, **more[0]}, {**pattern_arrays(pattern, cells), **found, **more[1]})
 
 
-def pattern_arrays(pattern: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
+def pattern_arrays(pattern: np.ndarray, cells: int = MAX_CELLS) -> dict[str, tuple[str, np.ndarray]]:
     """The pattern (L, H, T, S) as it travels: whole, or of a large model as small pictures, thumbnails (L, H, n, m),
     the largest weight of each part of a head; a question then asks for one layer after the other."""
-    if pattern.size <= MAX_CELLS:
+    if pattern.size <= cells:
         return {"pattern": ("unit16", pattern)}
     starts = [np.arange(min(side, THUMBNAIL)) * side // min(side, THUMBNAIL) for side in pattern.shape[2:]]
     small = np.maximum.reduceat(np.maximum.reduceat(pattern, starts[0], axis=2), starts[1], axis=3)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,14 +25,14 @@ from .family import family_facts
 from .inputs import MAX_TOKENS, Input, input_for
 from .once import once
 from .panels import missing, predicts
-from .payload import ModelFacts, behind, next_arrays, trace_payload
+from .payload import MAX_CELLS, ModelFacts, behind, next_arrays, trace_payload
 from .place import CPU, Place
+from .recordings import Recordings
 
 if TYPE_CHECKING:
     from llm_core import ModelConfig, Trace
 
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
-MAX_RECORDED = 6  # recordings that are remembered
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
 ROLES_AHEAD = ASSETS / "roles.json"  # its roles; made with the examples
 
@@ -81,7 +81,7 @@ class Results:
 
     def __init__(self):
         self.payloads = PayloadCache()
-        self.recorded = lru_cache(maxsize=MAX_RECORDED)(Runner._recorded)
+        self.recorded = Recordings(Runner._recorded)
 
 
 class Runner:
@@ -286,14 +286,15 @@ class Runner:
         hidden = {} if masked is None else {"masked": masked}
         return self.recorded(text, **changes, **hidden).of(stack)
 
-    def payload(self, text: str, stack: str = "", masked: int | None = None) -> bytes:
+    def payload(self, text: str, stack: str = "", masked: int | None = None, cells: int = MAX_CELLS) -> bytes:
         """What ``run`` stores: the text's tokens, attention in every head, and what is predicted at every place."""
         read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
         run, piece = self.operated(read, (), stack, masked), self.tokenizer.piece
         attention, trace = run.attention, run.trace
         facts, roles, found = self.facts_of(attention), self.roles_of(attention), self._predicted(run)
         more = (self._said_of(run), self._leading(run) if found else {})
-        return trace_payload(facts, read, run.tokens, piece, run.total, trace, roles, was_cut, more, attention, found)
+        own = (attention, found, cells)
+        return trace_payload(facts, read, run.tokens, piece, run.total, trace, roles, was_cut, more, *own)
 
     def _predicted(self, run: Recorded) -> dict:
         """What the model expects at every place; nothing of a stack that predicts nothing."""

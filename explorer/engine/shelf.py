@@ -108,7 +108,7 @@ class Shelf:
             if not others:
                 return False
             del self._others[others[0]]
-        self.first.results.recorded.cache_clear()
+        self.first.results.recorded.clear()
         gc.collect()
         return True
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from ..engine.cache import Stored
 from ..engine.panels import check_has
-from ..engine.runner import MAX_CHARACTERS, Runner, look
+from ..engine.payload import pack
+from ..engine.runner import MAX_CHARACTERS, Recorded, Runner, look
 from .asker import Asker
 from .neurons import neurons
 from .stream import stream
@@ -15,8 +16,15 @@ from .surgery import read_edits
 from .surgery_part import surgery
 from .tensors import tensors
 
-PARTS = {"neurons": neurons, "stream": stream, "surgery": surgery, "tensors": tensors}
+
+def pattern(runner: Runner, run: Recorded, layer: int = 0) -> bytes:
+    """The attention of one layer of a large model, pattern (1, H, T, S)."""
+    return pack({}, {"pattern": ("unit16", run.attention.stacked(run.trace, "pattern", layer))})
+
+
+PARTS = {"layer": pattern, "neurons": neurons, "stream": stream, "surgery": surgery, "tensors": tensors}
 PICTURES = {"neurons": "neuron", "stream": "lens", "surgery": "surgery", "tensors": "pipeline"}  # that they are for
+BY_LAYER = ("layer", "neurons", "tensors")  # of a large model one layer at a time
 
 
 def models(asker: Asker) -> list[dict]:
@@ -49,15 +57,32 @@ def run(asker: Asker, text: str, model: str = "", stack: str = "", masked: int |
     return asker.shelf.explored(model).run(text, stack, masked)
 
 
-def part(runner: Runner, name: str, text: str, edits: tuple = (), stack: str = "", masked: int | None = None) -> Stored:
-    """One of PARTS of the same run, or of the model with ``edits``. ``ValueError`` for a part that it has not."""
+def part(
+    runner: Runner,
+    name: str,
+    text: str,
+    edits: tuple = (),
+    stack: str = "",
+    masked: int | None = None,
+    layer: int | None = None,
+) -> Stored:
+    """One of PARTS of the same run, or of the model with ``edits``; of one ``layer``, if it is in BY_LAYER.
+
+    ``ValueError`` for a part that the model has not.
+    """
 
     def make(text: str) -> bytes:
         run = runner.operated(text[:MAX_CHARACTERS], edits, stack, masked)
-        check_has(runner.model, run.attention, PICTURES[name])
-        return PARTS[name](runner, run)
+        check_has(runner.model, run.attention, PICTURES.get(name, name))
+        if layer is None:
+            return PARTS[name](runner, run)
+        L = run.attention.n_layer
+        if name not in BY_LAYER or not 0 <= layer < L:
+            raise ValueError(f"layer={layer}: must be from 0 to {L - 1}, and of {', '.join(BY_LAYER)}")
+        return PARTS[name](runner, run, layer)
 
-    return runner.stored(name, text, make, f"{edits!r}{look(stack, masked)}")
+    of = "" if layer is None else f" layer {layer}"
+    return runner.stored(name, text, make, f"{edits!r}{look(stack, masked)}{of}")
 
 
 def part_question(name: str) -> Callable:
@@ -68,9 +93,10 @@ def part_question(name: str) -> Callable:
         edits: list | None = None,
         stack: str = "",
         masked: int | None = None,
+        layer: int | None = None,
     ) -> Stored:
         changes = read_edits(edits or [])
         runner = asker.shelf.decoder(model) if changes else asker.shelf.explored(model)
-        return part(runner, name, text, changes, stack, masked)
+        return part(runner, name, text, changes, stack, masked, layer)
 
     return answer

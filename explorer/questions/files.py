@@ -1,6 +1,7 @@
 """Files that the app makes of a text: its numbers, and a page of its views that works without the app."""
 
 from ..engine.numbers import TYPES, file_name, numbers
+from ..engine.payload import MOST_CELLS, unpack
 from ..export.standalone import standalone_html
 from .asker import Asker
 from .explore import part
@@ -32,9 +33,12 @@ def standalone_page(
     if changed:
         payload = part(runner, "surgery", text, changed).payload
     elif runner.architecture == "decoder":
-        payload = runner.payload(text)
+        payload = runner.payload(text, cells=MOST_CELLS)
     else:
         stacks = [attention.name for attention in runner.operated(text, (), masked=masked).attentions]
-        payload = {stack: runner.payload(text, stack, masked) for stack in stacks}
+        payload = {stack: runner.payload(text, stack, masked, MOST_CELLS) for stack in stacks}
+    payloads = payload.values() if isinstance(payload, dict) else [payload]
+    if any("pattern_shape" in unpack(one)[0] for one in payloads):
+        raise ValueError("the attention of all heads is too much for a page that stands alone: shorten the text")
     content = standalone_html(payload, focus).encode()
     return File(content, file_name(str(runner.model_name), text, "html"), "text/html")

@@ -7,14 +7,16 @@ from ..engine.family import scales
 from ..engine.payload import pack
 
 
-def neurons(runner, run) -> bytes:
-    """Arrays q and k, (L, H, T, D), float32. For each layer ``scale``, what a sum of products is multiplied by, and
-    ``windows``, how many keys a query sees (None: all); ``shared``: how many query heads a key head has; ``causal``:
-    whether a query sees no later key."""
+def neurons(runner, run, layer: int | None = None) -> bytes:
+    """Arrays q and k, (L, H, T, D), float32; of one ``layer``, (1, H, T, D).
+
+    For each layer ``scale``, what a sum of products is multiplied by, and ``windows``, how many keys a query sees (None:
+    all); ``shared``: how many query heads a key head has; ``causal``: whether a query sees no later key.
+    """
     config = run.attention.model_of(runner.model).config
     points = {name: f"rot_{name}" if config.positions == "rotary" else name for name in "qk"}
     shared = config.n_head // config.kv_heads  # query heads of a key head
-    q, k = (run.attention.stacked(run.trace, points[name]) for name in "qk")  # (L, H, T, D) and (L, K, S, D)
+    q, k = (run.attention.stacked(run.trace, points[name], layer) for name in "qk")  # (L, H, T, D) and (L, K, S, D)
     header = {
         "names": {name: run.attention.point(point) for name, point in points.items()},
         "shared": shared,

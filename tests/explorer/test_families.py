@@ -277,7 +277,7 @@ def test_a_prefix_predicts_nothing_and_what_follows_it_is_predicted():
     runner = Runner("encoder-decoder-prefix")
     header, arrays = unpack(runner.run(TWO_LINES).payload)
     P, run = header["prefix"], runner.recorded(TWO_LINES)
-    assert P == len(run.given.ids) and len(header["tokens"]) == P + len(run.ids) == arrays["pattern"].shape[-1]
+    assert len(run.given.ids) == P and len(header["tokens"]) == P + len(run.ids) == arrays["pattern"].shape[-1]
     probs = run.trace["decoder.logits"][0].softmax(-1)
     assert not arrays["next_probs"][:P].any()
     assert np.allclose(arrays["next_probs"][P:, 0], probs.max(-1).values, atol=1e-6)

@@ -10,6 +10,7 @@ import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { titleOf } from "../patterns/aggregate.mjs";
+import { patternOf } from "../state/layers.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { looksAt, looksMost, PAGE } from "./words.mjs";
@@ -46,11 +47,12 @@ export function mount(element) {
   });
   new ResizeObserver(() => store.changed()).observe(parts.picture);
   element.numbers = () => rowsOf(store.payload, store.focus.locked);
-  store.subscribe(element, (payload, focus) => {
+  const show = (payload, focus) => {
     layout = draw(canvas, Math.max(280, parts.picture.clientWidth), payload, focus, isDark());
     say(parts, payload, focus);
     canvas.setAttribute("aria-label", `${parts.title.textContent}. ${parts.row.textContent}`);
-  });
+  };
+  store.subscribe(element, show, patternOf);
 }
 
 const pairOf = (cell) => cell && { query: cell.row, key: cell.column };

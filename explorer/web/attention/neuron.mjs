@@ -5,6 +5,7 @@ import { make } from "../base/dom.mjs";
 import { lastSeen } from "../base/payload.mjs";
 import { label } from "../base/text.mjs";
 import { move } from "../state/focus.mjs";
+import { layered } from "../state/layers.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
 import { choice } from "../ui/choice.mjs";
@@ -26,7 +27,7 @@ export function neuronView() {
       view ??= build(element);
       draw(view, payload, focus, part);
     },
-    "neurons",
+    layered("neurons"),
   );
 }
 

@@ -4,9 +4,9 @@
 export function vector({ arrays }, name, { layer, head }, token) {
   const {
     data,
-    shape: [, H, T, D],
+    shape: [L, H, T, D],
   } = arrays[name];
-  const start = ((layer * H + head) * T + token) * D;
+  const start = (((L === 1 ? 0 : layer) * H + head) * T + token) * D; // of a large model one layer comes at a time
   return data.subarray(start, start + D);
 }
 

@@ -9,6 +9,7 @@ import { listen } from "../matrix/listen.mjs";
 import { computeAhead } from "../patterns/ahead.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading } from "../patterns/reading.mjs";
+import { patternsOf } from "../state/layers.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
@@ -35,7 +36,7 @@ export function mount(element) {
   element.numbers = () => (store.payload.keys ? crossing.numbers() : null);
   listenTo(parts, state);
   new ResizeObserver(() => store.changed()).observe(parts.picture);
-  store.subscribe(element, (payload, focus) => {
+  const draw = (payload, focus) => {
     element.dataset.crosses = String(Boolean(payload.keys));
     if (payload.keys) return;
     if (state.payload !== payload) {
@@ -53,7 +54,8 @@ export function mount(element) {
     element.dataset.by = focus.by;
     element.dataset.brush = seen.brush;
     say(parts, payload, focus, shown);
-  });
+  };
+  store.subscribe(element, draw, patternsOf);
   between.mount(crossing);
 }
 

@@ -23,6 +23,8 @@ export function parsePayload(buffer) {
     const data = new KINDS[dtype](buffer, start + offset, length);
     arrays[name] = { data: dtype === "float16" ? widened(data) : data, shape };
   }
+  if (header.pattern_shape)
+    arrays.pattern = { data: null, shape: header.pattern_shape, layers: new Map(), problems: new Map() };
   return { ...header, arrays };
 }
 
@@ -44,14 +46,33 @@ function wide(half) {
 
 /**
  * One head's T×S block of the pattern array, as integers 0..65535 (a view, nothing is copied); S is T but in
- * cross-attention.
+ * cross-attention. Of a large model only layers that have come have one.
  * @param {Payload} payload
  */
 export function headBlock(payload, layer, head) {
-  const { data, shape } = payload.arrays.pattern;
+  const { data, shape, layers } = payload.arrays.pattern;
   const [, H, T, S] = shape;
-  const start = (layer * H + head) * T * S;
-  return data.subarray(start, start + T * S);
+  const start = ((layers ? 0 : layer * H) + head) * T * S;
+  return (layers ? layers.get(layer) : data).subarray(start, start + T * S);
+}
+
+/**
+ * The small picture of a head: {rows, columns, row(query)}, the numbers as in `headBlock`. What a mask hides has none.
+ * @param {Payload} payload
+ */
+export function thumbnailOf(payload, layer, head) {
+  const [, H, T, S] = payload.arrays.pattern.shape;
+  const { thumbnails } = payload.arrays;
+  if (!thumbnails) {
+    const block = headBlock(payload, layer, head);
+    const row = (query) => block.subarray(query * S, query * S + lastSeen(payload, query) + 1);
+    return { rows: T, columns: S, row };
+  }
+  const [, , rows, columns] = thumbnails.shape;
+  const start = (layer * H + head) * rows * columns;
+  const seen = (i) => (lastSeen(payload, Math.ceil(((i + 1) * T) / rows) - 1) + 1) / S;
+  const row = (i) => thumbnails.data.subarray(start + i * columns, start + i * columns + Math.ceil(seen(i) * columns));
+  return { rows, columns, row };
 }
 
 /** How many keys a query of `layer` sees at most, itself the last of them: Infinity without a window. */

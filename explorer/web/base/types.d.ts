@@ -4,6 +4,9 @@
 interface Tensor {
   data: Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
   shape: number[];
+  /** Where `data` is null: the layers that have come (null: on the way), and what went wrong, by number. */
+  layers?: Map<number, Uint16Array | null>;
+  problems?: Map<number, string>;
 }
 
 /** A token as the model reads it. */

@@ -5,6 +5,7 @@ import { label, visible } from "../base/text.mjs";
 import { sequential } from "../color/scale.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
+import { patternsOf } from "../state/layers.mjs";
 import { lookAgain } from "../state/run.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
@@ -23,7 +24,7 @@ export function mount(element) {
   roving(list);
   let listed = null;
 
-  store.subscribe(element, (payload, focus) => {
+  const draw = (payload, focus) => {
     if (listed !== payload) {
       listed = payload;
       model.textContent = modelLine(payload.model);
@@ -44,7 +45,8 @@ export function mount(element) {
     });
     if (!list.contains(document.activeElement)) rove(list, list.children[read.token]);
     bringIntoView(list, list.children[read.token]);
-  });
+  };
+  store.subscribe(element, draw, patternsOf);
 }
 
 /** Whose attention is shown, where a model has several. */

@@ -9,5 +9,7 @@ import { ask } from "./ask.mjs";
  */
 export function fetchPart(name, { text, model, edits = [], stack, masked }) {
   const look = { ...(stack && { stack }), ...(typeof masked === "number" && { masked }) };
-  return ask(name, { text, model: model.name, edits, ...look }, { quiet: true });
+  const [kind, layer] = name.split("."); // "neurons", or of a large model "neurons.3"
+  const of = layer === undefined ? {} : { layer: Number(layer) };
+  return ask(kind, { text, model: model.name, edits, ...look, ...of }, { quiet: true });
 }

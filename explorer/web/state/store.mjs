@@ -39,8 +39,9 @@ class Store {
 
   /**
    * Call `draw(payload, focus)` now and whenever something changes, while `element` is on the page. A view that
-   * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`. `isOfText`: whether what it
-   * shows is the payload's; one with questions of its own says itself what is old.
+   * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`; or several, if `part` is a
+   * function from payload and focus to their names, of which it gets the first. `isOfText`: whether what it shows is the
+   * payload's; one with questions of its own says itself what is old.
    */
   subscribe(element, draw, part = null, isOfText = true) {
     this.drawing.add({ element, draw, part, isOfText, drawn: null });
@@ -170,6 +171,8 @@ class Store {
 
   /** What is there of a part; asked for when it was not yet. */
   part(name) {
+    const { layers } = this.payload.arrays.pattern;
+    if (layers && name.startsWith("layer.")) return this.layer(this.payload, Number(name.slice(6)));
     if (!this.parts.has(name)) {
       const { parts } = this;
       parts.set(name, {});
@@ -184,6 +187,20 @@ class Store {
         });
     }
     return this.parts.get(name);
+  }
+
+  /** The patterns of a layer of a large model's `payload`: {value}, {error}, or {} on the way. */
+  layer(payload, layer) {
+    const { layers, problems } = payload.arrays.pattern;
+    if (layers.has(layer)) return { value: layers.get(layer), error: problems.get(layer) };
+    layers.set(layer, null); // on the way
+    fetchPart(`layer.${layer}`, payload)
+      .then(
+        ({ arrays }) => layers.set(layer, arrays.pattern.data),
+        ({ message }) => problems.set(layer, message),
+      )
+      .then(() => this.changed());
+    return {};
   }
 
   /** The query that views speak of: the chosen one, or the last token. */
