@@ -21,6 +21,7 @@ def shown(config: "ModelConfig") -> dict[str, tuple]:
         "positions": (config.positions, "learned"),
         "mlp": (config.mlp, "gelu_tanh"),
         "parallel": (config.parallel, False),
+        "post_norm": (config.post_norm, False),
         "head": (config.head, "tied"),
         "n_kv_head": (config.kv_heads, H),
         "head_dim": (config.head_width, C // H),

@@ -9,7 +9,7 @@ import numpy as np
 TYPES = {"npz": "application/zip", "safetensors": "application/octet-stream"}  # by kind
 
 
-def numbers(runner, text: str, kind: str, edits: tuple = ()) -> bytes:
+def numbers(runner, text: str, kind: str, edits: tuple = (), masked: int | None = None) -> bytes:
     """Everything that the model, with ``edits`` in it, computed for ``text`` (its first tokens, where the window ends).
 
     Tensors by name. "npz" is for ``numpy.load`` and also holds ``tokens``, T strings; "safetensors" is for
@@ -18,7 +18,7 @@ def numbers(runner, text: str, kind: str, edits: tuple = ()) -> bytes:
     """
     if kind not in TYPES:
         raise ValueError(f"{kind!r} is no kind of file that is made here: {' or '.join(TYPES)}")
-    run = runner.operated(text, edits)
+    run = runner.operated(text, edits, masked=masked)
     tensors = {name: tensor.numpy() for name, tensor in run.trace.items()}
     pieces = [token["text"] for token in run.tokens]
     text = text.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written

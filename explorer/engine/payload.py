@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .attentions import Attention
+from .inputs import MAX_TOKENS
+
 MAGIC = b"HSP1"
 TOP = 20  # next-token candidates kept per place
-MAX_TOKENS = 256
-MAX_CELLS = 4_000_000  # attention cells of all heads: 8 MB
+MAX_CELLS = 4_000_000  # attention cells of all heads that travel with a text, 8 MB; beyond, layers come by themselves
+MOST_CELLS = 20_000_000  # in a page that stands alone, which can ask for nothing
+THUMBNAIL = 64  # cells of a side of the small picture of a head whose layer has not come
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class ModelFacts:
     @property
     def token_limit(self) -> int:
         """Tokens that are shown: bounded by the model's window, and by what a browser redraws at once."""
-        return min(self.block_size, MAX_TOKENS, int((MAX_CELLS / (self.n_layer * self.n_head)) ** 0.5))
+        return min(self.block_size, MAX_TOKENS)
 
 
 def pack(header: dict, arrays: dict[str, tuple[str, np.ndarray]]) -> bytes:
@@ -100,42 +104,69 @@ def trace_payload(
     roles: list[dict],
     was_cut: bool = False,
     more: tuple[dict, dict] = ({}, {}),
+    attention: Attention | None = None,
+    found: dict | None = None,
+    cells: int = MAX_CELLS,
 ) -> bytes:
-    """One recorded forward of a decoder, batch of one.
+    """One recorded forward, batch of one.
 
     ``tokens`` describe the T tokens that ran, ``pieces(id)`` writes any token of the vocabulary, ``total`` is
     how many tokens the whole text has, or what was read of it has if it ``was_cut``; ``roles`` are those of the
-    model's heads, (L, H) lists. Arrays: pattern (L, H, T, T),
-    and the next-token distribution of every place: the TOP likeliest (T, TOP) as next_ids and next_probs, the
-    true next token's actual_probs and actual_ranks (T-1,), rank 1 being the likeliest. ``more`` of both: header
-    and arrays.
+    heads, (L, H) lists. ``attention`` says whose is drawn, a decoder's if it is not given. Arrays: pattern
+    (L, H, T, S), or as ``pattern_arrays`` says; and ``found``, what is predicted, that of ``next_arrays`` if it is not
+    given. ``more`` of both: header and arrays. With more than ``cells`` of attention, layers come by themselves.
     """
-    pattern = np.stack([trace.attention(layer)[0].numpy() for layer in range(facts.n_layer)])  # (L, H, T, T)
-    probs = trace["logits"][0].softmax(-1)  # (T, V)
-    found = next_arrays(probs, [token["id"] for token in tokens])
+    attention = attention or Attention("decoder", "", tokens, tokens, facts.n_layer, total)
+    if found is None:
+        found = next_arrays(trace["logits"][0].softmax(-1), [token["id"] for token in tokens])  # of (T, V)
+    pattern = attention.stacked(trace, "pattern")  # (L, H, T, S)
     header = {
         "model": facts.shown,
         "text": text,
         "tokens": tokens,
         "total": total,
         "was_cut": was_cut,
-        "mask": "causal",
+        "mask": "causal" if attention.is_causal else "none",
         "roles": roles,
-        "pieces": {int(id): pieces(int(id)) for id in np.unique(found["next_ids"][1])},
-        "names": {"pattern": "blocks.{layer}.attn.pattern", "next_probs": "softmax(logits)"},
+        "pieces": {int(id): pieces(int(id)) for id in np.unique(found["next_ids"][1])} if found else {},
+        "names": {"pattern": attention.point("pattern"), "next_probs": "softmax(logits)"},
+        **({"keys": attention.keys} if attention.is_cross else {}),
+        **({"pattern_shape": pattern.shape} if pattern.size > cells else {}),
     }
-    return pack({**header, **more[0]}, {"pattern": ("unit16", pattern), **found, **more[1]})
+    return pack({**header, **more[0]}, {**pattern_arrays(pattern, cells), **found, **more[1]})
 
 
-def next_arrays(probs, ids: list[int]) -> dict[str, tuple[str, np.ndarray]]:
-    """Of probs (T, V), what is expected behind every place, and what comes there: the ``ids`` of the T tokens."""
+def pattern_arrays(pattern: np.ndarray, cells: int = MAX_CELLS) -> dict[str, tuple[str, np.ndarray]]:
+    """The pattern (L, H, T, S) as it travels: whole, or of a large model as small pictures, thumbnails (L, H, n, m),
+    the largest weight of each part of a head; a question then asks for one layer after the other."""
+    if pattern.size <= cells:
+        return {"pattern": ("unit16", pattern)}
+    starts = [np.arange(min(side, THUMBNAIL)) * side // min(side, THUMBNAIL) for side in pattern.shape[2:]]
+    small = np.maximum.reduceat(np.maximum.reduceat(pattern, starts[0], axis=2), starts[1], axis=3)
+    return {"thumbnails": ("unit16", small)}
+
+
+def next_arrays(probs, ids: list[int], is_own: bool = False, prefix: int = 0) -> dict[str, tuple[str, np.ndarray]]:
+    """Of probs (T, V), what is expected behind every place, and what comes there: the ``ids`` of the T tokens.
+
+    The TOP likeliest (T, TOP) as next_ids and next_probs, and of what comes there actual_probs and actual_ranks
+    (T-1,), rank 1 being the likeliest. With ``is_own`` what is expected is the place's own token, and these are (T,).
+    ``prefix`` places in front, of which nothing is predicted, have zeros.
+    """
     best = probs.topk(min(TOP, probs.shape[1]), dim=-1)  # (T, TOP)
-    actual = probs.new_tensor(ids[1:]).long()[:, None]  # (T-1, 1)
-    actual_probs = probs[:-1].gather(1, actual)  # (T-1, 1)
-    actual_ranks = (probs[:-1] > actual_probs).sum(1) + 1  # (T-1,)
-    return {
+    actual = probs.new_tensor(ids if is_own else ids[1:]).long()[:, None]  # (T, 1) or (T-1, 1)
+    asked = probs[: len(actual)]
+    actual_probs = asked.gather(1, actual)
+    actual_ranks = (asked > actual_probs).sum(1) + 1
+    arrays = {
         "next_ids": ("uint32", best.indices.numpy()),
         "next_probs": ("float32", best.values.numpy()),
         "actual_probs": ("float32", actual_probs[:, 0].numpy()),
         "actual_ranks": ("uint32", actual_ranks.numpy()),
     }
+    return {name: (kind, behind(prefix, array)) for name, (kind, array) in arrays.items()}
+
+
+def behind(prefix: int, array: np.ndarray) -> np.ndarray:
+    """With rows of zeros in front."""
+    return np.pad(array, [(prefix, 0)] + [(0, 0)] * (array.ndim - 1)) if prefix else array

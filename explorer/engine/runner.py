@@ -9,8 +9,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,18 +18,21 @@ from llm_core.paths import ASSETS, MODELS
 from llm_core.text.pieces import is_partial
 
 from .architectures import ARCHITECTURES, architecture_of
+from .attentions import Attention, attentions_of
 from .cache import PayloadCache, Stored
 from .fair_lock import FairLock
 from .family import family_facts
+from .inputs import MAX_TOKENS, Input, input_for
 from .once import once
-from .payload import MAX_TOKENS, ModelFacts, trace_payload
+from .panels import missing, predicts
+from .payload import MAX_CELLS, ModelFacts, behind, next_arrays, trace_payload
 from .place import CPU, Place
+from .recordings import Recordings
 
 if TYPE_CHECKING:
-    from llm_core import Trace
+    from llm_core import ModelConfig, Trace
 
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
-MAX_RECORDED = 6  # recordings that are remembered
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
 ROLES_AHEAD = ASSETS / "roles.json"  # its roles; made with the examples
 
@@ -38,12 +41,39 @@ ROLES_AHEAD = ASSETS / "roles.json"  # its roles; made with the examples
 class Recorded:
     """A forward with everything recorded."""
 
-    ids: list[int]  # T of them
-    tokens: list[dict]  # the same, described for the screen
-    total: int  # tokens of the whole text
+    given: Input
     trace: "Trace"
     text: str
+    attentions: list[Attention]
+    attention: Attention  # of these, the one that is looked at
     edits: tuple = ()  # of llm_core.analysis.surgery: what was changed in the model
+
+    @property
+    def ids(self) -> list[int]:
+        """What the stack that predicts has read."""
+        return self.given.own
+
+    @property
+    def tokens(self) -> list[dict]:
+        """Those that look, described for the screen."""
+        return self.attention.queries
+
+    @property
+    def total(self) -> int:
+        """Tokens of the whole text that looks."""
+        return self.attention.total
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is a decoder's, of which nothing more need be said."""
+        return len(self.attentions) == 1 and self.attention.is_causal
+
+    def of(self, name: str) -> "Recorded":
+        """The same with another attention of the model looked at; "" is the one that predicts."""
+        known = {attention.name: attention for attention in self.attentions}
+        if name and name not in known:
+            raise ValueError(f"stack={name!r}: this model has {', '.join(known)}")
+        return replace(self, attention=known[name]) if name else self
 
 
 class Results:
@@ -51,7 +81,7 @@ class Results:
 
     def __init__(self):
         self.payloads = PayloadCache()
-        self.recorded = lru_cache(maxsize=MAX_RECORDED)(Runner._recorded)
+        self.recorded = Recordings(Runner._recorded)
 
 
 class Runner:
@@ -102,20 +132,28 @@ class Runner:
 
     @once
     def facts(self) -> ModelFacts:
-        """What the page says about a decoder; ``ValueError`` for any other model."""
-        from llm_core import Decoder
+        """What the page says about the model, of an encoder-decoder about its decoder."""
+        return self._facts(getattr(self.model, "decoder", self.model).config)
+
+    def facts_of(self, attention: Attention) -> ModelFacts:
+        """The same of the stack that an attention is in."""
+        return self._facts(attention.model_of(self.model).config) if attention.stack else self.facts
+
+    def _facts(self, config: "ModelConfig") -> ModelFacts:
         from llm_core.model.checkpoints import num_parameters
 
-        model = self.model
-        if not isinstance(model, Decoder):
+        names = ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
+        sizes = {name: getattr(config, name) for name in names}
+        count, family = num_parameters(self.model), family_facts(config)
+        return ModelFacts(name=str(self.model_name), num_parameters=count, family=family, **sizes)
+
+    def check_writes(self) -> None:
+        """``ValueError`` for a model that is no decoder that stands alone."""
+        if self.architecture != "decoder":
             raise ValueError(
                 f"{self.model_name} is no decoder that stands alone: this page shows models that predict the next "
-                "token, the page Compare shows all"
+                "token, the pages Explore and Compare show all"
             )
-        names = ("n_layer", "n_head", "n_embd", "vocab_size", "block_size")
-        sizes = {name: getattr(model.config, name) for name in names}
-        family = family_facts(model.config)
-        return ModelFacts(name=str(self.model_name), num_parameters=num_parameters(model), family=family, **sizes)
 
     @once
     def tokenizer_name(self) -> str:
@@ -189,13 +227,29 @@ class Runner:
             return json.loads(ROLES_AHEAD.read_text(encoding="utf-8"))  # or the first text would wait for them
         return self.measured_roles()
 
-    def measured_roles(self) -> list[dict]:
+    @once
+    def _roles_by_stack(self) -> dict[str, list[dict]]:
+        """Those of an encoder-decoder that were measured."""
+        return {}
+
+    def roles_of(self, attention: Attention) -> list[dict]:
+        """Those of the heads of one attention; of cross-attention, which looks at another text, there are none."""
+        if attention.is_cross:
+            return []
+        if not attention.stack:
+            return self.roles
+        known = self._roles_by_stack
+        if attention.stack not in known:
+            known[attention.stack] = self.measured_roles(attention.stack)
+        return known[attention.stack]
+
+    def measured_roles(self, stack: str = "") -> list[dict]:
         from llm_core.analysis.roles import ROLES, head_roles
 
         if self.facts.block_size < 2:
             return []  # nothing to look at
         with self.alone():
-            found = head_roles(self.model, self.tokenizer)
+            found = head_roles(self.model, self.tokenizer, stack=stack)
         return [
             {
                 **asdict(role),
@@ -214,34 +268,70 @@ class Runner:
             raise ValueError(f"{self.model_name} has no token that stands before a text: type at least one character")
         return ids
 
-    def run(self, text: str) -> Stored:
+    def run(self, text: str, stack: str = "", masked: int | None = None) -> Stored:
         """Run ``text`` with everything recorded; its payload, and the key under which that lies."""
-        return self.stored("text", text, self.payload)
+        return self.stored("text", text, lambda text: self.payload(text, stack, masked), look(stack, masked))
 
     def stored(self, kind: str, text: str, make: Callable[[str], bytes], more: str = "") -> Stored:
         """What ``make(text)`` gives, which is made once and kept while there is room; ``more`` is part of its key."""
         text = text[: MAX_CHARACTERS + 1]  # the one more says that there is more
         return self.payloads.stored([self.id, kind, text, more], lambda: make(text))
 
-    def operated(self, text: str, edits: tuple) -> Recorded:
-        """``recorded``, with ``edits`` of llm_core.analysis.surgery in the model; without any it is that one."""
-        return self.recorded(text, edits=edits) if edits else self.recorded(text)
+    def operated(self, text: str, edits: tuple, stack: str = "", masked: int | None = None) -> Recorded:
+        """``recorded``, with ``edits`` of llm_core.analysis.surgery in the model; without any it is that one.
 
-    def payload(self, text: str) -> bytes:
-        """What ``run`` stores: the text's tokens, attention in every head, and next-token distributions."""
+        ``stack`` is whose attention is looked at, and ``masked`` the place of an encoder that is hidden from it.
+        """
+        changes = {"edits": edits} if edits else {}
+        hidden = {} if masked is None else {"masked": masked}
+        return self.recorded(text, **changes, **hidden).of(stack)
+
+    def payload(self, text: str, stack: str = "", masked: int | None = None, cells: int = MAX_CELLS) -> bytes:
+        """What ``run`` stores: the text's tokens, attention in every head, and what is predicted at every place."""
         read, was_cut = text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS
-        run, piece = self.recorded(read), self.tokenizer.piece
-        more: tuple[dict, dict] = ({}, self._leading(run.trace))
-        return trace_payload(self.facts, read, run.tokens, piece, run.total, run.trace, self.roles, was_cut, more)
+        run, piece = self.operated(read, (), stack, masked), self.tokenizer.piece
+        attention, trace = run.attention, run.trace
+        facts, roles, found = self.facts_of(attention), self.roles_of(attention), self._predicted(run)
+        more = (self._said_of(run), self._leading(run) if found else {})
+        own = (attention, found, cells)
+        return trace_payload(facts, read, run.tokens, piece, run.total, trace, roles, was_cut, more, *own)
 
-    def _leading(self, trace: "Trace") -> dict:
-        """Of every place the head that adds most to the likeliest next token: leading (T, 2) and leading_logits (T,);
+    def _predicted(self, run: Recorded) -> dict:
+        """What the model expects at every place; nothing of a stack that predicts nothing."""
+        kind, stack = predicts(self.model, run.attention), run.attention.stack
+        if kind is None:
+            return {}
+        probs = run.trace[f"{stack}.logits" if stack else "logits"][0].softmax(-1)  # (T, V)
+        return next_arrays(probs, run.given.unhidden, kind == "own", run.attention.prefix)
+
+    def _said_of(self, run: Recorded) -> dict:
+        """What a payload says of a model that is no decoder that stands alone."""
+        if run.is_usual:
+            return {}
+        masked = run.given.masked
+        return {
+            "stack": run.attention.name,
+            "stacks": [attention.name for attention in run.attentions],
+            "predicts": predicts(self.model, run.attention),
+            "prefix": run.attention.prefix,
+            "masked": masked,
+            "hidden": None if masked is None else self.describe([run.given.hidden_id])[0],
+            "may_mask": self.architecture == "encoder" and self.tokenizer.mask is not None,
+            "without": missing(self.model, run.attention),
+        }
+
+    def _leading(self, run: Recorded) -> dict:
+        """Of every place the head that adds most to the likeliest token: leading (T, 2) and leading_logits (T,);
         nothing of a model whose parts do not add up, such as one with NaN in its weights."""
         from llm_core.analysis.attribution import leading_heads
 
         with suppress(ValueError):
-            heads, logits = leading_heads(self.model, trace)
-            return {"leading": ("uint16", heads.numpy()), "leading_logits": ("float32", logits.numpy())}
+            heads, logits = leading_heads(self.model, run.trace, is_cross=run.attention.is_cross)
+            first = run.attention.prefix
+            return {
+                "leading": ("uint16", behind(first, heads.numpy())),
+                "leading_logits": ("float32", behind(first, logits.numpy())),
+            }
         return {}
 
     @once
@@ -269,20 +359,43 @@ class Runner:
             raise ValueError(f"{self.model_name} reads {T} tokens at a time: too few for a sentence to measure on")
         return batches
 
-    def _recorded(self, text: str, limit: int = MAX_TOKENS, edits: tuple = ()) -> Recorded:
+    def _recorded(self, text: str, limit: int = MAX_TOKENS, edits: tuple = (), masked: int | None = None) -> Recorded:
         """Everything that the model, with ``edits`` in it, computes for the first ``limit`` tokens of ``text``."""
         import torch
 
         from llm_core import intervene, record
         from llm_core.analysis.surgery import interventions
 
-        ids = self.encode(text)
-        shown = ids[: min(limit, self.facts.token_limit)]
+        given = self._given(text, limit, masked)
         means = self.means if any(edit.how == "mean" for edit in edits) else None
-        changed = interventions(self.model, edits, means)
+        changed = interventions(self.model, edits, means) if edits else {}
         with self.alone(), torch.inference_mode(), intervene(self.model, changed), record(self.model) as trace:
-            self.model(torch.tensor([shown]))
-        return Recorded(shown, self.describe(shown), len(ids), trace.on_cpu(), text, edits)
+            if self._has_head:
+                self.model(*given.tensors())
+            else:
+                self.model.hidden(*(ids.to(self.model.device) for ids in given.tensors()))
+        attentions = attentions_of(self.model, given, self.describe)
+        looked_at = next(one for one in attentions if one.name == "decoder" or len(attentions) == 1)
+        return Recorded(given, trace.on_cpu(), text, attentions, looked_at, edits)
+
+    @property
+    def _has_head(self) -> bool:
+        return getattr(self.model, "decoder", self.model).config.head != "none"
+
+    def _given(self, text: str, limit: int, masked: int | None) -> Input:
+        """What the model gets of a text, with the place ``masked`` hidden from an encoder."""
+        architecture = self.architecture
+        if masked is not None and architecture != "encoder":
+            raise ValueError("masked: only an encoder that stands alone fills in a hidden token")
+        if architecture == "decoder":
+            ids = self.encode(text)
+            return Input(ids[: min(limit, self.facts.token_limit)], total=len(ids))
+        given = input_for(self.model, self.tokenizer, text, limit)
+        if masked is None:
+            return given
+        if not 0 <= masked < len(given.ids):
+            raise ValueError(f"masked={masked}: must be a place of the text, 0 to {len(given.ids) - 1}")
+        return given.hide(masked, self.tokenizer)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -292,6 +405,11 @@ class Runner:
 
     def describe(self, ids: list[int]) -> list[dict]:
         return describe(self.tokenizer, ids)
+
+
+def look(stack: str, masked: int | None) -> str:
+    """Part of the key of what is computed of a look at a text."""
+    return "" if not stack and masked is None else f"{stack} {masked}"
 
 
 def describe(tokenizer, ids: list[int]) -> list[dict]:

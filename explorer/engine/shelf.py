@@ -71,8 +71,12 @@ class Shelf:
     def decoder(self, name: str = "") -> Runner:
         """``get``, loaded. Raises ``ValueError`` for a model that is no decoder that stands alone."""
         found = self._with_room(self.get(name))
-        _ = found.facts
+        found.check_writes()
         return found
+
+    def explored(self, name: str = "") -> Runner:
+        """``get``, loaded: a model of any architecture."""
+        return self._with_room(self.get(name))
 
     def opened(self, name: str) -> Runner:
         """Any model of this machine or the Hub, loaded, and from now on one of the choices."""
@@ -104,7 +108,7 @@ class Shelf:
             if not others:
                 return False
             del self._others[others[0]]
-        self.first.results.recorded.cache_clear()
+        self.first.results.recorded.clear()
         gc.collect()
         return True
 

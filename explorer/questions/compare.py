@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..engine.architectures import ARCHITECTURES
+from ..engine.attentions import Attention, attentions_of
 from ..engine.cache import Stored
-from ..engine.inputs import around, halves
-from ..engine.payload import MAX_CELLS, MAX_TOKENS, pack
-from ..engine.runner import MAX_CHARACTERS, Runner, describe
+from ..engine.inputs import Input, input_for
+from ..engine.payload import MAX_CELLS, pack
+from ..engine.runner import MAX_CHARACTERS, Runner
 from ..engine.shelf import Shelf
 from .asker import Asker
 
@@ -26,39 +27,6 @@ RUNS, LEAST_RUNS, ENOUGH = (
     3,
     0.2,
 )  # forwards whose fastest counts, at most and least; seconds after which none is begun
-
-
-@dataclass
-class Input:
-    """What a model gets: ``ids`` is the encoder's side, or that of a model that has one side only."""
-
-    ids: list[int]
-    decoder_ids: list[int] | None = None
-    total: int = 0  # tokens of the whole text
-    masked: int | None = None  # the hidden place of an encoder's ids
-    hidden_id: int = -1  # what stood there
-
-    @property
-    def own(self) -> list[int]:
-        """What the stack that makes the logits reads."""
-        return self.ids if self.decoder_ids is None else self.decoder_ids
-
-    def tensors(self) -> list:
-        import torch
-
-        return [torch.tensor([ids]) for ids in (self.ids, self.decoder_ids) if ids is not None]
-
-
-@dataclass
-class Part:
-    """One kind of attention of a column: who looks (T of them) at whom (S), with the tensor's name."""
-
-    name: str
-    stack: str  # of Trace.attention
-    queries: list[dict]
-    keys: list[dict]
-    prefix: int = 0  # how many of both stand in front of the decoder's own tokens
-    cross: bool = False
 
 
 @dataclass
@@ -135,7 +103,10 @@ def column(runner: Runner, text: str, masked: int = -1) -> Column:
     from llm_core.analysis.costs import flops, parameters
 
     model, tokenizer, architecture = runner.model, runner.tokenizer, runner.architecture
-    given = input_for(model, tokenizer, text, masked)
+    given = input_for(model, tokenizer, text, cells=MAX_CELLS)
+    if architecture == "encoder":
+        T = len(given.ids)
+        given.hide(T // 2 if masked < 0 else min(masked, T - 1), tokenizer)
     watched = ["*attn.pattern", "*blocks.0.*attn.scores", "*logits"]
     with runner.alone(), torch.inference_mode(), record(model, watched) as trace:
         model(*given.tensors())
@@ -144,12 +115,11 @@ def column(runner: Runner, text: str, masked: int = -1) -> Column:
         timed = _time(model, given)
     with runner.alone():
         written = _continuation(model, tokenizer, given)
-    parts = parts_of(model, tokenizer, given)
+    parts = attentions_of(model, given, runner.describe)
     arrays = {}
     for part in parts:
-        pattern = [trace.attention(layer, part.stack, part.cross)[0].numpy() for layer in range(_layers(model, part))]
-        arrays[f"{part.name}.pattern"] = ("unit16", np.stack(pattern))  # (L, H, T, S)
-        scores = trace[_tensor(part, "scores").format(layer=0)][0, 0]  # (T, S), -inf where the mask hides
+        arrays[f"{part.name}.pattern"] = ("unit16", part.stacked(trace, "pattern"))  # (L, H, T, S)
+        scores = trace[part.point("scores").format(layer=0)][0, 0]  # (T, S), -inf where the mask hides
         arrays[f"{part.name}.mask"] = ("uint8", scores.isfinite().numpy())
     prediction, more = _prediction(tokenizer, trace, given)
     by_part = flops(model, len(given.own), len(given.ids) if given.decoder_ids else 0)
@@ -173,71 +143,13 @@ def column(runner: Runner, text: str, masked: int = -1) -> Column:
     return Column(header, arrays | more)
 
 
-def input_for(model, tokenizer, text: str, masked: int) -> Input:
-    """What a model gets of ``text``, cut where its window, or what a browser redraws at once, ends."""
-    from llm_core import Encoder, EncoderDecoder
-
-    if isinstance(model, EncoderDecoder):
-        title, body = halves(tokenizer, text)
-        room = _room(model.decoder) if model.conditioning == "prefix" else MAX_CELLS  # what title and text share
-        ids = title[: min(_limit(model.encoder), room - 1)]
-        shown = body[: min(_limit(model.decoder), room - len(ids))]
-        return Input(ids, shown, len(title) + len(body) - 1)
-    ids = around(tokenizer, text)
-    if not ids:
-        raise ValueError("this model has no token that stands before a text: type at least one character")
-    given = Input(ids[: _limit(model)], total=len(ids))
-    if isinstance(model, Encoder):
-        if tokenizer.mask is None:
-            raise ValueError("this encoder's tokenizer has no mask token, so it can be asked for nothing")
-        T = len(given.ids)
-        given.masked = T // 2 if masked < 0 else min(masked, T - 1)
-        given.hidden_id = given.ids[given.masked]
-        given.ids[given.masked] = tokenizer.mask
-    return given
-
-
-def _room(stack) -> int:
-    """The largest square of attention of all heads that is sent."""
-    return int((MAX_CELLS / (stack.config.n_layer * stack.config.n_head)) ** 0.5)
-
-
-def _limit(stack) -> int:
-    return min(stack.config.block_size, MAX_TOKENS, _room(stack))
-
-
-def parts_of(model, tokenizer, given: Input) -> list[Part]:
-    """The kinds of attention that a model has, each with its tokens."""
-    tokens = describe(tokenizer, given.ids)
-    if given.decoder_ids is None:
-        name = "encoder" if given.masked is not None else "decoder"
-        return [Part(name, "", tokens, tokens)]
-    own = describe(tokenizer, given.decoder_ids)
-    if model.conditioning == "prefix":
-        both = [*tokens, *own]
-        return [Part("encoder", "encoder", tokens, tokens), Part("decoder", "decoder", both, both, len(tokens))]
-    return [
-        Part("encoder", "encoder", tokens, tokens),
-        Part("decoder", "decoder", own, own),
-        Part("cross", "decoder", own, tokens, cross=True),
-    ]
-
-
-def _layers(model, part: Part) -> int:
-    return (getattr(model, part.stack) if part.stack else model).config.n_layer
-
-
-def _tensor(part: Part, point: str) -> str:
-    return f"{part.stack + '.' if part.stack else ''}blocks.{{layer}}.{'cross_attn' if part.cross else 'attn'}.{point}"
-
-
-def _described(part: Part) -> dict:
+def _described(attention: Attention) -> dict:
     return {
-        "name": part.name,
-        "queries": part.queries,
-        "keys": part.keys,
-        "prefix": part.prefix,
-        "tensor": _tensor(part, "pattern"),
+        "name": attention.name,
+        "queries": attention.queries,
+        "keys": attention.keys,
+        "prefix": attention.prefix,
+        "tensor": attention.point("pattern"),
     }
 
 

@@ -6,7 +6,9 @@ A part is a function of the model and the recorded run; its bytes are packed as 
 from collections.abc import Callable
 
 from ..engine.cache import Stored
-from ..engine.runner import MAX_CHARACTERS, Runner
+from ..engine.panels import check_has
+from ..engine.payload import pack
+from ..engine.runner import MAX_CHARACTERS, Recorded, Runner, look
 from .asker import Asker
 from .neurons import neurons
 from .stream import stream
@@ -14,7 +16,15 @@ from .surgery import read_edits
 from .surgery_part import surgery
 from .tensors import tensors
 
-PARTS = {"neurons": neurons, "stream": stream, "surgery": surgery, "tensors": tensors}
+
+def pattern(runner: Runner, run: Recorded, layer: int = 0) -> bytes:
+    """The attention of one layer of a large model, pattern (1, H, T, S)."""
+    return pack({}, {"pattern": ("unit16", run.attention.stacked(run.trace, "pattern", layer))})
+
+
+PARTS = {"layer": pattern, "neurons": neurons, "stream": stream, "surgery": surgery, "tensors": tensors}
+PICTURES = {"neurons": "neuron", "stream": "lens", "surgery": "surgery", "tensors": "pipeline"}  # that they are for
+BY_LAYER = ("layer", "neurons", "tensors")  # of a large model one layer at a time
 
 
 def models(asker: Asker) -> list[dict]:
@@ -30,7 +40,7 @@ def rights(asker: Asker) -> dict:
 def open_model(asker: Asker, name: str) -> dict:
     """Loads a model from a folder, a file or the Hub, which is a choice from then on; for the app's owner alone.
 
-    Raises ``ValueError`` with one sentence for anybody else, and for what cannot be opened, or is no decoder.
+    Raises ``ValueError`` with one sentence for anybody else, and for what cannot be opened.
     """
     if not asker.is_owner:
         raise ValueError("Only the person who started this app can open other models, on the machine it runs on")
@@ -38,22 +48,55 @@ def open_model(asker: Asker, name: str) -> dict:
     return {"name": str(found.model_name), "architecture": found.architecture}
 
 
-def run(asker: Asker, text: str, model: str = "") -> Stored:
-    """A text through a decoder with everything recorded."""
-    return asker.shelf.decoder(model).run(text)
+def run(asker: Asker, text: str, model: str = "", stack: str = "", masked: int | None = None) -> Stored:
+    """A text through a model with everything recorded.
+
+    ``stack`` says whose attention is looked at in an encoder-decoder ("encoder", "decoder" or "cross"), ``masked`` the
+    place that is hidden from an encoder.
+    """
+    return asker.shelf.explored(model).run(text, stack, masked)
 
 
-def part(runner: Runner, name: str, text: str, edits: tuple = ()) -> Stored:
-    """One of PARTS of the same run, or of the model with ``edits``."""
+def part(
+    runner: Runner,
+    name: str,
+    text: str,
+    edits: tuple = (),
+    stack: str = "",
+    masked: int | None = None,
+    layer: int | None = None,
+) -> Stored:
+    """One of PARTS of the same run, or of the model with ``edits``; of one ``layer``, if it is in BY_LAYER.
+
+    ``ValueError`` for a part that the model has not.
+    """
 
     def make(text: str) -> bytes:
-        return PARTS[name](runner, runner.operated(text[:MAX_CHARACTERS], edits))
+        run = runner.operated(text[:MAX_CHARACTERS], edits, stack, masked)
+        check_has(runner.model, run.attention, PICTURES.get(name, name))
+        if layer is None:
+            return PARTS[name](runner, run)
+        L = run.attention.n_layer
+        if name not in BY_LAYER or not 0 <= layer < L:
+            raise ValueError(f"layer={layer}: must be from 0 to {L - 1}, and of {', '.join(BY_LAYER)}")
+        return PARTS[name](runner, run, layer)
 
-    return runner.stored(name, text, make, repr(edits))
+    of = "" if layer is None else f" layer {layer}"
+    return runner.stored(name, text, make, f"{edits!r}{look(stack, masked)}{of}")
 
 
 def part_question(name: str) -> Callable:
-    def answer(asker: Asker, text: str, model: str = "", edits: list | None = None) -> Stored:
-        return part(asker.shelf.decoder(model), name, text, read_edits(edits or []))
+    def answer(
+        asker: Asker,
+        text: str,
+        model: str = "",
+        edits: list | None = None,
+        stack: str = "",
+        masked: int | None = None,
+        layer: int | None = None,
+    ) -> Stored:
+        changes = read_edits(edits or [])
+        runner = asker.shelf.decoder(model) if changes else asker.shelf.explored(model)
+        return part(runner, name, text, changes, stack, masked, layer)
 
     return answer

@@ -3,26 +3,32 @@
 from dataclasses import fields
 
 from ..engine.cache import Stored
-from ..engine.runner import MAX_CHARACTERS, Runner
+from ..engine.panels import check_has
+from ..engine.runner import MAX_CHARACTERS, Runner, look
 from .asker import Asker
 from .stream import asked_shares
 
 LONGEST = 200  # characters of what is typed as a token; the longest tokens are far shorter
 
 
-def shares(asker: Asker, text: str, token: str | int, model: str = "") -> Stored:
+def shares(
+    asker: Asker, text: str, token: str | int, model: str = "", stack: str = "", masked: int | None = None
+) -> Stored:
     """The shares of the logits of a token, as it was typed or by its id, at every place of a text."""
-    runner = asker.shelf.decoder(model)
-    return shares_of(runner, text, token if isinstance(token, int) else token_named(runner.tokenizer, token))
+    runner = asker.shelf.explored(model)
+    token_id = token if isinstance(token, int) else token_named(runner.tokenizer, token)
+    return shares_of(runner, text, token_id, stack, masked)
 
 
-def shares_of(runner: Runner, text: str, token_id: int) -> Stored:
-    """Raises ``ValueError`` for a token that does not exist."""
+def shares_of(runner: Runner, text: str, token_id: int, stack: str = "", masked: int | None = None) -> Stored:
+    """Raises ``ValueError`` for a token that does not exist, and for a model that predicts none."""
 
     def make(text: str) -> bytes:
-        return asked_shares(runner, runner.recorded(text), token_id)
+        run = runner.operated(text, (), stack, masked)
+        check_has(runner.model, run.attention, "residual")
+        return asked_shares(runner, run, token_id)
 
-    return runner.stored("shares", text[:MAX_CHARACTERS], make, str(token_id))
+    return runner.stored("shares", text[:MAX_CHARACTERS], make, f"{token_id}{look(stack, masked)}")
 
 
 def attribution(runner: Runner, text: str, token: str, place: int = -1) -> dict:

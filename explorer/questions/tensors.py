@@ -16,19 +16,22 @@ PER_LAYER = (  # (L, T, C), (L, H or K, T, D) and (L, T, inner width)
 TRIANGLES = ("attn.scores", "attn.pattern")
 
 
-def tensors(runner, run) -> bytes:
+def tensors(runner, run, layer: int | None = None) -> bytes:
     """Arrays by hook point, as far as the family has it, those of the layers stacked under their name without the
     layer. Different are:
 
-    attn.scores and attn.pattern: up to the query itself, row by row, (L, H, T·(T+1)/2); logits:
-    the TOP largest of every place, largest first, with logits_ids, and log_sum_exp over all V of them, (T,); the weight
-    and bias of every norm.
+    attn.scores and attn.pattern: up to the query itself, row by row, (L, H, T·(T+1)/2); logits: the TOP largest of
+    every place, largest first, with logits_ids, and log_sum_exp over all V of them, (T,); the weight and bias of every
+    norm. With ``layer`` they are of that layer alone, (1, …), but for resid_post, in which each block begins.
     """
-    model, trace, layers = runner.model, run.trace, range(runner.facts.n_layer)
+    model, trace, every = runner.model, run.trace, range(runner.facts.n_layer)
+    layers = every if layer is None else [layer]
     once = [name for name in ONCE if name in trace]
     stacked = [name for name in PER_LAYER if f"blocks.0.{name}" in trace]
     found = {name: trace[name].reshape(-1, *trace[name].shape[-2:])[0].numpy() for name in once}
-    found |= {name: np.stack([trace[f"blocks.{i}.{name}"][0].numpy() for i in layers]) for name in stacked}
+    for name in stacked:
+        of = every if name == "resid_post" else layers
+        found[name] = np.stack([trace[f"blocks.{i}.{name}"][0].numpy() for i in of])
     for name in TRIANGLES:
         found[name] = np.stack([visible(trace[f"blocks.{i}.{name}"][0].numpy()) for i in layers])
     logits = trace["logits"][0]  # (T, V)

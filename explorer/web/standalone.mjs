@@ -21,7 +21,8 @@ const NAMES = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention"
 
 /** Show payloads (ArrayBuffers) by the name of their stack; `focus` is what is looked at first. */
 export function open(payloads, focus) {
-  const stacks = Object.fromEntries(Object.entries(payloads).map(([name, payload]) => [name, parsePayload(payload)]));
+  const alone = (payload) => ({ ...parsePayload(payload), stacks: [], may_mask: false }); // no server can be asked
+  const stacks = Object.fromEntries(Object.entries(payloads).map(([name, payload]) => [name, alone(payload)]));
   const [first] = Object.keys(stacks);
   const views = make("div");
   const names = Object.fromEntries(Object.keys(stacks).map((name) => [name, NAMES[name] ?? "Self-attention"]));

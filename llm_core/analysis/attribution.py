@@ -118,13 +118,18 @@ def logit_attributions(
     return result
 
 
-def leading_heads(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int = 0) -> tuple[Tensor, Tensor]:
-    """At every place of batch row ``row``, the head that adds most to the logit of the likeliest next token.
+def leading_heads(
+    model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int = 0, is_cross: bool = False
+) -> tuple[Tensor, Tensor]:
+    """At every place of batch row ``row``, the head that adds most to the logit of the likeliest token there.
 
-    Its layer and head (T, 2), and what it adds (T,), in logits. Raises as ``logit_attributions``.
+    Its layer and head (T, 2), and what it adds (T,), in logits; with ``is_cross`` among the heads of cross-attention.
+    Raises as ``logit_attributions``.
     """
     best = trace[f"{decoder_of(model)[1]}logits"][row].argmax(-1, keepdim=True)  # (T, 1)
-    heads = logit_attributions(model, trace, best, row).heads[..., 0]  # (L, H, T)
+    found = logit_attributions(model, trace, best, row)
+    own = found.cross_heads if is_cross and found.cross_heads is not None else found.heads
+    heads = own[..., 0]  # (L, H, T)
     most, at = heads.flatten(0, 1).max(0)  # (T,)
     return torch.stack([at // heads.shape[1], at % heads.shape[1]], -1), most
 

@@ -220,15 +220,26 @@ def _texts(
 ) -> list[tuple[list[int], list[int]]]:
     """Some sample articles as the model read articles in training: a title that conditions, if any, and the ids."""
     chosen = source.sample(list(read_articles(str(ARTICLES))), NUM_TEXTS)
-    start = [] if tokenizer.start is None else [tokenizer.start]
     if not stack:
-        texts = [start + tokenizer.encode(f"{article.title}\n{article.text}") for article in chosen]
-        return [([], ids[: _window(model, stack)]) for ids in texts]
-    titles = [tokenizer.encode(article.title)[: _window(model, "encoder")] for article in chosen]
+        texts = [f"{article.title}\n{article.text}" for article in chosen]
+        return [([], _around(tokenizer, text, _window(model, stack))) for text in texts]
+    starts = tokenizer.decoder_start  # of families that set something around every text; ours reads titles as they are
+    begin = tokenizer.start if starts is None else starts
+    longest = _window(model, "encoder")
+    titles = [
+        tokenizer.encode(article.title)[:longest] if starts is None else _around(tokenizer, article.title, longest)
+        for article in chosen
+    ]
     if stack == "encoder":
         return [([], title) for title in titles]
-    texts = [start + tokenizer.encode(article.text) for article in chosen]
+    texts = [[begin, *tokenizer.encode(article.text)] for article in chosen]
     return [(title, ids[: _window(model, stack)]) for title, ids in zip(titles, texts)]
+
+
+def _around(tokenizer: Tokenizer, text: str, longest: int) -> list[int]:
+    """Ids of a text cut to ``longest``, with what the family sets around every text."""
+    before, behind = tokenizer.prefix, tokenizer.suffix
+    return [*before, *tokenizer.encode(text)[: longest - len(before) - len(behind)], *behind]
 
 
 def repeats(tokenizer: Tokenizer, block_size: int, source: random.Random) -> list[list[int]]:

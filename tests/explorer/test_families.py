@@ -163,6 +163,128 @@ def test_compare_shows_their_attention(name, tmp_path):
         assert np.abs(arrays[f"0.{part}.pattern"] - pattern).max() <= 1 / 65535 + 1e-5, part
 
 
+ATTENTIONS = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
+
+
+def explored(runner: Runner, stack: str = "", masked: int | None = None):
+    """Header and arrays of a payload of TWO_LINES, and of what the lens and the residual stream draw."""
+    text = unpack(runner.run(TWO_LINES, stack, masked).payload)
+    return *text, *unpack(explore.part(runner, "stream", TWO_LINES, (), stack, masked).payload)
+
+
+def summed(arrays: dict) -> np.ndarray:
+    """All shares of logits (T, K)."""
+    each = {name: array for name, array in arrays.items() if name.startswith("share_")}
+    T, K = arrays["share_ids"].shape
+    return sum(a.reshape(-1, T, K).sum(0) for n, a in each.items() if n not in ("share_ids", "share_logit"))
+
+
+@pytest.mark.parametrize("name", ["bert", "distilbert", "roberta"])
+def test_explore_shows_an_encoder(name, tmp_path):
+    model, runner = theirs.with_tokenizer(name, tmp_path), Runner("mine", tmp_path)
+    header, arrays, _, stream = explored(runner)
+    ids = torch.tensor([[token["id"] for token in header["tokens"]]])
+    output = model(ids, output_attentions=True)
+    assert (header["mask"], header["predicts"], header["stacks"]) == ("none", "own", ["encoder"])
+    assert np.abs(arrays["pattern"] - torch.stack(output.attentions)[:, 0].detach().numpy()).max() <= 1 / 65535 + 1e-5
+    probs = output.logits[0].softmax(-1)
+    assert np.allclose(arrays["actual_probs"], probs.gather(1, ids[0][:, None])[:, 0].detach(), atol=1e-5)
+    asked = torch.from_numpy(stream["share_ids"].astype(np.int64))
+    assert np.allclose(summed(stream), output.logits[0].gather(1, asked).detach(), atol=1e-3)
+    assert np.allclose(stream["lens_probs"][-1], probs.topk(10).values.detach(), atol=1e-5)
+    assert len(header["roles"]) >= 6 and set(header["without"]) == {"pipeline", "surgery"}
+    for part in ("tensors", "surgery"):
+        with pytest.raises(ValueError, match=r"a decoder that\s+stands alone"):
+            explore.part(runner, part, TWO_LINES)
+
+
+def test_an_encoder_fills_in_a_hidden_token(tmp_path):
+    model, runner = theirs.with_tokenizer("bert", tmp_path), Runner("mine", tmp_path)
+    seen = explored(runner)[0]
+    header, arrays, _, stream = explored(runner, masked=5)
+    ids = torch.tensor([[token["id"] for token in seen["tokens"]]])
+    hidden = ids.clone()
+    hidden[0, 5] = runner.tokenizer.mask
+    assert [token["id"] for token in header["tokens"]] == hidden[0].tolist()
+    assert (header["masked"], header["hidden"]) == (5, seen["tokens"][5])
+    probs = model(hidden).logits[0].softmax(-1)
+    assert np.isclose(arrays["actual_probs"][5], probs[5, ids[0, 5]].item(), atol=1e-5)
+    assert stream["share_ids"][5, -1] == ids[0, 5]  # whose logit is explained is what was hidden
+    with pytest.raises(ValueError, match="masked=99: must be a place of the text, 0 to"):
+        runner.run(TWO_LINES, masked=99)
+    with pytest.raises(ValueError, match="only an encoder that stands alone"):
+        Runner().run(TWO_LINES, masked=1)
+
+
+def test_an_encoder_without_a_head_shows_its_attention_alone(tmp_path):
+    model, runner = theirs.with_tokenizer("bert without head", tmp_path), Runner("mine", tmp_path)
+    header, arrays = unpack(runner.run(TWO_LINES).payload)
+    output = model(torch.tensor([[token["id"] for token in header["tokens"]]]), output_attentions=True)
+    assert np.abs(arrays["pattern"] - torch.stack(output.attentions)[:, 0].detach().numpy()).max() <= 1 / 65535 + 1e-5
+    assert header["predicts"] is None and set(arrays) == {"pattern"}
+    assert header["without"]["lens"].startswith("This model was saved without a language-model head")
+
+
+@pytest.mark.parametrize("name", ["t5", "bart"])
+def test_explore_shows_an_encoder_decoder(name, tmp_path):
+    model, runner = theirs.with_tokenizer(name, tmp_path), Runner("mine", tmp_path)
+    shown = {stack: unpack(runner.run(TWO_LINES, stack).payload) for stack in ATTENTIONS}
+    ids = {s: torch.tensor([[token["id"] for token in header["tokens"]]]) for s, (header, _) in shown.items()}
+    output = model(ids["encoder"], decoder_input_ids=ids["decoder"], output_attentions=True)
+    for stack, attribute in ATTENTIONS.items():
+        pattern = torch.stack(getattr(output, attribute))[:, 0].detach().numpy()
+        header, arrays = shown[stack]
+        assert np.abs(arrays["pattern"] - pattern).max() <= 1 / 65535 + 1e-5, stack
+        assert (header["stack"], header["mask"]) == (stack, "causal" if stack == "decoder" else "none")
+        assert bool(header["roles"]) == (stack != "cross")
+        assert header["total"] == len(header["tokens"])
+    assert [token["id"] for token in shown["cross"][0]["keys"]] == ids["encoder"][0].tolist()
+    probs = output.logits[0].softmax(-1)
+    for stack in ("decoder", "cross"):
+        _, arrays, _, stream = explored(runner, stack)
+        assert np.allclose(arrays["next_probs"], probs.topk(20).values.detach(), atol=1e-5)
+        asked = torch.from_numpy(stream["share_ids"].astype(np.int64))
+        assert np.allclose(summed(stream), output.logits[0].gather(1, asked).detach(), atol=1e-3)
+        layers = len(output.cross_attentions)
+        assert stream["share_cross_heads"].shape[0] == layers and stream["norm_stream"].shape[0] == 3 * layers + 1
+    with pytest.raises(ValueError, match="hands its states to the decoder and predicts no token"):
+        explored(runner, "encoder")
+    with pytest.raises(ValueError, match="stack='nobody': this model has encoder, decoder, cross"):
+        runner.run(TWO_LINES, "nobody")
+
+
+@pytest.mark.parametrize(("name", "stack"), [("bert", ""), ("bart", "encoder"), ("bart", "decoder")])
+def test_their_queries_and_keys_multiply_to_the_attention(name, stack, tmp_path):
+    theirs.with_tokenizer(name, tmp_path)
+    runner = Runner("mine", tmp_path)
+    pattern = unpack(runner.run(TWO_LINES, stack).payload)[1]["pattern"]
+    header, arrays = unpack(explore.part(runner, "neurons", TWO_LINES, (), stack).payload)
+    scores = arrays["q"] @ arrays["k"].swapaxes(-1, -2) * np.array(header["scale"])[:, None, None, None]
+    T = scores.shape[-1]
+    if header["causal"]:
+        scores = np.where(np.tri(T, dtype=bool), scores, -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    assert np.abs(weights / weights.sum(-1, keepdims=True) - pattern).max() <= 1 / 65535 + 1e-5
+
+
+def test_distances_that_are_added_to_scores_are_said_where_products_are_shown(tmp_path):
+    theirs.with_tokenizer("t5", tmp_path)
+    with pytest.raises(ValueError, match="adds a learned number for each distance to its scores"):
+        explore.part(Runner("mine", tmp_path), "neurons", TWO_LINES)
+
+
+def test_a_prefix_predicts_nothing_and_what_follows_it_is_predicted():
+    runner = Runner("encoder-decoder-prefix")
+    header, arrays = unpack(runner.run(TWO_LINES).payload)
+    P, run = header["prefix"], runner.recorded(TWO_LINES)
+    assert len(run.given.ids) == P and len(header["tokens"]) == P + len(run.ids) == arrays["pattern"].shape[-1]
+    probs = run.trace["decoder.logits"][0].softmax(-1)
+    assert not arrays["next_probs"][:P].any()
+    assert np.allclose(arrays["next_probs"][P:, 0], probs.max(-1).values, atol=1e-6)
+    with pytest.raises(ValueError, match="as a prefix"):
+        explore.part(runner, "stream", TWO_LINES)
+
+
 def test_the_owner_opens_a_folder_which_is_a_choice_from_then_on(tmp_path):
     theirs.with_tokenizer("gpt2", tmp_path / "mine")
     name, shelf = str(tmp_path / "mine"), Shelf(Runner(), runs=tmp_path / "none")

@@ -4,17 +4,19 @@
 import { make } from "../base/dom.mjs";
 import { cellName, headBlock } from "../base/payload.mjs";
 import { label, labels } from "../base/text.mjs";
-import { weightLegend } from "../color/legend.mjs";
+import { openLegend } from "../color/legend.mjs";
 import { sequential, UNITS } from "../color/scale.mjs";
 import { cellAt } from "../matrix/layout.mjs";
 import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { titleOf } from "../patterns/aggregate.mjs";
+import { patternOf } from "../state/layers.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
 import { looksAt, looksMost, PAGE } from "./words.mjs";
 
 const [LARGEST, NUMBERS_FROM] = [44, 34]; // px: the side of a cell, and from which it holds its number
+const HEIGHT = 560; // px of all rows, if they can be read then
 const NAMED = 4; // keys in the sentence
 
 export function mount(element) {
@@ -24,7 +26,7 @@ export function mount(element) {
     picture: make("div", { className: "hs-picture" }, canvas),
     cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
     row: make("p", { className: "hs-row" }),
-    scale: weightLegend(),
+    scale: openLegend(),
     table: foldedTable(PAGE.row, () => store.changed()),
   };
   element.append(...Object.values(parts));
@@ -45,11 +47,12 @@ export function mount(element) {
   });
   new ResizeObserver(() => store.changed()).observe(parts.picture);
   element.numbers = () => rowsOf(store.payload, store.focus.locked);
-  store.subscribe(element, (payload, focus) => {
+  const show = (payload, focus) => {
     layout = draw(canvas, Math.max(280, parts.picture.clientWidth), payload, focus, isDark());
     say(parts, payload, focus);
     canvas.setAttribute("aria-label", `${parts.title.textContent}. ${parts.row.textContent}`);
-  });
+  };
+  store.subscribe(element, show, patternOf);
 }
 
 const pairOf = (cell) => cell && { query: cell.row, key: cell.column };
@@ -76,7 +79,7 @@ function draw(canvas, width, payload, focus, dark) {
       from: NUMBERS_FROM,
     },
     focus: { row: query, column: key },
-    cells: { largest: LARGEST },
+    cells: { largest: LARGEST, within: HEIGHT },
   });
 }
 

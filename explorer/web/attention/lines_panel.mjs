@@ -7,6 +7,7 @@ import { label } from "../base/text.mjs";
 import { chosen, everyHead, headsShown, lineStyle, withIsolated, withToggled } from "../color/heads.mjs";
 import { reading } from "../patterns/reading.mjs";
 import { store } from "../state/store.mjs";
+import { patternsOf } from "../state/layers.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
@@ -64,7 +65,7 @@ export function linesControls() {
     count,
   );
 
-  return whenDrawn("lines", element, (payload, focus) => {
+  const draw = (payload, focus) => {
     if (chips.children.length !== heads()) chips.replaceChildren(...everyHead(heads()).map(chip));
     pick.hidden = focus.by !== "one"; // a mean or maximum is of no single head
     const shown = headsShown(store.focus.locked, heads());
@@ -77,7 +78,8 @@ export function linesControls() {
     least.textContent = (focus.least / 1000).toFixed(3);
     slider.setAttribute("aria-valuetext", least.textContent);
     count.textContent = countText(counted(seriesOf(payload, focus), focus, payload.tokens.length), focus);
-  });
+  };
+  return whenDrawn("lines", element, draw, patternsOf);
 }
 
 /** Below the picture, where there are several heads: each in words, and all as a table. */
@@ -85,7 +87,7 @@ export function linesText() {
   const list = make("ul", { className: "hs-lines-said" });
   const details = foldedTable("", () => store.changed(), "hs-lines-table");
   const element = make("div", {}, widths(), list, details);
-  return whenDrawn("lines", element, (payload, focus) => {
+  const draw = (payload, focus) => {
     const series = seriesOf(payload, focus);
     list.hidden = details.hidden = series.length === 1;
     if (details.hidden) return;
@@ -93,7 +95,8 @@ export function linesText() {
     list.replaceChildren(...series.map((one, i) => said(payload, one, readings[i])));
     details.rename(lineTable(readings[0].column));
     details.fill(() => tableOf(payload, series, readings));
-  });
+  };
+  return whenDrawn("lines", element, draw, patternsOf);
 }
 
 const heads = () => store.payload.arrays.pattern.shape[1];

@@ -2,8 +2,10 @@
 // it; and the products of every key of the query under each other.
 
 import { make } from "../base/dom.mjs";
+import { lastSeen } from "../base/payload.mjs";
 import { label } from "../base/text.mjs";
 import { move } from "../state/focus.mjs";
+import { layered } from "../state/layers.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
 import { choice } from "../ui/choice.mjs";
@@ -25,7 +27,7 @@ export function neuronView() {
       view ??= build(element);
       draw(view, payload, focus, part);
     },
-    "neurons",
+    layered("neurons"),
   );
 }
 
@@ -132,7 +134,8 @@ function markDimension(element, order, dim) {
 function onKey(event, { state: { order, key, query } }) {
   const { locked } = store.focus;
   if (event.key === "Enter" && locked.dim !== null) store.toggle({ dim: locked.dim });
-  const next = move(event.key, Math.min(key, query), order.indexOf(locked.dim), query + 1, order.length);
+  const last = lastSeen(store.payload, query);
+  const next = move(event.key, Math.min(key, last), order.indexOf(locked.dim), last + 1, order.length);
   if (!next) return;
   event.preventDefault();
   Object.assign(

@@ -2,6 +2,7 @@
 // what follows from them.
 
 import { make } from "../base/dom.mjs";
+import { lastSeen } from "../base/payload.mjs";
 import { label } from "../base/text.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { rowOf, table } from "../ui/table.mjs";
@@ -44,21 +45,22 @@ export function neuronKeys() {
 
   function draw(at) {
     const { payload, focus, query, row, key, order } = at;
+    const count = lastSeen(payload, query) + 1;
     const now = [store.seq, focus.layer, focus.head, query, isDark(), order].join();
     if (look !== now) {
       look = now;
       title.textContent = keysTitle(payload.tokens[query]);
-      while (rows.length <= query) rows.push(keyRow(rows.length));
-      keys.tBodies[0].replaceChildren(...rows.slice(0, query + 1).map(({ element: one }) => one));
+      while (rows.length < count) rows.push(keyRow(rows.length));
+      keys.tBodies[0].replaceChildren(...rows.slice(0, count).map(({ element: one }) => one));
       const limit = largest(row.keys.map(({ products }) => products));
-      for (const [i, one] of rows.slice(0, query + 1).entries()) {
+      for (const [i, one] of rows.slice(0, count).entries()) {
         one.paint(payload.tokens[i], row.keys[i], order, limit);
       }
       sum.textContent = expText(signed(row.max), row.total);
       masked.textContent = maskedText(payload, query);
       masked.hidden = masked.textContent === "";
     }
-    rows.slice(0, query + 1).forEach(({ element: one }, i) => {
+    rows.slice(0, count).forEach(({ element: one }, i) => {
       one.classList.toggle("hs-shown", i === key);
       one.querySelector("button").setAttribute("aria-pressed", String(i === store.focus.locked.key));
     });

@@ -4,9 +4,9 @@
 export function vector({ arrays }, name, { layer, head }, token) {
   const {
     data,
-    shape: [, H, T, D],
+    shape: [L, H, T, D],
   } = arrays[name];
-  const start = ((layer * H + head) * T + token) * D;
+  const start = (((L === 1 ? 0 : layer) * H + head) * T + token) * D; // of a large model one layer comes at a time
   return data.subarray(start, start + D);
 }
 
@@ -25,7 +25,15 @@ export function rowOf(part, place, query) {
     const k = vector(part, "k", place, key);
     const products = Float64Array.from(q, (x, d) => x * k[d]); // (D,)
     const dot = products.reduce((a, b) => a + b, 0);
-    return { k, products, dot, score: dot * scale, masked: key > query || query - key >= window, exp: 0, share: 0 };
+    return {
+      k,
+      products,
+      dot,
+      score: dot * scale,
+      masked: (part.causal && key > query) || query - key >= window,
+      exp: 0,
+      share: 0,
+    };
   });
   const max = Math.max(...keys.filter(({ masked }) => !masked).map(({ score }) => score));
   for (const one of keys) one.exp = one.masked ? 0 : Math.exp(one.score - max);

@@ -9,9 +9,11 @@ import { listen } from "../matrix/listen.mjs";
 import { computeAhead } from "../patterns/ahead.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading } from "../patterns/reading.mjs";
+import { patternsOf } from "../state/layers.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
+import * as between from "./between.mjs";
 import { Brushed } from "./brushed.mjs";
 import { attentionSettings } from "./controls.mjs";
 import { drawFlow, flowAt } from "./flow.mjs";
@@ -29,9 +31,14 @@ const AT = { matrix: weightAt, lines: lineAt, flow: flowAt };
 export function mount(element) {
   const state = { view: "matrix", layout: null, payload: null };
   const parts = build(element);
+  const crossing = make("div", { className: "hs-view hs-crossing", "data-view": "between_view" });
+  element.append(crossing);
+  element.numbers = () => (store.payload.keys ? crossing.numbers() : null);
   listenTo(parts, state);
   new ResizeObserver(() => store.changed()).observe(parts.picture);
-  store.subscribe(element, (payload, focus) => {
+  const draw = (payload, focus) => {
+    element.dataset.crosses = String(Boolean(payload.keys));
+    if (payload.keys) return;
     if (state.payload !== payload) {
       state.payload = payload;
       computeAhead(payload, () => state.payload === payload);
@@ -47,7 +54,9 @@ export function mount(element) {
     element.dataset.by = focus.by;
     element.dataset.brush = seen.brush;
     say(parts, payload, focus, shown);
-  });
+  };
+  store.subscribe(element, draw, patternsOf);
+  between.mount(crossing);
 }
 
 /** The px there are for a picture; Infinity where a column goes on as far as what is in it. */

@@ -21,19 +21,40 @@ export function parsePayload(buffer) {
     const length = shape.reduce((a, b) => a * b, 1);
     arrays[name] = { data: new KINDS[dtype](buffer, start + offset, length), shape };
   }
+  if (header.pattern_shape)
+    arrays.pattern = { data: null, shape: header.pattern_shape, layers: new Map(), problems: new Map() };
   return { ...header, arrays };
 }
 
 /**
  * One head's T×S block of the pattern array, as integers 0..65535 (a view, nothing is copied); S is T but in
- * cross-attention.
+ * cross-attention. Of a large model only layers that have come have one.
  * @param {Payload} payload
  */
 export function headBlock(payload, layer, head) {
-  const { data, shape } = payload.arrays.pattern;
+  const { data, shape, layers } = payload.arrays.pattern;
   const [, H, T, S] = shape;
-  const start = (layer * H + head) * T * S;
-  return data.subarray(start, start + T * S);
+  const start = ((layers ? 0 : layer * H) + head) * T * S;
+  return (layers ? layers.get(layer) : data).subarray(start, start + T * S);
+}
+
+/**
+ * The small picture of a head: {rows, columns, row(query)}, the numbers as in `headBlock`. What a mask hides has none.
+ * @param {Payload} payload
+ */
+export function thumbnailOf(payload, layer, head) {
+  const [, H, T, S] = payload.arrays.pattern.shape;
+  const { thumbnails } = payload.arrays;
+  if (!thumbnails) {
+    const block = headBlock(payload, layer, head);
+    const row = (query) => block.subarray(query * S, query * S + lastSeen(payload, query) + 1);
+    return { rows: T, columns: S, row };
+  }
+  const [, , rows, columns] = thumbnails.shape;
+  const start = (layer * H + head) * rows * columns;
+  const seen = (i) => (lastSeen(payload, Math.ceil(((i + 1) * T) / rows) - 1) + 1) / S;
+  const row = (i) => thumbnails.data.subarray(start + i * columns, start + i * columns + Math.ceil(seen(i) * columns));
+  return { rows, columns, row };
 }
 
 /** How many keys a query of `layer` sees at most, itself the last of them: Infinity without a window. */
@@ -58,6 +79,24 @@ export function weight(payload, layer, head, query, key) {
 }
 
 /**
+ * What the model predicts at a place: "next", the token behind it, or "own", the one that stands there; null: nothing.
+ * @param {Payload} payload
+ */
+export function predictsAt({ predicts = "next", prefix = 0 }, place) {
+  return place < prefix ? null : predicts;
+}
+
+/**
+ * The token of the text that the prediction at a place is about; undefined behind its end.
+ * @param {Payload} payload
+ * @returns {Token | undefined}
+ */
+export function trueToken({ tokens, predicts, masked, hidden }, place) {
+  if (predicts !== "own") return tokens[place + 1];
+  return place === masked ? hidden : tokens[place];
+}
+
+/**
  * The likeliest next tokens behind `query`: [{id, text, p}], and what is left for all others.
  * @param {Payload} payload
  */
@@ -75,13 +114,14 @@ export function nextTokens(payload, query, count) {
 }
 
 /**
- * What the text really goes on with behind `query`: {text, p, rank}, or null at its end.
+ * What the text really has where the model predicts at `query`: {text, p, rank}, or null at its end.
  * @param {Payload} payload
  */
 export function actualNext(payload, query) {
-  if (query + 1 >= payload.tokens.length) return null;
+  const token = trueToken(payload, query);
+  if (!token) return null;
   return {
-    text: payload.tokens[query + 1].text,
+    text: token.text,
     p: payload.arrays.actual_probs.data[query],
     rank: payload.arrays.actual_ranks.data[query],
   };

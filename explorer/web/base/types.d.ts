@@ -4,6 +4,9 @@
 interface Tensor {
   data: Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
   shape: number[];
+  /** Where `data` is null: the layers that have come (null: on the way), and what went wrong, by number. */
+  layers?: Map<number, Uint16Array | null>;
+  problems?: Map<number, string>;
 }
 
 /** A token as the model reads it. */
@@ -22,6 +25,21 @@ interface Payload {
   text: string;
   tokens: Token[];
   mask: "causal" | "none";
+  /** Of cross-attention: the tokens that are looked at; elsewhere they are `tokens`. */
+  keys?: Token[];
+  /** Of a model that is no decoder that stands alone: whose attention this is, and which there are. */
+  stack?: string;
+  stacks?: string[];
+  /** What is predicted at a place: the token behind it (so it is where nothing is said), or its own; null: nothing. */
+  predicts?: "next" | "own" | null;
+  /** So many tokens in front are another text, of which nothing is predicted. */
+  prefix?: number;
+  /** The place that is hidden from an encoder, and what stands there; whether one can be hidden. */
+  masked?: number | null;
+  hidden?: Token | null;
+  may_mask?: boolean;
+  /** Pictures that cannot be drawn of this, and why. */
+  without?: { [picture: string]: string };
   /** Texts of the tokens that are expected anywhere, by id. */
   pieces: { [id: number]: string };
   /** How the code calls what is shown, by the array's name. */

@@ -35,11 +35,18 @@ export function shortBar(scale, low, high) {
 
 /** The scale of weights, 0 to 1, and what is hatched; `paint(dark)` follows the theme. */
 export function weightLegend(...more) {
+  return repainted((dark) => [weightScale(dark), hatched("hidden by the mask"), ...more]);
+}
+
+/** The scale alone, where no mask hides anything. */
+export const openLegend = () => repainted((dark) => [weightScale(dark)]);
+
+function repainted(partsIn) {
   const element = legend();
   element.paint = (dark) => {
     if (element.dataset.dark === String(dark)) return;
     element.dataset.dark = dark;
-    element.replaceChildren(weightScale(dark), hatched("hidden by the mask"), ...more);
+    element.replaceChildren(...partsIn(dark));
   };
   element.paint(isDark());
   return element;

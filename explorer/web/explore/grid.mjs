@@ -1,7 +1,7 @@
 // All layers × heads as thumbnails: one button with a small canvas each, by place or by what the heads do.
 
 import { make } from "../base/dom.mjs";
-import { headBlock, headOf, lastSeen, layerOf } from "../base/payload.mjs";
+import { headOf, layerOf, thumbnailOf } from "../base/payload.mjs";
 import { COUNTED } from "../base/text.mjs";
 import { shareUnits } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
@@ -172,17 +172,9 @@ function legend(roles, L, H) {
 }
 
 function drawAll(table, payload) {
-  const [, , T, S] = payload.arrays.pattern.shape;
   const scale = shareUnits(isDark());
-  const last = payload.tokens.map((_, query) => lastSeen(payload, query));
   for (const button of table.querySelectorAll("button")) {
     const { layer, head } = button.dataset;
-    const block = headBlock(payload, +layer, +head);
-    drawThumbnail(button.querySelector("canvas"), {
-      rows: T,
-      columns: S,
-      row: (query) => block.subarray(query * S, query * S + last[query] + 1),
-      scale,
-    });
+    drawThumbnail(button.querySelector("canvas"), { ...thumbnailOf(payload, +layer, +head), scale });
   }
 }

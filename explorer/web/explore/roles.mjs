@@ -2,7 +2,7 @@
 // what uniform attention would score.
 
 import { make } from "../base/dom.mjs";
-import { leadingHead, nextTokens } from "../base/payload.mjs";
+import { leadingHead, nextTokens, predictsAt } from "../base/payload.mjs";
 import { pieceName } from "../base/text.mjs";
 import { store } from "../state/store.mjs";
 import { worn } from "../ui/badges.mjs";
@@ -24,7 +24,8 @@ export function mount(element) {
     title.textContent = doesTitle(layer, head);
     sayWhoLeads(leads, payload, store.query(focus), focus);
     const names = worn(roles, layer, head).map(({ name }) => name);
-    badge.textContent = roles.length ? badgeSentence(names) : PAGE.noRoles;
+    badge.textContent = roles.length ? badgeSentence(names) : payload.keys ? PAGE.noCrossRoles : PAGE.noRoles;
+    table.hidden = more.hidden = !roles.length;
     fillRoles(table, roles, layer, head);
     if (drawn === roles) return;
     drawn = roles;
@@ -34,7 +35,7 @@ export function mount(element) {
 
 /** Which head adds most to the likeliest next token, and the way to it. */
 function sayWhoLeads(button, payload, query, focus) {
-  const lead = leadingHead(payload, query);
+  const lead = predictsAt(payload, query) ? leadingHead(payload, query) : null;
   button.hidden = lead === null;
   if (lead === null) return;
   const { layer, head } = lead;

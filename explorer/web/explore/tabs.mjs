@@ -8,10 +8,12 @@ import { ABOUT, PAGE, TABS } from "./words.mjs";
 export function mount(element) {
   const about = make("p", { className: "hs-hint" });
   element.append(choice("panel", TABS, PAGE.picture), about);
-  const draw = (_, focus) => {
+  const draw = (payload, focus) => {
+    const missing = payload.without?.[focus.panel];
+    const panel = missing ? "none" : focus.panel;
     // the store redraws when it is set
-    if (document.body.dataset.panel !== focus.panel) document.body.dataset.panel = focus.panel;
-    about.textContent = ABOUT[focus.panel];
+    if (document.body.dataset.panel !== panel) document.body.dataset.panel = panel;
+    about.textContent = missing ?? ABOUT[focus.panel];
   };
   store.subscribe(element, draw, null, false);
 }

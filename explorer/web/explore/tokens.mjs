@@ -5,43 +5,61 @@ import { label, visible } from "../base/text.mjs";
 import { sequential } from "../color/scale.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
+import { patternsOf } from "../state/layers.mjs";
+import { lookAgain } from "../state/run.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { choiceOf } from "../ui/choice.mjs";
 import { rove, roving } from "../ui/roving.mjs";
-import { colorSentence, modelLine, PAGE, tokenTitle, usedLine } from "./words.mjs";
+import { colorSentence, modelLine, PAGE, STACKS, tokenTitle, usedLine } from "./words.mjs";
 
 export function mount(element) {
   const model = make("span", { className: "hs-model" });
   const used = make("span", { className: "hs-used" });
   const list = make("div", { className: "hs-tokens", role: "group", "aria-label": PAGE.tokenList });
   const hint = make("p", { className: "hs-hint" });
-  element.append(line(list, used), line(hint, model));
+  const stacks = make("div", { className: "hs-stacks" });
+  element.append(line(stacks, list, used), line(hint, model));
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", PAGE.tokens);
   roving(list);
   let listed = null;
 
-  store.subscribe(element, (payload, focus) => {
+  const draw = (payload, focus) => {
     if (listed !== payload) {
       listed = payload;
       model.textContent = modelLine(payload.model);
       used.textContent = usedLine(payload);
       used.classList.toggle("hs-cut", payload.total > payload.tokens.length);
       list.replaceChildren(...payload.tokens.map(chip));
+      stacks.replaceChildren(...stackSwitch(payload));
     }
-    const shown = drawn(payload, focus);
-    const read = reading(payload, focus, shown);
-    hint.textContent = colorSentence(focus, read, shown.title);
+    const read = payload.keys ? crossing(focus) : reading(payload, focus, drawn(payload, focus));
+    hint.textContent = payload.keys ? PAGE.crossing : colorSentence(focus, read, drawn(payload, focus).title);
     const dark = isDark();
     const cells = new Map(read.others.map((cell) => [cell.place, cell]));
     const kept = store.focus.locked[readsColumn(focus) ? "key" : "query"];
     [...list.children].forEach((button, i) => {
-      const look = lookOf(cells.get(i), dark, i === read.token && (read.column ? "hs-key" : "hs-query"), i === kept);
+      const chosen = i === read.token && (read.column ? "hs-key" : "hs-query");
+      const look = lookOf(cells.get(i), dark, chosen, i === kept, Boolean(payload.keys));
       if (looks.get(button) !== String(look)) wear(button, look);
     });
     if (!list.contains(document.activeElement)) rove(list, list.children[read.token]);
     bringIntoView(list, list.children[read.token]);
-  });
+  };
+  store.subscribe(element, draw, patternsOf);
 }
+
+/** Whose attention is shown, where a model has several. */
+function stackSwitch({ stack, stacks = [] }) {
+  if (stacks.length < 2) return [];
+  const names = Object.fromEntries(stacks.map((name) => [name, STACKS[name]]));
+  const one = choiceOf(names, PAGE.stack, (name) => lookAgain({ stack: name }));
+  one.mark(stack);
+  return [one];
+}
+
+/** Who looks at another text is read as a query, and the tokens here have no color. */
+const crossing = (focus) => ({ column: false, token: store.query(focus), others: [] });
 
 const line = (...parts) => make("div", { className: "hs-strip-line" }, ...parts);
 
@@ -54,10 +72,10 @@ function bringIntoView(list, { offsetLeft, offsetWidth }) {
 
 const looks = new WeakMap(); // of the chips: only what changes is written, for a text may have many
 
-function lookOf(cell, dark, chosen, pressed) {
+function lookOf(cell, dark, chosen, pressed, crosses) {
   const seen = cell?.state === "seen";
   const scale = sequential(dark);
-  return [seen ? scale.css(cell.p) : "", seen ? scale.ink(cell.p) : "", chosen || "", !seen, pressed];
+  return [seen ? scale.css(cell.p) : "", seen ? scale.ink(cell.p) : "", chosen || "", !seen && !crosses, pressed];
 }
 
 /** A share as a colour; none for what cannot be seen, or is left out. */

@@ -18,6 +18,12 @@ export const PAGE = {
   cut: "Your text goes on, but the model was given no more of it: what is predicted here is not compared.",
   roles: "What each role means",
   noRoles: "This model's window is too short to measure what its heads do.",
+  noCrossRoles: "Roles are measured on one text. Cross-attention looks at another one, so it has none.",
+  stack: "Whose attention",
+  own: "Prediction at this token",
+  nothing: "Prediction",
+  inFront: "This token is the encoder's: it stands in front of the decoder's text, and nothing is predicted after it.",
+  crossing: "These tokens look; what they look at, the encoder's text, is in the picture. Click a token to pin it.",
   tokens: "Tokens",
   tokenList: "Tokens of your text",
   picture: "Picture of the model",
@@ -65,8 +71,18 @@ export function badgeSentence(names) {
   );
 }
 
-// the next token
+/** What the attentions of a model are called. */
+export const STACKS = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };
 
+// the next token, or the one at a place
+
+export const expectsHidden = (place) => `What the model expects at place ${place}, which is hidden from it`;
+export const expectsAt = (token) => `What the model expects at ${quoted(label(token, 24))}, which it sees`;
+export const ownSentence = ({ text, p, rank }, V, isHidden) =>
+  `${isHidden ? "Hidden here is" : "Your text has"} ${quoted(visible(text))}: probability ${probability(p)}, place ` +
+  `${grouped(rank)} of ${grouped(V)}.`;
+export const hideText = (token) => `Hide ${quoted(label(token, 24))} from the model`;
+export const unhideText = (token) => `Show ${quoted(label(token, 24))} again`;
 export const likeliest = (count) => `The ${count} likeliest as a table`;
 export const expectsAfter = (token) => `What the model expects after ${quoted(label(token, 24))}`;
 export const restSentence = (others, rest) =>

@@ -2,7 +2,7 @@
 // chosen cell, and how the prediction came about along the column.
 
 import { make } from "../base/dom.mjs";
-import { actualNext } from "../base/payload.mjs";
+import { actualNext, trueToken } from "../base/payload.mjs";
 import { grouped, label, pieceName, probability } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
 import { sequential } from "../color/scale.mjs";
@@ -104,7 +104,7 @@ function cellsOf(payload, part) {
       content: label(token, 12),
       dir: "auto",
       "data-place": place,
-      title: columnTitle(token, place),
+      title: columnTitle(payload, token, place),
     },
     kind: "text",
   }));
@@ -132,7 +132,7 @@ function rowName(row, L) {
 function lensTd(payload, part, row, place) {
   const { id, text } = lensCell(part, row, place).best[0];
   const isFinal = id === lensCell(part, rowsOf(part) - 1, place).best[0].id;
-  const isNext = id === payload.tokens[place + 1]?.id;
+  const isNext = id === trueToken(payload, place)?.id;
   const name = `${isNext ? "✓ " : ""}${pieceName(text).trim() || "␣"}`;
   return {
     content: [
@@ -198,11 +198,11 @@ function bringIntoView(scroller, table, place) {
 function cell(payload, part, row, place) {
   const { best, entropy, kl } = lensCell(part, row, place);
   const L = rowsOf(part) - 1;
-  const next = payload.tokens[place + 1]?.id;
+  const next = trueToken(payload, place)?.id;
   const top = topOf(best[0].p);
   return [
     make("h3", { text: cellTitle(row, L) }),
-    make("p", { className: "hs-hint", text: comesAfter(payload.tokens[place]) }),
+    make("p", { className: "hs-hint", text: comesAfter(payload, place) }),
     make(
       "ol",
       { className: "hs-bars" },

@@ -9,7 +9,7 @@ export const PAGE = {
     "its last one, through the final norm and the output matrix. The norm was never trained for early " +
     "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
     "2020). Hover over a cell to open it; click to pin it.",
-  key: "Bold: already the token the model ends with.  ✓ the token your text continues with.",
+  key: "Bold: already the token the model ends with.  ✓ the token that your text has there.",
   table: "Logit lens: a row for each layer, a column for each token",
   colors: "What the cells' color shows",
   coloredBy: { probability: "Probability", entropy: "Entropy", kl: "KL divergence" },
@@ -20,8 +20,10 @@ export const PAGE = {
   choice: "the model's choice",
 };
 
-export const columnTitle = (token, place) => `after ${label(token, 40)}, place ${place}`;
-export const comesAfter = (token) => `What would come after ${quoted(label(token, 24))}`;
+export const columnTitle = ({ predicts }, token, place) =>
+  `${predicts === "own" ? "at" : "after"} ${label(token, 40)}, place ${place}`;
+export const comesAfter = ({ predicts, tokens }, place) =>
+  `What would ${predicts === "own" ? "stand at" : "come after"} ${quoted(label(tokens[place], 24))}`;
 
 /** Of L layers; row 0 is the embedding. */
 export function cellTitle(row, L) {

@@ -10,6 +10,7 @@ const whenIdle = globalThis.requestIdleCallback ?? ((job) => setTimeout(job, 50)
  * @param {Payload} payload
  */
 export function computeAhead(payload, isShown) {
+  if (payload.arrays.pattern.layers) return; // of a large model only what is looked at is here
   const layers = Array.from({ length: payload.arrays.pattern.shape[0] }, (_, layer) => layer);
   const jobs = [
     ...layers.map((layer) => () => blockOf(payload, { layer, by: "mean", over: "heads" })),

@@ -67,7 +67,8 @@ function makeTensor(stage, payload, part, layer, head) {
   const isHead = letters.length === 3;
   // several query heads may share a key head
   const own = isHead ? Math.floor((head * shape[1]) / payload.model.n_head) : 0;
-  const start = (place === "block" ? (isHead ? layer * shape[1] + own : layer) : 0) * rows * columns;
+  const at = place === "block" ? rowOf(shape, layer) : 0;
+  const start = (isHead ? at * shape[1] + own : at) * rows * columns;
   const written = part.names[tensor].replace("{layer}", layer);
   const batch = stage === "position" ? "" : "0, "; // positions are the same for every text of a batch
   return {
@@ -85,7 +86,7 @@ function triangleOf(stage, payload, part, layer, head) {
   const [, H, cells] = shape;
   const values = new Float32Array(T * T).fill(NaN);
   const window = windowOf(payload, layer);
-  let next = (layer * H + head) * cells;
+  let next = (rowOf(shape, layer) * H + head) * cells;
   for (let q = 0; q < T; q++) {
     for (let k = 0; k <= q; k++, next++) {
       const isHidden = k <= q - window || data[next] === -Infinity;
@@ -118,8 +119,12 @@ function bestOf(stage, part) {
 function layerOf(part, tensor, layer) {
   const { data, shape } = part.arrays[tensor];
   const size = data.length / shape[0];
-  return data.subarray(layer * size, (layer + 1) * size);
+  const at = rowOf(shape, layer);
+  return data.subarray(at * size, (at + 1) * size);
 }
+
+/** Of a large model an array holds one layer at a time. */
+const rowOf = (shape, layer) => (shape[0] === 1 ? 0 : layer);
 
 const BINS = 1024;
 

@@ -3,6 +3,7 @@
 import { make } from "../base/dom.mjs";
 import { grouped } from "../base/text.mjs";
 import { MOST } from "../matrix/shrink.mjs";
+import { layered } from "../state/layers.mjs";
 import { store } from "../state/store.mjs";
 import { OpenStage } from "./open.mjs";
 import { Picture } from "./picture.mjs";
@@ -22,7 +23,7 @@ export function mount(element) {
       built.open.draw(payload, focus, part);
       Object.assign(element.dataset, { stage: focus.stage, layer: focus.layer, head: focus.head });
     },
-    "tensors",
+    layered("tensors"),
   );
 }
 
@@ -34,10 +35,12 @@ function build(element, model) {
       "carried along the stream; scores and attention are whole. Click one to open it, or walk with Next ▸.",
   });
   const note = make("p", { className: "hs-hint" });
-  element.numbers = () => wholeTensor(store.payload, store.focus.locked, store.part("tensors").value);
+  element.numbers = () => wholeTensor(store.payload, store.focus.locked, partNow());
   element.replaceChildren(lead, picture.element, note, open.element);
   return { picture, open, note, family: stagesOf(model) };
 }
+
+const partNow = () => store.part(layered("tensors")(store.payload, store.focus.locked)[0]).value;
 
 function noteOf({ tokens, model }) {
   const { n_embd: C } = model;

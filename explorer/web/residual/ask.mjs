@@ -20,10 +20,11 @@ export class TypedToken {
   /** `token` is text as it was typed, or an id. */
   async ask(token) {
     const waiting = { token, of: store.seq };
-    const { text, model } = store.payload;
+    const { text, model, stack, masked } = store.payload;
+    const look = { ...(stack && { stack }), ...(typeof masked === "number" && { masked }) };
     this.waiting = waiting;
     this.failed = null;
-    const asked = ask("shares", { text, token, model: model.name }, { newest: "shares", quiet: true });
+    const asked = ask("shares", { text, token, model: model.name, ...look }, { newest: "shares", quiet: true });
     this.onAnswer(null);
     try {
       const part = await asked;

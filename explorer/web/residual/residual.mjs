@@ -1,5 +1,7 @@
 // How a logit came about, read from the part "stream" or from the shares of one asked token. Pure: no DOM.
 
+import { trueToken } from "../base/payload.mjs";
+
 /** The shares of the logit of token `k` at `place`, as float64: what each part of the model adds. */
 export function sharesAt({ arrays }, place, k) {
   const [T, K] = arrays.share_ids.shape;
@@ -8,12 +10,14 @@ export function sharesAt({ arrays }, place, k) {
     return Float64Array.from({ length: data.length / (T * K) }, (_, i) => data[(i * T + place) * K + k]);
   };
   const [L, H] = arrays.share_heads.shape;
-  const single = ["token", "position", "norm_bias", "head_bias", "logit"].filter((name) => arrays[`share_${name}`]);
+  const names = ["token", "position", "segment", "norm_bias", "head_bias", "logit"];
+  const single = names.filter((name) => arrays[`share_${name}`]);
   const ones = Object.fromEntries(single.map((name) => [name, all(name)[0]]));
-  return { L, H, ...ones, heads: all("heads"), biases: all("attention_bias"), mlps: all("mlps") };
+  const crossing = arrays.share_cross_heads && { crossHeads: all("cross_heads"), crossBiases: all("cross_bias") };
+  return { L, H, ...ones, heads: all("heads"), biases: all("attention_bias"), ...crossing, mlps: all("mlps") };
 }
 
-const BEFORE = { token: "token embedding", position: "position" };
+const BEFORE = { token: "token embedding", position: "position", segment: "segment" };
 const AFTER = { norm_bias: "norm bias", head_bias: "bias of the head" };
 
 /**
@@ -36,11 +40,17 @@ export function minus(a, b) {
 export const attentionOf = ({ H, heads, biases }, layer) =>
   heads.subarray(layer * H, (layer + 1) * H).reduce((sum, x) => sum + x, biases[layer]);
 
+/** The same of its cross-attention. */
+export const crossingOf = ({ H, crossHeads, crossBiases }, layer) =>
+  attentionOf({ H, heads: crossHeads, biases: crossBiases }, layer);
+
 /** The sum, step by step: [{name, layer, kind, value, from, to}]; the last `to` is the logit. */
 export function waterfall(shares) {
   const steps = single(shares, { ...BEFORE, token: "embedding" });
   for (let layer = 0; layer < shares.L; layer++) {
     steps.push({ name: `L${layer} attention`, kind: "attention", layer, value: attentionOf(shares, layer) });
+    if (shares.crossHeads)
+      steps.push({ name: `L${layer} cross-attention`, kind: "attention", layer, value: crossingOf(shares, layer) });
     steps.push({ name: `L${layer} MLP`, kind: "mlp", layer, value: shares.mlps[layer] });
   }
   steps.push(...single(shares, AFTER));
@@ -54,11 +64,14 @@ export function waterfall(shares) {
 
 /** Every part once: [{name, value}], the heads one by one. */
 export function partsOf(shares) {
-  const { L, H, heads, biases, mlps } = shares;
+  const { L, H, heads, biases, crossHeads, crossBiases, mlps } = shares;
   const parts = single(shares, { ...BEFORE, ...AFTER });
   for (let layer = 0; layer < L; layer++) {
     for (let head = 0; head < H; head++)
       parts.push({ name: `layer ${layer} head ${head}`, value: heads[layer * H + head] });
+    for (let head = 0; crossHeads && head < H; head++)
+      parts.push({ name: `layer ${layer} cross-attention head ${head}`, value: crossHeads[layer * H + head] });
+    if (crossBiases) parts.push({ name: `layer ${layer} cross-attention bias`, value: crossBiases[layer] });
     parts.push(
       { name: `layer ${layer} attention bias`, value: biases[layer] },
       { name: `layer ${layer} MLP`, value: mlps[layer] },
@@ -89,7 +102,7 @@ export function choices(payload, part, place, typed) {
     text: part.pieces[id(k)],
     p: probs[place * shape[1] + k],
   }));
-  if (place + 1 < payload.tokens.length)
+  if (trueToken(payload, place))
     options.push({
       choice: "next",
       source: part,
@@ -108,16 +121,21 @@ export function choices(payload, part, place, typed) {
 /** Lengths of vectors at a place: [{name, added, stream}]; `added` is null where nothing was. */
 export function lengths({ arrays }, place) {
   const at = (name, i) => arrays[name].data[i * arrays.norm_token.shape[0] + place];
-  const has = Boolean(arrays.norm_position);
-  const rows = [{ name: "embedding", added: at("norm_token", 0), stream: has ? null : at("norm_stream", 0) }];
-  if (has) rows.push({ name: "position", added: at("norm_position", 0), stream: at("norm_stream", 0) });
+  /** @type {{name: string, added: number, stream: number | null}[]} */
+  const rows = Object.entries({ token: "embedding", position: "position", segment: "segment" })
+    .filter(([part]) => arrays[`norm_${part}`])
+    .map(([part, name]) => ({ name, added: at(`norm_${part}`, 0), stream: null }));
+  rows[rows.length - 1].stream = at("norm_stream", 0);
   const L = arrays.norm_mlp.shape[0];
-  const between = arrays.norm_stream.shape[0] > L + 1; // parallel blocks have no stream between their parts
-  const streamAt = (half) => at("norm_stream", between ? half : half / 2);
+  const parts = Object.entries({ attention: "attention", cross: "cross-attention", mlp: "MLP" });
+  const has = parts.filter(([part]) => arrays[`norm_${part}`]);
+  const steps = (arrays.norm_stream.shape[0] - 1) / L; // parallel blocks have no stream between their parts
   for (let layer = 0; layer < L; layer++) {
-    const stream = between ? streamAt(2 * layer + 1) : null;
-    rows.push({ name: `L${layer} attention`, added: at("norm_attention", layer), stream });
-    rows.push({ name: `L${layer} MLP`, added: at("norm_mlp", layer), stream: streamAt(2 * layer + 2) });
+    for (const [i, [part, name]] of has.entries()) {
+      const step = steps === has.length ? i + 1 : i + 1 === has.length ? 1 : null;
+      const stream = step === null ? null : at("norm_stream", layer * steps + step);
+      rows.push({ name: `L${layer} ${name}`, added: at(`norm_${part}`, layer), stream });
+    }
   }
   return rows;
 }

@@ -3,6 +3,7 @@
 
 import { compared } from "../base/compared.mjs";
 import { make } from "../base/dom.mjs";
+import { patternName } from "../base/payload.mjs";
 import { pieceName, quoted } from "../base/text.mjs";
 import { legend as legendOf, scaleBar } from "../color/legend.mjs";
 import { diverging } from "../color/scale.mjs";
@@ -33,6 +34,7 @@ function build(element, typed) {
     against: tokenSelect("against"),
     field: typedField(typed),
     summary: make("p", { "aria-live": "polite" }),
+    about: make("p", { className: "hs-hint" }),
     sum: table({ label: PAGE.sumTable, className: "hs-waterfall", ...empty }),
     heads: table({ ...grid, tabindex: "0", ...empty }),
     legend: make("div"),
@@ -41,12 +43,12 @@ function build(element, typed) {
     norms: table({ label: PAGE.norms, className: "hs-lengths", ...empty }),
     isOther: compared(),
   };
-  const { target, against, field, summary, sum, heads, legend, readout, norms } = parts;
+  const { target, against, field, summary, sum, heads, legend, readout, norms, about } = parts;
   const title = (text) => make("h3", { text });
   const [explain, compare] = [labelled(PAGE.explain, target), labelled(PAGE.against, against)];
   const left = make("section", {}, title(PAGE.sum), sum, parts.held);
   const scroll = make("div", { className: "hs-shares-scroll" }, heads);
-  const right = make("section", {}, title(PAGE.heads), hint(PAGE.headsHint), scroll, legend, readout);
+  const right = make("section", {}, title(PAGE.heads), hint(PAGE.headsHint), about, scroll, legend, readout);
   right.append(title(PAGE.norms), hint(PAGE.normsHint), norms);
   element.append(
     make("h2", { text: PAGE.title }),
@@ -60,7 +62,7 @@ function build(element, typed) {
 }
 
 function draw(
-  { target, against, field, summary, sum, held, heads, legend, readout, norms, isOther },
+  { target, against, field, summary, sum, held, heads, legend, readout, norms, about, isOther },
   typed,
   payload,
   focus,
@@ -70,26 +72,34 @@ function draw(
   const options = choices(payload, part, place, typedShares(typed, focus));
   const explained = options.find(({ choice }) => choice === focus.target) ?? options[0];
   const other = options.find(({ choice }) => choice === focus.against) ?? null;
-  fill(target, options, explained.choice, []);
-  fill(against, options, other?.choice ?? "none", [["none", PAGE.nothing]]);
+  fill(target, payload, options, explained.choice, []);
+  fill(against, payload, options, other?.choice ?? "none", [["none", PAGE.nothing]]);
   field.say();
-  const shares = of(place, explained, other);
+  const shares = turnedTo(payload, of(place, explained, other));
   const names = [explained, other].map((token) => token && quoted(pieceName(token.text)));
   if (isOther(place, isDark(), explained.source, explained.k, other?.source, other?.k)) {
     summary.replaceChildren(...sumUp(payload, place, shares, names));
     fillTable(sum, waterfallOf(shares, names));
     legend.replaceChildren(scaleLegend(drawHeads(heads, shares)));
+    about.textContent = payload.keys ? PAGE.crossing : "";
     fillTable(norms, lengthsOf(part, place));
-    held.textContent = heldSentence(payload.model.norm);
+    held.textContent = heldSentence(payload.model);
   }
   markHead(heads, focus);
-  readout.replaceChildren(...headWords(shares, focus, place, names));
+  readout.replaceChildren(...headWords(payload, shares, focus, place, names));
 }
 
 /** The shares of the token that was typed, if it is spoken of, or is known at least. */
 function typedShares(typed, focus) {
   if ([focus.target, focus.against].includes("typed")) return typed.shares(focus.typed);
   return typed.answer?.of === store.seq ? typed.answer.part : null;
+}
+
+/** The heads that are shown: where cross-attention is looked at, its own. */
+function turnedTo({ keys }, shares) {
+  return keys
+    ? { ...shares, seenHeads: shares.crossHeads, seenBiases: shares.crossBiases }
+    : { ...shares, seenHeads: shares.heads, seenBiases: shares.biases };
 }
 
 function of(place, explained, other) {
@@ -111,8 +121,8 @@ function tokenSelect(name) {
   return make("select", { "data-name": name, onchange: ({ target: { value } }) => store.toggle({ [name]: value }) });
 }
 
-function fill(select, options, chosen, first) {
-  const entries = [...first, ...options.map(({ choice, text, p }) => [choice, optionText(choice, text, p)])];
+function fill(select, payload, options, chosen, first) {
+  const entries = [...first, ...options.map(({ choice, text, p }) => [choice, optionText(payload, choice, text, p)])];
   const is = JSON.stringify(entries);
   if (select.dataset.entries !== is) {
     select.dataset.entries = is;
@@ -153,7 +163,7 @@ function typedField(typed) {
 
 function sumUp(payload, place, shares, /** @type {string[]} */ [name, other]) {
   const strong = (text, i) => make("strong", { className: `hs-number hs-${i === 1 ? "logit" : "total"}`, text });
-  return sumParts(payload.tokens[place], shares, name, other).map((text, i) => (i % 2 ? strong(text, i) : text));
+  return sumParts(payload, place, shares, name, other).map((text, i) => (i % 2 ? strong(text, i) : text));
 }
 
 function waterfallOf(shares, /** @type {string[]} */ [, other]) {
@@ -189,7 +199,7 @@ function floating(left, right, zero, value) {
 
 /** Cells stay as long as their number does: one that is replaced under the pointer would be pointed at anew. */
 function drawHeads(table, shares) {
-  const { L, H, heads, biases, mlps } = shares;
+  const { L, H, seenHeads: heads, seenBiases: biases, mlps } = shares;
   if (table.dataset.shape !== `${L}x${H}`) buildHeads(table, L, H);
   const limit = largest(shares);
   const scale = diverging(limit, isDark());
@@ -250,12 +260,12 @@ function scaleLegend(limit) {
   return legendOf(bar, make("span", { text: PAGE.colors }));
 }
 
-function headWords({ H, heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
+function headWords(payload, { H, seenHeads: heads }, { layer, head }, place, /** @type {string[]} */ [name, other]) {
   const said = (text, i) => make(i % 2 ? "strong" : "span", { className: i % 2 ? "hs-number" : "", text });
   return [
     ...headParts(layer, head, heads[layer * H + head], name, other).map(said),
     make("code", {
-      text: `blocks.${layer}.attn.z[0, ${head}, ${place}]`,
+      text: `${patternName(payload, layer).replace("pattern", "z")}[0, ${head}, ${place}]`,
       title: PAGE.tensor,
     }),
   ];

@@ -17,6 +17,7 @@ export const PAGE = {
   example: "e.g. water",
   sum: "The sum, from the embedding to the end",
   sumTable: "What each part adds",
+  crossing: "These are the heads of cross-attention; those of self-attention are in the sum, layer by layer.",
   heads: "Head by head",
   headsTable: "What each head adds: a row for each layer",
   headsHint: "Hover over a head to see its attention; click to pin it.",
@@ -31,22 +32,29 @@ export const PAGE = {
     "your token.",
 };
 
-/** What is held while the sum is taken apart; `norm` is "rms", or GPT-2's. */
-export const heldSentence = (norm) =>
-  (norm === "rms"
-    ? "The final norm divides the stream by its root mean square; that is held at the value it had. "
-    : "The final norm subtracts the mean of the stream's numbers from each of them, and divides by their standard " +
-      "deviation; that divisor is held at the value it had. ") +
+/** What is held while the sum is taken apart; `norm` is "rms", or GPT-2's; post_norm: norms stand on the stream. */
+export const heldSentence = ({ norm, post_norm: isPost }) =>
+  (isPost
+    ? "Each norm stands on the stream and divides by its standard deviation; that is held at the value it had. A part " +
+      "is read through every norm after it, so parts of early layers come out small. "
+    : norm === "rms"
+      ? "The final norm divides the stream by its root mean square; that is held at the value it had. "
+      : "The final norm subtracts the mean of the stream's numbers from each of them, and divides by their standard " +
+        "deviation; that divisor is held at the value it had. ") +
   "What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
   "2021).";
 
-export function optionText(choice, text, p) {
-  const how = { next: "your text continues with", typed: "typed:" }[choice] ?? `${choice}.`;
+export function optionText({ predicts }, choice, text, p) {
+  const how =
+    { next: predicts === "own" ? "your text has" : "your text continues with", typed: "typed:" }[choice] ??
+    `${choice}.`;
   return `${how} ${quoted(pieceName(text))}${p === null ? "" : `  ${probability(p)}`}`;
 }
 
 /** Every second part is a number: the logit, and the sum of the parts. `other`: the token compared with, or null. */
-export function sumParts(token, shares, name, other) {
+export function sumParts({ tokens, predicts }, place, shares, name, other) {
+  const token = tokens[place];
+  const where = predicts === "own" ? "At" : "After";
   const parts = partsOf(shares).sort((a, b) => b.value - a.value);
   const list = (some) => some.map((part) => `${part.name} ${signed(part.value, 2)}`).join(", ");
   const up = parts.filter(({ value }) => value > 0).slice(0, 3);
@@ -59,7 +67,7 @@ export function sumParts(token, shares, name, other) {
     ? ` So ${name} is ${times(shares.logit)} ${other}.`
     : " Only differences between logits matter: compare with another token to see what decides.";
   return [
-    `After ${quoted(label(token, 24))}, ${what}`,
+    `${where} ${quoted(label(token, 24))}, ${what}`,
     signed(shares.logit),
     `; the ${parts.length} parts add up to `,
     signed(parts.reduce((sum, { value }) => sum + value, 0)),

@@ -24,7 +24,9 @@ const NUMBERS = {
     const [L, H, , S] = payload.arrays.pattern.shape;
     const keys = places({ tokens: payload.keys ?? payload.tokens });
     const rows = [["layer", "head", "query \\ key", ...keys]];
+    const { layers } = payload.arrays.pattern; // of a large model those that were looked at
     for (let layer = 0; layer < L; layer++) {
+      if (layers && !layers.get(layer)) continue;
       for (let head = 0; head < H; head++) {
         const block = headBlock(payload, layer, head);
         for (const [q, name] of places(payload).entries()) {

@@ -134,9 +134,10 @@ export async function copyLink() {
 
 /** What the app makes of the text, in the changed model if that is shown: it has tensors that the page has not. */
 async function saveFrom(name, more, ending) {
-  const { text, model, edits = [] } = store.payload;
+  const { text, model, edits = [], masked } = store.payload;
   const read = (response) => response.blob();
-  const file = await ask(name, { text, model: model.name, edits, ...more }, { read, quiet: true });
+  const hidden = typeof masked === "number" ? { masked } : {};
+  const file = await ask(name, { text, model: model.name, edits, ...hidden, ...more }, { read, quiet: true });
   return saveFile(file, nameOf(null, ending));
 }
 

@@ -35,7 +35,7 @@ export function mount(element, { props }) {
   function draw() {
     const isLesson = page() === "learn"; // what is precomputed is of the app's own model
     const shown = isLesson ? props.value : store.model || props.value;
-    const names = [...new Set([...decoders(), props.value, shown, ...(mayOpen ? [MODEL.other] : [])])];
+    const names = [...new Set([...offered(), props.value, shown, ...(mayOpen ? [MODEL.other] : [])])];
     if (element.dataset.names !== names.join("\n")) {
       select.replaceChildren(...names.map((value) => make("option", { value, text: value })));
       element.dataset.names = names.join("\n");
@@ -53,9 +53,9 @@ export function mount(element, { props }) {
   element.dataset.ready = "true";
 }
 
-/** Models that these pages can show: the others are on the page Compare. */
-function decoders() {
+/** Models that the page can show: only a decoder writes. */
+function offered() {
   return models()
-    .filter(({ architecture }) => architecture === "decoder")
+    .filter(({ architecture }) => architecture && (architecture === "decoder" || page() === "explore"))
     .map(({ name }) => name);
 }

@@ -3,6 +3,7 @@
 import { make } from "../base/dom.mjs";
 import { ask } from "../state/ask.mjs";
 import { refreshModels } from "../state/models.mjs";
+import { page } from "../state/pages.mjs";
 import { chooseModel } from "../state/run.mjs";
 import { downloadText, OPEN_MODEL, openElsewhere } from "./words.mjs";
 
@@ -12,6 +13,8 @@ const SMALL = [
   ["gpt2", "MIT", "548 MB"],
   ["EleutherAI/pythia-70m", "Apache 2.0", "166 MB"],
   ["HuggingFaceTB/SmolLM2-135M", "Apache 2.0", "269 MB"],
+  ["distilbert-base-uncased", "Apache 2.0", "268 MB"],
+  ["t5-small", "Apache 2.0", "242 MB"],
 ];
 
 /** Ask for a model, and show the text in it. */
@@ -50,7 +53,7 @@ export function openModel() {
     busy.hidden = false;
     try {
       const { name, architecture } = await ask("open_model", { name: field.value }, { newest: "open", quiet: true });
-      if (architecture !== "decoder") throw new Error(openElsewhere(name));
+      if (architecture !== "decoder" && page() !== "explore") throw new Error(openElsewhere(name));
       await refreshModels();
       chooseModel(name);
       dialog.close();

@@ -15,7 +15,7 @@ export const OPEN_MODEL = {
     "Hugging Face Hub.",
   families:
     "GPT-2 and DistilGPT2 · Llama 2 and 3, Mistral, Qwen 2, 2.5 and 3, SmolLM2 · Pythia · TinyStories · nanoGPT's " +
-    "ckpt.pt. BERT, DistilBERT, RoBERTa, T5, and BART open on the Compare page.",
+    "ckpt.pt · BERT, DistilBERT, RoBERTa, T5, and BART on Explore and Compare.",
   example: "path/to/folder, or gpt2",
   field: "Folder, file, or name on the Hugging Face Hub",
   busy: " Loading the model. The first time, a model from the Hub is downloaded.",
@@ -23,7 +23,7 @@ export const OPEN_MODEL = {
   cancel: "Cancel",
 };
 export const downloadText = (license, size) => `${license}, ${size} to download`;
-export const openElsewhere = (name) => `${name} is open now, on the Compare page: this page shows decoders.`;
+export const openElsewhere = (name) => `${name} is open now, on Explore and Compare: this page shows decoders.`;
 
 export const HELP = { title: "Keys and glossary", close: "Close", keys: "Keys", glossary: "Glossary" };
 export const KEYS = [

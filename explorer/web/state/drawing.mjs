@@ -55,11 +55,14 @@ export class Drawing {
     const { element, draw, part } = view;
     const { store } = this;
     if (!element.offsetParent) return; // on a page that is not shown: drawn when it is
-    const { value, error } = part ? store.part(part) : {};
-    element.dataset.waiting = String(Boolean(part && !value && !error));
+    const names = typeof part === "function" ? part(store.payload, store.focus.now) : part ? [part] : [];
+    const parts = names.map((name) => store.part(name));
+    const error = parts.find((one) => one.error)?.error;
+    const isWaiting = !error && parts.some(({ value }) => !value);
+    element.dataset.waiting = String(isWaiting);
     element.dataset.error = error ?? "";
-    if (!part || value) {
-      draw(store.payload, store.focus.now, value);
+    if (!isWaiting && !error) {
+      draw(store.payload, store.focus.now, parts[0]?.value);
       view.drawn = store.payload;
       element.dataset.seq = store.seq;
       element.dataset.ready = "true";

@@ -35,6 +35,7 @@ const { layer, head, query, key } = LOOKS;
 // the text; `cut`: how long it is where the address holds only a part
 const ASKED = { text: text(), cut: integer(null) };
 const MODEL = { model: pushing(text(null, 200)) };
+const LOOK = { stack: pushing(word()), masked: pushing(integer(null)) }; // whose attention, and what an encoder lacks
 
 /**
  * By page, in the order in which the header has them.
@@ -43,7 +44,7 @@ const MODEL = { model: pushing(text(null, 200)) };
 export const FIELDS = {
   [FIRST]: {},
   learn: { lesson: pushing(word()), step: pushing(counted(null)), set: settings(), ...ASKED },
-  explore: { ...LOOKS, ...MODEL, ...ASKED },
+  explore: { ...LOOKS, ...MODEL, ...LOOK, ...ASKED },
   compare: {
     layer,
     head,

@@ -9,14 +9,24 @@ export const promptText = () => prompt()?.value ?? "";
 
 /** Run the text that stands in the prompt. */
 export function run() {
-  return shown(ask("run", { text: promptText(), model: store.model }, NEWEST));
+  return given(promptText());
 }
 
 /** Put a text into the prompt, and run it. */
 export function runText(text) {
   setPrompt(text);
-  return shown(ask("run", { text, model: store.model }, NEWEST));
+  return given(text);
 }
+
+/** Look at the text that is there otherwise: at another attention of the model (`stack`), or with a place hidden. */
+export function lookAgain(/** @type {{stack?: string, masked?: number | null}} */ change) {
+  const { text, model } = store.payload;
+  const look = { ...store.lookAt(text), ...change };
+  if (look.masked === null) delete look.masked;
+  return shown(ask("run", { text, model: model.name, ...look }, NEWEST));
+}
+
+const given = (text) => shown(ask("run", { text, model: store.model, ...store.lookAt(text) }, NEWEST));
 
 /** Put an example into the prompt, and show what was computed of it. */
 export function openAhead(text, address) {

@@ -25,7 +25,7 @@ class Store {
     this.firstModel = null; // what the page opens with when the address names none
     this.firstTexts = /** @type {{[page: string]: string}} */ ({}); // the same, by page; `other` for all not named
     this.wanted = null; // the model that was chosen, until its result is here
-    this.asked = null; // {text, model, focus} that the address speaks of, until the result is here
+    this.asked = null; // {text, model, look, focus} that the address speaks of, until the result is here
     this.isAsking = false; // whether another result than the one that is here is on its way
     this.address = address;
     if (OF_THE_TEXT.includes(page())) this.asked = askedIn(readAddress(location.search).values);
@@ -39,8 +39,9 @@ class Store {
 
   /**
    * Call `draw(payload, focus)` now and whenever something changes, while `element` is on the page. A view that
-   * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`. `isOfText`: whether what it
-   * shows is the payload's; one with questions of its own says itself what is old.
+   * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`; or several, if `part` is a
+   * function from payload and focus to their names, of which it gets the first. `isOfText`: whether what it shows is the
+   * payload's; one with questions of its own says itself what is old.
    */
   subscribe(element, draw, part = null, isOfText = true) {
     this.drawing.add({ element, draw, part, isOfText, drawn: null });
@@ -49,6 +50,15 @@ class Store {
   /** The name of the model that the next text is given to: the chosen one, or else the one that is shown. */
   get model() {
     return this.wanted ?? this.payload?.model.name ?? "";
+  }
+
+  /** How a text is looked at in the model: as the address says, or as the same text is looked at already. */
+  lookAt(text) {
+    const { asked } = this;
+    if (asked && (asked.text ?? text) === text && (asked.model ?? this.model) === this.model) return asked.look;
+    if (!this.payload || this.payload.model.name !== this.model) return {};
+    const { stack, masked } = lookOf(this.payload);
+    return lookIn({ stack, masked: text === this.payload.text ? masked : null });
   }
 
   /** A text is on its way to the model, or no longer. */
@@ -133,6 +143,7 @@ class Store {
       text: text === this.firstText(name) ? null : text,
       cut: null,
       model: "model" in FIELDS[name] && model.name !== this.firstModel ? model.name : null,
+      ...(name === "explore" && lookOf(this.payload)),
     };
   }
 
@@ -145,7 +156,8 @@ class Store {
     }
     asked.text ??= this.firstText(name);
     asked.model = "model" in FIELDS[name] ? (asked.model ?? this.firstModel) : this.payload.model.name;
-    if (asked.text === this.payload.text && asked.model === this.payload.model.name) {
+    const isSameLook = name !== "explore" || isSame(asked.look, lookIn(lookOf(this.payload)));
+    if (asked.text === this.payload.text && asked.model === this.payload.model.name && isSameLook) {
       Object.assign(this.focus.locked, asked.focus);
       this.asked = null;
       this.fit();
@@ -159,6 +171,8 @@ class Store {
 
   /** What is there of a part; asked for when it was not yet. */
   part(name) {
+    const { layers } = this.payload.arrays.pattern;
+    if (layers && name.startsWith("layer.")) return this.layer(this.payload, Number(name.slice(6)));
     if (!this.parts.has(name)) {
       const { parts } = this;
       parts.set(name, {});
@@ -175,6 +189,20 @@ class Store {
     return this.parts.get(name);
   }
 
+  /** The patterns of a layer of a large model's `payload`: {value}, {error}, or {} on the way. */
+  layer(payload, layer) {
+    const { layers, problems } = payload.arrays.pattern;
+    if (layers.has(layer)) return { value: layers.get(layer), error: problems.get(layer) };
+    layers.set(layer, null); // on the way
+    fetchPart(`layer.${layer}`, payload)
+      .then(
+        ({ arrays }) => layers.set(layer, arrays.pattern.data),
+        ({ message }) => problems.set(layer, message),
+      )
+      .then(() => this.changed());
+    return {};
+  }
+
   /** The query that views speak of: the chosen one, or the last token. */
   query(focus) {
     return focus.query ?? this.payload.tokens.length - 1;
@@ -184,7 +212,17 @@ class Store {
 /** What an address asks the store for; `focus`: only what its page says of it. */
 function askedIn(values) {
   const focus = Object.fromEntries(Object.entries(values).filter(([name]) => name in START));
-  return { text: values.text ?? null, model: values.model ?? null, focus };
+  return { text: values.text ?? null, model: values.model ?? null, look: lookIn(values), focus };
+}
+
+/** How a payload is looked at, as the address says it: null is what one begins with. */
+function lookOf({ stack = null, stacks = [], masked = null }) {
+  return { stack: stacks.length > 1 && stack !== "decoder" ? stack : null, masked };
+}
+
+/** Only what is said of it, as a question has it. */
+function lookIn({ stack = null, masked = null }) {
+  return { ...(stack !== null && { stack }), ...(masked !== null && { masked }) };
 }
 
 globalThis.headscope ??= new Store();

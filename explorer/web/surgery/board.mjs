@@ -1,7 +1,7 @@
 // The head grid as what can be cut: a button for every head, each layer's attention and its MLP; and the edits made.
 
 import { make } from "../base/dom.mjs";
-import { headBlock } from "../base/payload.mjs";
+import { thumbnailOf } from "../base/payload.mjs";
 import { shareUnits } from "../color/scale.mjs";
 import { drawThumbnail } from "../matrix/matrix.mjs";
 import { move } from "../state/focus.mjs";
@@ -72,10 +72,8 @@ export function changes() {
 
 function drawHead(canvas, payload) {
   const { layer, head } = canvas.parentElement.place;
-  const T = payload.tokens.length;
-  const block = headBlock(payload, layer, head);
-  const row = (query) => block.subarray(query * T, query * T + (payload.arrays.reach ? T : query + 1));
-  drawThumbnail(canvas, { rows: T, columns: T, row, scale: shareUnits(isDark()) });
+  const seen = payload.arrays.reach ? { ...payload, mask: "none" } : payload; // a mask may let the future through
+  drawThumbnail(canvas, { ...thumbnailOf(seen, layer, head), scale: shareUnits(isDark()) });
 }
 
 function build(grid, L, H) {

@@ -131,6 +131,8 @@ export function attentionCard() {
   const draw = (payload, focus) => {
     const { layer, head, key } = focus;
     const query = store.query(focus);
+    element.hidden = !isHere(payload, layer);
+    if (element.hidden) return;
     const blocks = blocksOf(payload, layer, head);
     const limit = limitOf(blocks);
     title.textContent = attentionTitle(layer, head, unchanged(blocks));
@@ -166,6 +168,12 @@ function follow(map) {
     choose: (cell) => store.toggle(pairOf(cell)),
   });
 }
+
+/** Whether the patterns before and after are here; of a large model they come when they are looked at. */
+const isHere = (payload, layer) =>
+  [payload, operation.result ?? payload].every(
+    (one) => !one.arrays.pattern.layers || Boolean(store.layer(one, layer).value),
+  );
 
 function blocksOf(payload, layer, head) {
   const before = headBlock(payload, layer, head);

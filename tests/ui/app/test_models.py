@@ -114,7 +114,7 @@ def assert_attention_is(strip: Strip, pattern: torch.Tensor, queries: list[int])
 def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, problems):
     strip.offered("decoder")
     two, encoder = kept.save("two"), kept.save("encoder")
-    assert encoder not in strip.offered(two)  # it predicts no next token
+    assert encoder in strip.offered(two)
     strip.choose_model(two)
     strip.run(TEXT)
     trace = kept.trace("two", IDS)
@@ -155,7 +155,8 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     assert shown == writer.labels([TOKENIZER.piece(written)])
     assert "model=runs%2Ftwo-" in strip.address()
 
-    # lessons keep to their own model, and Compare offers what the strip cannot show
+    # lessons keep to their own model, and who writes is a decoder
+    assert encoder not in strip.page.evaluate(OFFERED)
     strip.page.click('a[data-page="learn"]')
     assert strip.select.input_value() == "decoder" and strip.select.is_disabled()
     strip.page.click('a[data-page="compare"]')

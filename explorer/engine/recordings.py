@@ -1,0 +1,41 @@
+"""The last recordings, kept while there is room: those of a large model are hundreds of megabytes each."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+MOST, BYTES = 6, 2**30
+
+
+class Recordings:
+    """Answers of ``make`` by its arguments, at most MOST of them and ``limit`` bytes of tensors; the newest stays."""
+
+    def __init__(self, make: Callable, limit: int = BYTES):
+        self.make, self.limit, self._lock = make, limit, threading.Lock()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def __call__(self, *arguments: Any, **more: Any) -> Any:
+        key = (arguments, tuple(sorted(more.items())))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        found = self.make(*arguments, **more)
+        with self._lock:
+            self._kept[key] = found
+            while len(self._kept) > MOST or (len(self._kept) > 1 and self.size > self.limit):
+                self._kept.popitem(last=False)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all tensors."""
+        return sum(tensor.nbytes for run in self._kept.values() for tensor in run.trace.values())
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
