@@ -3,14 +3,12 @@
 import json
 from collections.abc import Iterator
 
-import gradio as gr
-
 from ..components import Generate
 from ..questions.asker import Asker
 from ..questions.cache_times import COUNT, cache_times
 from ..questions.strategies import MAX_COUNT, STRATEGIES, compare
 from ..questions.writing import MAX_NEW_TOKENS, look, next_token, whole_text, write
-from .work import LONG_WORK, MODEL_WORK
+from .endpoints import LONG_WORK, MODEL_WORK, offer
 
 
 def generate_page(asker: Asker) -> None:
@@ -65,8 +63,8 @@ def _offer_api(asker: Asker) -> None:
         """Write ``count`` tokens (at most 100) with and without the KV cache: milliseconds per token of both."""
         return cache_times(asker.shelf.decoder(model), text, [], max(1, min(count, MAX_COUNT)))
 
-    gr.api(generate_text, api_name="generate_text", **LONG_WORK)
-    gr.api(next_token_of, api_name="next_token", **MODEL_WORK)
-    gr.api(strategies, api_name="strategies", **LONG_WORK)
-    gr.api(look_at_step, api_name="look_at_step", **MODEL_WORK)
-    gr.api(time_cache, api_name="cache_times", **LONG_WORK)
+    offer(generate_text, "generate_text", **LONG_WORK)
+    offer(next_token_of, "next_token", **MODEL_WORK)
+    offer(strategies, "strategies", **LONG_WORK)
+    offer(look_at_step, "look_at_step", **MODEL_WORK)
+    offer(time_cache, "cache_times", **LONG_WORK)

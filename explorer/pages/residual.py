@@ -1,11 +1,9 @@
 """The residual stream's panel of the Explore page."""
 
-import gradio as gr
-
 from ..components import Residual
 from ..questions import residual
 from ..questions.asker import Asker
-from .work import MODEL_WORK
+from .endpoints import MODEL_WORK, offer
 
 
 def residual_panel(asker: Asker) -> None:
@@ -21,4 +19,4 @@ def residual_panel(asker: Asker) -> None:
         """
         return residual.attribution(asker.shelf.decoder(model), text, token, place)
 
-    gr.api(attribution, api_name="attribution", **MODEL_WORK)
+    offer(attribution, "attribution", **MODEL_WORK)

@@ -3,14 +3,12 @@
 import json
 from collections.abc import Iterator
 
-import gradio as gr
-
 from ..components import Surgery
 from ..engine.runner import SHIPPED
 from ..examples import EXPERIMENTS
 from ..questions.asker import Asker
 from ..questions.surgery import before_and_after, effect, read_edits, sweep
-from .work import MODEL_WORK
+from .endpoints import MODEL_WORK, offer
 
 
 def surgery_panel(asker: Asker) -> None:
@@ -36,4 +34,4 @@ def surgery_panel(asker: Asker) -> None:
         yield from sweep(asker.shelf.decoder(model), how)
 
     for function in (surgery, surgery_effect, surgery_sweep):
-        gr.api(function, api_name=function.__name__, **MODEL_WORK)
+        offer(function, **MODEL_WORK)
