@@ -17,6 +17,6 @@ def residual_panel(asker: Asker) -> None:
         tokens of the text, 0 the start; negative ones count from the end. Returns id and place, the logit, and in
         logits its parts, which sum to it: token, position, heads (L, H), attention_bias (L), mlps (L), norm_bias.
         """
-        return residual.attribution(asker.shelf.decoder(model), text, token, place)
+        return residual.attribution(asker.decoder(model), text, token, place)
 
     offer(attribution, "attribution", **MODEL_WORK)

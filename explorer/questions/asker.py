@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from ..engine.runner import Runner
 from ..engine.shelf import Shelf
 from ..live.runs import LIVE, LiveRuns
 
@@ -19,6 +20,10 @@ class Asker:
     shelf: Shelf
     live: LiveRuns = LIVE
     is_owner: bool = False  # whether they may name any folder, and send code
+
+    def decoder(self, model: str = "") -> Runner:
+        """The model of that name, loaded. ``ValueError`` for one that they may not use, or that is no decoder."""
+        return self.shelf.decoder(model, self.is_owner)
 
 
 def asker_of(shelf: Shelf, headers: Mapping[str, str], live: LiveRuns = LIVE) -> Asker:

@@ -19,7 +19,7 @@ PARTS = {"neurons": neurons, "stream": stream, "surgery": surgery, "tensors": te
 
 def models(asker: Asker) -> list[dict]:
     """What can be chosen: name, title, architecture of each."""
-    return asker.shelf.choices()
+    return asker.shelf.choices(asker.is_owner)
 
 
 def rights(asker: Asker) -> dict:
@@ -40,7 +40,7 @@ def open_model(asker: Asker, name: str) -> dict:
 
 def run(asker: Asker, text: str, model: str = "") -> Stored:
     """A text through a decoder with everything recorded."""
-    return asker.shelf.decoder(model).run(text)
+    return asker.decoder(model).run(text)
 
 
 def part(runner: Runner, name: str, text: str, edits: tuple = ()) -> Stored:
@@ -54,6 +54,6 @@ def part(runner: Runner, name: str, text: str, edits: tuple = ()) -> Stored:
 
 def part_question(name: str) -> Callable:
     def answer(asker: Asker, text: str, model: str = "", edits: list | None = None) -> Stored:
-        return part(asker.shelf.decoder(model), name, text, read_edits(edits or []))
+        return part(asker.decoder(model), name, text, read_edits(edits or []))
 
     return answer

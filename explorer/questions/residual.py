@@ -12,7 +12,7 @@ LONGEST = 200  # characters of what is typed as a token; the longest tokens are 
 
 def shares(asker: Asker, text: str, token: str | int, model: str = "") -> Stored:
     """The shares of the logits of a token, as it was typed or by its id, at every place of a text."""
-    runner = asker.shelf.decoder(model)
+    runner = asker.decoder(model)
     return shares_of(runner, text, token if isinstance(token, int) else token_named(runner.tokenizer, token))
 
 
