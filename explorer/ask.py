@@ -19,28 +19,19 @@ from starlette.routing import Route
 from .engine.cache import Stored
 from .engine.problems import PROBLEMS, sentence
 from .engine.shelf import Shelf
+from .guard import Refused, said
 from .live.runs import LIVE, LiveRuns
 from .questions import questions
-from .questions.asker import asker_of, is_from_elsewhere
+from .questions.asker import asker_of
 from .questions.question import File, Malformed, Question
 
-LARGEST = 4_000_000  # bytes of a body
 AT_ONCE = {"short": 8, "long": 8, "homework": 1}  # or eight who write would let nobody look
 MOST_WAITING = 64  # in one lane
 UNKNOWN = "No such question: the page and the app are of two versions, load the page again."
-ELSEWHERE = "Questions are taken only from the app's own page, and from programs."
 BUSY = "Too many questions wait already: try again in a moment."
-TOO_LARGE = f"A question is at most {LARGEST // 1_000_000} MB."
 NO_NUMBER = "What was computed holds something that is not a number, so it cannot be shown."
 FRAMES, LINES, BYTES = "application/x-headscope-frames", "application/x-ndjson", "application/octet-stream"
 OVER = object()  # a stream has ended
-
-
-class Refused(Exception):
-    """Answered with a status and a sentence."""
-
-    def __init__(self, status: int, sentence: str):
-        self.status, self.sentence = status, sentence
 
 
 class Lane:
@@ -79,11 +70,11 @@ def ask_route(shelf: Shelf, code_upload: bool = False, live: LiveRuns = LIVE) ->
             asker = asker_of(shelf, request.headers, live)
             return await _answer(question, partial(question.function, asker, **given), lanes[question.lane], request)
         except Refused as refused:
-            return _said(refused.status, refused.sentence)
+            return said(refused.status, refused.sentence)
         except Malformed as error:
-            return _said(400, str(error))
+            return said(400, str(error))
         except PROBLEMS as error:
-            return _said(422, sentence(error))
+            return said(422, sentence(error))
         except ClientDisconnect:
             return Response(status_code=400)
 
@@ -92,21 +83,10 @@ def ask_route(shelf: Shelf, code_upload: bool = False, live: LiveRuns = LIVE) ->
 
 async def _read(known: dict[str, Question], request: Request) -> tuple[Question, dict]:
     """The question that a request names, and its arguments."""
-    if is_from_elsewhere(request.headers):
-        raise Refused(403, ELSEWHERE)
     question = known.get(request.path_params["name"])
     if question is None:
         raise Refused(404, UNKNOWN)
-    return question, question.read(_parsed(await _body(request)))
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise Refused(413, TOO_LARGE)
-    return bytes(body)
+    return question, question.read(_parsed(await request.body()))
 
 
 def _parsed(body: bytes) -> object:
@@ -154,10 +134,6 @@ def _json(answer: object) -> bytes:
         return json.dumps(answer, allow_nan=False).encode()
     except ValueError:
         raise ValueError(NO_NUMBER) from None
-
-
-def _said(status: int, sentence: str) -> Response:
-    return Response(sentence.encode("utf-8", "replace"), status, media_type="text/plain")
 
 
 async def _in_threads(steps: Generator, lane: Lane) -> AsyncGenerator:

@@ -8,9 +8,9 @@ gives some names in it a meaning of its own (``/?page=x`` is an error 500), so i
 
 import json
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from html import escape
-from urllib.parse import urlsplit
 
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -18,7 +18,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .export.standalone import STATIC
+from .guard import Guard
 from .pages.start import start_html
+from .proxy import RootPath, path_of
 from .static_files import SHEET, Web
 
 TITLE = "Headscope"
@@ -45,35 +47,10 @@ OPENING = """<!doctype html>
 {body}"""
 
 
-def middleware(web: Web) -> list[Middleware]:
-    """For ``app_kwargs``: the first is the outermost."""
-    return [Middleware(RootPath), Middleware(Compressed), Middleware(FirstHtml, web=web)]
-
-
-def root_path(given: str) -> str:
-    """``--root-path`` without the last slash. Raises ``ValueError`` for what is neither a path nor a URL."""
-    if not given.startswith(("/", "http://", "https://")):
-        raise ValueError(f"--root-path {given} is neither a path such as /headscope nor a URL such as https://me.org/x")
-    return given.rstrip("/")
-
-
-class RootPath:
-    """Behind a proxy a path may come with the app's prefix or without: from here on, it has it, as ASGI wants it."""
-
-    def __init__(self, app: ASGIApp):
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if prefix := urlsplit(scope.get("root_path", "")).path.rstrip("/"):
-            path = scope["path"]
-            has_it = path == prefix or path.startswith(f"{prefix}/")
-            scope = {**scope, "root_path": prefix, "path": path if has_it else prefix + path}
-        await self.app(scope, receive, send)
-
-
-def path_of(scope: Scope) -> str:
-    """The path below the app's prefix."""
-    return scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+def middleware(web: Web, hosts: Collection[str] | None = None) -> list[Middleware]:
+    """For ``app_kwargs``: the first is the outermost. ``hosts``: see ``Guard``."""
+    inner = [Middleware(Compressed), Middleware(FirstHtml, web=web)]
+    return [Middleware(RootPath), Middleware(Guard, hosts=hosts), *inner]
 
 
 class Compressed:

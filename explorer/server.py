@@ -1,8 +1,12 @@
 """The Blocks object and how it is served: static modules, examples, payloads, and nothing from another host."""
 
 import mimetypes
+import signal
+from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 import gradio as gr
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -14,16 +18,19 @@ from .ask import ask_route
 from .engine.shelf import Shelf
 from .engine.timelines import timeline_routes
 from .examples import FOLDER
-from .first_html import middleware, root_path
+from .first_html import middleware
 from .gallery import gallery_routes
+from .guard import said
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .pages.check import check_page
 from .pages.compare import compare_page
+from .pages.endpoints import Endpoints
 from .pages.explore import explore_page
 from .pages.generate import generate_page
 from .pages.learn import learn_page
 from .pages.prompt import prompt_row
 from .pages.train import train_page
+from .proxy import root_path
 from .questions.asker import Asker, is_loopback
 from .static_files import Web
 
@@ -37,7 +44,7 @@ MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"
 def build(shelf: Shelf, code_upload: bool = False) -> gr.Blocks:
     """The app, not yet served; with ``code_upload`` it runs homework files that its owner sends."""
     asker = Asker(shelf)  # a program that calls an endpoint
-    with gr.Blocks(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
+    with Endpoints(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         prompt_row(asker)
         with gr.Column(elem_id="page-learn"):
             learn_page(asker)
@@ -74,11 +81,17 @@ def routes(shelf: Shelf, web: Web | None = None, code_upload: bool = False) -> l
     ]
 
 
-def launch_options(demo: gr.Blocks, shelf: Shelf, web: Web, code_upload: bool = False) -> dict:
-    """What ``demo.launch`` needs beside host and port."""
+def launch_options(
+    demo: gr.Blocks, shelf: Shelf, web: Web, code_upload: bool = False, hosts: Collection[str] | None = None
+) -> dict:
+    """What ``demo.launch`` needs beside host and port. ``hosts``: see ``Guard``."""
     ours = [*routes(shelf, web, code_upload), *gallery_routes(demo, web)]
     return {
-        "app_kwargs": {"routes": ours, "middleware": middleware(web)},
+        "app_kwargs": {
+            "routes": ours,
+            "middleware": middleware(web, hosts),
+            "exception_handlers": {RequestValidationError: malformed},
+        },
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
         "footer_links": [],
         "run_history": False,
@@ -91,6 +104,11 @@ def launch_options(demo: gr.Blocks, shelf: Shelf, web: Web, code_upload: bool = 
     }
 
 
+async def malformed(_request: Request, _error: Exception) -> Response:
+    """In place of FastAPI's answer, which repeats what was sent, and breaks if JSON cannot say that."""
+    return said(422, "This is not what this address takes: docs/API.md says what it does.")
+
+
 def serve(
     demo: gr.Blocks,
     shelf: Shelf,
@@ -99,12 +117,14 @@ def serve(
     share: bool,
     *,
     prefix: str | None = None,
+    names: Sequence[str] = (),
     code_upload: bool = False,
     dev: bool = False,
 ) -> None:
     """Listen until Ctrl-C. The shipped model loads while the page is up already; another one is checked first.
 
-    ``prefix``: under which path a proxy shows the app; ``dev``: the browser half is read anew at each page load.
+    ``prefix``: under which path a proxy shows the app, ``names``: under which hosts; ``dev``: the browser half is read
+    anew at each page load.
     Raises ``ValueError`` for a prefix that is none or a model that cannot be loaded, ``OSError`` for a taken port.
     """
     first = shelf.first
@@ -114,6 +134,7 @@ def serve(
     first.warm_up()
     if prefix is not None:
         prefix = root_path(prefix)
+    hosts = {name.lower() for name in (*names, urlsplit(prefix or "").hostname) if name}
     options = {
         "root_path": prefix,
         "server_name": host,
@@ -122,8 +143,11 @@ def serve(
         "prevent_thread_lock": True,
     }
     try:
-        _, url, shared = demo.launch(**options, **launch_options(demo, shelf, Web(dev), code_upload))
+        ours = launch_options(demo, shelf, Web(dev), code_upload, hosts if shelf.is_private else None)
+        _, url, shared = demo.launch(**options, **ours)
     except (OSError, OverflowError):
         raise OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port") from None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # both end it in order
     print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)
     demo.block_thread()

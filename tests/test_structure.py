@@ -28,10 +28,11 @@ FLOORS = {
         ("live", "homework"),
     ],
     "explorer": [
-        ("components", "engine"),
+        ("components", "engine", "proxy"),
         ("examples", "first_sight"),
         ("lessons", "live", "export"),
         ("questions",),
+        ("guard",),
         ("pages", "ask", "static_files"),
         ("first_html", "gallery"),
         ("server",),

@@ -42,12 +42,15 @@ class Shelf:
             None if listed is None else {name: self._found(name) for name in listed if name not in ARCHITECTURES}
         )
 
-    def choices(self) -> list[dict]:
-        """What can be chosen without naming a folder: {"name", "title", "architecture"} each. Imports no torch."""
+    def choices(self, any_folder: bool = False) -> list[dict]:
+        """What can be chosen by name: {"name", "title", "architecture"} each. Imports no torch.
+
+        With ``any_folder`` also the folders that the app's owner has opened, which are nobody else's business.
+        """
+        saved = self._saved() | (self._still_there() if any_folder else {})
         shipped = [{"name": name, "title": ARCHITECTURES[name].title, "architecture": name} for name in self._shipped()]
         return shipped + [
-            {"name": name, "title": name, "architecture": _named_architecture(folder)}
-            for name, folder in self._saved().items()
+            {"name": name, "title": name, "architecture": _named_architecture(folder)} for name, folder in saved.items()
         ]
 
     def get(self, name: str = "", any_folder: bool = False) -> Runner:
@@ -68,15 +71,15 @@ class Shelf:
                 self._others.popitem(last=False)
             return self._others[key]
 
-    def decoder(self, name: str = "") -> Runner:
+    def decoder(self, name: str = "", any_folder: bool = False) -> Runner:
         """``get``, loaded. Raises ``ValueError`` for a model that is no decoder that stands alone."""
-        found = self._with_room(self.get(name))
+        found = self._with_room(self.get(name, any_folder))
         found.check_writes()
         return found
 
-    def explored(self, name: str = "") -> Runner:
+    def explored(self, name: str = "", any_folder: bool = False) -> Runner:
         """``get``, loaded: a model of any architecture."""
-        return self._with_room(self.get(name))
+        return self._with_room(self.get(name, any_folder))
 
     def opened(self, name: str) -> Runner:
         """Any model of this machine or the Hub, loaded, and from now on one of the choices."""
@@ -145,7 +148,10 @@ class Shelf:
         saved |= self._runs() if self._listed is None else self._listed
         if not self.first.is_shipped:
             saved[str(self.first.model_name)] = Path(self.first.model_name)
-        return saved | {name: place for name, place in self._opened.items() if place.is_file() or _has_config(place)}
+        return saved
+
+    def _still_there(self) -> dict[str, Path]:
+        return {name: place for name, place in self._opened.items() if place.is_file() or _has_config(place)}
 
     def _runs(self) -> dict[str, Path]:
         found = {}

@@ -19,10 +19,7 @@ def publish(model: Path, runs: Path, name: str, about: dict) -> str:
     Raises ``ValueError`` with one sentence if there are MOST already, or the disk has no room.
     """
     with _one_at_a_time:
-        if len(list(runs.glob(f"*/{ABOUT}"))) >= MOST:
-            raise ValueError(
-                f"{MOST} models are kept already: delete a folder in {runs.name}/ beside the app to make room."
-            )
+        require_room(runs)
         folder = None
         try:
             folder = _new_folder(runs, safe_name(name))
@@ -35,6 +32,14 @@ def publish(model: Path, runs: Path, name: str, about: dict) -> str:
                 shutil.rmtree(folder, ignore_errors=True)
             raise ValueError(f"The model could not be kept: {error.strerror or error}.") from None
     return folder.name
+
+
+def require_room(runs: Path) -> None:
+    """``ValueError`` if as many models are kept as may be."""
+    if len(list(runs.glob(f"*/{ABOUT}"))) >= MOST:
+        raise ValueError(
+            f"{MOST} models are kept already: delete a folder in {runs.name}/ beside the app to make room."
+        )
 
 
 def safe_name(name: str) -> str:

@@ -7,7 +7,9 @@ nothing any more; and every process ends with the app, whose end closes the pipe
 
 import atexit
 import json
+import os
 import secrets
+import shutil
 import struct
 import subprocess
 import sys
@@ -20,10 +22,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from llm_core.homework.leftovers import sweep
 from llm_core.paths import ROOT, RUNS
 
 from ..engine.payload import pack, unpack
-from .publish import publish
+from .publish import publish, require_room
 
 COMMAND = [sys.executable, "-m", "llm_core.live"]
 AT_ONCE = 2  # models that train; each takes about one core
@@ -106,11 +109,16 @@ class LiveRun:
             raise ValueError(save.answer.get("sentence", "The model could not be saved: the training process is busy."))
         return save.folder, save.answer
 
+    def forget_save(self, folder: Path) -> None:
+        """What was saved is copied; only what a run ends with is kept for another time."""
+        if self._last is None or folder != self._last.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
     # for the registry
 
     def begin(self) -> None:
         """Its turn: start the process."""
-        self._folder = tempfile.TemporaryDirectory(prefix="headscope-live-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix=f"headscope-live-{os.getpid()}-", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -262,8 +270,12 @@ class LiveRuns:
     def keep(self, id: str, name: str) -> str:
         """Save a run's model as a checkpoint beside the app, and return its name: "runs/NAME"."""
         run = self.get(id)
+        require_room(self.folder)  # before anything is written
         folder, said = run.saved()
-        return f"runs/{publish(folder, self.folder, name, {'choices': run.choices, 'step': said['step']})}"
+        try:
+            return f"runs/{publish(folder, self.folder, name, {'choices': run.choices, 'step': said['step']})}"
+        finally:
+            run.forget_save(folder)
 
     def close(self, id: str) -> None:
         """The page is gone, or wants another run: this one ends, and nothing of it stays."""
@@ -295,6 +307,7 @@ class LiveRuns:
     def _watch(self) -> None:
         if not self._watching:
             self._watching = True
+            sweep()
             atexit.register(self.end_all)
             threading.Thread(target=self._watch_forever, name="live runs", daemon=True).start()
 

@@ -17,6 +17,7 @@ from ..engine.shelf import Shelf
 from ..lessons.teach import catalog
 from ..questions.asker import asker_of
 from ..questions.check import checked
+from .endpoints import offer
 
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "homework"}
 
@@ -46,4 +47,4 @@ def _offer_api(shelf: Shelf) -> None:
         with --allow-code-upload, and answers only on the machine that the app runs on."""
         yield from checked(asker_of(shelf, request.headers), name, code)
 
-    gr.api(check_code, api_name="check_code", **ONE_AT_A_TIME)
+    offer(check_code, "check_code", **ONE_AT_A_TIME)

@@ -8,7 +8,7 @@ from ..components import Comparison
 from ..engine.shelf import Shelf
 from ..questions.asker import asker_of
 from ..questions.compare import comparison
-from .work import MODEL_WORK
+from .endpoints import MODEL_WORK, offer
 
 
 def compare_page(shelf: Shelf) -> None:
@@ -26,4 +26,4 @@ def compare_page(shelf: Shelf) -> None:
         asker = asker_of(shelf, request.headers)
         return f"payload/{comparison(asker, text, names, masked, second_text).key}"
 
-    gr.api(compared, api_name="compare", **MODEL_WORK)
+    offer(compared, "compare", **MODEL_WORK)

@@ -3,14 +3,12 @@
 import json
 from collections.abc import Iterator
 
-import gradio as gr
-
 from ..components import Generate
 from ..questions.asker import Asker
 from ..questions.cache_times import COUNT, cache_times
 from ..questions.strategies import MAX_COUNT, STRATEGIES, compare
 from ..questions.writing import MAX_NEW_TOKENS, look, next_token, whole_text, write
-from .work import LONG_WORK, MODEL_WORK
+from .endpoints import LONG_WORK, MODEL_WORK, offer
 
 
 def generate_page(asker: Asker) -> None:
@@ -37,7 +35,7 @@ def _offer_api(asker: Asker) -> None:
 
         ``temperature`` 0 takes the likeliest token; ``top_k`` 0 keeps all; the same ``seed`` gives the same text.
         """
-        ids, runner = [], asker.shelf.decoder(model)
+        ids, runner = [], asker.decoder(model)
         settings = {"temperature": temperature, "top_k": top_k or None, "top_p": top_p}
         for token in write(runner, text, [], count, seed, **settings):
             ids.append(token["id"])
@@ -49,24 +47,24 @@ def _offer_api(asker: Asker) -> None:
         Returns ``tokens``, the 50 likeliest with a probability per step, ``others``, how many tokens are not listed
         and their mass per step, and ``tokens_left``, how many can still be drawn.
         """
-        return next_token(asker.shelf.decoder(model), text, temperature, top_k or None, top_p)
+        return next_token(asker.decoder(model), text, temperature, top_k or None, top_p)
 
     def strategies(text: str, count: int = 60, seed: int = 1, model: str = "") -> list[dict]:
         """Seven strategies from one text and seed, up to ``count`` tokens (at most 100) each: greedy, three
         temperatures, top-k, top-p and beam search, with log-probability, repetition and seconds."""
-        return list(compare(asker.shelf.decoder(model), text, [], count, seed))
+        return list(compare(asker.decoder(model), text, [], count, seed))
 
     def look_at_step(text: str, written: list[int], model: str = "") -> str:
         """The address, relative to the app, of a binary payload about the newest token after a text and ``written``
         ids: its attention in every head, and the logits of the whole vocabulary, likeliest first."""
-        return f"payload/{look(asker.shelf.decoder(model), text, written).key}"
+        return f"payload/{look(asker.decoder(model), text, written).key}"
 
     def time_cache(text: str, count: int = COUNT, model: str = "") -> dict:
         """Write ``count`` tokens (at most 100) with and without the KV cache: milliseconds per token of both."""
-        return cache_times(asker.shelf.decoder(model), text, [], max(1, min(count, MAX_COUNT)))
+        return cache_times(asker.decoder(model), text, [], max(1, min(count, MAX_COUNT)))
 
-    gr.api(generate_text, api_name="generate_text", **LONG_WORK)
-    gr.api(next_token_of, api_name="next_token", **MODEL_WORK)
-    gr.api(strategies, api_name="strategies", **LONG_WORK)
-    gr.api(look_at_step, api_name="look_at_step", **MODEL_WORK)
-    gr.api(time_cache, api_name="cache_times", **LONG_WORK)
+    offer(generate_text, "generate_text", **LONG_WORK)
+    offer(next_token_of, "next_token", **MODEL_WORK)
+    offer(strategies, "strategies", **LONG_WORK)
+    offer(look_at_step, "look_at_step", **MODEL_WORK)
+    offer(time_cache, "cache_times", **LONG_WORK)

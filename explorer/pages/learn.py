@@ -2,14 +2,12 @@
 
 import json
 
-import gradio as gr
-
 from ..components import Lessons
 from ..examples import FIRST
 from ..lessons.teach import catalog
 from ..questions import learn
 from ..questions.asker import Asker
-from .work import MODEL_WORK
+from .endpoints import MODEL_WORK, offer
 
 
 def learn_page(asker: Asker) -> None:
@@ -22,4 +20,4 @@ def learn_page(asker: Asker) -> None:
         """Build a lesson for a text and settings; returns the address of its binary payload, relative to the app."""
         return f"payload/{learn.lesson(asker, name, text, settings).key}"
 
-    gr.api(lesson, api_name="lesson", **MODEL_WORK)
+    offer(lesson, "lesson", **MODEL_WORK)

@@ -7,11 +7,10 @@ import secrets
 import time
 from typing import Any
 
-import gradio as gr
-
 from ..components import Live
 from ..engine.payload import unpack
 from ..live.runs import LIVE, LiveRuns
+from .endpoints import offer
 
 MOST_STEPS = 2000
 MOST_SECONDS = 300  # waiting for its turn included
@@ -21,7 +20,7 @@ LOOK_SECONDS = 0.05
 def live_part() -> None:
     """Lay out the part inside the current Blocks."""
     Live(elem_id="live")
-    gr.api(train_tiny, api_name="train_tiny", concurrency_limit=2)
+    offer(train_tiny, "train_tiny", concurrency_limit=2)
 
 
 def train_tiny(task: str, steps: int, choices: dict) -> dict:

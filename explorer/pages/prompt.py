@@ -10,7 +10,7 @@ from ..engine.shelf import Shelf
 from ..examples import EXAMPLES, EXPLORED, FIRST, TWO_LINES
 from ..questions.asker import Asker
 from ..questions.explore import run as run_text
-from .work import MODEL_WORK
+from .endpoints import MODEL_WORK, offer
 
 
 def prompt_row(asker: Asker) -> None:
@@ -41,7 +41,7 @@ def prompt_row(asker: Asker) -> None:
         except PROBLEMS as error:
             return json.dumps({"error": sentence(error)})
 
-    gr.api(run, api_name="run", **MODEL_WORK)
+    offer(run, "run", **MODEL_WORK)
 
 
 def given_examples(shelf: Shelf) -> dict:

@@ -1,11 +1,9 @@
 """The residual stream's panel of the Explore page."""
 
-import gradio as gr
-
 from ..components import Residual
 from ..questions import residual
 from ..questions.asker import Asker
-from .work import MODEL_WORK
+from .endpoints import MODEL_WORK, offer
 
 
 def residual_panel(asker: Asker) -> None:
@@ -19,6 +17,6 @@ def residual_panel(asker: Asker) -> None:
         tokens of the text, 0 the start; negative ones count from the end. Returns id and place, the logit, and in
         logits its parts, which sum to it: token, position, heads (L, H), attention_bias (L), mlps (L), norm_bias.
         """
-        return residual.attribution(asker.shelf.decoder(model), text, token, place)
+        return residual.attribution(asker.decoder(model), text, token, place)
 
-    gr.api(attribution, api_name="attribution", **MODEL_WORK)
+    offer(attribution, "attribution", **MODEL_WORK)

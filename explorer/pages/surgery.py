@@ -3,14 +3,12 @@
 import json
 from collections.abc import Iterator
 
-import gradio as gr
-
 from ..components import Surgery
 from ..engine.runner import SHIPPED
 from ..examples import EXPERIMENTS
 from ..questions.asker import Asker
 from ..questions.surgery import before_and_after, effect, read_edits, sweep
-from .work import MODEL_WORK
+from .endpoints import MODEL_WORK, offer
 
 
 def surgery_panel(asker: Asker) -> None:
@@ -23,17 +21,17 @@ def surgery_panel(asker: Asker) -> None:
         "window" | "first" | "painted", "layer": from 0, "head": from 0}, a window with "n", a painted mask with
         "rows" of 0 and 1. Returns losses in nats per token before and after, the likeliest next tokens, and which
         places could see the token that they have to predict."""
-        return before_and_after(asker.shelf.decoder(model), text, read_edits(edits))
+        return before_and_after(asker.decoder(model), text, read_edits(edits))
 
     def surgery_effect(edits: list[dict], model: str = "") -> Iterator[dict]:
         """The effect of edits (as in surgery) on 100 held-out sentences: streams {"done", "of"}; the last one has
         "effect": the mean change of the loss in nats per token, "low" and "high" of its 95 % interval, "before"."""
-        yield from effect(asker.shelf.decoder(model), read_edits(edits))
+        yield from effect(asker.decoder(model), read_edits(edits))
 
     def surgery_sweep(how: str, model: str = "") -> Iterator[dict]:
         """Switch off every head and MLP on its own, how="zero" or "mean", and measure each on 100 held-out sentences:
         streams {"done", "of", "one"}, one being the place with its mean change of the loss and 95 % interval."""
-        yield from sweep(asker.shelf.decoder(model), how)
+        yield from sweep(asker.decoder(model), how)
 
     for function in (surgery, surgery_effect, surgery_sweep):
-        gr.api(function, api_name=function.__name__, **MODEL_WORK)
+        offer(function, **MODEL_WORK)

@@ -1,10 +1,12 @@
 """Who asks a question: what they may use, and whether they sit at the machine that the app runs on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from ..engine.runner import Runner
 from ..engine.shelf import Shelf
 from ..live.runs import LIVE, LiveRuns
 
@@ -19,6 +21,14 @@ class Asker:
     live: LiveRuns = LIVE
     is_owner: bool = False  # whether they may name any folder, and send code
 
+    def decoder(self, model: str = "") -> Runner:
+        """The model of that name, loaded. ``ValueError`` for one that they may not use, or that is no decoder."""
+        return self.shelf.decoder(model, self.is_owner)
+
+    def explored(self, model: str = "") -> Runner:
+        """The same of any architecture."""
+        return self.shelf.explored(model, self.is_owner)
+
 
 def asker_of(shelf: Shelf, headers: Mapping[str, str], live: LiveRuns = LIVE) -> Asker:
     """Who sends a request with these headers."""
@@ -31,16 +41,25 @@ def is_owner(is_private: bool, headers: Mapping[str, str]) -> bool:
 
     The app must listen to this machine alone, without a public link (``is_private``), and no proxy may stand between.
     """
-    host = (headers.get("host") or "").rsplit(":", 1)[0].strip("[]")
-    return is_private and is_loopback(host) and not any(headers.get(name) for name in FORWARDED)
+    return is_private and is_loopback(host_of(headers)) and not any(headers.get(name) for name in FORWARDED)
 
 
 def is_from_elsewhere(headers: Mapping[str, str]) -> bool:
-    """Whether a page of another site sends it: a browser says so, and programs say nothing."""
+    """Whether a page of another site sends it: a browser says so, and programs say nothing.
+
+    Browsers that keep to HTTPS and this machine say it outright; else the page's own address is compared with ours,
+    which a proxy may have replaced.
+    """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    if site is not None and site not in ("same-origin", "none"):
-        return True
+    if site is not None:
+        return site not in ("same-origin", "none")
     return origin is not None and urlsplit(origin).netloc not in (headers.get("host"), headers.get("x-forwarded-host"))
+
+
+def host_of(headers: Mapping[str, str]) -> str:
+    """The name by which a request asks for the app, without the port."""
+    host = headers.get("host") or ""
+    return re.sub(r":\d+$", "", host).strip("[]").lower()
 
 
 def is_loopback(host: str) -> bool:

@@ -29,7 +29,7 @@ BY_LAYER = ("layer", "neurons", "tensors")  # of a large model one layer at a ti
 
 def models(asker: Asker) -> list[dict]:
     """What can be chosen: name, title, architecture of each."""
-    return asker.shelf.choices()
+    return asker.shelf.choices(asker.is_owner)
 
 
 def rights(asker: Asker) -> dict:
@@ -54,7 +54,7 @@ def run(asker: Asker, text: str, model: str = "", stack: str = "", masked: int |
     ``stack`` says whose attention is looked at in an encoder-decoder ("encoder", "decoder" or "cross"), ``masked`` the
     place that is hidden from an encoder.
     """
-    return asker.shelf.explored(model).run(text, stack, masked)
+    return asker.explored(model).run(text, stack, masked)
 
 
 def part(
@@ -96,7 +96,7 @@ def part_question(name: str) -> Callable:
         layer: int | None = None,
     ) -> Stored:
         changes = read_edits(edits or [])
-        runner = asker.shelf.decoder(model) if changes else asker.shelf.explored(model)
+        runner = asker.decoder(model) if changes else asker.explored(model)
         return part(runner, name, text, changes, stack, masked, layer)
 
     return answer

@@ -13,7 +13,7 @@ def numbers_file(
     asker: Asker, text: str, kind: str, model: str = "", edits: list | None = None, masked: int | None = None
 ) -> File:
     """Every tensor that was recorded, of the changed model if there are ``edits``."""
-    runner = asker.shelf.explored(model)
+    runner = asker.explored(model)
     content = numbers(runner, text, kind, read_edits(edits or []), masked)
     return File(content, file_name(str(runner.model_name), text, kind), TYPES[kind])
 
@@ -27,7 +27,7 @@ def standalone_page(
     masked: int | None = None,
 ) -> File:
     """The Explore page's views, opened at ``focus``; of an encoder-decoder, of each of its attentions."""
-    runner = asker.shelf.explored(model)
+    runner = asker.explored(model)
     changed = read_edits(edits or [])
     payload: bytes | dict[str, bytes]
     if changed:

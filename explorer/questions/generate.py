@@ -12,16 +12,16 @@ from .asker import Asker
 
 
 def look(asker: Asker, text: str, written: list[int], model: str = "") -> Stored:
-    return writing.look(asker.shelf.decoder(model), text, written)
+    return writing.look(asker.decoder(model), text, written)
 
 
 def vocabulary(asker: Asker, model: str = "") -> Stored:
-    return writing.vocabulary(asker.shelf.decoder(model))
+    return writing.vocabulary(asker.decoder(model))
 
 
 def written(asker: Asker, text: str, written: list[int], model: str = "") -> dict:
     """Tokens that an address names, as the page shows them."""
-    return {"tokens": before.read_again(asker.shelf.decoder(model), text, written)}
+    return {"tokens": before.read_again(asker.decoder(model), text, written)}
 
 
 def random_numbers(asker: Asker, seed: str | int) -> dict:
@@ -30,13 +30,13 @@ def random_numbers(asker: Asker, seed: str | int) -> dict:
 
 def whole_text(asker: Asker, text: str, written: list[int], model: str = "") -> dict:
     """The text with what was written behind it, for the Explore page."""
-    runner = asker.shelf.decoder(model)
+    runner = asker.decoder(model)
     writing.ids_of(runner, text, written)  # raises for ids that cannot be
     return {"text": writing.whole_text(runner, text, written)}
 
 
 def cache_times(asker: Asker, text: str, written: list[int], model: str = "") -> dict:
-    return times.cache_times(asker.shelf.decoder(model), text, written)
+    return times.cache_times(asker.decoder(model), text, written)
 
 
 def write(
@@ -52,11 +52,11 @@ def write(
 ) -> Iterator[dict]:
     """A line per token."""
     settings = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    yield from writing.write(asker.shelf.decoder(model), text, written, count, seed, **settings)
+    yield from writing.write(asker.decoder(model), text, written, count, seed, **settings)
 
 
 def strategies(
     asker: Asker, text: str, written: list[int], count: int, seed: str | int, model: str = ""
 ) -> Iterator[dict]:
     """A line per strategy."""
-    yield from ways.compare(asker.shelf.decoder(model), text, written, min(count, ways.MAX_COUNT), seed)
+    yield from ways.compare(asker.decoder(model), text, written, min(count, ways.MAX_COUNT), seed)

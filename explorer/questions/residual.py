@@ -15,7 +15,7 @@ def shares(
     asker: Asker, text: str, token: str | int, model: str = "", stack: str = "", masked: int | None = None
 ) -> Stored:
     """The shares of the logits of a token, as it was typed or by its id, at every place of a text."""
-    runner = asker.shelf.explored(model)
+    runner = asker.explored(model)
     token_id = token if isinstance(token, int) else token_named(runner.tokenizer, token)
     return shares_of(runner, text, token_id, stack, masked)
 

@@ -13,12 +13,12 @@ LIKELIEST = 10  # next tokens that an answer in JSON names
 
 def surgery_effect(asker: Asker, edits: list, model: str = "") -> Iterator[dict]:
     """What the page shows of ``effect``."""
-    yield from effect(asker.shelf.decoder(model), read_edits(edits))
+    yield from effect(asker.decoder(model), read_edits(edits))
 
 
 def surgery_sweep(asker: Asker, how: str, model: str = "") -> Iterator[dict]:
     """What the page shows of ``sweep``."""
-    yield from sweep(asker.shelf.decoder(model), how)
+    yield from sweep(asker.decoder(model), how)
 
 
 def read_edits(items: list[dict]) -> tuple:

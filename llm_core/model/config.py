@@ -13,6 +13,7 @@ ACTIVATIONS = ("gelu_tanh", "gelu", "relu", "silu")
 GATED = {"swiglu": "silu", "geglu": "gelu", "geglu_tanh": "gelu_tanh"}  # and the activation of the gate
 MLPS = (*ACTIVATIONS, *GATED)
 HEADS = ("tied", "own", "none")
+MOST_LAYERS = 512  # four times the deepest that anybody has published; each costs memory before a weight is read
 ALWAYS = 9  # the first fields, which are written even where they are the default
 
 
@@ -72,6 +73,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd", "relative_buckets"):
             _check_size(name, getattr(self, name))
+        if self.n_layer > MOST_LAYERS:
+            raise ValueError(f"n_layer={self.n_layer}: must be at most {MOST_LAYERS}")
         for name in ("n_kv_head", "head_dim", "window", "mlp_width"):
             if getattr(self, name) is not None:
                 _check_size(name, getattr(self, name))

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import anyio
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from explorer import ask
 from explorer.engine.runner import Runner
 from explorer.engine.shelf import Shelf
+from explorer.guard import LARGEST, Guard
 from explorer.questions import questions
 from explorer.questions.asker import Asker
 from explorer.questions.question import Question
@@ -50,7 +52,8 @@ BODIES = {
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=routes(Shelf(Runner()), code_upload=True))) as client:
+    app = Starlette(routes=routes(Shelf(Runner()), code_upload=True), middleware=[Middleware(Guard)])
+    with TestClient(app) as client:
         yield client
 
 
@@ -68,7 +71,7 @@ def test_what_is_no_question_is_one_sentence(client, name, body):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_body_that_is_too_large_is_one_sentence(client, name):
-    assert_one_sentence(client.post(f"/ask/{name}", content=b" " * (ask.LARGEST + 1)), 413)
+    assert_one_sentence(client.post(f"/ask/{name}", content=b" " * (LARGEST + 1)), 413)
 
     def without_a_length() -> Iterator[bytes]:
         for _ in range(5):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import app
+from explorer import command
 from explorer.lessons.teach import catalog
 from explorer.questions.asker import Asker, asker_of, is_from_elsewhere
 from explorer.questions.check import LARGEST, checked, may_take_code
@@ -29,7 +29,7 @@ def test_code_is_refused_where_others_could_send_it(host, share, monkeypatch, ca
     arguments = ["app.py", "--allow-code-upload", "--host", host, *(["--share"] if share else [])]
     monkeypatch.setattr("sys.argv", arguments)
     with pytest.raises(SystemExit) as end:
-        app.main()
+        command.main()
     assert str(end.value).startswith("error: --allow-code-upload runs code that is sent to the app")
     assert "\n" not in str(end.value)
 

@@ -308,7 +308,10 @@ def test_a_folder_is_opened_only_for_the_machines_owner(runner, models, folder, 
     assert path not in [choice["name"] for choice in models.choices()]
     assert models.loaded(path, any_folder=True).architecture == "encoder-decoder-cross"
     listed = {"name": path, "title": path, "architecture": "encoder-decoder-cross"}
-    assert models.choices()[-1] == listed and models.loaded(path).model_name == path  # the owner has named it
+    assert models.choices(any_folder=True)[-1] == listed
+    assert listed not in models.choices()  # of nobody else's business
+    with pytest.raises(ValueError, match="no model"):
+        models.loaded(path)
 
 
 def test_a_bad_folder_is_one_sentence(runner, models, tmp_path):

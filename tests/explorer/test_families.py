@@ -294,8 +294,8 @@ def test_the_owner_opens_a_folder_which_is_a_choice_from_then_on(tmp_path):
     with pytest.raises(ValueError, match="no model"):
         shelf.decoder(name)
     assert explore.open_model(owner, f" {name} ") == {"name": name, "architecture": "decoder"}
-    assert {"name": name, "title": name, "architecture": "decoder"} in shelf.choices()
-    assert shelf.decoder(name).facts.n_head == 5
+    assert {"name": name, "title": name, "architecture": "decoder"} in explore.models(owner)
+    assert owner.decoder(name).facts.n_head == 5 and name not in str(explore.models(Asker(shelf, LIVE)))
     for wrong, said in {"": "Type the folder", "no/where/at/all": "no folder no/where/at/all"}.items():
         with pytest.raises(ValueError, match=said):
             explore.open_model(owner, wrong)

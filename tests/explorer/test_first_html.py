@@ -13,7 +13,8 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from explorer import static_files
-from explorer.first_html import FirstHtml, middleware, root_path
+from explorer.first_html import FirstHtml, middleware
+from explorer.proxy import root_path
 from explorer.static_files import FOR_GOOD, NEVER, Web
 
 GRADIO = """<!doctype html><html><head><base href="./" />
@@ -40,7 +41,7 @@ def client(web: Web | None = None, prefix: str = "") -> TestClient:
     web = web or Web()
     routes = [
         Route("/", page),
-        Route("/other", lambda _: PlainTextResponse("<body>as it was</body>" * 100)),
+        Route("/manifest.json", lambda _: PlainTextResponse("<body>as it was</body>" * 100)),
         Route("/config", seen),
         Mount("/web", web.files()),
     ]
@@ -61,7 +62,7 @@ def test_the_header_and_the_addresses_stand_in_the_first_html():
     head, body = html.split("<body", 1)
     assert html.count("<header") == 1 and body.index("<header") < body.index("<gradio-app")
     assert head.index("importmap") < head.index('type="module"')  # else the browser does not take it
-    for gone in ("githubusercontent", 'content="Gradio"', 'name="twitter:title"', "manifest"):
+    for gone in ("githubusercontent", 'content="Gradio"', 'name="twitter:title"', 'rel="manifest"'):
         assert gone not in html
     assert html.count('property="og:title" content="Headscope"') == 1 and "viewport" in head
     assert [address.rsplit("/", 1)[1] for address in addresses(html)] == ["main.mjs", "styles.css"]
@@ -121,7 +122,7 @@ def test_gradio_does_not_see_the_query_of_the_page(query):
 
 
 def test_other_answers_stay_as_they_are():
-    answer = client().get("/other")
+    answer = client().get("/manifest.json")
     assert answer.text == "<body>as it was</body>" * 100 and "content-encoding" not in answer.headers
     assert client().get("/nothing").status_code == 404
     assert client().head("/").status_code == 200

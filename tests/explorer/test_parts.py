@@ -9,7 +9,7 @@ import torch
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from explorer.engine.payload import pack, unpack
+from explorer.engine.payload import unpack
 from explorer.engine.recordings import Recordings
 from explorer.engine.runner import ROLES_AHEAD, Runner
 from explorer.engine.shelf import Shelf

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-import app
+from explorer import command
 from explorer.engine import place as places
 from explorer.engine.payload import unpack
 from explorer.engine.place import NoRoom, Place, free_bytes
@@ -164,13 +164,12 @@ def test_of_a_model_on_the_hub_only_the_config_is_fetched_at_first(folders, monk
 def test_a_device_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setattr("llm_core.train.devices.is_present", lambda device: device == "cpu")
     with pytest.raises(ValueError, match="device=cuda: must be a device that PyTorch finds on this machine"):
-        app.shelf_of(app.parse_arguments(["--device", "cuda"]))
+        command.shelf_of(command.parse_arguments(["--device", "cuda"]))
     assert Place("auto").found == "cpu"
 
 
-def test_arguments_say_where_models_compute(folders, monkeypatch):
-    monkeypatch.setattr(app.shelf.first, "place", app.shelf.first.place)
+def test_arguments_say_where_models_compute(folders):
     words = ["--device", "cpu", "--dtype", "bfloat16"]
-    assert app.shelf_of(app.parse_arguments(words)) is app.shelf and app.shelf.first.place == HALF
-    shelf = app.shelf_of(app.parse_arguments([*words, "--models", f"{folders / 'gpt2'}, decoder"]))
+    assert command.shelf_of(command.parse_arguments(words)).first.place == HALF
+    shelf = command.shelf_of(command.parse_arguments([*words, "--models", f"{folders / 'gpt2'}, decoder"]))
     assert shelf.get(str(folders / "gpt2")).place == HALF

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from explorer.ask import ask_route
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
 from explorer.engine.shelf import Shelf
+from explorer.guard import Guard
 from explorer.live import publish as publishing
 from explorer.live import runs as live
 from explorer.live.publish import ABOUT, publish, safe_name
@@ -237,6 +239,27 @@ def test_the_number_of_kept_models_is_bounded(tmp_path, monkeypatch):
         publish(model, tmp_path / "runs", "a", {})
 
 
+def test_a_refused_or_finished_copy_leaves_nothing_behind(runs, monkeypatch):
+    page = Watcher(runs.start("page", {}))
+    until(lambda: len(page.of("measured")) > 3)
+    own = Path(page.run._folder.name)
+    runs.keep(page.run.id, "a")
+    monkeypatch.setattr(publishing, "MOST", 1)
+    for _ in range(5):
+        with pytest.raises(ValueError, match="1 models are kept already"):
+            runs.keep(page.run.id, "b")
+    assert list(own.iterdir()) == []
+
+
+def test_what_a_killed_app_has_left_is_taken_away(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    left, ours = tmp_path / "headscope-live-999999999-x", tmp_path / f"headscope-live-{os.getpid()}-x"
+    for folder in (left, ours):
+        folder.mkdir()
+    runs.start("page", {})
+    assert not left.exists() and ours.exists()
+
+
 def test_a_copy_that_fails_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -280,7 +303,8 @@ def test_processes_end_with_the_app_even_if_it_is_killed(tmp_path):
 
 @pytest.fixture
 def client(runs: LiveRuns) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=[ask_route(Shelf(Runner()), live=runs)])) as client:
+    app = Starlette(routes=[ask_route(Shelf(Runner()), live=runs)], middleware=[Middleware(Guard)])
+    with TestClient(app) as client:
         yield client
 
 

@@ -51,9 +51,9 @@ class App:
                 raise RuntimeError(f"app.py did not start:\n{self.printed}")
             time.sleep(0.1)
 
-    def interrupt(self) -> int:
-        """Ctrl-C; returns the exit status."""
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, number: int = signal.SIGINT) -> int:
+        """Ctrl-C, or another signal; returns the exit status."""
+        self.process.send_signal(number)
         return self.process.wait(60)
 
     def kill(self) -> None:

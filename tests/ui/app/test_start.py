@@ -1,10 +1,13 @@
 """Starting and ending the app, and what it says when it cannot start."""
 
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from explorer.engine.payload import unpack
@@ -63,9 +66,12 @@ def test_without_torch_the_examples_are_shown_and_running_is_answered_in_a_sente
     assert (screen.seq(), screen.tokens()) == (seq, example_tokens(screen, 4))
 
 
-def test_importing_the_app_does_not_import_torch():
-    done = python("-c", "import sys, app; print('torch' in sys.modules, type(app.demo).__name__)")
-    assert (done.stdout, done.returncode) == ("False Blocks\n", 0), done.stderr
+def test_building_the_app_does_not_import_torch():
+    build = (
+        "from explorer.server import Shelf, build; from explorer.engine.runner import Runner; build(Shelf(Runner()))"
+    )
+    done = python("-c", f"import sys; {build}; print('torch' in sys.modules)")
+    assert (done.stdout, done.returncode) == ("False\n", 0), done.stderr
 
 
 def test_ctrl_c_ends_the_app_cleanly():
@@ -73,6 +79,27 @@ def test_ctrl_c_ends_the_app_cleanly():
         assert app.interrupt() == 0
         assert "Traceback" not in app.printed
         assert f"Headscope is at {app.url}" in app.printed
+
+
+def test_an_end_while_models_train_and_texts_run_leaves_nothing(tmp_path):
+    with running_app(env={"TMPDIR": str(tmp_path)}) as app:
+        for page in ("page-one", "page-two"):
+            choices = {"page": page, "choices": {"n_layer": 2}}
+            httpx.post(f"{app.url}ask/live_start", json=choices, timeout=60).raise_for_status()
+        body = {"text": "How to", "written": [], "count": 200, "seed": 1}
+        with httpx.stream("POST", f"{app.url}ask/write", json=body, timeout=60) as stream:
+            assert stream.status_code == 200
+            assert app.interrupt(signal.SIGTERM) == 0
+        assert not list(tmp_path.glob("headscope-live-*"))
+        assert "Traceback" not in app.printed and "terminate" not in app.printed
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_ctrl_c_during_the_start_is_silent(tmp_path, seconds):
+    app = App(tmp_path / "app.log")
+    time.sleep(seconds)
+    app.interrupt()
+    assert "Traceback" not in app.printed
 
 
 def test_a_port_that_is_taken_is_one_sentence(app: App):

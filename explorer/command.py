@@ -1,0 +1,112 @@
+"""The command ``headscope``, or ``python app.py``: parse options, serve.
+
+What is large is imported when the options are read, so that ``--help`` and Ctrl-C are answered at once.
+"""
+
+import argparse
+import atexit
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from .engine.place import BYTES, DEVICES, Place
+from .engine.runner import SHIPPED, Runner
+from .engine.shelf import Shelf
+from .live.runs import AT_ONCE, LIVE
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="headscope", description="See inside a real Transformer, in the browser.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets other machines in")
+    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    parser.add_argument(
+        "--model", default=SHIPPED, metavar="NAME", help=f"a shipped model, a folder, or a Hub id (default: {SHIPPED})"
+    )
+    parser.add_argument(
+        "--models",
+        type=lambda names: [name.strip() for name in names.split(",") if name.strip()],
+        metavar="A,B,C",
+        help="what can be chosen beside the shipped models: folders, files or Hub ids (default: the runs of runs/)",
+    )
+    parser.add_argument(
+        "--device", default="auto", choices=DEVICES, help="where models of other libraries compute (default: auto)"
+    )
+    parser.add_argument(
+        "--dtype", default="float32", choices=BYTES, help="the numbers they compute in (default: float32)"
+    )
+    parser.add_argument("--share", action="store_true", help="also make a public link, through Gradio's servers")
+    parser.add_argument(
+        "--allow-code-upload", action="store_true", help="let the page “Check your code” run homework files of yours"
+    )
+    parser.add_argument(
+        "--train-at-once",
+        type=int,
+        default=AT_ONCE,
+        metavar="N",
+        help=f"tiny models that train at a time, of all pages together (default: {AT_ONCE})",
+    )
+    parser.add_argument(
+        "--root-path",
+        metavar="PATH",
+        help="the path under which a proxy shows the app, such as /headscope, or its whole URL "
+        "(default: the variable GRADIO_ROOT_PATH, or none)",
+    )
+    parser.add_argument(
+        "--proxy-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name under which a proxy shows the app, such as me.org (default: that in --root-path, if it is a URL)",
+    )
+    parser.add_argument("--dev", action="store_true", help="for work on the browser half: browsers cache nothing")
+    return parser.parse_args(arguments)
+
+
+def shelf_of(args: argparse.Namespace) -> Shelf:
+    """The models that the arguments speak of. ``ValueError`` for one that is not there, or a device."""
+    place = Place(args.device, args.dtype)
+    place.check()
+    return Shelf(Runner(args.model, place=place), listed=args.models)
+
+
+def main() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it starts there is nothing to tidy up
+    args = parse_arguments()
+    LIVE.at_once = args.train_at_once
+    try:
+        if LIVE.at_once < 1:
+            raise ValueError("--train-at-once is at least 1")
+        serve_with(args)
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def serve_with(args: argparse.Namespace) -> None:
+    from .questions.check import may_take_code
+    from .server import build, serve
+
+    if args.allow_code_upload:
+        may_take_code(args.host, args.share)
+    shelf = shelf_of(args)
+    serve(
+        build(shelf, args.allow_code_upload),
+        shelf,
+        args.host,
+        args.port,
+        args.share,
+        prefix=args.root_path,
+        names=args.proxy_host,
+        code_upload=args.allow_code_upload,
+        dev=args.dev,
+    )
+    end()
+
+
+def end() -> NoReturn:
+    """What is registered for the end, and no more: PyTorch aborts if its threads are torn down within a step."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(0)
