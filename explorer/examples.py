@@ -49,6 +49,36 @@ EXPERIMENTS = (
         "edits": [{"what": "everywhere", "how": "window", "n": 3}],
     },
 )
+# What the tab Patch begins with: the texts differ in one token, and with it in what comes next.
+PATCHES = (
+    {
+        "name": "Who carries “she”?",
+        "says": "“she” becomes “he”, and “ her” becomes “ him”. One head of the last layer, head 3, brings back three "
+        "quarters of the difference alone. Choose Heads.",
+        "text": EXAMPLES["Who is she?"],
+        "corrupted": "Ask your mother if he can help you. Tell",
+        "answer": " her",
+        "other": " him",
+    },
+    {
+        "name": "Which number comes next?",
+        "says": "Step 2 becomes step 3, so the next is 4. Head 5 of layer 5 moves the number to the end of the text; "
+        "the MLP behind it turns it into the next one. Choose MLP.",
+        "text": EXAMPLES["A numbered list"],
+        "corrupted": "How to Pack for a Trip\n1. Make a list.\n3. Fold your clothes.\n",
+        "answer": "3",
+        "other": "4",
+    },
+    {
+        "name": "Copy the word from before",
+        "says": "“button” becomes “key”. Up to the last layer the word stays at its own place; then five heads copy it to "
+        "the end, and none of them brings back as much as a quarter.",
+        "text": "Press the red button. Then press the red",
+        "corrupted": "Press the red key. Then press the red",
+        "answer": " button",
+        "other": " key",
+    },
+)
 EXPLORED = "A repeated name"  # what Explore opens with
 TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n"  # Compare: an encoder-decoder reads a title and a text
 FIRST = EXAMPLES["A title"]  # what all other pages open with, and the lessons read

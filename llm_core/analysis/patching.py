@@ -71,12 +71,18 @@ class Patching:
 
     def __init__(self, model: Decoder, clean: Tensor, corrupted: Tensor, metric: Metric, place: int = -1):
         _check(model, clean, corrupted, place)
-        self.model, self.metric, self.place = model, metric, place
+        self.model, self.place = model, place
         self.L, self.ids = model.config.n_layer, corrupted
         with torch.no_grad():
             self._clean, self._clean_logits = self._run(clean)
             self._corrupted, self._corrupted_logits = self._run(corrupted)
-            self.clean, self.corrupted = (float(metric(one[None], self._clean_logits)) for one in self.logits)
+        self.measure(metric)
+
+    @torch.no_grad()
+    def measure(self, metric: Metric) -> None:
+        """From now on by ``metric``, of the same two runs."""
+        self.metric = metric
+        self.clean, self.corrupted = (float(metric(one[None], self._clean_logits)) for one in self.logits)
 
     @property
     def logits(self) -> tuple[Tensor, Tensor]:
