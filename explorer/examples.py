@@ -53,8 +53,7 @@ EXPERIMENTS = (
 PATCHES = (
     {
         "name": "Who carries “she”?",
-        "says": "“she” becomes “he”, and “ her” becomes “ him”. One head of the last layer, head 3, brings back three "
-        "quarters of the difference alone. Choose Heads.",
+        "says": "“she” becomes “he”. Layer 5, head 3, alone brings three quarters of “ her” back: see Heads.",
         "text": EXAMPLES["Who is she?"],
         "corrupted": "Ask your mother if he can help you. Tell",
         "answer": " her",
@@ -62,17 +61,15 @@ PATCHES = (
     },
     {
         "name": "Which number comes next?",
-        "says": "Step 2 becomes step 3, so the next is 4. Head 5 of layer 5 moves the number to the end of the text; "
-        "the MLP behind it turns it into the next one. Choose MLP.",
+        "says": "Step 2 becomes step 3. One head moves the number to the end (see Heads), and the MLP counts on.",
         "text": EXAMPLES["A numbered list"],
         "corrupted": "How to Pack for a Trip\n1. Make a list.\n3. Fold your clothes.\n",
         "answer": "3",
         "other": "4",
     },
     {
-        "name": "Copy the word from before",
-        "says": "“button” becomes “key”. Up to the last layer the word stays at its own place; then five heads copy it to "
-        "the end, and none of them brings back as much as a quarter.",
+        "name": "Who copies the word?",
+        "says": "“button” becomes “key”. Five heads of layer 5 share the copying: none brings back a quarter.",
         "text": "Press the red button. Then press the red",
         "corrupted": "Press the red key. Then press the red",
         "answer": " button",

@@ -119,4 +119,6 @@ def facts(runner: Runner, patching: "Patching", tokens: tuple[int, int]) -> dict
 def _metric(name: str, answer: int, other: int) -> "Metric":
     from llm_core.analysis.patching import kl_divergence, logit_difference, probability
 
-    return {"difference": logit_difference(answer, other), "probability": probability(answer), "kl": kl_divergence}[name]
+    return {"difference": logit_difference(answer, other), "probability": probability(answer), "kl": kl_divergence}[
+        name
+    ]

@@ -65,7 +65,7 @@ class Patching:
     """Two texts of as many tokens through one decoder, and what becomes of the metric in between.
 
     ``clean`` and ``corrupted`` are ids (1, T); ``metric`` reads the logits at ``place``, the last unless said
-    otherwise. Activations go from the clean run into the corrupted one; to see what a single one breaks, swap the texts.
+    otherwise. Activations go from the clean run into the corrupted one; to see what each breaks, swap the texts.
     Raises ``ValueError`` for texts of different lengths, and for a model in training mode or without next tokens.
     """
 
@@ -108,7 +108,7 @@ class Patching:
 
     @torch.no_grad()
     def one(self, site: str, layer: int, *, head: int | None = None, at: int | None = None) -> Tensor:
-        """The logits (V,) at ``place`` with activations of one layer put in: of one head or all, at one place or all."""
+        """The logits (V,) at ``place`` with activations of a layer put in: of one head or all, at one place or all."""
         counts = self._clean[self._name(site, layer)].shape[1:-1]  # (T,) or (H, T)
         axes = {"head": head, "at": at} if site in HEAD_SITES else {"at": at}
         for (name, index), count in zip(axes.items(), counts):
@@ -201,6 +201,8 @@ def _check(model: Decoder, clean: Tensor, corrupted: Tensor, place: int) -> None
             raise ValueError(f"{name} ids of shape {tuple(ids.shape)}: must be (1, T)")
     T, S = clean.shape[1], corrupted.shape[1]
     if T != S:
-        raise ValueError(f"the clean text has {T} tokens and the corrupted one {S}: places only match if they are equal")
+        raise ValueError(
+            f"the clean text has {T} tokens and the corrupted one {S}: places only match if they are equal"
+        )
     if not -T <= place < T:
         raise ValueError(f"place={place}: must be between {-T} and {T - 1}")

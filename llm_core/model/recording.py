@@ -76,7 +76,9 @@ class Trace(Mapping):
         kept = {name: tensor for name, tensor in self._tensors.items() if tensor.requires_grad}
         found = {name: tensor.grad for name, tensor in kept.items() if tensor.grad is not None}
         if not found:
-            raise ValueError("this trace has no gradients: record(model, gradients=True), then call backward() on a loss")
+            raise ValueError(
+                "this trace has no gradients: record(model, gradients=True), then call backward() on a loss"
+            )
         return Trace(found, self.metadata)
 
     def attention(self, layer: int, stack: str = "", cross: bool = False) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from llm_core import Decoder, ModelConfig, ids_of, load_model, load_tokenizer
+from llm_core import Decoder, ModelConfig
 from llm_core.analysis.patching import (
     HEAD_SITES,
     SITES,

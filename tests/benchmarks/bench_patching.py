@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_patching [--places] 2>/dev/null
 
-The shipped decoder and a random GPT-2 of 124 M parameters, two texts of 32 tokens. For each site: the largest distance of
-the two maps, and the seconds of both. Last, attribution patching: beside a plain forward and backward, and its rank
+The shipped decoder and a random GPT-2 of 124 M parameters, two texts of 32 tokens. For each site: the largest distance
+of the two maps, and the seconds of both. Last, attribution patching: beside a plain forward and backward, and its rank
 correlation with the exact map. ``--places`` adds every head at every place, which takes minutes. It needs
 pip install "transformer-lens<4" (4.0 removed HookedTransformer)
 """
@@ -115,7 +115,7 @@ def compare(name: str, model: Decoder, with_places: bool) -> None:
     for site, function in SITES.items() | ({"z by place": BY_PLACE}.items() if with_places else set()):
         their = getattr(peer_patching, f"get_act_patch_{function}")
         with torch.no_grad():
-            slow, theirs = seconds(lambda: their(peer, corrupted, cache, metric))
+            slow, theirs = seconds(partial(their, peer, corrupted, cache, metric))
         own = partial(patching.exact, site.split()[0], places=site == "z by place")
         fast, ours = seconds(own)
         exact[site] = ours
@@ -135,7 +135,9 @@ def attribution(model: Decoder, patching: Patching, corrupted: Tensor, exact: di
     plain(), patching.by_gradients()  # warm
     slow = min(seconds(plain)[0] for _ in range(5))
     fast, found = min((seconds(patching.by_gradients) for _ in range(5)), key=lambda one: one[0])
-    print(f"  by gradients {fast * 1e3:.0f} ms, forward and backward {slow * 1e3:.0f} ms: {fast / slow:.2f}   (at most 3)")
+    print(
+        f"  by gradients {fast * 1e3:.0f} ms, forward and backward {slow * 1e3:.0f} ms: {fast / slow:.2f}   (at most 3)"
+    )
     for site, estimated in found.items():
         print(f"    {site:10} rank correlation {rank_correlation(estimated.values, exact[site].values):.3f}")
 

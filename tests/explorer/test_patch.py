@@ -83,7 +83,10 @@ def test_a_head_moves_the_number_and_the_mlp_behind_it_counts_on(runner):
 def test_five_heads_copy_the_word_and_none_does_much_alone(runner):
     found = recovered(runner, COPY, "z")
     assert found.max() < 0.25
-    assert sorted(found.flatten().topk(5).indices.tolist()) == [40, 43, 44, 46, 47] and found[5].topk(5).values.sum() > 0.75
+    assert (
+        sorted(found.flatten().topk(5).indices.tolist()) == [40, 43, 44, 46, 47]
+        and found[5].topk(5).values.sum() > 0.75
+    )
     attention = recovered(runner, COPY, "attn_out")
     assert attention[5, -1] > 0.85 and attention[:5].abs().max() < 0.1
     assert (recovered(runner, COPY, "resid_pre")[:, 4] > 0.85).all()

@@ -5,9 +5,8 @@ import { label, pieceName, probability, quoted } from "../base/text.mjs";
 export const PAGE = {
   title: "Activation patching",
   about:
-    "Two texts that differ in a word make the model say different things. It reads the corrupted text, and one " +
-    "activation is replaced by what it was on the clean text: 100 means that the clean answer is fully back, 0 that " +
-    "nothing changed. So the map shows where the difference lives (Meng et al. 2022; Wang et al. 2022).",
+    "The model reads the corrupted text, with one activation replaced by what it was on the clean text. 100: the " +
+    "clean answer is fully back; 0: nothing changed (Meng et al. 2022; Wang et al. 2022).",
   experiments: "Ready experiments",
   clean: "Clean: the text above",
   corrupted: "Corrupted: the same, with a word changed",
@@ -53,9 +52,10 @@ export function metricParts(metric, { clean, corrupted, answer, other }) {
     probability: `Probability of ${one}`,
     kl: "KL(clean prediction ‖ this one), nats",
   }[metric];
-  return [`${what}: `, clean.toFixed(3), " on the clean text, ", corrupted.toFixed(3), " on the corrupted one."];
+  return [`${what}: `, fixed(clean), " on the clean text, ", fixed(corrupted), " on the corrupted one."];
 }
 
+const fixed = (value) => value.toFixed(3).replace("-", "−");
 export const percent = (share) => `${share < -0.005 ? "−" : ""}${Math.abs(100 * share).toFixed(0)}`;
 
 export const placeName = (site, { layer, head }, token, place) =>
@@ -66,7 +66,7 @@ export const isOfHeads = (site) => site === "z" || site === "pattern";
 /** Every second part is a number. */
 export const cellParts = (name, value, share, isExact) => [
   `${name}: the metric becomes `,
-  value.toFixed(3),
+  fixed(value),
   ", which brings back ",
   `${percent(share)} %`,
   isExact ? "." : " (estimated).",
