@@ -183,6 +183,14 @@ class SurgeryBanner(View):
     saves = ""
 
 
+class Patch(View):
+    """What brings the answer back, put from one text into another; ``given`` are the experiments, as JSON."""
+
+    view, module = "patch_view", "patch/view.mjs"
+    shown_on = "explore"
+    saves = "menu"
+
+
 class Generate(View):
     """The Generate page."""
 

@@ -49,6 +49,33 @@ EXPERIMENTS = (
         "edits": [{"what": "everywhere", "how": "window", "n": 3}],
     },
 )
+# What the tab Patch begins with: the texts differ in one token, and with it in what comes next.
+PATCHES = (
+    {
+        "name": "Who carries “she”?",
+        "says": "“she” becomes “he”. Layer 5, head 3, alone brings three quarters of “ her” back: see Heads.",
+        "text": EXAMPLES["Who is she?"],
+        "corrupted": "Ask your mother if he can help you. Tell",
+        "answer": " her",
+        "other": " him",
+    },
+    {
+        "name": "Which number comes next?",
+        "says": "Step 2 becomes step 3. One head moves the number to the end (see Heads), and the MLP counts on.",
+        "text": EXAMPLES["A numbered list"],
+        "corrupted": "How to Pack for a Trip\n1. Make a list.\n3. Fold your clothes.\n",
+        "answer": "3",
+        "other": "4",
+    },
+    {
+        "name": "Who copies the word?",
+        "says": "“button” becomes “key”. Five heads of layer 5 share the copying: none brings back a quarter.",
+        "text": "Press the red button. Then press the red",
+        "corrupted": "Press the red key. Then press the red",
+        "answer": " button",
+        "other": " key",
+    },
+)
 EXPLORED = "A repeated name"  # what Explore opens with
 TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n"  # Compare: an encoder-decoder reads a title and a text
 FIRST = EXAMPLES["A title"]  # what all other pages open with, and the lessons read

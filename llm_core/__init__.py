@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .model.checkpoints import list_models, load_model, save_model
     from .model.config import ModelConfig
     from .model.recording import Trace, intervene, record
+    from .text.ids import ids_of
     from .text.tokenizer import load_tokenizer
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "beam_search",
     "fill_masks",
     "generate",
+    "ids_of",
     "intervene",
     "list_models",
     "load_model",
@@ -45,6 +47,7 @@ _PLACES = {
     "model.checkpoints": ["list_models", "load_model", "save_model"],
     "model.config": ["ModelConfig"],
     "model.recording": ["Trace", "intervene", "record"],
+    "text.ids": ["ids_of"],
     "text.tokenizer": ["load_tokenizer"],
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}

@@ -56,7 +56,7 @@ def stack_by_hand(
 
 
 def block_by_hand(w: dict[str, Tensor], H: int, x: Tensor, visible: Tensor, cross) -> dict[str, Tensor]:
-    seen = {"ln_1": norm_by_hand(w["ln_1.weight"], w["ln_1.bias"], x)}
+    seen = {"resid_pre": x, "ln_1": norm_by_hand(w["ln_1.weight"], w["ln_1.bias"], x)}
     seen |= attention_by_hand(w, "attn.", H, seen["ln_1"], seen["ln_1"], visible)
     x = seen["resid_mid"] = x + seen["attn.out"]
     if cross is not None:

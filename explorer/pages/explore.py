@@ -1,5 +1,7 @@
 """The Explore page: the tokens of a text; the heads, one large picture of what the model did, and the next token."""
 
+import json
+
 import gradio as gr
 
 from ..components import (
@@ -8,6 +10,7 @@ from ..components import (
     HeadRoles,
     LogitLens,
     NextToken,
+    Patch,
     Phone,
     Pipeline,
     SurgeryBanner,
@@ -16,6 +19,8 @@ from ..components import (
     Tabs,
     TokenStrip,
 )
+from ..engine.runner import SHIPPED
+from ..examples import PATCHES
 from ..questions.asker import Asker
 from .residual import residual_panel
 from .surgery import surgery_panel
@@ -37,6 +42,7 @@ def explore_page(asker: Asker) -> None:
             LogitLens(elem_id="lens")
             residual_panel(asker)
             surgery_panel(asker)
+            Patch(elem_id="patch", given=json.dumps({"model": SHIPPED, "experiments": PATCHES}))
         with gr.Column(elem_id="beside", min_width=0):
             NextToken(elem_id="next")
             SurgeryNext(elem_id="next-changed")

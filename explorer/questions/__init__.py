@@ -1,6 +1,6 @@
 """What a page may ask, by name: each question is a function from what its body holds to an answer or a stream."""
 
-from . import check, compare, explore, files, generate, learn, live, residual, surgery
+from . import check, compare, explore, files, generate, learn, live, patch, residual, surgery
 from .question import Question
 
 
@@ -19,6 +19,8 @@ QUESTIONS = {
     "shares": Question(residual.shares),
     "surgery_effect": Question(surgery.surgery_effect, "long"),
     "surgery_sweep": Question(surgery.surgery_sweep, "long"),
+    "patch": Question(patch.patch, "long"),
+    "patch_cell": Question(patch.patch_cell),
     "compare": Question(compare.comparison),
     "lesson": Question(learn.lesson),
     "find_in_lessons": Question(learn.find_in_lessons),

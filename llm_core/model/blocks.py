@@ -63,6 +63,7 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig, cross: bool = False, layer: int = 0):
         super().__init__()
+        self.resid_pre = HookPoint()
         self.ln_1 = norm_of(config)
         self.attn = attention_of(config, layer)
         self.resid_mid = HookPoint()
@@ -85,6 +86,7 @@ class Block(nn.Module):
     ) -> Tensor:
         """(B, T, C) -> (B, T, C); masks broadcast to (B, H, T, S)."""
         own, cross = cache
+        x = self.resid_pre(x)  # (B, T, C)
         x = self.resid_mid(x + self.attn(self.ln_1(x), attention_mask, is_causal=is_causal, cache=own))
         if self.cross_attn is not None:
             attended = self.cross_attn(self.ln_cross(x), memory_mask, memory=memory, cache=cross)
@@ -110,6 +112,7 @@ class ParallelBlock(Block):
         cache: tuple[KVCache, KVCache | None] = (None, None),
     ) -> Tensor:
         """(B, T, C) -> (B, T, C), as ``Block``."""
+        x = self.resid_pre(x)  # (B, T, C)
         attended = self.attn(self.ln_1(x), attention_mask, is_causal=is_causal, cache=cache[0])
         return self.resid_post(x + attended + self.mlp(self.ln_2(x)))
 
@@ -132,6 +135,7 @@ class PostNormBlock(Block):
     ) -> Tensor:
         """(B, T, C) -> (B, T, C), as ``Block``."""
         own, cross = cache
+        x = self.resid_pre(x)  # (B, T, C)
         x = self.ln_1(self.resid_mid(x + self.attn(x, attention_mask, is_causal=is_causal, cache=own)))
         if self.cross_attn is not None:
             attended = self.cross_attn(x, memory_mask, memory=memory, cache=cross)

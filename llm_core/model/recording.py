@@ -7,6 +7,10 @@ Both remove their hooks when their ``with`` block ends, however it ends.
     with record(model) as trace:
         model(ids)
     trace["blocks.2.attn.pattern"]   # (B, H, T, T)
+
+    with record(model, gradients=True) as trace:
+        loss_of(model(ids)).backward()
+    trace.gradients["blocks.2.attn.pattern"]   # (B, H, T, T), of the loss
 """
 
 import difflib
@@ -40,7 +44,7 @@ def hook_points(model: nn.Module) -> dict[str, nn.Module]:
 
 
 class Trace(Mapping):
-    """The tensors of one forward pass by hook-point name, detached from the graph.
+    """The tensors of one forward pass by hook-point name, detached from the graph unless gradients are wanted.
 
     A second forward inside the same ``record`` replaces what the first left.
     """
@@ -63,6 +67,20 @@ class Trace(Mapping):
     def names(self) -> list[str]:
         return list(self._tensors)
 
+    @property
+    def gradients(self) -> "Trace":
+        """By the same names, the gradients of what was run backward, in the shapes of the tensors.
+
+        Raises ``ValueError`` if nothing recorded has one: record with ``gradients=True``, and call ``backward``.
+        """
+        kept = {name: tensor for name, tensor in self._tensors.items() if tensor.requires_grad}
+        found = {name: tensor.grad for name, tensor in kept.items() if tensor.grad is not None}
+        if not found:
+            raise ValueError(
+                "this trace has no gradients: record(model, gradients=True), then call backward() on a loss"
+            )
+        return Trace(found, self.metadata)
+
     def attention(self, layer: int, stack: str = "", cross: bool = False) -> Tensor:
         """The attention pattern of one layer, (B, H, T, S); ``stack`` is "encoder" or "decoder" if there are two."""
         prefix = f"{stack}." if stack else ""
@@ -70,12 +88,13 @@ class Trace(Mapping):
 
     def on_cpu(self) -> "Trace":
         """The same on the CPU, fractions in float32: what is drawn, whatever the model computed on and in."""
-        tensors = {name: t.float().cpu() if t.is_floating_point() else t.cpu() for name, t in self._tensors.items()}
+        plain = {name: tensor.detach() for name, tensor in self._tensors.items()}
+        tensors = {name: t.float().cpu() if t.is_floating_point() else t.cpu() for name, t in plain.items()}
         return Trace(tensors, self.metadata)
 
     def save(self, path: str | Path) -> None:
         """Write everything into one safetensors file."""
-        tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in self._tensors.items()}
+        tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self._tensors.items()}
         save_file(tensors, path, metadata={"format": "headscope-trace", **self.metadata})
 
     @classmethod
@@ -94,10 +113,11 @@ class Trace(Mapping):
 
 
 @contextmanager
-def record(model: nn.Module, names: list[str] | None = None) -> Iterator[Trace]:
+def record(model: nn.Module, names: list[str] | None = None, *, gradients: bool = False) -> Iterator[Trace]:
     """Fill a Trace with what passes the hook points during forwards inside the block.
 
-    ``names`` chooses some, wildcards allowed (``"blocks.*.attn.pattern"``); None means all.
+    ``names`` chooses some, wildcards allowed (``"blocks.*.attn.pattern"``); None means all. With ``gradients`` the
+    tensors stay in the graph, and after ``backward`` ``trace.gradients`` has theirs.
     Raises ``KeyError``, listing near names, if one does not exist, and ``ValueError`` for a model without hook points.
     """
     if names is None and not any(isinstance(module, HookPoint) for module in model.modules()):
@@ -110,7 +130,9 @@ def record(model: nn.Module, names: list[str] | None = None) -> Iterator[Trace]:
 
     def keeper(name: str) -> Callable:
         def keep(_module: nn.Module, _inputs: tuple, output: Tensor) -> None:
-            trace._tensors[name] = output.detach()
+            if gradients and output.requires_grad:
+                output.retain_grad()
+            trace._tensors[name] = output if gradients else output.detach()
 
         return keep
 

@@ -19,7 +19,7 @@ from tests.ui.screen import VIEWS, Screen
 from tests.ui.serving import running_app
 
 TOKENS, BAR = 64, 500  # ms
-PANELS = ("pipeline", "lens", "residual", "surgery")
+PANELS = ("pipeline", "lens", "residual", "surgery", "patch")
 WORDS = "wash the red cup and dry it with a clean cloth, then put the blue bowl in warm water"
 
 # From the key event to the frame after the one in which the last view has taken up a new result.

@@ -14,6 +14,7 @@ from explorer.engine.shelf import Shelf
 from explorer.live.runs import LIVE
 from explorer.questions import compare, explore, writing
 from explorer.questions.asker import Asker
+from explorer.questions.patch import patch
 from llm_core import load_tokenizer
 from llm_core.model.families.loading import FAMILIES
 
@@ -112,6 +113,19 @@ def test_every_tensor_of_the_pipeline_has_its_shape(family):
     assert ("resid_mid" in arrays) == (not said.get("parallel", False))
     assert ("ln_1.bias" in arrays) == (said.get("norm", "layer") == "layer")
     assert len(header["scale"]) == said["n_layer"]
+
+
+def test_patching_brings_all_back_in_every_family(family):
+    _, runner, _ids = family
+    given = {"text": "Pour the bucket", "corrupted": "Pour bu bucket", "site": "resid_pre", "metric": "kl"}
+    clean, corrupted = (runner.encode(given[name]) for name in ("text", "corrupted"))
+    (differing,) = [i for i, (one, other) in enumerate(zip(clean, corrupted, strict=True)) if one != other]
+    _, told, *rows = patch(Asker(Shelf(runner)), **given)
+    assert told["facts"]["clean"] == pytest.approx(0, abs=1e-5) and told["facts"]["corrupted"] > 1e-6
+    assert len(rows) == runner.facts.n_layer
+    assert rows[0]["values"][differing] == pytest.approx(0, abs=1e-5)
+    for place, value in enumerate(rows[0]["values"]):
+        assert place == differing or value == pytest.approx(told["facts"]["corrupted"], rel=1e-2, abs=1e-5)
 
 
 def test_generate_writes_what_they_write(family):

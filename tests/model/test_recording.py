@@ -56,7 +56,7 @@ def test_every_tensor_of_a_decoder(decoder, ids):
     assert trace["blocks.1.attn.q"].shape == (B, H, T, D)
     assert trace["blocks.1.attn.scores"].shape == trace.attention(1).shape == (B, H, T, T)
     assert trace["blocks.1.attn.out"].shape == (B, T, C)
-    assert len(trace) == 4 + 3 * 14 + 2
+    assert len(trace) == 4 + 3 * 15 + 2
 
 
 def test_every_tensor_of_an_encoder(title):
@@ -92,7 +92,7 @@ def test_names_come_in_the_order_of_the_forward(decoder, ids):
     with record(decoder) as trace:
         decoder(ids)
     attn = [f"attn.{name}" for name in ("q", "k", "v", "scores", "pattern", "z", "out")]
-    block = ["ln_1", *attn, "resid_mid", "ln_2", "mlp.pre", "mlp.post", "mlp.out", "resid_post"]
+    block = ["resid_pre", "ln_1", *attn, "resid_mid", "ln_2", "mlp.pre", "mlp.post", "mlp.out", "resid_post"]
     blocks = [f"blocks.{i}.{name}" for i in range(3) for name in block]
     embedding = [f"embedding.{name}" for name in ("ids", "token", "position", "sum")]
     assert trace.names() == [*embedding, *blocks, "ln_f", "logits"]

@@ -13,6 +13,7 @@ PAGES = (
     "lens",
     "residual",
     "surgery",
+    "patch",
     "compare",
     "generate",
     "train",

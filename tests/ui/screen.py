@@ -138,7 +138,7 @@ class Screen:
         self.wait_for_result_of(lambda: self.page.select_option("#examples select", str(index)))
 
     def choose_panel(self, name: str) -> None:
-        """ "attention", "pipeline", "lens", "residual" or "surgery"."""
+        """ "attention", "pipeline", "lens", "residual", "surgery" or "patch"."""
         self.page.click(f'[data-view="tabs_view"] [data-name="{name}"]')
         self.point_away()
 

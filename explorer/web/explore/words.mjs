@@ -38,6 +38,7 @@ export const TABS = {
   lens: "Lens",
   residual: "Residual",
   surgery: "Surgery",
+  patch: "Patch",
 };
 export const ABOUT = {
   attention: "",
@@ -45,6 +46,7 @@ export const ABOUT = {
   lens: "What the model would predict if it stopped after each layer.",
   residual: "Who wrote what: how every head and MLP adds to the score of a token.",
   surgery: "Switch heads off, freeze them, paint their mask, and see what changes.",
+  patch: "Put what the model computed for one text into another, and see what brings the answer back.",
 };
 
 // heads

@@ -27,6 +27,9 @@ const LOOKS = {
   also: { ...listOf(integer(0, 999), [], "_"), start: "" }, // the focus keeps it as it is written
   brush: { start: START.brush, read: (said) => (BRUSH.test(said) ? said : undefined), write: String },
   edits: word(START.edits, 600),
+  corrupted: text(START.corrupted, 600),
+  answer: text(START.answer, 60),
+  other: text(START.other, 60),
   ...Object.fromEntries(Object.entries(CHOICES).map(([name, choices]) => [name, oneOf(choices)])),
 };
 LOOKS.also.read = (said) => (/^\d{1,3}(_\d{1,3})*$/.test(said) ? said : undefined);

@@ -21,7 +21,7 @@ export const CHOICES = {
   sink: ["shown", "hidden"], // the first token: see sink.mjs
   // the grid, by a role
   sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"],
-  panel: ["attention", "pipeline", "lens", "residual", "surgery"],
+  panel: ["attention", "pipeline", "lens", "residual", "surgery", "patch"],
   margins: ["off", "on"], // what tokens receive and give, beside the matrix
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown
   cells: ["map", "numbers"],
@@ -32,6 +32,8 @@ export const CHOICES = {
   scope: ["head", "attention", "everywhere"], // whose mask is painted
   changed: ["here", "everywhere"], // where the changed model is shown
   against: ["none", ...TOKENS], // the token that it is compared with
+  site: ["resid_pre", "attn_out", "mlp_out", "z", "pattern"], // what is patched, and how it is measured
+  metric: ["difference", "probability", "kl"],
 };
 export const START = {
   layer: null, // then the head that does most, see Focus.lead
@@ -60,6 +62,11 @@ export const START = {
   scope: "head",
   changed: "here",
   edits: "",
+  corrupted: "", // the text that the shown one is patched into, and the tokens whose logits are compared
+  answer: "",
+  other: "",
+  site: "resid_pre",
+  metric: "difference",
   typed: null,
   stage: STAGE_IDS[0],
   cells: "map",
@@ -107,8 +114,8 @@ export class Focus {
 
   /** Another model has other tokens: those that were chosen by their number mean nothing to it. */
   forgetTokens() {
-    const { typed, target, against } = START;
-    Object.assign(this.locked, { typed, target, against });
+    const { typed, target, against, answer, other } = START;
+    Object.assign(this.locked, { typed, target, against, answer, other });
   }
 
   /** Keep the focus inside a new result: L layers, H heads, T tokens. */

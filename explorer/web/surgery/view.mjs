@@ -4,6 +4,7 @@ import { make } from "../base/dom.mjs";
 import { runText } from "../state/run.mjs";
 import { store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
+import { experimentButtons } from "../ui/experiments.mjs";
 import { hint } from "../ui/terms.mjs";
 import { changes } from "./board.mjs";
 import { attentionCard, lossCard } from "./change.mjs";
@@ -17,7 +18,7 @@ const TOOLS = Object.fromEntries(Object.entries(HOWS).map(([how, { tool, sign }]
 
 export function mount(element, { props }) {
   const { model, experiments } = JSON.parse(props.given);
-  const ready = buttons(experiments);
+  const ready = experimentButtons(experiments, PAGE.experiments, begin);
   const about = make("p", { className: "hs-hint" });
   const problem = make("p", { className: "hs-problem", role: "alert", hidden: "" });
   const show = make(
@@ -58,24 +59,7 @@ export function mount(element, { props }) {
 }
 
 /** Each is a text, and what is changed in the model that reads it. */
-function buttons(experiments) {
-  const one = ({ name, says, text, edits }) =>
-    make(
-      "button",
-      {
-        type: "button",
-        className: "hs-experiment",
-        onclick: async () => {
-          if (operation.base.text !== text) await runText(text);
-          operation.set(edits);
-        },
-      },
-      make("strong", { text: name }),
-      make("span", { text: says }),
-    );
-  return make(
-    "div",
-    { className: "hs-experiments", role: "group", "aria-label": PAGE.experiments },
-    ...experiments.map(one),
-  );
+async function begin({ text, edits }) {
+  if (operation.base.text !== text) await runText(text);
+  operation.set(edits);
 }

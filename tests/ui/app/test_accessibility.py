@@ -15,6 +15,7 @@ PAGES = (
     "", "show=learn", "show=compare", "show=generate", "show=train", "show=train&train=timeline", "show=check",
     "show=explore", "show=explore&draw=lines", "show=explore&panel=pipeline", "show=explore&panel=lens",
     "show=explore&panel=residual", "show=explore&panel=surgery&edits=zero.h.3.3",
+    "show=explore&panel=patch&corrupted=Harry+Smith+met+Draco.+Harry",
 )  # fmt: skip
 STOPS = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")]
     .filter((e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility({ visibilityProperty: true })).length"""
@@ -72,7 +73,7 @@ def test_a_page_fits_four_screens_of_a_phone(page: Page, app: App, address: str)
 @pytest.mark.parametrize("count", [9, 64, 256])
 def test_explore_fits_one_screen_and_has_few_tab_stops(screen: Screen, count: int):
     screen.run((WORDS * 30)[: 4 * count])
-    for panel in ("attention", "lens", "residual", "surgery", "pipeline"):
+    for panel in ("attention", "lens", "residual", "surgery", "patch", "pipeline"):
         screen.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
         screen.next_frame()
         assert screen.page.evaluate(HEIGHT) <= 900

@@ -27,7 +27,13 @@ TEXT = "Wash ☕ and dry"
 IDS = [TOKENIZER.start, *TEXT.encode()]
 ROW = """(query) => [...document.querySelectorAll('[data-view="attention_view"] .hs-table table tr')].slice(1)
     .map((row) => row.children[2].textContent)"""
-PANELS = {"lens": "lens_view", "residual": "residual_view", "surgery": "surgery_view", "pipeline": "pipeline_view"}
+PANELS = {
+    "lens": "lens_view",
+    "residual": "residual_view",
+    "surgery": "surgery_view",
+    "patch": "patch_view",
+    "pipeline": "pipeline_view",
+}
 OTHER = "Open another model …"
 OFFERED = """() => [...document.querySelectorAll('[data-view="model_choice"] option')].map(({ value }) => value)"""
 
