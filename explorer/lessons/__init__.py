@@ -2,6 +2,7 @@
 
 from .course import (
     attention,
+    block,
     dropout,
     heads,
     loop,
@@ -23,6 +24,7 @@ MODULES = (
     masks,
     loop,
     dropout,
+    block,
     training_step,
     writing,
     museum,

@@ -32,7 +32,7 @@ def patch(
 ) -> Iterator[dict]:
     """One site's map: {tokens, corrupted_tokens}, then {facts} with the map as gradients estimate it, then each layer's
     exact {layer, values}. ``answer`` and ``other`` are tokens; left empty, what each text leads to."""
-    runner = asker.shelf.decoder(model)
+    runner = asker.decoder(model)
     clean_ids, corrupted_ids = (runner.encode(one[:MAX_CHARACTERS]) for one in (text, corrupted))
     yield {"tokens": runner.describe(clean_ids), "corrupted_tokens": runner.describe(corrupted_ids)}
     with runner.alone():
@@ -60,7 +60,7 @@ def patch_cell(
     model: str = "",
 ) -> dict:
     """The likeliest next tokens of the clean run, the corrupted one, and the one with a single activation put in."""
-    runner = asker.shelf.decoder(model)
+    runner = asker.decoder(model)
     ids = [runner.encode(one[:MAX_CHARACTERS]) for one in (text, corrupted)]
     with runner.alone():
         patching, _ = patching_of(runner, *ids, metric, answer, other)

@@ -365,7 +365,7 @@ def fed_back(writer: Writer) -> Step:
                 names=[writer.label(step.id) for step in steps],
                 series={"p": [math.exp(step.logprob) for step in steps]},
             ),
-            Message(text="".join(step.piece or "" for step in steps).strip() or "␣", words="is the text of the new tokens."),
+            Message(text="", words=f"The new tokens read: “{text_of(steps)}”"),
         ],
         code=[code_of(Request.choices, "ids, u = self._draw(logits)", "context.append(ids)")],
         question=Question(
@@ -377,6 +377,10 @@ def fed_back(writer: Writer) -> Step:
             ),
         ),
     )  # fmt: skip
+
+
+def text_of(steps: list) -> str:
+    return "".join(step.piece or "" for step in steps).strip().replace("`", "ˋ")  # a backtick would make a name of it
 
 
 def end_of_text(writer: Writer) -> Step:
@@ -392,8 +396,8 @@ def end_of_text(writer: Writer) -> Step:
         "that have ended are filled up with it until the last one ends.",
         show=[
             Bars(
-                title="Probability of the end token",
-                names=["inside an article, on average", "after its last token"],
+                title="Probability of the end token, inside an article on average and behind it",
+                names=["inside", "behind its last token"],
                 series={"p": [inside, behind]},
                 decimals=4,
             ),

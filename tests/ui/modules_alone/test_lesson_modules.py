@@ -89,6 +89,7 @@ Q, BIAS = Q[:T], np.float32([0.5, -1, 2, 0.25, 3])
 ARRAYS = {
     "q": Q, "k": K, "bias": BIAS, "products": Q @ K.T + BIAS, "hidden": np.triu(np.ones((T, S), int), 2),
     "softmax": np.exp(Q @ K.T) / np.exp(Q @ K.T).sum(1, keepdims=True), "scores": Q @ K.T,
+    "row": np.arange(S)[None], "column": np.arange(T)[:, None], "both": np.outer(np.arange(T), np.arange(S)),
 }  # fmt: skip
 
 
@@ -135,12 +136,25 @@ def test_softmax_writes_largest_sum_and_share(js):
 
 @pytest.mark.parametrize(
     ("kind", "result"),
-    [("product", lambda a, b: a * b), ("sum", lambda a, b: a + b), ("difference", lambda a, b: a - b)],
+    [
+        ("product", lambda a, b: a * b),
+        ("sum", lambda a, b: a + b),
+        ("difference", lambda a, b: a - b),
+        ("ratio", lambda a, b: a / b),
+    ],
 )
 def test_pairs_are_computed_cell_by_cell(js, kind, result):
     formula = {**NOTHING, "kind": kind, "a": operand("scores", "TS"), "b": operand("bias", "S")}
     told = explained(js, formula, "scores", [0, 3])
     assert told["lines"][0].endswith(f"= {result((Q @ K.T)[0, 3], BIAS[3]):.4f}")
+
+
+def test_an_operand_of_size_one_counts_for_every_index_as_in_torch(js):
+    """A row (1, S) and a column (T, 1), as masks have them; whole numbers stay whole."""
+    formula = {**NOTHING, "kind": "product", "a": operand("row", "TS"), "b": operand("column", "TS")}
+    told = explained(js, formula, "both", [2, 3], decimals=0)
+    assert told["lines"] == ["row[0, 3] × column[2, 0] = 3 × 2 = 6"] and told["value"] == 6
+    assert told["lit"] == [["row", [3]], ["column", [2]]]
 
 
 def test_quotients_copies_and_hidden_cells_say_what_they_are(js):

@@ -13,6 +13,7 @@ from explorer.lessons import LESSONS
 from explorer.lessons.lesson import Panel, as_array
 from tests.lessons.common import BOAT, CUP, LAST_BITS, ODD_TEXTS, right, steps_of
 
+from ..conftest import Problems, listen
 from ..lesson_screen import LessonScreen
 from ..serving import App
 
@@ -31,22 +32,49 @@ def runner() -> Runner:
     return Runner()
 
 
+def walker(profile: BrowserContext, app: App, width: int, height: int) -> Iterator[LessonScreen]:
+    """One page that walks through all lessons, one after the other, as most of the time would go into loading it."""
+    page, problems = profile.new_page(), Problems()
+    listen(page, problems)
+    page.set_viewport_size({"width": width, "height": height})
+    yield LessonScreen(page, app.url).open()
+    page.close()
+    assert problems.unexpected() == []
+
+
+@pytest.fixture(scope="module")
+def wide(profile: BrowserContext, app: App) -> Iterator[LessonScreen]:
+    yield from walker(profile, app, 1440, 900)
+
+
+@pytest.fixture(scope="module")
+def phone(profile: BrowserContext, app: App) -> Iterator[LessonScreen]:
+    yield from walker(profile, app, 390, 844)
+
+
+def through(learn: LessonScreen, id: str) -> Iterator[int]:
+    """Every step of a lesson, from 1, revealed; in the end all answers are forgotten."""
+    learn.turn_to(id, list(LESSONS).index(id))
+    for number in range(1, NUMBER_OF_STEPS[id] + 1):
+        learn.wait_for(id, number)
+        learn.reveal()
+        yield number
+        if number < NUMBER_OF_STEPS[id]:
+            learn.next()
+    learn.page.evaluate("localStorage.clear()")
+
+
 # numbers
 
 
 @pytest.mark.parametrize("id", list(LESSONS))
-def test_the_tables_of_every_step_hold_torchs_numbers(learn: LessonScreen, runner, id):
+def test_the_tables_of_every_step_hold_torchs_numbers(wide: LessonScreen, runner, id):
     """All tensors of all steps, as the page writes them, against those that the lesson is made from."""
     steps, compared = steps_of(runner, id), 0
-    learn.open(id)
-    for number, step in enumerate(steps, start=1):
-        learn.wait_for(id, number)
-        learn.reveal()
-        for panel in (item for item in step.show if isinstance(item, Panel)):
-            compared += compare(learn, panel)
-        if number < len(steps):
-            learn.next()
-    assert compared >= 40
+    for number in through(wide, id):
+        for panel in (item for item in steps[number - 1].show if isinstance(item, Panel)):
+            compared += compare(wide, panel)
+    assert compared >= 100
 
 
 def compare(learn: LessonScreen, panel: Panel) -> int:
@@ -376,19 +404,12 @@ def test_a_lecture_has_large_type_and_escape_ends_it(learn: LessonScreen):
 
 
 @pytest.mark.parametrize("id", list(LESSONS))
-def test_every_step_fits_a_phone_and_has_words_for_every_picture(app: App, profile: BrowserContext, id):
-    page = profile.new_page()
-    page.set_viewport_size({"width": 390, "height": 844})
-    learn = LessonScreen(page, app.url).open(id)
-    for number in range(1, NUMBER_OF_STEPS[id] + 1):
-        learn.wait_for(id, number)
-        learn.reveal()
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{id} {number}"
-        labels = page.locator(".hs-slot").evaluate_all("all => all.map(s => [s.getAttribute('role'), s.ariaLabel])")
+def test_every_step_fits_a_phone_and_has_words_for_every_picture(phone: LessonScreen, id):
+    for number in through(phone, id):
+        assert phone.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{id} {number}"
+        slots = phone.page.locator(".hs-slot")
+        labels = slots.evaluate_all("all => all.map(s => [s.getAttribute('role'), s.ariaLabel])")
         assert all(role == "img" and "shape (" in label for role, label in labels)
-        if number < NUMBER_OF_STEPS[id]:
-            learn.next()
-    page.close()
 
 
 def test_dark_and_light_are_both_drawn(learn: LessonScreen):
