@@ -4,6 +4,7 @@ from .course import (
     attention,
     block,
     dropout,
+    encoder_decoder,
     heads,
     loop,
     masks,
@@ -27,6 +28,7 @@ MODULES = (
     block,
     training_step,
     writing,
+    encoder_decoder,
     museum,
 )
 LESSONS = {module.LESSON.id: module.LESSON for module in MODULES}

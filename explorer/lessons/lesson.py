@@ -10,6 +10,7 @@ Nothing here draws: the browser does, from the payload that ``encode`` makes of 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -180,6 +181,12 @@ class Control:
         return given
 
 
+@cache
+def shipped(name: str) -> Runner:
+    """A model that ships, for who has no shelf of models."""
+    return Runner(name)
+
+
 @dataclass(slots=True)
 class Scene:
     """What a lesson is built from: the model at work on a text, and what the learner has set."""
@@ -188,6 +195,7 @@ class Scene:
     text: str
     controls: Sequence[Control]
     inputs: dict[str, Any]
+    models: Callable[[str], Runner] = shipped  # others, by their names
 
     @property
     def model(self):
@@ -234,11 +242,11 @@ class Lesson:
     controls: Callable[[Runner], Sequence[Control]] = lambda runner: ()
     uses_text: bool = True
 
-    def scene(self, runner: Runner, text: str, given: dict) -> Scene:
+    def scene(self, runner: Runner, text: str, given: dict, models: Callable[[str], Runner] = shipped) -> Scene:
         """The scene of a learner's text and settings; what is not set has its first value."""
         controls = self.controls(runner)
         inputs = {control.name: control.read(given.get(control.name, control.value)) for control in controls}
-        return Scene(runner, text, controls, inputs)
+        return Scene(runner, text, controls, inputs, models)
 
 
 def as_array(values: "Array") -> np.ndarray:

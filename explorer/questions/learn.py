@@ -7,7 +7,7 @@ from .asker import Asker
 
 
 def lesson(asker: Asker, name: str, text: str, settings: dict) -> Stored:
-    return teach(asker.shelf.first, name, text, settings)
+    return teach(asker.shelf.first, name, text, settings, asker.shelf.get)
 
 
 def find_in_lessons(_: Asker, words: str) -> list[dict]:
