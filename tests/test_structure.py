@@ -30,7 +30,7 @@ FLOORS = {
     "explorer": [
         ("components", "engine"),
         ("examples", "first_sight"),
-        ("lessons", "live", "export"),
+        ("lessons", "exercises", "live", "export"),
         ("questions",),
         ("pages", "ask", "static_files"),
         ("first_html", "gallery"),

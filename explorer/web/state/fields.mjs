@@ -42,7 +42,7 @@ const MODEL = { model: pushing(text(null, 200)) };
  */
 export const FIELDS = {
   [FIRST]: {},
-  learn: { lesson: pushing(word()), step: pushing(counted(null)), set: settings(), ...ASKED },
+  learn: { lesson: pushing(word()), step: pushing(counted(null)), turn: pushing(word()), set: settings(), ...ASKED },
   explore: { ...LOOKS, ...MODEL, ...ASKED },
   compare: {
     layer,
