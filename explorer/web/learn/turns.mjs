@@ -3,13 +3,22 @@
 import { make } from "../base/dom.mjs";
 import { address } from "../state/history.mjs";
 
-/** All of them, below the lessons. */
+/** All of them, below the lessons; the open one is marked. */
 export function turnList(turns) {
+  const links = turns.map((turn) => link(turn, turn.title));
+  const mark = () => {
+    for (const one of links) {
+      if (one.dataset.turn === document.body.dataset.turn) one.setAttribute("aria-current", "page");
+      else one.removeAttribute("aria-current");
+    }
+  };
+  new MutationObserver(mark).observe(document.body, { attributes: true, attributeFilter: ["data-turn"] });
+  mark();
   return make(
-    "details",
-    { className: "hs-turns", open: "" },
-    make("summary", { text: "Your turn: write it yourself" }),
-    make("ol", {}, ...turns.map((turn) => make("li", {}, link(turn, turn.title)))),
+    "section",
+    { className: "hs-turns" },
+    make("h3", { text: "Your turn" }),
+    make("ol", {}, ...links.map((one) => make("li", {}, one))),
   );
 }
 
