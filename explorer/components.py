@@ -206,6 +206,15 @@ class Lessons(View):
     saves = ""
 
 
+class Turn(View):
+    """A block of the homework, to be written by oneself."""
+
+    view, module = "turn_view", "check/turn/view.mjs"
+    shown_on = "learn"
+    seen_with: ClassVar[dict[str, str]] = {"turn": "embedding"}
+    saves = ""
+
+
 class TrainSwitch(View):
     """The switch between the two parts of the Train page."""
 

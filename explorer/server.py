@@ -47,7 +47,7 @@ def build(shelf: Shelf, code_upload: bool = False) -> gr.Blocks:
     with Endpoints(title="Headscope", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         prompt_row(asker)
         with gr.Column(elem_id="page-learn"):
-            learn_page(asker)
+            learn_page(asker, code_upload)
         with gr.Column(elem_id="page-explore"):
             explore_page(asker)
         with gr.Column(elem_id="page-compare"):

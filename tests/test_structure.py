@@ -30,7 +30,7 @@ FLOORS = {
     "explorer": [
         ("components", "engine", "proxy"),
         ("examples", "first_sight"),
-        ("lessons", "live", "export"),
+        ("lessons", "exercises", "live", "export"),
         ("questions",),
         ("guard",),
         ("pages", "ask", "static_files"),

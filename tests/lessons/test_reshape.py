@@ -148,7 +148,7 @@ def test_what_torch_refuses_is_said_in_plain_words_and_in_torchs(shape, chain, w
         ("", "", "between 1 and 4 can be drawn"),
         ("1,1,1,1,1", "", "between 1 and 4 can be drawn"),
         ("0, 4", "", "a size of 0 leaves no number to look at"),
-        ("9, 9", "", "81 numbers are more than can be followed by eye"),
+        ("2, 129", "", "258 numbers are more than can be followed by eye"),
         ("3, 4", "__class__()", "must be calls such as"),
         ("3, 4", "numpy()", "must be calls such as"),
         ("3, 4", "view", "must be calls such as"),
@@ -165,6 +165,12 @@ def test_what_is_no_shape_or_chain_is_refused_in_a_sentence(shape, chain, senten
     with pytest.raises(ValueError) as caught:
         run_chain(read_shape(shape), read_chain(chain))
     assert sentence in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_head_split_of_a_real_size_fits(runner):
+    step = steps_of(runner, "reshape", shape="1, 16, 16", chain="view(1, 16, 4, 4).transpose(1, 2)")[7]
+    expected = torch.arange(256).view(1, 16, 4, 4).transpose(1, 2)
+    assert torch.equal(torch.as_tensor(values(step, "c")), expected)
 
 
 def test_the_learners_own_code_is_shown_and_is_what_ran(runner):

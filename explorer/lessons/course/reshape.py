@@ -6,7 +6,7 @@ from ..lesson import Control, Lesson, Message, Option, Panel, Question, Scene, S
 from ..questions import distinct
 from ..source import code_from, code_of
 
-MOST_CELLS, MOST_OPERATIONS = 64, 6
+MOST_CELLS, MOST_OPERATIONS = 256, 6
 METHODS = ("view", "reshape", "transpose", "permute", "contiguous")
 LETTERS = {1: "C", 2: "TC", 3: "BTC", 4: "BHTD"}  # what the sizes of a fresh tensor are called
 

@@ -76,7 +76,7 @@ function uploadOff() {
 }
 
 /** A command to copy. */
-function command(text) {
+export function command(text) {
   const code = make("code", { text });
   const button = make("button", { type: "button", text: START.copy, "aria-label": copyLabel(text) });
   const say = (word) => {

@@ -2,12 +2,13 @@
 
 import { make } from "../base/dom.mjs";
 import { ask } from "../state/ask.mjs";
+import { turnList } from "./turns.mjs";
 
 const MARKS = { right: "✓", wrong: "✗", shown: "•", seen: "•" };
 const WORDS = { right: "answered correctly", wrong: "answered incorrectly", shown: "revealed", seen: "seen" };
 
 export class Contents {
-  constructor(catalog, { onLesson, onStep, onFound, onForget }) {
+  constructor(catalog, turns, { onLesson, onStep, onFound, onForget }) {
     this.catalog = catalog;
     this.onLesson = onLesson;
     this.onStep = onStep;
@@ -27,6 +28,7 @@ export class Contents {
       search,
       this.found,
       this.list,
+      turnList(turns),
       make("button", {
         type: "button",
         className: "hs-link",

@@ -16,16 +16,18 @@ import { questionCard } from "./question.mjs";
 import { readout, working } from "./readout.mjs";
 import { LessonSource } from "./source.mjs";
 import { tablesOf } from "./tables.mjs";
+import { ownTurns } from "./turns.mjs";
 
 export function mount(element, { props }) {
   const catalog = JSON.parse(props.catalog);
-  new Learn(element, catalog, new LessonSource(JSON.parse(props.defaults)));
+  new Learn(element, catalog, JSON.parse(props.turns), new LessonSource(JSON.parse(props.defaults)));
 }
 
 class Learn {
-  constructor(element, catalog, source) {
+  constructor(element, catalog, turns, source) {
     this.element = element;
     this.catalog = catalog;
+    this.turns = turns;
     this.source = source;
     this.payload = null;
     this.inputs = {}; // what the learner has set of the lesson's settings
@@ -68,7 +70,7 @@ class Learn {
   }
 
   build() {
-    this.contents = new Contents(this.catalog, {
+    this.contents = new Contents(this.catalog, this.turns, {
       onLesson: (id) => this.go(id, 0),
       onStep: (step) => this.go(this.lesson, step),
       onFound: (lesson, step) => this.go(lesson, step),
@@ -95,6 +97,7 @@ class Learn {
       make("summary", { text: "These tensors as tables" }),
     );
     this.about = make("p", { className: "hs-hint hs-about" });
+    this.own = make("p", { className: "hs-own-turn" });
     this.working = make("section", { className: "hs-working", "aria-live": "polite" });
     this.card = make("div");
     this.side = make("div");
@@ -110,6 +113,7 @@ class Learn {
       this.problem,
       stage,
       this.tables,
+      this.own,
       this.about,
     );
     this.element.append(
@@ -156,6 +160,7 @@ class Learn {
 
   /** Show a step of a lesson, at once if the lesson is here already. */
   go(lesson, step) {
+    document.dispatchEvent(new CustomEvent("hs-lesson")); // no exercise any more
     const other = lesson !== this.lesson;
     this.lesson = lesson;
     this.step = inside(step ?? 0, this.entry().num_steps);
@@ -235,6 +240,7 @@ class Learn {
   key(event) {
     if (
       page() !== "learn" ||
+      document.body.dataset.turn ||
       event.ctrlKey ||
       event.metaKey ||
       event.altKey ||
@@ -323,6 +329,7 @@ class Learn {
     const isLast = isEnd && this.catalog.at(-1).id === this.lesson;
     this.next.textContent = waits ? "Reveal" : isLast ? "Check your own code ▸" : isEnd ? "Next lesson ▸" : "Next ▸";
     this.next.classList.toggle("hs-quiet", Boolean(waits));
+    this.own.replaceChildren(...(isEnd && !waits ? ownTurns(this.turns, this.lesson) : []));
     this.drawControls();
     this.picture.show(this.payload, this.items(), animate);
     this.readout.hidden = this.tables.hidden = this.picture.panels.length === 0;

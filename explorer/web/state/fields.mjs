@@ -46,7 +46,7 @@ const LOOK = { stack: pushing(word()), masked: pushing(integer(null)) }; // whos
  */
 export const FIELDS = {
   [FIRST]: {},
-  learn: { lesson: pushing(word()), step: pushing(counted(null)), set: settings(), ...ASKED },
+  learn: { lesson: pushing(word()), step: pushing(counted(null)), turn: pushing(word()), set: settings(), ...ASKED },
   explore: { ...LOOKS, ...MODEL, ...LOOK, ...ASKED },
   compare: {
     layer,

@@ -24,7 +24,8 @@ export const HOWS = {
     sign: "μ",
     about:
       "Mean ablation: its output is replaced by its average over the first 64 tokens of each of 24 sample articles: " +
-      "one vector, the same at every place. It keeps adding what it adds on average, but no longer reacts to your text.",
+      "one vector, the same at every place. It keeps adding what it adds on average, but no longer reacts to your " +
+      "text.",
   },
   uniform: {
     tool: "Look everywhere",

@@ -72,6 +72,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "It still trains, but the last row is out of reach: a text as long as block_size breaks.",
                 _PLACES,
                 "position of each token",
+                "vectors",
+                7,
             ),
             positions_over_batch=(
                 "Positions counted over the batch",
@@ -80,6 +82,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "A text is read differently depending on which row of the batch it is in.",
                 _PLACES,
                 "position of each token",
+                "vectors",
+                7,
             ),
             one_position=(
                 "One position for all",
@@ -377,6 +381,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "It stops with an index error (or, on a GPU, with a device assertion).",
                 "Replace -1 by any real token before the look-up (clamp): the mask hides those places anyway.",
                 "token ids",
+                "masks",
+                3,
             ),
             mask_forgets_padding=(
                 "Padding not counted for the mask",
@@ -393,6 +399,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Under a causal mask no token can see the cache: the decoder never reads the title.",
                 _CACHE,
                 "cache and tokens (B, P+T, C)",
+                "encoder-decoder",
+                8,
             ),
             cache_ignored=(
                 "Hidden cache not used",
@@ -400,6 +408,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The decoder writes without having read the title.",
                 _CACHE,
                 "cache and tokens (B, P+T, C)",
+                "encoder-decoder",
+                8,
             ),
             cache_not_in_mask=(
                 "The mask forgets the cache",
@@ -407,6 +417,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Scores (P+T by P+T) and mask (T by T) do not fit: it stops with a shape error.",
                 _CACHE,
                 "number of tokens of each row",
+                "encoder-decoder",
+                8,
             ),
             cache_targets_not_shifted=(
                 "Targets not shifted with a cache",
@@ -415,6 +427,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The loss falls towards 0, because copying is easy; what it writes is nonsense.",
                 "Without shifting by the caller, the place before a token predicts it: logits[:, P-1:-1].",
                 "logits that meet the targets (B, T, V)",
+                "training-step",
+                2,
             ),
             targets_shifted_twice=(
                 "Targets shifted twice",
@@ -423,6 +437,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "It trains, to a higher loss, and its texts skip words.",
                 _LOSS,
                 "logits that meet the targets",
+                "training-step",
+                2,
             ),
             loss_over_padding=(
                 "Loss over padding",
@@ -430,6 +446,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "A model that has learned to write padding looks good; short texts count as much as long ones.",
                 _LOSS,
                 "targets",
+                "training-step",
+                6,
             ),
             loss_summed=(
                 "Loss summed",
@@ -437,6 +455,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The step size grows with the batch, and losses of different batches cannot be compared.",
                 _LOSS,
                 "loss",
+                "training-step",
+                5,
             ),
         ),
         *_of(
@@ -498,6 +518,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Shorter rows read their padding, or longer ones lose their end.",
                 _COLUMNS + " Each b has its own.",
                 "mask (B, 1, T, T)",
+                "masks",
+                4,
             ),
         ),
         *_of(
@@ -547,6 +569,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "High temperatures make the text dull and low ones make it wild: the wrong way round.",
                 _DRAW,
                 "logits of the next token (N, V)",
+                "writing",
+                3,
             ),
             temperature_ignored=(
                 "Temperature ignored",
@@ -554,6 +578,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Texts at every temperature are those of 1.0.",
                 _DRAW,
                 "logits of the next token (N, V)",
+                "writing",
+                3,
             ),
             always_argmax=(
                 "Always the likeliest token",
@@ -561,6 +587,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Every text from a prompt is the same, and soon repeats itself.",
                 _DRAW,
                 "next token (N, 1)",
+                "writing",
+                2,
             ),
             first_position=(
                 "Logits of the first position",
@@ -568,6 +596,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The text continues from the first token, whatever follows it.",
                 _DRAW,
                 "logits of the next token (N, V)",
+                "writing",
+                1,
             ),
             not_fed_back=(
                 "New tokens not fed back",
@@ -575,6 +605,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Every new token is drawn as if it were the first one.",
                 _FEED,
                 "what the model is given",
+                "writing",
+                6,
             ),
             only_last_token_seen=(
                 "Only the last token is given",
@@ -582,6 +614,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "It forgets everything but one token, and positions start at 0 again.",
                 _FEED,
                 "what the model is given",
+                "writing",
+                9,
             ),
         ),
         *_of(
@@ -592,6 +626,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The title, in the encoder's vocabulary, is read as if the decoder had written it.",
                 "Start from an empty (B, 0), and return what was drawn: (B, max_new_tokens).",
                 "what is returned",
+                "encoder-decoder",
+                10,
             ),
             encoded_every_time=(
                 "The encoder runs for every token",
@@ -599,6 +635,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The text is the same, and takes longer: the prefix does not change.",
                 "Call the encoder once, before the loop, and give its states to the decoder each time.",
                 "what the encoder is given",
+                "encoder-decoder",
+                3,
             ),
         ),
         *_of(
@@ -610,6 +648,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The target “end of text” has no row: an index error, or texts that never end.",
                 "decoder_config.vocab_size + 1: the last token is the end of the text.",
                 "decoder's logits (B, P+T, V+1)",
+                "writing",
+                7,
             ),
             encoder_unused=(
                 "The encoder's states are not used",
@@ -617,6 +657,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "A text is written for no title in particular; the encoder never learns.",
                 _JOIN,
                 "what goes into the decoder",
+                "encoder-decoder",
+                9,
             ),
             prefix_decoded=(
                 "The decoder reads the prefix",
@@ -624,6 +666,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "It is trained on the title's tokens where the text's should stand.",
                 _JOIN,
                 "what goes into the decoder",
+                "encoder-decoder",
+                8,
             ),
             encoder_detached=(
                 "The encoder does not learn",
@@ -631,6 +675,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The loss still falls, but the encoder stays as it was initialized.",
                 _JOIN + " Gradients flow through them into the encoder.",
                 "slope of the encoder's weights",
+                "training-step",
+                8,
             ),
         ),
     ]

@@ -1,0 +1,48 @@
+// The exercises that lessons end with: the nine blocks of the homework.
+
+import { make } from "../base/dom.mjs";
+import { address } from "../state/history.mjs";
+
+/** All of them, below the lessons; the open one is marked. */
+export function turnList(turns) {
+  const links = turns.map((turn) => link(turn, turn.title));
+  const mark = () => {
+    for (const one of links) {
+      if (one.dataset.turn === document.body.dataset.turn) one.setAttribute("aria-current", "page");
+      else one.removeAttribute("aria-current");
+    }
+  };
+  new MutationObserver(mark).observe(document.body, { attributes: true, attributeFilter: ["data-turn"] });
+  mark();
+  return make(
+    "section",
+    { className: "hs-turns" },
+    make("h3", { text: "Your turn" }),
+    make("ol", {}, ...links.map((one) => make("li", {}, one))),
+  );
+}
+
+/** Those that a lesson ends with. */
+export function ownTurns(turns, lesson) {
+  const own = turns.filter((turn) => turn.lesson === lesson);
+  return own.map((turn) => link(turn, `Your turn: write ${turn.title} ▸`));
+}
+
+function link({ id }, text) {
+  const to = () => {
+    const said = new URLSearchParams(location.search);
+    said.set("turn", id);
+    return `?${said}`;
+  };
+  return make("a", {
+    href: `?show=learn&turn=${id}`,
+    className: "hs-turn-link",
+    "data-turn": id,
+    text,
+    onclick: (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
+      event.preventDefault();
+      address.follow(to());
+    },
+  });
+}
