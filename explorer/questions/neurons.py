@@ -10,8 +10,8 @@ from ..engine.payload import pack
 def neurons(runner, run, layer: int | None = None) -> bytes:
     """Arrays q and k, (L, H, T, D), float32; of one ``layer``, (1, H, T, D).
 
-    For each layer ``scale``, what a sum of products is multiplied by, and ``windows``, how many keys a query sees (None:
-    all); ``shared``: how many query heads a key head has; ``causal``: whether a query sees no later key.
+    For each layer ``scale``, what a sum of products is multiplied by, and ``windows``, how many keys a query sees
+    (None: all); ``shared``: how many query heads a key head has; ``causal``: whether a query sees no later key.
     """
     config = run.attention.model_of(runner.model).config
     points = {name: f"rot_{name}" if config.positions == "rotary" else name for name in "qk"}
