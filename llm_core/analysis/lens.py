@@ -13,6 +13,8 @@ from torch import Tensor
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.recording import Trace
 
+PIECE = 2**22  # logits at once, 16 MB: of a large vocabulary some places at a time
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lens:
@@ -43,23 +45,34 @@ def logit_lens(
     V = decoder_with_head(model)[0].config.vocab_size
     if not 1 <= top <= V:
         raise ValueError(f"top={top}: must be between 1 and the vocabulary's {V}")
-    names = stream_names(model)
-    L = len(names) - 1
-    final = lens_logits(model, trace, L).log_softmax(-1)  # (B, T, V)
-    final_p = final.exp()
-    early = (lens_logits(model, trace, row).log_softmax(-1) for row in range(L))  # one at a time: V is large
-    follow = final.argmax(-1, keepdim=True) if follow is None else follow  # (B, T, J)
-    rows = [(*_read(log_p, final, final_p, top), *_follow(log_p, follow)) for log_p in chain(early, [final])]
-    columns = (torch.stack(part, dim=1) for part in zip(*rows))
+    B, T = residual_stream(model, trace, 0).shape[:2]
+    step = max(1, PIECE // (B * V))
+    pieces = [_columns(model, trace, slice(i, i + step), top, follow) for i in range(0, T, step)]
+    columns = (torch.cat(part, dim=2) for part in zip(*pieces))
     read = ("tokens", "probabilities", "entropy", "kl", "followed_probabilities", "followed_ranks")
-    return Lens(names=names, **dict(zip(read, columns)))
+    return Lens(names=stream_names(model), **dict(zip(read, columns)))
+
+
+def _columns(
+    model: Encoder | Decoder | EncoderDecoder, trace: Trace, places: slice, top: int, follow: Tensor | None
+) -> list[Tensor]:
+    """The six tensors of a lens at some places, (B, L+1, t, …)."""
+    L = len(stream_names(model)) - 1
+    final = lens_logits(model, trace, L, places).log_softmax(-1)  # (B, t, V)
+    final_p = final.exp()
+    early = (lens_logits(model, trace, row, places).log_softmax(-1) for row in range(L))  # one at a time: V is large
+    ids = final.argmax(-1, keepdim=True) if follow is None else follow[:, places]  # (B, t, J)
+    rows = [(*_read(log_p, final, final_p, top), *_follow(log_p, ids)) for log_p in chain(early, [final])]
+    return [torch.stack(part, dim=1) for part in zip(*rows)]
 
 
 @torch.no_grad()
-def lens_logits(model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int) -> Tensor:
-    """The whole of one row of the lens, (B, T, V): row 0 is the embedding's, row L equals the model's logits."""
+def lens_logits(
+    model: Encoder | Decoder | EncoderDecoder, trace: Trace, row: int, places: slice = slice(None)
+) -> Tensor:
+    """One row of the lens at some places, (B, T, V): row 0 is the embedding's, row L equals the model's logits."""
     stack, _ = decoder_of(model)
-    stream = residual_stream(model, trace, row)  # (B, T, C)
+    stream = residual_stream(model, trace, row)[:, places]  # (B, T, C)
     own = stream.to(stack.lm_head.weight)  # as the model computes, and where
     hidden = stack.ln_f.forward(own)  # forward alone, so that no hook hears it
     return stack.lm_head.forward(stack.before_head.forward(hidden)).to(stream)  # (B, T, V)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from llm_core import load_model, load_tokenizer
+from llm_core.analysis import lens as lens_module
 from llm_core.analysis.lens import lens_logits, logit_lens
 from llm_core.model.recording import hook_points, record
 
@@ -105,6 +106,16 @@ def test_looking_through_the_lens_leaves_a_recording_alone(decoder, ids):
         logit_lens(decoder, trace)
     assert len(trace) == len(hook_points(decoder))
     assert all(torch.equal(trace[name], tensor) for name, tensor in before.items())
+
+
+def test_a_large_vocabulary_is_read_in_pieces_with_the_same_numbers(decoder, ids, monkeypatch):
+    trace = recorded(decoder, ids)
+    follow = ids[..., None].expand(-1, -1, 2)
+    whole = logit_lens(decoder, trace, follow=follow)
+    monkeypatch.setattr(lens_module, "PIECE", 3 * ids.shape[0] * DECODER.vocab_size)  # three places at a time
+    pieces = logit_lens(decoder, trace, follow=follow)
+    for name in ("tokens", "probabilities", "entropy", "kl", "followed_probabilities", "followed_ranks"):
+        assert_close(getattr(pieces, name), getattr(whole, name), atol=1e-6, rtol=1e-5)
 
 
 def test_what_is_missing_or_impossible_is_named(decoder, ids):

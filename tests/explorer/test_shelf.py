@@ -202,12 +202,13 @@ def test_what_is_wrong_with_a_model_is_said_of_its_name(shelf, runs):
     config = json.loads((runs / "two" / "model" / "config.json").read_text())
     (runs / "two" / "model" / "config.json").write_text(json.dumps({**config, "tokenizer": "gpt2"}))
     save_model(Decoder(OURS), runs / "wrong", tokenizer="bytes")
-    said = {name: sentence_of(shelf, f"runs/{name}") for name in ("one", "two", "wrong", "encoder")}
+    said = {name: sentence_of(shelf, f"runs/{name}") for name in ("one", "two", "wrong")}
     assert said["one"].startswith("runs/one/model.safetensors is damaged or no safetensors file")
     assert said["two"] == "runs/two/config.json: unknown tokenizer 'gpt2'; known are wikihow-8k, bytes"
     assert said["wrong"] == "runs/wrong has a vocabulary of 8192, but its tokenizer, bytes, of 260"
-    assert said["encoder"].startswith("runs/encoder is no decoder that stands alone: ")
-    assert said["encoder"].endswith("the page Compare shows all")
+    assert run(Asker(shelf), TEXT, "runs/encoder").payload
+    with pytest.raises(ValueError, match=r"runs/encoder is no decoder .*, the pages Explore and Compare show all$"):
+        shelf.decoder("runs/encoder")
 
 
 def test_a_deleted_model_is_gone_and_one_that_was_saved_anew_is_new(shelf, runs):

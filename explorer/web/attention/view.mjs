@@ -31,13 +31,11 @@ const AT = { matrix: weightAt, lines: lineAt, flow: flowAt };
 export function mount(element) {
   const state = { view: "matrix", layout: null, payload: null };
   const parts = build(element);
-  const crossing = make("div", { className: "hs-view hs-crossing", "data-view": "between_view" });
-  element.append(crossing);
-  element.numbers = () => (store.payload.keys ? crossing.numbers() : null);
+  element.numbers = () => element.querySelector(".hs-crossing")?.numbers();
   listenTo(parts, state);
   new ResizeObserver(() => store.changed()).observe(parts.picture);
   const draw = (payload, focus) => {
-    element.dataset.crosses = String(Boolean(payload.keys));
+    fitCrossing(element, Boolean(payload.keys));
     if (payload.keys) return;
     if (state.payload !== payload) {
       state.payload = payload;
@@ -56,6 +54,16 @@ export function mount(element) {
     say(parts, payload, focus, shown);
   };
   store.subscribe(element, draw, patternsOf);
+}
+
+/** Attention to another text is a view of its own, in the place of this one. */
+function fitCrossing(element, crosses) {
+  element.dataset.crosses = String(crosses);
+  const there = element.querySelector(":scope > .hs-crossing");
+  if (!crosses) return there?.remove();
+  if (there) return;
+  const crossing = make("div", { className: "hs-view hs-crossing", "data-view": "between_view" });
+  element.append(crossing);
   between.mount(crossing);
 }
 

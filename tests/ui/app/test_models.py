@@ -9,7 +9,7 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from llm_core import Decoder, Encoder, ModelConfig, generate, load_tokenizer, record, save_model
+from llm_core import Decoder, Encoder, ModelConfig, generate, load_model, load_tokenizer, record, save_model
 
 from ...common import randomised
 from ...model.families import theirs
@@ -22,6 +22,7 @@ TOKENIZER = load_tokenizer("bytes")
 SIZES = {
     "one": ModelConfig(vocab_size=260, block_size=64, n_layer=1, n_head=1, n_embd=16),
     "two": ModelConfig(vocab_size=260, block_size=48, n_layer=2, n_head=4, n_embd=24),
+    "large": ModelConfig(vocab_size=260, block_size=400, n_layer=9, n_head=8, n_embd=16),  # 4.7 million cells
 }
 TEXT = "Wash ☕ and dry"
 IDS = [TOKENIZER.start, *TEXT.encode()]
@@ -181,6 +182,87 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     assert strip.select.input_value() == "decoder" and strip.bars() == before
     strip.run("on it goes")
     assert strip.view("prompt_view").locator(".hs-problem:visible").count() == 0
+
+
+def test_a_large_model_sends_a_layer_when_it_is_looked_at(strip, kept):
+    asked = []
+    strip.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    strip.choose_model(kept.save("large"))
+    text = "Wash the red cup. " * 20
+    strip.run(text)
+    ids = [TOKENIZER.start, *text.encode()][:256]
+    trace = kept.trace("large", ids)
+    assert len(strip.tokens()) == 256 and strip.page.locator(".hs-grid button[data-head]").count() == 72
+    for layer, head in ((3, 2), (8, 7)):
+        strip.choose_head(layer, head)
+        strip.page.wait_for_function(f"Boolean(headscope.payload.arrays.pattern.layers.get({layer}))")
+        assert assert_attention_is(strip, trace.attention(layer)[0, head], [9, 255]) == 266
+    assert 2 <= asked.count("layer") < 9
+    mean = torch.stack([trace.attention(layer)[0] for layer in range(9)]).mean((0, 1))
+    strip.page.evaluate("headscope.toggle({ by: 'mean', over: 'all' })")
+    strip.page.wait_for_selector('[data-view="attention_view"][data-by="mean"]')
+    assert_attention_is(strip, mean, [255])
+    assert asked.count("layer") == 9
+    strip.page.evaluate("headscope.toggle({ by: 'one' })")
+    for drawing in ("flow", "neuron", "lines", "matrix"):
+        strip.choose_drawing(drawing)
+    for panel, view in PANELS.items():
+        strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
+        strip.page.wait_for_selector(f'[data-view="{view}"][data-ready="true"][data-waiting="false"][data-error=""]')
+    assert "neurons" in asked and "tensors" in asked
+
+
+CROSS = "encoder-decoder-cross"
+TWO_LINES = "How to Clean a Bucket\nPour the vinegar into the purple bucket"
+
+
+def test_an_encoder_and_an_encoder_decoder_are_explored(strip):
+    strip.run(TWO_LINES)
+    strip.choose_model("encoder")
+    encoder, tokenizer = load_model("encoder"), load_tokenizer()
+    ids = [tokenizer.start, *tokenizer.encode(TWO_LINES)]
+    hidden = [*ids[:4], tokenizer.mask, *ids[5:]]
+    strip.choose_token(4)
+    with torch.inference_mode(), record(encoder) as trace:
+        encoder(torch.tensor([hidden]))
+    strip.wait_for_result_of(lambda: strip.page.click(".hs-hide"))
+    assert strip.tokens()[4] == "mask" and "masked=4" in strip.address()
+    probs = trace["logits"][0, 4].softmax(-1)
+    best = probs.topk(8)
+    assert [name for name, _ in strip.bars()] == strip.names([tokenizer.piece(id) for id in best.indices.tolist()])
+    assert all(same(shown, p) for (_, shown), p in zip(strip.bars(), best.values.tolist()))
+    strip.choose_head(5, 1)
+    row = [weight for *_, weight in strip.row_table()]  # of a token that sees those behind it, too
+    assert len(row) == len(ids)
+    assert all(same(shown, p) for shown, p in zip(row, trace.attention(5)[0, 1, 4].tolist()))
+    strip.page.reload()
+    strip.shows("encoder")
+    assert strip.tokens()[4] == "mask"
+    for drawing in ("lines", "flow", "neuron", "matrix"):
+        strip.choose_drawing(drawing)
+    for panel in ("lens", "residual"):
+        strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
+        strip.page.wait_for_selector(f'[data-view="{PANELS[panel]}"][data-waiting="false"][data-error=""]')
+    strip.page.click('[data-view="tabs_view"] [data-name="surgery"]')
+    assert "needs a decoder that stands alone" in strip.view("tabs_view").inner_text()
+
+    strip.page.click('[data-view="tabs_view"] [data-name="attention"]')
+    strip.choose_model(CROSS)
+    strip.wait_for_result_of(lambda: strip.page.click('.hs-stacks [data-name="cross"]'))
+    model = load_model(CROSS)
+    title, body = tokenizer.encode("How to Clean a Bucket"), [tokenizer.start, *tokenizer.encode(TWO_LINES[22:])]
+    with torch.inference_mode(), record(model) as trace:
+        model(torch.tensor([title]), torch.tensor([body]))
+    strip.page.evaluate("headscope.toggle({ layer: 1, head: 2, query: 3 })")
+    crossing = strip.page.locator('[data-view="attention_view"] .hs-crossing')
+    crossing.locator("summary").click()
+    shown = crossing.locator(".hs-table table tr td:last-child").all_text_contents()
+    expected = trace.attention(1, "decoder", cross=True)[0, 2, 3].tolist()
+    assert len(shown) == len(title) and all(same(text, p) for text, p in zip(shown, expected))
+    assert "stack=cross" in strip.address()
+    strip.wait_for_result_of(lambda: strip.page.click('.hs-stacks [data-name="encoder"]'))
+    assert len(strip.tokens()) == len(title)
+    assert "predicts no token" in strip.view("next_view").inner_text()
 
 
 def test_the_owner_opens_a_llama_and_reads_its_numbers(strip, tmp_path, problems):
