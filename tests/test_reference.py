@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-PACKAGES = ("llm_core", "llm_core.analysis", "llm_core.live")
+PACKAGES = ("llm_core", "llm_core.analysis", "llm_core.figures", "llm_core.live")
 NAMES = [(package, name) for package in PACKAGES for name in import_module(package).__all__]
 
 
