@@ -3,8 +3,9 @@
 What is named here is imported when it is first used: a command that needs no model starts without torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .lazily import handed_on
 
 if TYPE_CHECKING:
     from .generation.beam import beam_search
@@ -50,14 +51,4 @@ _PLACES = {
     "text.ids": ["ids_of"],
     "text.tokenizer": ["load_tokenizer"],
 }
-_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
-
-
-def __getattr__(name: str):
-    if name not in _PLACE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_PLACE_OF[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = handed_on(__name__, _PLACES)

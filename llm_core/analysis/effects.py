@@ -9,9 +9,10 @@ sentence is compared with itself, so what makes sentences hard or easy drops out
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from statistics import NormalDist, fmean, stdev
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ from ..paths import ASSETS
 from ..text.articles import Article, read_articles
 from ..text.tokenizer import Tokenizer
 from .surgery import Edit, interventions
+from .tables import table
 
 ARTICLES = ASSETS / "sample_articles.jsonl"
 NUM_SENTENCES, SHORTEST = 100, 6  # sentences, and the words that one has at least
@@ -84,12 +86,14 @@ def mean_activations(model: Decoder, tokenizer: Tokenizer) -> dict[str, Tensor]:
     return {name: total / count for name, total in sums.items()}
 
 
-def held_out_batches(model: Decoder, tokenizer: Tokenizer) -> Iterator[Batch]:
+def held_out_batches(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str] | None = None) -> Iterator[Batch]:
     """The sentences as ``edited_losses`` wants them, the shortest texts first, cut to the model's window; a batch is
-    made when it is asked for. Raises ``ValueError`` for a model that predicts no next token."""
+    made when it is asked for. Of ``texts`` each is one sentence, with nothing before it; without, they are the hundred.
+    Raises ``ValueError`` for a model that predicts no next token."""
     _check(model)
-    rows = [_encoded(tokenizer, text)[: model.config.block_size] for text in held_out_texts()]
-    rows = sorted((row for row in rows if any(sentence >= 0 for _, sentence in row)), key=len)
+    pieces = held_out_texts() if texts is None else [[(text, True)] for text in texts]
+    rows = [_encoded(tokenizer, text)[: model.config.block_size] for text in pieces]
+    rows = sorted((row for row in rows if any(sentence >= 0 for _, sentence in row[1:])), key=len)
     for start in range(0, len(rows), BATCH):
         yield _batch(model, rows[start : start + BATCH])
 
@@ -141,6 +145,46 @@ def single_edits(model: Decoder, how: str) -> list[Edit]:
     return [Edit(what="head", layer=i, head=h, how=how) for i in layers for h in heads] + [
         Edit(what="mlp", layer=i, how=how) for i in layers
     ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep:
+    """What switching each head and each MLP off does alone: changes of the loss, nats per token, above 0 for harm."""
+
+    heads: Tensor  # (L, H)
+    mlps: Tensor  # (L,)
+    effects: dict[Edit, Effect]  # by what was switched off, with the intervals
+
+    def table(self) -> Any:
+        """A row for each, the most harmful first (``head`` is -1 for an MLP); a ``pandas.DataFrame`` with pandas."""
+        ranked = sorted(self.effects.items(), key=lambda one: -one[1].mean)
+        return table(
+            {"layer": edit.layer, "what": edit.what, "head": -1 if edit.head is None else edit.head, **asdict(effect)}
+            for edit, effect in ranked
+        )
+
+
+def sweep(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str] | None = None, how: str = "zero") -> Sweep:
+    """Switch off every head and every MLP on its own, ``how="zero"`` or ``"mean"``, and compare the loss of each text.
+
+    ``texts``: your own, two or more; without, the hundred held-out sentences. Raises ``ValueError`` for fewer.
+    """
+    if isinstance(texts, str):
+        raise ValueError("texts is one string: give a list of two or more texts")
+    batches = list(held_out_batches(model, tokenizer, texts))
+    if sum(map(len, batches)) < 2:
+        raise ValueError("a sweep compares the losses of two or more texts of at least one token each")
+    before = [loss for batch in batches for loss in batch.losses.tolist()]
+    means = mean_activations(model, tokenizer) if how == "mean" else None
+
+    def effect(edit: Edit) -> Effect:
+        after = [loss for batch in batches for loss in edited_losses(model, batch, (edit,), means).tolist()]
+        return paired_effect(before, after)
+
+    effects = {edit: effect(edit) for edit in single_edits(model, how)}
+    changes = torch.tensor([one.mean for one in effects.values()])
+    L, H = model.config.n_layer, model.config.n_head
+    return Sweep(heads=changes[: L * H].view(L, H), mlps=changes[L * H :], effects=effects)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.recording import Trace
+from ..text.tokenizer import Tokenizer
 
 PIECE = 2**22  # logits at once, 16 MB: of a large vocabulary some places at a time
 
@@ -30,6 +31,10 @@ class Lens:
     kl: Tensor  # (B, L+1, T), nats: KL(final prediction || this row's), 0 in the last row
     followed_probabilities: Tensor  # (B, L+1, T, J), 0..1, of the tokens that were to be followed
     followed_ranks: Tensor  # (B, L+1, T, J), 1 for the likeliest
+
+    def pieces(self, tokenizer: Tokenizer, text: int = 0) -> list[list[str]]:
+        """The likeliest token of every cell as text: ``[row][place]``, L+1 rows of T, of one text of the batch."""
+        return [[tokenizer.piece(id) for id in row] for row in self.tokens[text, ..., 0].tolist()]
 
 
 def logit_lens(

@@ -12,6 +12,8 @@ back, for every layer and place or head, is a map of where the difference is kep
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ from torch.nn import functional as F
 
 from ..model.architectures import Decoder
 from ..model.recording import Trace, intervene, record
+from .tables import table
 
 STREAM_SITES = {"resid_pre": "resid_pre", "resid_mid": "resid_mid", "attn_out": "attn.out", "mlp_out": "mlp.out"}
 HEAD_SITES = {name: f"attn.{name}" for name in ("z", "q", "k", "v", "pattern")}
@@ -59,6 +62,13 @@ class PatchingMap:
         if self.clean == self.corrupted:
             raise ValueError("the metric is the same on both texts: there is nothing to recover")
         return (self.values - self.corrupted) / (self.clean - self.corrupted)
+
+    def table(self) -> Any:
+        """A row for each activation: a ``pandas.DataFrame`` where pandas is installed."""
+        axes = ["layer", *(["place"] if self.site in STREAM_SITES else ["head", "place"])][: self.values.ndim]
+        places = product(*map(range, self.values.shape))
+        numbers = zip(places, self.values.flatten().tolist(), self.recovered.flatten().tolist())
+        return table({**dict(zip(axes, at)), "value": value, "recovered": share} for at, value, share in numbers)
 
 
 class Patching:

@@ -8,6 +8,7 @@ beside it, because in a short text every token gets much of it; a badge needs a 
 import random
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from ..paths import ASSETS
 from ..text.articles import read_articles
 from ..text.tokenizer import Tokenizer
 from .patterns import uniform
+from .tables import head_table
 
 ARTICLES = ASSETS / "sample_articles.jsonl"
 NUM_TEXTS, LONGEST = 8, 128  # articles read, and tokens of each
@@ -102,6 +104,10 @@ class Roles:
 
 def lift(name: str, score: Tensor, baseline: float) -> Tensor:
     return score if name == BROAD else (score - baseline) / (1 - baseline)
+
+    def table(self) -> Any:
+        """The scores, a row for each head: a ``pandas.DataFrame`` where pandas is installed."""
+        return head_table(self.scores)
 
 
 def badges(roles: Roles) -> list[list[list[str]]]:

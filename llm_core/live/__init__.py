@@ -10,3 +10,18 @@ frames.py    what travels to another process
 session.py   a run led by commands, which sends frames
 __main__.py  ``python -m llm_core.live``: a process of its own: commands on stdin, frames on stdout
 """
+
+from ..lazily import handed_on
+
+__all__ = ["Choices", "Event", "Observer", "Point", "Session", "TinyTrainer", "describe", "new_model", "parse", "save"]
+
+__getattr__, __dir__ = handed_on(
+    __name__,
+    {
+        "choices": ["Choices", "describe", "parse"],
+        "observer": ["Observer"],
+        "session": ["Session"],
+        "tiny": ["new_model", "save"],
+        "trainer": ["Event", "Point", "TinyTrainer"],
+    },
+)

@@ -79,6 +79,7 @@ class Choices:
             return num_parameters(self.build())
 
     def build(self) -> Model:
+        """The model of these sizes, with PyTorch's own first weights."""
         name = "encoder-decoder-cross" if self.architecture == "encoder-decoder" else self.architecture
         return build_model(name, self.sizes)
 

@@ -118,6 +118,7 @@ class Observer:
         return Fresh(loss.item(), right[known].float().mean().item(), self._lifts(trace, batch))
 
     def look(self) -> Look:
+        """The attention and the answers on the one example that is shown."""
         trace = self._record(self._demo)
         best = trace[self._logits][0, self.places].softmax(-1).max(-1)
         patterns = {kind.name: kind.patterns(trace, self.choices.n_layer)[:, 0] for kind in self.kinds}

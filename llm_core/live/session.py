@@ -98,6 +98,7 @@ class Session:
         self.send(frame({"kind": "kept", "folder": folder, "step": self.trainer.step}))
 
     def ready(self) -> None:
+        """Send what does not change during the run."""
         trainer, observer = self.trainer, self.trainer.observer
         self.send(
             frame(
@@ -163,12 +164,15 @@ class Session:
         return [{"role": role.name, "part": kind.name, "lifts": lift.tolist()} for role, (kind, lift) in lifts.items()]
 
     def events(self, events: list[Event]) -> None:
+        """Send what is worth telling."""
         for event in events:
             self.send(frame({"kind": "event", **event.to_dict()}))
 
     def enter(self, state: str, sentence: str = "") -> None:
+        """Go into a state, and say so."""
         self.state = state
         self.send(frame({"kind": "state", "state": state, "step": self.trainer.step, "sentence": sentence}))
 
     def refused(self, sentence: str) -> None:
+        """Say why a command was not obeyed."""
         self.send(frame({"kind": "refused", "sentence": sentence}))

@@ -39,6 +39,8 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
+    """Something worth telling of a run, such as a head that takes on a role; fields that say nothing are None."""
+
     step: int
     what: str
     title: str
@@ -49,6 +51,7 @@ class Event:
     head: int | None = None
 
     def to_dict(self) -> dict:
+        """For JSON, without the fields that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 

@@ -87,6 +87,7 @@ class Encoder(Stack):
 
     def hidden(self, ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """(B, T) -> states after the final norm, (B, T, C)."""
+        _check_ids(ids)
         mask = None if attention_mask is None else padding_mask(attention_mask)
         x = self.embed(ids, attention_mask)  # (B, T, C)
         mask, _ = self._told(mask, False, x)
@@ -142,6 +143,7 @@ class Decoder(Stack):
         cache: DecoderCache | None = None,
     ) -> Tensor:
         """(B, T) -> states after the final norm (B, T, C); a prefix's own states are left out."""
+        _check_ids(ids)
         T = ids.shape[1]
         x = self.embed(ids, attention_mask, 0 if cache is None else cache.num_tokens)  # (B, T, C)
         visible = attention_mask
@@ -231,6 +233,14 @@ class EncoderDecoder(nn.Module):
     def forward(self, *inputs: Tensor | None, **more: Tensor | None) -> Tensor:
         """The inputs of ``hidden`` -> logits (B, T, V)."""
         return self.decoder.predict(self.hidden(*inputs, **more))
+
+
+def _check_ids(ids: Tensor) -> None:
+    """``ValueError`` with what to do, for a text, a list, or ids without a batch."""
+    if not isinstance(ids, Tensor):
+        raise ValueError(f"{ids!r:.60} is no tensor of ids: give model(ids_of(text, tokenizer)), both from llm_core")
+    if ids.ndim != 2:
+        raise ValueError(f"ids of shape {tuple(ids.shape)}: must be (B, T); of one text, ids[None]")
 
 
 def _join(first: Tensor | None, second: Tensor | None, P: int, T: int) -> Tensor | None:

@@ -65,6 +65,7 @@ class Trace(Mapping):
         return len(self._tensors)
 
     def names(self) -> list[str]:
+        """What was recorded, in the order of the forward."""
         return list(self._tensors)
 
     @property

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from llm_core import load_model, load_tokenizer
+from llm_core import ids_of, load_model, load_tokenizer
 from llm_core.analysis import lens as lens_module
 from llm_core.analysis.lens import lens_logits, logit_lens
 from llm_core.model.recording import hook_points, record
@@ -138,3 +138,12 @@ def test_the_shipped_decoder():
     assert lens.entropy.isfinite().all() and lens.kl.isfinite().all()
     apart = lens.kl[0].mean(-1)
     assert apart[0] > apart[2] and apart[2:].diff().max() < 0  # over a text, later layers come nearer to the end
+
+
+def test_the_likeliest_tokens_as_text_by_row_and_place():
+    model, tokenizer = load_model("decoder"), load_tokenizer()
+    trace = recorded(model, ids_of("Ask your mother if she can help you. Tell", tokenizer))
+    pieces = logit_lens(model, trace).pieces(tokenizer)
+    assert (len(pieces), len(pieces[0])) == (7, 11)
+    best = trace["logits"][0].argmax(-1).tolist()
+    assert pieces[-1] == [tokenizer.piece(id) for id in best] and pieces[-1][-1] == " her"

@@ -203,3 +203,13 @@ def test_what_cannot_be_patched_is_said_in_one_sentence(patching, texts):
     parallel = ModelConfig(vocab_size=V, block_size=11, n_layer=1, n_head=H, n_embd=C, parallel=True)
     with pytest.raises(ValueError, match="site='resid_mid': must be one of resid_pre, attn_out"):
         Patching(Decoder(parallel).eval(), *texts, kl_divergence).exact("resid_mid")
+
+
+def test_a_map_is_a_table_too(patching):
+    found = patching.exact("z", places=True)
+    table = found.table()
+    assert list(table.columns) == ["layer", "head", "place", "value", "recovered"] and len(table) == L * H * T
+    row = table[(table.layer == 1) & (table["head"] == 2) & (table.place == 3)].iloc[0]
+    assert row.value == pytest.approx(found.values[1, 2, 3].item())
+    assert list(patching.exact("mlp_out").table().columns)[:2] == ["layer", "place"]
+    assert list(patching.exact("q").table().columns)[:2] == ["layer", "head"]

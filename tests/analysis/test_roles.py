@@ -1,6 +1,7 @@
 """Heads of known behaviour get the scores they must get, uniform attention gets no badge, and seeds repeat."""
 
 import math
+import sys
 
 import pytest
 import torch
@@ -240,3 +241,14 @@ def test_the_shipped_decoder():
     for i, layer in enumerate(worn):
         for h, names in enumerate(layer):
             assert set(names) == {name for name in NAMES if lifts[name][i, h] >= thresholds[name]}
+
+
+def test_the_scores_of_all_heads_are_a_table_with_pandas_and_rows_without(monkeypatch):
+    roles = Roles(scores={"induction": torch.tensor([[0.25, 0.5]])}, baselines={"induction": 0.1})
+    frame = roles.table()
+    assert frame.to_dict("list") == {"layer": [0, 0], "head": [0, 1], "induction": [0.25, 0.5]}
+    monkeypatch.setitem(sys.modules, "pandas", None)  # as if it were not installed
+    assert roles.table() == [
+        {"layer": 0, "head": 0, "induction": 0.25},
+        {"layer": 0, "head": 1, "induction": 0.5},
+    ]

@@ -16,7 +16,7 @@ from explorer.engine.runner import Runner
 from explorer.questions.explore import part
 from explorer.questions.surgery import before_and_after, effect, read_edits, sweep
 from explorer.questions.surgery_part import described, losses, places_to_swap
-from llm_core import intervene, load_tokenizer, merge_heads, record
+from llm_core import ids_of, intervene, load_model, load_tokenizer, merge_heads, record
 from llm_core.analysis.attribution import logit_attribution
 from llm_core.analysis.effects import (
     ARTICLES,
@@ -28,6 +28,7 @@ from llm_core.analysis.effects import (
     single_edits,
     t_quantile,
 )
+from llm_core.analysis.effects import sweep as sweep_of
 from llm_core.analysis.surgery import Edit, edits_from, interventions, reach
 from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
@@ -543,3 +544,35 @@ def test_of_many_places_those_that_are_swapped_are_spread_over_the_text():
     places = places_to_swap(known)
     assert len(places) == 8 and places[0] == 0 and places[-1] == 254
     assert list(places_to_swap(known * 0)) == []
+
+
+# a sweep over one's own texts
+
+
+def test_a_sweep_over_one_s_own_texts_is_each_head_switched_off_and_averaged():
+    model, tokenizer = load_model("decoder"), load_tokenizer()
+    texts = ["Wash the red cup.", "Ask your mother if she can help you.", "Open the door."]
+    found = sweep_of(model, tokenizer, texts)
+    assert found.heads.shape == (6, 8) and found.mlps.shape == (6,)
+
+    def loss(text, *edits):
+        ids = ids_of(text, tokenizer)
+        with torch.no_grad(), intervene(model, interventions(model, edits)):
+            return F.cross_entropy(model(ids)[0, :-1], ids[0, 1:]).item()
+
+    for edit, value in (
+        (Edit(what="head", layer=5, head=3, how="zero"), found.heads[5, 3]),
+        (Edit(what="mlp", layer=0, how="zero"), found.mlps[0]),
+    ):
+        changes = [loss(text, edit) - loss(text) for text in texts]
+        assert value.item() == pytest.approx(fmean(changes), abs=1e-4)
+        assert found.effects[edit].n == 3 and found.effects[edit].low <= value <= found.effects[edit].high
+    table = found.table()
+    assert list(table.columns[:4]) == ["layer", "what", "head", "mean"] and len(table) == 6 * 9
+    assert table["mean"].is_monotonic_decreasing
+
+
+def test_a_sweep_needs_two_texts():
+    for texts, sentence in (("Wash", "texts is one string: give a list"), (["Wash"], "two or more texts")):
+        with pytest.raises(ValueError, match=sentence):
+            sweep_of(load_model("decoder"), load_tokenizer(), texts)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
+from llm_core import ids_of, load_tokenizer
 from llm_core.model.recording import Trace, hook_points, intervene, record
 
 from ..by_hand import encoder_decoder_by_hand, stack_by_hand
@@ -446,3 +447,79 @@ def test_other_safetensors_are_no_trace(tmp_path):
     save_file({"weight": torch.ones(3)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"model\.safetensors is a safetensors file, but not a trace"):
         Trace.load(tmp_path / "model.safetensors")
+
+
+# --- gradients -------------------------------------------------------------------------------------------
+
+
+def test_gradients_are_those_of_a_small_step_in_every_tensor(decoder, ids):
+    def loss_of(logits):
+        return F.cross_entropy(logits[0, :-1].double(), ids[0, 1:])
+
+    with record(decoder, gradients=True) as trace:
+        loss_of(decoder(ids)).backward()
+    found = trace.gradients
+    assert set(trace) - set(found) == {"embedding.ids"}
+    for name in ("blocks.0.resid_pre", "blocks.1.attn.pattern", "blocks.1.attn.z", "blocks.2.mlp.out", "embedding.sum"):
+        assert found[name].shape == trace[name].shape
+        step = torch.randn(trace[name].shape, generator=torch.Generator().manual_seed(5)) * 1e-3
+        with torch.no_grad():
+            losses = []
+            for sign in (1, -1):
+                with intervene(decoder, {name: lambda x, sign=sign, step=step: x + sign * step}):
+                    losses.append(loss_of(decoder(ids)).item())
+        assert (losses[0] - losses[1]) / 2 == pytest.approx((found[name] * step).sum().item(), rel=0.02, abs=2e-6)
+
+
+def test_a_trace_without_gradients_says_how_to_get_them(decoder, ids):
+    with record(decoder) as trace:
+        decoder(ids)
+    assert not trace["logits"].requires_grad
+    with pytest.raises(ValueError, match=r"record\(model, gradients=True\), then call backward"):
+        _ = trace.gradients
+    with record(decoder, gradients=True) as trace:
+        decoder(ids)
+    assert trace["logits"].requires_grad and not trace.on_cpu()["logits"].requires_grad
+
+
+def test_the_stream_in_front_of_a_layer_is_what_the_one_before_left(decoder, ids):
+    with record(decoder) as trace:
+        plain = decoder(ids)
+    assert torch.equal(trace["blocks.0.resid_pre"], trace["embedding.sum"])
+    assert torch.equal(trace["blocks.2.resid_pre"], trace["blocks.1.resid_post"])
+    with intervene(decoder, {"blocks.1.resid_pre": lambda x: x * 2}), record(decoder) as changed:
+        assert not torch.equal(decoder(ids), plain)
+    assert torch.equal(changed["blocks.1.resid_pre"], 2 * trace["blocks.0.resid_post"])
+
+
+# --- what a model is called with -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("architecture", ["encoder", "decoder", "prefix", "cross"])
+def test_a_text_a_list_and_ids_without_a_batch_are_one_sentence(architecture, title, ids):
+    model = build(architecture)
+    more = () if architecture in ("encoder", "decoder") else (ids,)
+    with pytest.raises(ValueError, match=r"'How to' is no tensor of ids: give model\(ids_of\(text, tokenizer\)\)"):
+        model("How to", *more)
+    with pytest.raises(ValueError, match="is no tensor of ids"):
+        model([1, 2, 3], *more)
+    with pytest.raises(ValueError, match=r"ids of shape \(5,\): must be \(B, T\); of one text, ids\[None\]"):
+        model(torch.arange(5), *more)
+
+
+def test_ids_of_a_text_are_what_every_example_writes_out():
+    tokenizer = load_tokenizer()
+    found = ids_of("How to make a paper boat", tokenizer)
+    assert found.tolist() == [[tokenizer.start, *tokenizer.encode("How to make a paper boat")]]
+    assert ids_of("", tokenizer).tolist() == [[tokenizer.start]]
+    with pytest.raises(ValueError, match="must be a string"):
+        ids_of(["one", "two"], tokenizer)
+    with pytest.raises(ValueError, match="give at least one character"):
+        ids_of("", Bare())
+
+
+class Bare:
+    prefix = suffix = ()
+
+    def encode(self, text):
+        return list(text.encode())
