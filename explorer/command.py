@@ -18,8 +18,11 @@ from .live.runs import AT_ONCE, LIVE
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="headscope", description="See inside a real Transformer, in the browser.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets other machines in")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (default: 7860)")
+    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT", "7860")
+    parser.add_argument(
+        "--host", default=host, help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)"
+    )
+    parser.add_argument("--port", type=int, default=port, help="port to listen on (default: %(default)s)")
     parser.add_argument(
         "--model", default=SHIPPED, metavar="NAME", help=f"a shipped model, a folder, or a Hub id (default: {SHIPPED})"
     )
