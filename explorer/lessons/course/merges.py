@@ -130,7 +130,7 @@ def byte_question(count: int, characters: int) -> Question:
             Option(str(characters), False, "That is so in plain English text only."),
             Option(str(4 * characters), False, "That would be UTF-32, four bytes for each."),
         ],
-        before=[],
+        before=[Facts(facts=[("characters", str(characters), "")])],
     )
 
 
