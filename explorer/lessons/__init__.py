@@ -9,6 +9,7 @@ from .course import (
     loop,
     masks,
     museum,
+    not_told,
     reshape,
     training_step,
     transformer,
@@ -29,6 +30,7 @@ MODULES = (
     training_step,
     writing,
     encoder_decoder,
+    not_told,
     museum,
 )
 LESSONS = {module.LESSON.id: module.LESSON for module in MODULES}

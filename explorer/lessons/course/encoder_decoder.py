@@ -127,7 +127,8 @@ def counted(masks: dict, four: Four) -> Question | None:
     prompt = (
         f"{T} tokens make {T * T} pairs of a query and a key. How many of them does the decoder's mask let through?"
     )
-    return Question(prompt=prompt, options=options, before=[]) if len(options) > 1 else None
+    before = [ids_panel(four.text_ids, labels(four.models[DECODER], four.text_ids))]
+    return Question(prompt=prompt, options=options, before=before) if len(options) > 1 else None
 
 
 def masked_prediction(four: Four) -> Step:
@@ -191,16 +192,16 @@ def masked_prediction(four: Four) -> Step:
     )
 
 
-def ids_panel(ids: list[int], columns: list[str], place: int) -> Panel:
+def ids_panel(ids: list[int], columns: list[str], *places: int) -> Panel:
     return Panel(
         name="ids",
         values=[ids],
         letters=("", "T"),
-        title="what the encoder reads",
+        title="what the model reads",
         columns=columns,
         color="origin",
         origin=[range(len(ids))],
-        marks=[(0, place)],
+        marks=[(0, place) for place in places],
         decimals=0,
     )
 
@@ -555,7 +556,6 @@ def once_question(four: Four) -> Question:
             Option("four times", len(runs) == 4, "The decoder runs four times; what it reads of the title stays."),
             Option("five times", len(runs) == 5, "Not even the start token makes it run again."),
         ],
-        before=[],
     )
 
 

@@ -7,6 +7,7 @@ al. 2016, "Neural Machine Translation of Rare Words with Subword Units"; on byte
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import regex
 
@@ -55,7 +56,8 @@ class Merging:
         from llm_core.text.tokenizer import BytePairTokenizer
 
         own = scene.runner.tokenizer
-        self.tokenizer = own if isinstance(own, BytePairTokenizer) else load_tokenizer()
+        is_ours = isinstance(own, BytePairTokenizer)
+        self.tokenizer = cast(BytePairTokenizer, own if is_ours else load_tokenizer())
         self.ranks = self.tokenizer.encoding._mergeable_ranks
         self.text = join_surrogates(scene.text[:400]) or STANDS_FOR_NOTHING
         self.pieces = first_pieces(regex.findall(self.tokenizer.encoding._pat_str, self.text))
@@ -130,7 +132,7 @@ def byte_question(count: int, characters: int) -> Question:
             Option(str(characters), False, "That is so in plain English text only."),
             Option(str(4 * characters), False, "That would be UTF-32, four bytes for each."),
         ],
-        before=[],
+        before=[Facts(facts=[("characters", str(characters), "")])],
     )
 
 
