@@ -72,7 +72,9 @@ def test_every_switch_of_the_solution_is_in_the_table():
 
 def test_every_link_to_a_lesson_exists():
     for fault in FAULTS:
-        if fault.lesson:
+        if fault.lesson is None:
+            pytest.fail(f"{fault.name} is explained by no lesson")
+        else:
             lesson, step = fault.lesson
             assert lesson in LESSONS or lesson in {one.lesson for one in exercises()}, fault.name  # or still to come
             assert 1 <= step <= (LESSONS[lesson].num_steps if lesson in LESSONS else step), fault.name

@@ -317,6 +317,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The stream is rescaled in every layer: deep models train unstably without a warm-up.",
                 _BLOCK,
                 "after attention (B, T, C)",
+                "block",
+                4,
             ),
             no_residual=(
                 "Nothing is added to the stream",
@@ -333,6 +335,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "What earlier layers wrote is rescaled in each block; there is no clean path from embedding to output.",
                 _BLOCK,
                 "after attention (B, T, C)",
+                "block",
+                2,
             ),
             one_norm_twice=(
                 "One norm used twice",
@@ -341,6 +345,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "so nothing shows at first.",
                 _BLOCK,
                 "what goes into the MLP (B, T, C)",
+                "block",
+                3,
             ),
             parallel=(
                 "Attention and MLP side by side",
@@ -348,6 +354,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The MLP of a layer cannot use what its attention just found.",
                 _BLOCK,
                 "what goes into the MLP (B, T, C)",
+                "block",
+                2,
             ),
         ),
         *_of(
@@ -367,6 +375,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Logits grow with the depth of the model, and ln_f is never trained.",
                 _FINAL,
                 "logits (B, T, V)",
+                "block",
+                7,
             ),
             hidden_before_norm=(
                 "Hidden states from before ln_f",
@@ -374,6 +384,8 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "The decoder gets an encoder's raw stream in its cache, at another scale than its own tokens.",
                 "return_hidden gives what ln_f returns: the same states that lm_head would read.",
                 "hidden states (B, T, C)",
+                "block",
+                7,
             ),
             padding_embedded=(
                 "-1 looked up as a token",

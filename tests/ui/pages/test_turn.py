@@ -47,7 +47,7 @@ def editor(page: Page) -> str:
 
 def said(page: Page, words: str) -> None:
     page.wait_for_function(
-        "(words) => document.querySelector('.hs-turn-said').textContent.includes(words)", arg=words, timeout=120_000
+        "(words) => document.querySelector('.hs-turn-said').textContent.includes(words)", arg=words, timeout=60_000
     )
 
 
@@ -55,10 +55,11 @@ def test_a_block_is_written_checked_and_kept(page: Page, allowed: App):
     opened(page, allowed.url, "attention")
     assert not page.is_visible(".hs-lesson") and page.is_visible(".hs-contents")
     page.click("text=Check it")
-    said(page, "12 blanks left")
+    said(page, f"{editor(page).count('____')} blanks left (____)")
+    assert "13 blanks" in page.text_content(".hs-turn-said")
     write(page, SOLUTIONS["attention"].replace("math.sqrt(D)", "math.sqrt(C)"))
     page.click("text=Check it")
-    page.wait_for_selector(".hs-turn-result .hs-check-block", timeout=120_000)
+    page.wait_for_selector(".hs-turn-result .hs-check-block", timeout=60_000)
     told = page.text_content(".hs-turn-result")
     assert "Scaled by the whole width" in told and "It should be" in told and "Yours" in told
     line = (
