@@ -1,28 +1,46 @@
-"""The library as one finds one's way in it: every public name is there, with a sentence."""
+"""The library as one finds one's way in it: every public name has a sentence and an example, and the page says so."""
 
 import inspect
 from importlib import import_module
 
 import pytest
 
-PACKAGES = ("llm_core", "llm_core.analysis", "llm_core.figures", "llm_core.live")
+from . import reference
+from .reference import EXAMPLES, PACKAGES
+
 NAMES = [(package, name) for package in PACKAGES for name in import_module(package).__all__]
 
 
+@pytest.fixture(scope="module")
+def prelude():
+    return reference.prelude()
+
+
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_hands_on_what_it_names(package):
+def test_a_package_hands_on_what_it_names_and_each_has_an_example(package):
     module = import_module(package)
-    assert sorted(module.__all__) == sorted(dir(module))
+    examples = [name for of, name in EXAMPLES if of == package]
+    assert sorted(module.__all__) == sorted(dir(module)) == sorted(examples)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = module.nothing
 
 
 @pytest.mark.parametrize("package, name", NAMES, ids=[f"{package}.{name}" for package, name in NAMES])
-def test_every_public_name_has_a_sentence(package, name):
+def test_every_public_name_has_a_sentence_and_an_example_that_runs(prelude, package, name, tmp_path, monkeypatch):
     found = getattr(import_module(package), name)
     said = found.__dict__.get("__doc__") if isinstance(found, type) else found.__doc__
     assert said and not said.startswith(f"{name}("), "a dataclass without a docstring gets its own signature as one"
     assert len(said.strip().splitlines()[0]) > 15
-    methods = inspect.getmembers(found, inspect.isfunction) if isinstance(found, type) else []
-    bare = [method for method, code in methods if method in found.__dict__ and method[0] != "_" and not code.__doc__]
-    assert not [method for method in bare if method != "forward"]
+    own = vars(found).items() if isinstance(found, type) else ()
+    bare = [method for method, code in own if inspect.isfunction(code) and method[0] != "_" and not code.__doc__]
+    assert not bare
+    monkeypatch.chdir(tmp_path)
+    names = reference.run(package, name, prelude)
+    if package == "llm_core.figures":
+        assert hasattr(names["figure"], "savefig")
+        assert (reference.PICTURES / f"{name}.svg").stat().st_size > 2000
+
+
+def test_the_page_is_what_the_docstrings_say_now():
+    written = reference.REFERENCE.read_text(encoding="utf-8")
+    assert written == reference.document(), "python -m tests.reference writes it anew"

@@ -15,6 +15,7 @@ __all__ = [
     "attention",
     "attention_grid",
     "attribution",
+    "curves",
     "embedding_map",
     "lens",
     "patching",

@@ -115,6 +115,13 @@ def training_curves(
     return _drawn(interactive).lines(curves, across=across, up="loss (nats per token)")
 
 
+def curves(
+    of: Mapping[str, tuple[Sequence[float], Sequence[float]]], *, across: str, up: str, interactive: bool = False
+) -> "Figure":
+    """Any curves, by name, as x and y: such as what heads score at each step of a training."""
+    return _drawn(interactive).lines([Line(name=name, x=x, y=y) for name, (x, y) in of.items()], across=across, up=up)
+
+
 def embedding_map(vectors: Tensor, names: Sequence[str], *, dims: int = 2, interactive: bool = False) -> "Figure":
     """Vectors (N, C), such as rows of a token table, on their first 2 or 3 principal components, each with its name.
 
