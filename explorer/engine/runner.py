@@ -28,6 +28,8 @@ from .place import CPU, Place
 if TYPE_CHECKING:
     from llm_core import Trace
 
+    from .writers import Writers
+
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
 MAX_RECORDED = 6  # recordings that are remembered
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
@@ -243,6 +245,13 @@ class Runner:
             heads, logits = leading_heads(self.model, trace)
             return {"leading": ("uint16", heads.numpy()), "leading_logits": ("float32", logits.numpy())}
         return {}
+
+    @once
+    def writers(self) -> "Writers":
+        """All who write with this model."""
+        from .writers import Writers
+
+        return Writers(self.alone)
 
     @once
     def means(self) -> dict:
