@@ -32,6 +32,8 @@ from .recordings import Recordings
 if TYPE_CHECKING:
     from llm_core import ModelConfig, Trace
 
+    from .writers import Writers
+
 MAX_CHARACTERS = 20_000  # what is read of a text; far beyond any model's window
 SHIPPED = "decoder"  # the model that the precomputed examples were made with
 ROLES_AHEAD = ASSETS / "roles.json"  # its roles; made with the examples
@@ -333,6 +335,13 @@ class Runner:
                 "leading_logits": ("float32", behind(first, logits.numpy())),
             }
         return {}
+
+    @once
+    def writers(self) -> "Writers":
+        """All who write with this model."""
+        from .writers import Writers
+
+        return Writers(self.alone)
 
     @once
     def means(self) -> dict:

@@ -14,7 +14,8 @@ from ..engine.problems import PROBLEMS, sentence
 from ..questions.question import described, fits
 
 MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
-LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "writing"}  # or eight who write would let nobody look
+LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "long"}  # or who measures would let nobody look
+WRITING = {"concurrency_limit": 32, "concurrency_id": "writing"}  # in one batch
 ABOUT = {  # what a parameter of this name means, in every endpoint
     "text": "what the model reads, at most 20,000 characters",
     "model": "its name as POST ask/models lists it; empty for the one that the app was started with",

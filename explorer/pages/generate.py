@@ -8,7 +8,7 @@ from ..questions.asker import Asker
 from ..questions.cache_times import COUNT, cache_times
 from ..questions.strategies import MAX_COUNT, STRATEGIES, compare
 from ..questions.writing import MAX_NEW_TOKENS, look, next_token, whole_text, write
-from .endpoints import LONG_WORK, MODEL_WORK, offer
+from .endpoints import LONG_WORK, MODEL_WORK, WRITING, offer
 
 
 def generate_page(asker: Asker) -> None:
@@ -63,7 +63,7 @@ def _offer_api(asker: Asker) -> None:
         """Write ``count`` tokens (at most 100) with and without the KV cache: milliseconds per token of both."""
         return cache_times(asker.decoder(model), text, [], max(1, min(count, MAX_COUNT)))
 
-    offer(generate_text, "generate_text", **LONG_WORK)
+    offer(generate_text, "generate_text", **WRITING)
     offer(next_token_of, "next_token", **MODEL_WORK)
     offer(strategies, "strategies", **LONG_WORK)
     offer(look_at_step, "look_at_step", **MODEL_WORK)

@@ -30,7 +30,7 @@ QUESTIONS = {
     "random_numbers": Question(generate.random_numbers),
     "whole_text": Question(generate.whole_text),
     "cache_times": Question(generate.cache_times, "long"),
-    "write": Question(generate.write, "long"),
+    "write": Question(generate.write, "writing"),
     "strategies": Question(generate.strategies, "long"),
     "live_choices": Question(live.live_choices),
     "live_start": Question(live.live_start),

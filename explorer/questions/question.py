@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 LARGEST_INTEGER = 2**53  # beyond, a browser cannot count
-Lane = Literal["short", "long", "homework"]
+Lane = Literal["short", "long", "writing", "homework"]
 NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list",
          dict: "an object", NoneType: "null"}  # fmt: skip
 

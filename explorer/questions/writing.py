@@ -41,8 +41,6 @@ def write(runner: Runner, text: str, written: Sequence[int], count: int, seed: o
     Random numbers go on where ``written`` ended, so ten single steps write what one run of ten writes.
     Raises ``ValueError`` for settings that cannot be, and behind the end of a text.
     """
-    from llm_core import stream
-
     ids, end = ids_of(runner, text, written), runner.tokenizer.end
     if written and written[-1] == end:
         raise ValueError("The model has ended this text: undo, choose another token, or look inside it")
@@ -51,14 +49,32 @@ def write(runner: Runner, text: str, written: Sequence[int], count: int, seed: o
             f"the limit of {MAX_NEW_TOKENS} tokens is reached: undo some, press Clear, or look inside the text"
         )
     room = min(count, MAX_NEW_TOKENS - len(written))
-    steps = stream(runner.model, ids, room, seed=seed_of(seed), stop=end, draws_before=len(written), **settings)
+    for step in _steps(runner, ids, room, seed_of(seed), len(written), settings):
+        drawn = {"logprob": step.logprob, "rank": step.rank, "u": step.u, "slid": step.slid}
+        yield {**runner.describe([step.id])[0], **drawn}
+
+
+def _steps(runner: Runner, ids: list[int], count: int, seed: int, draws_before: int, settings: dict) -> Iterator:
+    """In one batch with all others who write, or, where the window will slide, alone, and free between two steps."""
+    from llm_core import stream
+    from llm_core.generation.sampling import Request
+    from llm_core.generation.together import can_join
+    from llm_core.generation.warping import Warping
+
+    end = runner.tokenizer.end
+    request = Request(runner.model, ids, count, Warping(**settings), seed, end, None)
+    if can_join(request):
+        for _ in range(draws_before):
+            request.draw_random()
+        yield from runner.writers.steps(request)
+        return
+    steps = stream(runner.model, ids, count, seed=seed, stop=end, draws_before=draws_before, **settings)
     while True:
         with runner.alone():
             step = next(steps, None)
         if step is None:
             return
-        drawn = {"logprob": step.logprob, "rank": step.rank, "u": step.u, "slid": step.slid}
-        yield {**runner.describe([step.id])[0], **drawn}
+        yield step
 
 
 def random_numbers(seed: object) -> list[float]:
