@@ -38,7 +38,7 @@ def test_the_stream_is_the_embedding_and_all_that_was_added(case):
     steps, model, trace, layer = case
     x = trace["embedding.sum"][0]
     np.testing.assert_allclose(values(steps[ROAD], "x"), x, atol=1e-6)
-    lengths = bars(steps[ROAD])[0].series["the stream after it"]
+    lengths = bars(steps[ROAD])[0].series["stream"]
     for i, block in enumerate(model.blocks):
         if i == layer:
             np.testing.assert_allclose(values(steps[ADD], "x"), x, atol=1e-3)

@@ -105,9 +105,9 @@ def the_road(road: Road) -> Step:
 
     names = [f"layer {i}" for i in range(road.L)]
     parts = {
-        "attention adds": [length(road.trace[f"blocks.{i}.attn.out"][0]) for i in range(road.L)],
-        "MLP adds": [length(road.trace[f"blocks.{i}.mlp.out"][0]) for i in range(road.L)],
-        "the stream after it": [length(road.stream(i + 1)) for i in range(road.L)],
+        "attention": [length(road.trace[f"blocks.{i}.attn.out"][0]) for i in range(road.L)],
+        "MLP": [length(road.trace[f"blocks.{i}.mlp.out"][0]) for i in range(road.L)],
+        "stream": [length(road.stream(i + 1)) for i in range(road.L)],
     }
     return Step(
         title="The residual stream is a road",
@@ -116,7 +116,7 @@ def the_road(road: Road) -> Step:
         "has found. The bars show how long the rows are, on average.",
         show=[
             road.wide("x", road.stream(0), "the stream before layer 0", where="embedding.sum[0, {0}, {1}]"),
-            Bars(title="Length of a row, on average over tokens", names=names, series=parts, decimals=1),
+            Bars(title="How long rows are: what attention and MLP add, and the stream after", names=names, series=parts, decimals=1),
         ],
         code=[code_of(Decoder.hidden, "x = block(")],
         question=Question(

@@ -166,7 +166,7 @@ def drawing(writer: Writer) -> Step:
     random = torch.Generator().manual_seed(writer.seed)
     u = torch.rand(1, 1, generator=random)
     drawn = int(draw(writer.last[None], u, Warping()))
-    many = draw(writer.last.expand(DRAWS, -1), torch.rand(DRAWS, 1, generator=random), Warping())[:, 0]  # (N,)
+    many = drawn_often(writer.last, torch.rand(DRAWS, generator=random))
     shares = [float((many == id).float().mean()) for id in writer.likely]
     place = writer.likely.index(drawn) if drawn in writer.likely else None
     return Step(
@@ -198,6 +198,14 @@ def drawing(writer: Writer) -> Step:
             before=[writer.line("p", p, "softmax of the last row"), writer.line("cumulative", p.cumsum(0), "added up")],
         ),
     )  # fmt: skip
+
+
+def drawn_often(logits: "Tensor", u: "Tensor") -> "Tensor":
+    """The ids that (N,) numbers draw from one row of logits (V,), as ``draw`` does, which would sort it N times."""
+    import torch
+
+    p, ids = logits.double().softmax(-1).sort(descending=True)
+    return ids[torch.searchsorted(p.cumsum(-1), u.double(), right=True).clamp(max=len(ids) - 1)]  # (N,)
 
 
 def temperature(writer: Writer) -> Step:
