@@ -342,7 +342,7 @@ def test_edit_names_every_way_that_the_page_offers(js):
 
 @torch.no_grad()
 def test_a_layer_can_be_left_out_with_its_bias_and_a_head_cannot(screen, reference):
-    open_panel(screen, "&tool=absent&edits=absent.a.2~absent.h.1.1", 1)  # of a head it is no edit
+    open_panel(screen, "&tool=absent&edits=absent.a.3~absent.h.1.1", 1)  # as of old, from 1; of a head it is no edit
     other = copy.deepcopy(reference.model)
     out = other.blocks[2].attn.out_proj
     out.weight[:], out.bias[:] = 0, 0
