@@ -141,7 +141,7 @@ def listed(header: dict, arrays: dict) -> list[tuple[str, np.ndarray]]:
 
 
 def test_the_catalog_lists_all_lessons(runner):
-    order = "transformer vectors reshape heads attention loop dropout encoder-decoder beyond-attention museum"
+    order = "transformer vectors reshape heads attention loop dropout encoder-decoder llama beyond-attention museum"
     assert [entry["id"] for entry in catalog()] == ALL == order.split()
     assert all(entry["title"] and entry["summary"] for entry in catalog())
 
