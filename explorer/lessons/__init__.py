@@ -6,6 +6,7 @@ from .course import (
     dropout,
     encoder_decoder,
     heads,
+    llama,
     loop,
     masks,
     museum,
@@ -30,6 +31,7 @@ MODULES = (
     training_step,
     writing,
     encoder_decoder,
+    llama,
     not_told,
     museum,
 )

@@ -514,17 +514,12 @@ def loss_question(four: Four) -> Question | None:
 def written_on(four: Four) -> Step:
     from llm_core.generation.sampling import Request
 
-    pairs = (four.cross, four.crossed, four.prefix, four.prefixed)
-    outputs = [(pair, pair.written()) for pair in pairs]
-    said = "\n\n".join(f"{short(pair)}, “{pair.title}”:\n{text.strip()}" for pair, text in outputs)
     return Step(
         title="Written from a title alone",
         text="To write, the encoder reads the title once. The decoder starts from the start token, predicts, draws, and feeds back "
         "its own tokens. With cross-attention, keys and values of the title are kept and used at every step; with a prefix its "
         "states are the first entries of the decoder's own cache. Here each model writes greedily, from both titles.",
-        show=[
-            Message(text=said),
-        ],
+        show=[told(pair) for pair in (four.cross, four.crossed, four.prefix, four.prefixed)],
         code=[
             code_of(Request._memory, "memory = self.model.encoder.hidden("),
             code_of(Request.choices, "ids, u = self._draw(logits)", "context.append(ids)"),
@@ -533,8 +528,10 @@ def written_on(four: Four) -> Step:
     )
 
 
-def short(pair: Pair) -> str:
-    return "Cross-attention" if pair.runner.architecture == CROSS else "Prefix"
+def told(pair: Pair) -> Message:
+    way = "Cross-attention" if pair.runner.architecture == CROSS else "Prefix"
+    said = f"{way}, “{pair.title}”: {pair.written().strip()}"
+    return Message(text="", words=said.replace("`", "ˋ").replace("\n", " ⏎ "))
 
 
 def once_question(four: Four) -> Question:
