@@ -227,8 +227,8 @@ def _texts(
     """Some sample articles as the model read articles in training: a title that conditions, if any, and the ids."""
     chosen = source.sample(list(read_articles(str(ARTICLES))), NUM_TEXTS)
     if not stack:
-        texts = [f"{article.title}\n{article.text}" for article in chosen]
-        return [([], _around(tokenizer, text, _window(model, stack))) for text in texts]
+        whole = [f"{article.title}\n{article.text}" for article in chosen]
+        return [([], _around(tokenizer, text, _window(model, stack))) for text in whole]
     starts = tokenizer.decoder_start  # of families that set something around every text; ours reads titles as they are
     begin = tokenizer.start if starts is None else starts
     longest = _window(model, "encoder")

@@ -11,15 +11,19 @@ from pathlib import Path
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from ..hub import CheckpointError
+from .gguf_tokenizer import gguf_tokenizer
 from .pieces import label_of, notation_of, piece_bytes
 from .surrogates import join_surrogates
 
 MASKS = ("[MASK]", "<mask>")
 ENDS = ("<|endoftext|>", "</s>")
+GGUF = ".gguf"
 
 
 class FamilyTokenizer:
-    """The ``Tokenizer`` in ``folder``; its ``start`` is the first of the ids that the family sets before every text.
+    """The ``Tokenizer`` in ``folder``, or in a .gguf file.
+
+    Its ``start`` is the first of the ids that the family sets before every text.
 
     Raises ``CheckpointError`` with one sentence for a folder that has no tokenizer, or a damaged one.
     """
@@ -96,6 +100,8 @@ class FamilyTokenizer:
 
 
 def _opened(folder: Path, settings: dict) -> Tokenizer:
+    if folder.suffix == GGUF:
+        return gguf_tokenizer(folder)
     try:
         if (folder / "tokenizer.json").exists():
             return Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -140,6 +140,8 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
         return _of_folder(MODELS / name)
     if path.is_dir():
         return _of_folder(path)
+    if path.suffix == ".gguf" and path.is_file():
+        return _of_file(path)
     if path.suffix == ".pt" and path.is_file():
         return load_tokenizer(GPT2)  # nanoGPT's
     if name not in tiktoken.list_encoding_names() and (id := hub_id(str(name))):
@@ -154,6 +156,12 @@ def load_tokenizer(name: str | Path = RANK_FILE) -> Tokenizer:
             f"tiktoken could not get the ranks of {name!r} ({type(error).__name__}); they are downloaded once: "
             "connect to the internet, or set TIKTOKEN_CACHE_DIR to a folder that has them"
         ) from None
+
+
+def _of_file(path: Path) -> Tokenizer:
+    from .family_tokenizer import FamilyTokenizer
+
+    return FamilyTokenizer(path)
 
 
 def _of_folder(folder: Path) -> Tokenizer:

@@ -4,12 +4,24 @@ import json
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    ByteLevelBPETokenizer,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from llm_core.hub import CheckpointError
 from llm_core.text.characters import Group, whole_characters
 from llm_core.text.family_tokenizer import FamilyTokenizer
+from llm_core.text.gguf_tokenizer import tokenizer_of
 from llm_core.text.tokenizer import RANK_FILE, load_tokenizer
+
+from ..model.families import theirs
 
 TEXTS = ["How to bake bread: mix the flour, then wait.", "The trainer was training; the bakers baked in Beijing."]
 TEXT = "Training a baker, 北京 ☕ naïve cafés!"
@@ -171,3 +183,38 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(CheckpointError, match="its tokenizer cannot be read"):
         FamilyTokenizer(tmp_path)
+
+
+# the tokenizer inside a .gguf file
+
+
+def told(cut: str) -> tuple[dict, Tokenizer]:
+    """A file's fields, and the tokenizer that they are of."""
+    own = ByteLevelBPETokenizer()
+    own.train_from_iterator([theirs.SENTENCE] * 3, vocab_size=290, special_tokens=["<|endoftext|>"])
+    state = json.loads(own._tokenizer.to_str())["model"]
+    tokens = sorted(state["vocab"], key=state["vocab"].get)
+    fields = {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": cut,
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.merges": [" ".join(pair) for pair in state["merges"]],
+        "tokenizer.ggml.token_type": [3, *[1] * (len(tokens) - 1)],
+    }
+    return fields, own
+
+
+@pytest.mark.parametrize("cut", ["gpt-2", "smollm", "llama-bpe"])
+def test_a_gguf_file_has_its_tokenizer_inside(cut):
+    fields, own = told(cut)
+    found = tokenizer_of(fields, "a.gguf")
+    for text in (theirs.SENTENCE, "Then clean it, 北京"):
+        assert found.encode(text, add_special_tokens=False).ids == own.encode(text).ids
+        assert found.decode(found.encode(text).ids) == text
+    assert found.get_added_tokens_decoder()[0].special
+
+
+def test_another_tokenizer_in_a_gguf_file_is_refused_in_a_sentence():
+    for change in ({"tokenizer.ggml.model": "llama"}, {"tokenizer.ggml.pre": "deepseek"}):
+        with pytest.raises(CheckpointError, match=r"a\.gguf: its tokenizer is of the kind .*: open a folder"):
+            tokenizer_of(told("gpt-2")[0] | change, "a.gguf")

@@ -1,5 +1,5 @@
-// What the model predicts behind the chosen token, or an encoder at its place: the likeliest tokens as bars, the rest as
-// one number.
+// What the model predicts behind the chosen token, or an encoder at its place: the likeliest tokens as bars, the rest
+// as one number.
 
 import { make } from "../base/dom.mjs";
 import { actualNext, nextTokens, predictsAt } from "../base/payload.mjs";

@@ -40,8 +40,8 @@ class Store {
   /**
    * Call `draw(payload, focus)` now and whenever something changes, while `element` is on the page. A view that
    * needs a `part` of parts.py is drawn once it is there: `draw(payload, focus, part)`; or several, if `part` is a
-   * function from payload and focus to their names, of which it gets the first. `isOfText`: whether what it shows is the
-   * payload's; one with questions of its own says itself what is old.
+   * function from payload and focus to their names, of which it gets the first. `isOfText`: whether what it shows is
+   * the payload's; one with questions of its own says itself what is old.
    */
   subscribe(element, draw, part = null, isOfText = true) {
     this.drawing.add({ element, draw, part, isOfText, drawn: null });
