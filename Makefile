@@ -1,7 +1,7 @@
 # The few commands. On Windows, see the README for what stands behind them.
 PYTHON := .venv/bin/python
 
-.PHONY: help install run test check format assets clean
+.PHONY: help install run test check format reference assets clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ format:  ## put Python and the browser half into form
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 	npm run format
+
+reference:  ## docs/REFERENCE.md and the pictures of figures, from docstrings and examples
+	$(PYTHON) -m tests.reference
 
 assets:  ## what is computed ahead with the shipped model: examples, head roles, lessons
 	$(PYTHON) -m explorer.examples

@@ -45,8 +45,9 @@ def entry(package: str, name: str) -> str:
 
 
 def _signature(found: object) -> str:
-    parameters = [p for p in inspect.signature(found).parameters.values() if p.name != "self"]
-    return f"({', '.join(str(p.replace(annotation=p.empty)) for p in parameters)})"
+    parameters = [p.replace(annotation=p.empty) for p in inspect.signature(found).parameters.values()]
+    shown = [p.replace(default=p.default.name) if isinstance(p.default, Path) else p for p in parameters]
+    return f"({', '.join(str(p) for p in shown if p.name != 'self')})"
 
 
 def document() -> str:

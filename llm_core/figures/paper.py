@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.colors import LinearSegmentedColormap, Normalize, PowerNorm, to_rgb
@@ -59,7 +60,11 @@ def lines(curves: Sequence[Line], *, across: str, up: str, title: str = "") -> P
         figure = Picture(figsize=(5.5, 3.2), layout="constrained")
         axes = figure.subplots()
         for i, line in enumerate(curves):
-            style = {"color": SEVERAL[i % len(SEVERAL)], "linestyle": "--" if line.dashed else "-", "linewidth": 1.3}
+            style: dict[str, Any] = {
+                "color": SEVERAL[i % len(SEVERAL)],
+                "linestyle": "--" if line.dashed else "-",
+                "linewidth": 1.3,
+            }
             axes.plot(line.x, line.y, label=line.name, **style)
         axes.set(xlabel=across, ylabel=up, title=title)
         axes.grid(alpha=0.25, linewidth=0.6)
@@ -74,7 +79,7 @@ def points(cloud: Points) -> Picture:
     with rc_context(STYLE):
         figure = Picture(figsize=(5.5, 4.8), layout="constrained")
         is_deep = cloud.at.shape[1] == 3
-        axes = figure.add_subplot(projection="3d" if is_deep else None)
+        axes: Any = figure.add_subplot(projection="3d" if is_deep else None)
         axes.scatter(*cloud.at.T, s=10, color=SEVERAL[0])
         for at, name in zip(cloud.at, cloud.names):
             axes.text(*at, f" {name}", fontsize=7, clip_on=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -42,8 +43,7 @@ def points(cloud: Points) -> go.Figure:
     look = {"mode": "markers+text", "text": list(cloud.names), "marker": {"size": 5, "color": SEVERAL[0]}}
     if cloud.at.shape[1] == 3:
         trace = go.Scatter3d(**dict(zip("xyz", cloud.at.T)), **look)
-        scene = {f"{axis}axis_title": name for axis, name in zip("xyz", cloud.axes)}
-        layout = {"scene": {name.replace("_title", ""): {"title": text} for name, text in scene.items()}}
+        layout: dict[str, Any] = {"scene": {f"{axis}axis": {"title": name} for axis, name in zip("xyz", cloud.axes)}}
     else:
         trace = go.Scatter(x=cloud.at[:, 0], y=cloud.at[:, 1], textposition="top center", **look)
         layout = {"xaxis_title": cloud.axes[0], "yaxis_title": cloud.axes[1]}

@@ -30,7 +30,7 @@ def attention(pattern: Tensor, tokens: Sequence[str], *, title: str = "", intera
     if len(tokens) not in values.shape:
         raise ValueError(f"{len(tokens)} tokens for a pattern of shape {values.shape}: give one for each row")
     rows, columns = (_named(tokens) if len(tokens) == n else () for n in values.shape)
-    look = {"across": "key", "down": "query", "measure": "attention", "title": title}
+    look: dict[str, Any] = {"across": "key", "down": "query", "measure": "attention", "title": title}
     return _drawn(interactive).cells([Cells(values=values, rows=rows, columns=columns, **look)])
 
 
@@ -52,7 +52,7 @@ def lens(
     values = found.probabilities[text, ..., 0].numpy(force=True)  # (L+1, T)
     rows = ["embedding", *(f"layer {i}" for i in range(len(values) - 1))]
     texts = [_named(row) for row in found.pieces(tokenizer, text)]
-    look = {"across": "after", "measure": "probability of the likeliest token"}
+    look: dict[str, Any] = {"across": "after", "measure": "probability of the likeliest token"}
     return _drawn(interactive).cells([Cells(values=values, rows=rows, columns=_named(tokens), texts=texts, **look)])
 
 
@@ -160,7 +160,7 @@ def _by_head(values: np.ndarray, interactive: bool, limit: float | None = None, 
     return _drawn(interactive).cells([Cells(values=values, signed=True, limit=most or 1.0, **names, **look)])
 
 
-def _head_names(shape: Sequence[int]) -> dict[str, tuple[str, ...]]:
+def _head_names(shape: Sequence[int]) -> dict[str, Any]:
     return {"rows": _layers(shape[0]), "columns": tuple(f"H{h}" for h in range(shape[1]))}
 
 

@@ -112,7 +112,7 @@ def compare(name: str, model: Decoder, with_places: bool) -> None:
     print(f"{name}: metric {patching.corrupted:.3f} -> {patching.clean:.3f}")
     total = [0.0, 0.0]
     exact = {}
-    for site, function in SITES.items() | ({"z by place": BY_PLACE}.items() if with_places else set()):
+    for site, function in (SITES | ({"z by place": BY_PLACE} if with_places else {})).items():
         their = getattr(peer_patching, f"get_act_patch_{function}")
         with torch.no_grad():
             slow, theirs = seconds(partial(their, peer, corrupted, cache, metric))
