@@ -13,9 +13,9 @@ import gradio as gr
 from ..engine.problems import PROBLEMS, sentence
 from ..questions.question import described, fits
 
-MODEL_WORK = {"concurrency_limit": 8, "concurrency_id": "model"}
-LONG_WORK = {"concurrency_limit": 8, "concurrency_id": "long"}  # or who measures would let nobody look
-WRITING = {"concurrency_limit": 32, "concurrency_id": "writing"}  # in one batch
+MODEL_WORK: dict[str, Any] = {"concurrency_limit": 8, "concurrency_id": "model"}
+LONG_WORK: dict[str, Any] = {"concurrency_limit": 8, "concurrency_id": "long"}  # or who measures would let nobody look
+WRITING: dict[str, Any] = {"concurrency_limit": 32, "concurrency_id": "writing"}  # in one batch
 ABOUT = {  # what a parameter of this name means, in every endpoint
     "text": "what the model reads, at most 20,000 characters",
     "model": "its name as POST ask/models lists it; empty for the one that the app was started with",

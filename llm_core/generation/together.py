@@ -6,6 +6,7 @@ frees its place.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -145,7 +146,8 @@ class _Columns(DecoderCache):
     def __init__(self, batch: Together):
         B, first = len(batch.rows), min(row.start for row in batch.rows)
         length, device = batch.length - first, batch.decoder.device
-        self.layers = [(_Used(k[:B, :, first:], v[:B, :, first:], length), None) for k, v in batch._tensors()]
+        nothing: Any = None  # is crossed
+        self.layers = [(_Used(k[:B, :, first:], v[:B, :, first:], length), nothing) for k, v in batch._tensors()]
         starts = torch.tensor([[row.start - first] for row in batch.rows], device=device)  # (B, 1)
         self.visible = torch.arange(length, device=device) >= starts if starts.any() else None  # (B, S)
         self.num_tokens = length - starts  # (B, 1)
