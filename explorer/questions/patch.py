@@ -61,9 +61,9 @@ def patch_cell(
 ) -> dict:
     """The likeliest next tokens of the clean run, the corrupted one, and the one with a single activation put in."""
     runner = asker.decoder(model)
-    ids = [runner.encode(one[:MAX_CHARACTERS]) for one in (text, corrupted)]
+    clean_ids, corrupted_ids = (runner.encode(one[:MAX_CHARACTERS]) for one in (text, corrupted))
     with runner.alone():
-        patching, _ = patching_of(runner, *ids, metric, answer, other)
+        patching, _ = patching_of(runner, clean_ids, corrupted_ids, metric, answer, other)
         patched = patching.one(site, layer, head=head, at=place)
     runs = dict(zip(("clean", "corrupted", "patched"), (*patching.logits, patched)))
     probabilities = {name: logits.softmax(-1).cpu() for name, logits in runs.items()}
@@ -89,8 +89,8 @@ def patching_of(
     if metric not in METRICS:
         raise ValueError(f"metric={metric!r}: must be one of {', '.join(METRICS)}")
     _ = runner.facts  # a decoder, or a sentence that says why not
-    pair = [torch.tensor([ids], device=runner.model.device) for ids in (clean, corrupted)]
-    plain = Patching(runner.model, *pair, lambda logits, _clean: logits[:, 0])
+    first, second = (torch.tensor([ids], device=runner.model.device) for ids in (clean, corrupted))
+    plain = Patching(runner.model, first, second, lambda logits, _clean: logits[:, 0])
     tokens = answers(runner, plain.logits, answer, other)
     plain.measure(_metric(metric, *tokens))
     return plain, tokens
