@@ -427,4 +427,5 @@ LESSON = Lesson(
     build=build,
     num_steps=STEPS,
     controls=controls,
+    model="tiny",
 )
