@@ -22,21 +22,21 @@ def lesson_payload(lesson: Lesson, scene: Scene, steps: list[Step]) -> bytes:
     header = {
         "lesson": lesson.id,
         "controls": [{**asdict(control), "value": scene.inputs[control.name]} for control in scene.controls],
-        "about": about(scene) if lesson.uses_text else None,
+        "about": about(lesson, scene) if lesson.uses_text else None,
         "steps": encoded,
         "codes": [asdict(code) for code in store.codes],
     }
     return pack(header, store.arrays)
 
 
-def about(scene: Scene) -> dict:
+def about(lesson: Lesson, scene: Scene) -> dict:
     """What the page says about the text and the model."""
     recorded = scene.recorded
     return {
         "text": scene.text,
         "tokens": recorded.tokens,
         "total": recorded.total,
-        "model": scene.runner.facts.name,
+        "model": lesson.model or scene.runner.facts.name,
     }
 
 

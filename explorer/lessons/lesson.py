@@ -241,6 +241,7 @@ class Lesson:
     num_steps: int
     controls: Callable[[Runner], Sequence[Control]] = lambda runner: ()
     uses_text: bool = True
+    model: str = ""  # whose numbers they are, where it is not the app's model
 
     def scene(self, runner: Runner, text: str, given: dict, models: Callable[[str], Runner] = shipped) -> Scene:
         """The scene of a learner's text and settings; what is not set has its first value."""

@@ -22,7 +22,13 @@ def pattern(runner: Runner, run: Recorded, layer: int = 0) -> bytes:
     return pack({}, {"pattern": ("unit16", run.attention.stacked(run.trace, "pattern", layer))})
 
 
-PARTS = {"layer": pattern, "neurons": neurons, "stream": stream, "surgery": surgery, "tensors": tensors}
+PARTS: dict[str, Callable[..., bytes]] = {
+    "layer": pattern,
+    "neurons": neurons,
+    "stream": stream,
+    "surgery": surgery,
+    "tensors": tensors,
+}
 PICTURES = {"neurons": "neuron", "stream": "lens", "surgery": "surgery", "tensors": "pipeline"}  # that they are for
 BY_LAYER = ("layer", "neurons", "tensors")  # of a large model one layer at a time
 

@@ -48,11 +48,10 @@ def config_of(number: int):
     """The config after the first ``number`` changes."""
     from llm_core import ModelConfig
 
-    dropout = dict.fromkeys(("attn_pdrop", "resid_pdrop", "embd_pdrop"), 0.0)
-    changed: dict[str, Any] = {}
+    fields: dict[str, Any] = {**BASE, **dict.fromkeys(("attn_pdrop", "resid_pdrop", "embd_pdrop"), 0.0)}
     for _, change in CHANGES[: number + 1]:
-        changed |= change
-    return ModelConfig(**BASE, **dropout, **changed)
+        fields |= change
+    return ModelConfig(**fields)
 
 
 @cache
@@ -428,4 +427,5 @@ LESSON = Lesson(
     build=build,
     num_steps=STEPS,
     controls=controls,
+    model="tiny",
 )

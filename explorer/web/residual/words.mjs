@@ -35,8 +35,8 @@ export const PAGE = {
 /** What is held while the sum is taken apart; `norm` is "rms", or GPT-2's; post_norm: norms stand on the stream. */
 export const heldSentence = ({ norm, post_norm: isPost }) =>
   (isPost
-    ? "Each norm stands on the stream and divides by its standard deviation; that is held at the value it had. A part " +
-      "is read through every norm after it, so parts of early layers come out small. "
+    ? "Each norm stands on the stream and divides by its standard deviation; that is held at the value it had. A " +
+      "part is read through every norm after it, so parts of early layers come out small. "
     : norm === "rms"
       ? "The final norm divides the stream by its root mean square; that is held at the value it had. "
       : "The final norm subtracts the mean of the stream's numbers from each of them, and divides by their standard " +
