@@ -101,13 +101,13 @@ class Roles:
         what uniform attention is, so there the score itself is the lift."""
         return {name: lift(name, score, self.baselines[name]) for name, score in self.scores.items()}
 
-
-def lift(name: str, score: Tensor, baseline: float) -> Tensor:
-    return score if name == BROAD else (score - baseline) / (1 - baseline)
-
     def table(self) -> Any:
         """The scores, a row for each head: a ``pandas.DataFrame`` where pandas is installed."""
         return head_table(self.scores)
+
+
+def lift(name: str, score: Tensor, baseline: float) -> Tensor:
+    return score if name == BROAD else (score - baseline) / (1 - baseline)
 
 
 def badges(roles: Roles) -> list[list[list[str]]]:

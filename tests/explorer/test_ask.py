@@ -23,11 +23,13 @@ from explorer.server import routes
 NAMES = sorted(questions(code_upload=True))
 GOOD = {  # of each parameter, something that fits
     "text": "Wash the cup", "model": "", "edits": [], "token": " cup", "how": "zero", "models": ["decoder"],
-    "masked": -1, "second": None, "name": "reshape", "settings": {}, "written": [5], "seed": 1, "count": 2,
+    "masked": None, "second": None, "name": "reshape", "settings": {}, "written": [5], "seed": 1, "count": 2,
     "temperature": 1.0, "top_k": None, "top_p": None, "page": "page-1234", "choices": {"steps": "many"},
     "run": "nothing", "after": 0, "what": "pause", "kind": "npz", "focus": {}, "code": "x = 1",
-    "words": "strides",
+    "words": "strides", "stack": "", "corrupted": "Wash the pan", "site": "z", "metric": "difference", "answer": "",
+    "other": "", "head": None, "place": None, "layer": None,
 }  # fmt: skip
+GOOD_OF = {"compare": {"masked": -1}, "patch_cell": {"layer": 0}}  # where another value fits
 JSONS = ["x", "", "\ud83d", 0, -1, 10**15, 10**300, 0.5, 1e300, True, None, [], ["x"], [[]], [None], [-1], {},
          {"x": []}, [{}], [{"what": [], "how": {}}], [{"what": "head", "how": "zero", "layer": 10**15, "head": "x"}],
          [{"what": "head", "how": "painted", "layer": 0, "head": 0, "rows": [["x"]]}],
@@ -57,6 +59,10 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
+def good(name: str) -> dict:
+    return GOOD | GOOD_OF.get(name, {})
+
+
 def assert_one_sentence(answer, *status: int) -> None:
     assert answer.status_code in (status or range(400, 500)), (answer.status_code, answer.text[:200])
     assert answer.text.strip() and "\n" not in answer.text and "Traceback" not in answer.text
@@ -84,7 +90,7 @@ def test_a_body_that_is_too_large_is_one_sentence(client, name):
 def test_a_parameter_that_lacks_is_named(client, name):
     needed = [one for one, (_, is_needed) in questions(True)[name].parameters.items() if is_needed]
     for lacking in needed:
-        answer = client.post(f"/ask/{name}", json={one: GOOD[one] for one in needed if one != lacking})
+        answer = client.post(f"/ask/{name}", json={one: good(name)[one] for one in needed if one != lacking})
         assert_one_sentence(answer, 400)
         assert answer.text.startswith(f"{lacking} is missing: ")
 
@@ -95,9 +101,9 @@ PARAMETERS = [(name, one) for name in NAMES if name not in SLOW for one in quest
 
 @pytest.mark.parametrize(("name", "parameter"), PARAMETERS, ids="-".join)
 def test_no_value_of_a_parameter_breaks_a_question(client, name, parameter):
-    good = {one: GOOD[one] for one in questions(True)[name].parameters}
+    fitting = {one: good(name)[one] for one in questions(True)[name].parameters}
     for value in JSONS:
-        answer = client.post(f"/ask/{name}", content=json.dumps({**good, parameter: value}))
+        answer = client.post(f"/ask/{name}", content=json.dumps({**fitting, parameter: value}))
         if answer.status_code != 200:
             assert_one_sentence(answer)
 

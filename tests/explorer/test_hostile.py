@@ -41,7 +41,8 @@ class Server:
 
     @property
     def endpoints(self) -> dict:
-        return {fn.api_name: fn for fn in self.demo.fns.values() if fn.api_name}
+        public = [fn for fn in self.demo.fns.values() if fn.api_name and fn.api_visibility == "public"]
+        return {fn.api_name: fn for fn in public}
 
     def send(self, method: str, path: str, **more) -> httpx.Response:
         """The answer's beginning: some streams have no end."""

@@ -16,7 +16,7 @@ from explorer.questions.writing import write
 from llm_core import Decoder, Encoder, ModelConfig, record, save_model
 from llm_core.analysis.roles import ROLES, head_roles
 
-from ..common import ENCODER, randomised
+from ...common import ENCODER, randomised
 
 TINY = ModelConfig(vocab_size=8192, block_size=19, n_layer=3, n_head=2, n_embd=12)
 SETTINGS = {"temperature": 0.9, "top_k": 50, "top_p": 0.9, "seed": 11}

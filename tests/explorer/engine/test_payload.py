@@ -20,7 +20,7 @@ from explorer.engine.payload import (
 )
 from llm_core.model.recording import record
 
-from ..common import DECODER, build
+from ...common import DECODER, build
 
 L, H, V, T = DECODER.n_layer, DECODER.n_head, DECODER.vocab_size, 7
 

@@ -35,7 +35,7 @@ from llm_core import (
     save_model,
 )
 
-from ..common import randomised
+from ...common import randomised
 
 BYTES = load_tokenizer("bytes")
 ONE = ModelConfig(vocab_size=260, block_size=64, n_layer=1, n_head=1, n_embd=16)

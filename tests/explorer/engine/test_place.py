@@ -16,7 +16,7 @@ from explorer.questions.cache_times import cache_times
 from explorer.questions.surgery import read_edits
 from llm_core import load_model
 
-from ..model.families import theirs
+from ...model.families import theirs
 
 TEXT = theirs.SENTENCE
 HALF = Place("cpu", "bfloat16")
