@@ -24,7 +24,7 @@ if [ -f points.json ]; then POINTS="--points points.json"; fi
 python3 -m llm_core.homework /autograder/submission --gradescope /autograder/results/results.json $POINTS
 exit 0
 """
-NEEDED = ["llm_core/__init__.py", "llm_core/paths.py", "llm_core/homework/**/*", "llm_core/model/*.py"]
+NEEDED = ["llm_core/*.py", "llm_core/homework/**/*", "llm_core/model/*.py"]
 
 
 def results(report: Report, grading: Grading | None = None) -> str:
