@@ -33,7 +33,7 @@ def opened(page: Page, url: str, address: str) -> None:
     page.goto(f"{url}?{address}")
     page.wait_for_selector("body[data-drawn=true]" if address.startswith("show") else "#start")
     page.wait_for_selector(".hs-busy", state="hidden")
-    page.wait_for_selector('[data-stale], [data-done="false"]', state="detached")
+    page.wait_for_selector('[data-stale], [data-waiting="true"], [data-done="false"]', state="detached")
     page.wait_for_function(AT_REST)
 
 
