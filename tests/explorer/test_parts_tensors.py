@@ -46,7 +46,13 @@ def test_every_named_tensor_is_the_traces_bit_for_bit(part):
             found = part.arrays[name] if name in ONCE else part.arrays[name][layer]
             assert np.array_equal(found, expected.numpy()), written
             compared.append(written.format(layer=layer))
-    elsewhere = ("attn.scores", "attn.pattern", "embedding.ids", "logits", "resid_pre")  # the last: resid_post of the layer before
+    elsewhere = (
+        "attn.scores",
+        "attn.pattern",
+        "embedding.ids",
+        "logits",
+        "resid_pre",
+    )  # the last: resid_post of the layer before
     points = {name for name in part.trace.names() if not name.endswith(elsewhere)}
     assert set(compared) == points  # nothing that the model passes through is left out
 

@@ -26,7 +26,7 @@ WATCH = """() => {
     requestAnimationFrame(seen);
 }"""
 OF_PAGE = {
-    "learn": {"learn_view"},
+    "learn": {"learn_view", "ask", "model_choice"},
     "explore": {
         "surgery_banner",
         "tokens_view",

@@ -337,9 +337,11 @@ class Embedding(DummyEmbedding):
 
 def test_where_it_is_allowed_a_file_is_checked_for_this_machine_and_nobody_else(page: Page):
     with running_app("--allow-code-upload") as app:
-        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"X-Forwarded-For": "10.1.2.3"},
-                        {"Sec-Fetch-Site": "cross-site"}):  # fmt: skip
-            assert "Files are checked only for the machine that the app runs on" in answer(app.url, "1", **headers)
+        for status, headers in ((403, {"Origin": "http://evil.example"}), (421, {"Host": "evil.example"}),
+                                (403, {"Sec-Fetch-Site": "cross-site"})):  # fmt: skip
+            assert ask(app.url, "1", **headers).status_code == status
+        behind = answer(app.url, "1", **{"X-Forwarded-For": "10.1.2.3"})
+        assert "Files are checked only for the machine that the app runs on" in behind
 
         opened(page, app.url)
         give(page, "x" * 300_000, "large.py", ".py")
