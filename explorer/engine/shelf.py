@@ -71,15 +71,15 @@ class Shelf:
                 self._others.popitem(last=False)
             return self._others[key]
 
-    def decoder(self, name: str = "", any_folder: bool = False) -> Runner:
-        """``get``, loaded. Raises ``ValueError`` for a model that is no decoder that stands alone."""
-        found = self._with_room(self.get(name, any_folder))
+    def decoder(self, name: str = "", is_owner: bool = False) -> Runner:
+        """``explored``, but ``ValueError`` for a model that is no decoder that stands alone."""
+        found = self.explored(name, is_owner)
         found.check_writes()
         return found
 
-    def explored(self, name: str = "", any_folder: bool = False) -> Runner:
-        """``get``, loaded: a model of any architecture."""
-        return self._with_room(self.get(name, any_folder))
+    def explored(self, name: str = "", is_owner: bool = False) -> Runner:
+        """One of the ``choices``, loaded: for the app's owner also one that was opened."""
+        return self._with_room(self.get(name, any_folder=is_owner and name in self._still_there()))
 
     def opened(self, name: str) -> Runner:
         """Any model of this machine or the Hub, loaded, and from now on one of the choices."""
@@ -121,6 +121,8 @@ class Shelf:
             return self.shipped / name
         if name in (saved := self._saved()):
             return self._fetched(name) if name in self._unfetched else saved[name]
+        if any_folder and name in (opened := self._still_there()):
+            return opened[name]
         if any_folder and (path := Path(name).expanduser()).exists() and (path.is_dir() or path.suffix in FILES):
             return path.resolve()
         if any_folder and (id := hub_id(name)):
