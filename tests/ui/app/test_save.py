@@ -244,7 +244,7 @@ def test_encoder_decoder_and_cross_attention_are_one_page(page: Page):
     assert abs(number - cross[1, 2, int(place[1]), int(place[2])]) < 1e-4
     shown = rows(saved(page, "between_view", "CSV")[1])
     found = np.array([[float(p) for p in row[1:]] for row in shown[1:]])
-    assert np.abs(found - cross[1, 2]).max() < 1e-5
+    assert np.abs(found - cross[1, 2]).max() < 5.001e-5  # four decimals, the last of them exact
     page.get_by_role("radio", name="Decoder").click()
     page.wait_for_selector('[data-view="next_view"][data-ready="true"]')
     assert page.locator(".hs-grid button").count() == cross.shape[0] * view.patterns["decoder"].shape[1]
