@@ -94,7 +94,7 @@ def test_an_end_while_models_train_and_texts_run_leaves_nothing(tmp_path):
         assert "Traceback" not in app.printed and "terminate" not in app.printed
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.0])
+@pytest.mark.parametrize("seconds", [0.6, 1.5])
 def test_ctrl_c_during_the_start_is_silent(tmp_path, seconds):
     app = App(tmp_path / "app.log")
     time.sleep(seconds)
