@@ -32,7 +32,13 @@ def close(shown: str, expected: float) -> bool:
 def test_each_step_is_that_of_attention(js):
     layers, heads, tokens, width, window = 2, 3, 5, 4, 3
     q, k = np.random.default_rng(0).normal(size=(2, layers, heads, tokens, width)).astype("float32")
-    facts = {"names": {}, "scale": [width**-0.5, 0.3], "windows": [None, window], "shared": 1}  # by layer
+    facts = {
+        "names": {},
+        "scale": [width**-0.5, 0.3],
+        "windows": [None, window],
+        "shared": 1,
+        "causal": True,
+    }  # by layer
     part = pack(facts, {"q": ("float32", q), "k": ("float32", k)})
     call = """async ({rowOf}, bytes, place, query) => {
         const { parsePayload } = await import("/base/payload.mjs");
