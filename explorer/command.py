@@ -89,11 +89,14 @@ def main() -> None:
 
 def serve_with(args: argparse.Namespace) -> None:
     from .questions.check import may_take_code
-    from .server import build, serve
 
     if args.allow_code_upload:
         may_take_code(args.host, args.share)
     shelf = shelf_of(args)
+    if not shelf.first.is_shipped:
+        shelf.first.run("How to")  # what cannot be loaded is said before anything else is
+    from .server import build, serve  # and with it Gradio
+
     serve(
         build(shelf, args.allow_code_upload),
         shelf,

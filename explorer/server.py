@@ -121,17 +121,14 @@ def serve(
     code_upload: bool = False,
     dev: bool = False,
 ) -> None:
-    """Listen until Ctrl-C. The shipped model loads while the page is up already; another one is checked first.
+    """Listen until Ctrl-C. The model loads while the page is up already.
 
     ``prefix``: under which path a proxy shows the app, ``names``: under which hosts; ``dev``: the browser half is read
     anew at each page load.
-    Raises ``ValueError`` for a prefix that is none or a model that cannot be loaded, ``OSError`` for a taken port.
+    Raises ``ValueError`` for a prefix that is none, ``OSError`` for a taken port.
     """
-    first = shelf.first
-    if not first.is_shipped:
-        first.run("How to")
     shelf.is_private = is_loopback(host) and not share
-    first.warm_up()
+    shelf.first.warm_up()
     if prefix is not None:
         prefix = root_path(prefix)
     hosts = {name.lower() for name in (*names, urlsplit(prefix or "").hostname) if name}
