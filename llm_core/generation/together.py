@@ -52,6 +52,9 @@ class Together:
         self.decoder, self.most, self.rows = decoder, most, list[Row]()
         self.capacity, self.length = decoder.config.block_size + SLACK, 0
         self.cache = DecoderCache(decoder, most, self.capacity)
+        for pair in self._tensors():
+            for cached in pair:
+                cached.zero_()  # what is hidden has no weight, but 0 × NaN is NaN
         self.packed = packed(decoder)
 
     @torch.inference_mode()

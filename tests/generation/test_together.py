@@ -76,6 +76,18 @@ def test_a_row_gets_the_tokens_it_would_get_alone(apart):
     assert ties <= 1
 
 
+def test_what_memory_held_before_counts_for_nothing(monkeypatch):
+    monkeypatch.setattr(
+        torch.Tensor,
+        "new_empty",
+        lambda like, *size: like.new_full(torch.Size(size if isinstance(size[0], int) else size[0]), torch.nan),
+    )
+    model = randomised(Decoder(DECODER))
+    made = [asked(model, [1, *range(2, 5 - seed)], 5, seed) for seed in range(3)]
+    steps = written(Together(model, 3), made, 2)
+    assert all(step.logits.isfinite().all() for row in steps for step in row)
+
+
 def test_rows_go_on_when_all_columns_are_used():
     model = randomised(Decoder(DECODER))
     batch, seed = Together(model, 3), 0
