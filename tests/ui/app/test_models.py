@@ -256,7 +256,9 @@ def test_an_encoder_and_an_encoder_decoder_are_explored(strip):
     strip.page.evaluate("headscope.toggle({ layer: 1, head: 2, query: 3 })")
     crossing = strip.page.locator('[data-view="attention_view"] .hs-crossing')
     crossing.locator("summary").click()
-    shown = crossing.locator(".hs-table table tr td:last-child").all_text_contents()
+    cells = crossing.locator(".hs-table table tr td:last-child")
+    cells.first.wait_for()  # a table is filled when it is unfolded
+    shown = cells.all_text_contents()
     expected = trace.attention(1, "decoder", cross=True)[0, 2, 3].tolist()
     assert len(shown) == len(title) and all(same(text, p) for text, p in zip(shown, expected))
     assert "stack=cross" in strip.address()
