@@ -233,14 +233,18 @@ def norm_of_a_row(road: Road) -> Step:
             ),
         ],
         code=[code_of(norm_of, "nn.LayerNorm(")],
-        question=Question(
-            prompt=f"How long is the row `normed`, with its C = {road.C} numbers?",
-            options=distinct(
-                Option(f"{root:.1f}", True, f"Its numbers have a mean square of 1, so it is √{road.C} = {math.sqrt(road.C):.1f} long."),
-                Option("1.0", False, "The spread of its numbers is 1, not the length of the row."),
-                Option(f"{float(row.norm()):.1f}", False, "That is the row before: norming makes all rows equally long."),
-                Option(f"{road.C:.1f}", False, "That is the square of the length."),
-            ),
+        question=how_long(road, row, root),
+    )  # fmt: skip
+
+
+def how_long(road: Road, row: "Tensor", root: float) -> Question:
+    return Question(
+        prompt=f"How long is the row `normed`, with its C = {road.C} numbers?",
+        options=distinct(
+            Option(f"{root:.1f}", True, f"Its numbers have a mean square of 1, so it is √{road.C} = {math.sqrt(road.C):.1f} long."),
+            Option("1.0", False, "The spread of its numbers is 1, not the length of the row."),
+            Option(f"{float(row.norm()):.1f}", False, "That is the row before: norming makes all rows equally long."),
+            Option(f"{road.C:.1f}", False, "That is the square of the length."),
         ),
     )  # fmt: skip
 

@@ -465,7 +465,6 @@ def to_probabilities(run: Forward) -> Step:
     logits = run.logits[ids]
     powers = (run.logits - run.logits.max()).exp()
     total = float(powers.sum())
-    ratio = float((logits[0] - logits[1]).exp())
 
     def row(name: str, values, title: str, formula: Formula | None, **more) -> Panel:
         return Panel(
@@ -499,25 +498,30 @@ def to_probabilities(run: Forward) -> Step:
             row("probabilities", run.probabilities[ids], "of coming next", shares, color="probability", decimals=3),
         ],
         code=[code_of(Stack.predict)],
-        question=Question(
-            prompt=f"The logit of {run.quoted(ids[0])} is {float(logits[0] - logits[1]):.2f} above that of "
-            f"{run.quoted(ids[1])}. How much likelier is it?",
-            options=distinct(
-                Option(
-                    f"{ratio:.2f} times",
-                    True,
-                    "A difference of logits becomes a ratio of probabilities: e to the power of it.",
-                ),
-                Option(
-                    f"{float(logits[0] / logits[1]):.2f} times",
-                    False,
-                    "That is the ratio of the logits. Softmax raises e to their power first.",
-                ),
-                Option(
-                    f"{float(logits[0] - logits[1]):.2f} times",
-                    False,
-                    "That is the difference itself; e to the power of it is the ratio.",
-                ),
+        question=how_much_likelier(run, ids, logits),
+    )
+
+
+def how_much_likelier(run: Forward, ids: list[int], logits) -> Question:
+    ratio = float((logits[0] - logits[1]).exp())
+    return Question(
+        prompt=f"The logit of {run.quoted(ids[0])} is {float(logits[0] - logits[1]):.2f} above that of "
+        f"{run.quoted(ids[1])}. How much likelier is it?",
+        options=distinct(
+            Option(
+                f"{ratio:.2f} times",
+                True,
+                "A difference of logits becomes a ratio of probabilities: e to the power of it.",
+            ),
+            Option(
+                f"{float(logits[0] / logits[1]):.2f} times",
+                False,
+                "That is the ratio of the logits. Softmax raises e to their power first.",
+            ),
+            Option(
+                f"{float(logits[0] - logits[1]):.2f} times",
+                False,
+                "That is the difference itself; e to the power of it is the ratio.",
             ),
         ),
     )
