@@ -1,6 +1,6 @@
 // The words of the Explore page around its pictures, to be read in one go.
 
-import { grouped, label, probability, quoted, several, visible } from "../base/text.mjs";
+import { grouped, label, modelName, probability, quoted, several, visible } from "../base/text.mjs";
 
 export const PAGE = {
   examples: "Examples",
@@ -116,7 +116,7 @@ export function modelLine(model) {
     model.n_embd && `width ${model.n_embd}`,
     model.num_parameters && `${parameters(model.num_parameters)} parameters`,
   ];
-  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size]
+  return [modelName(model.name), `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size]
     .filter(Boolean)
     .join(" · ");
 }

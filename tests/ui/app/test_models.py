@@ -176,12 +176,16 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     strip.shows("decoder")
     before = strip.bars()
     shutil.rmtree(kept.folder("two"))
+    shown = strip.page.evaluate("headscope.payload.text")
+    strip.prompt.fill("on it goes")
     strip.select.select_option(two)
     assert strip.problem().startswith(f"no model {two}: there are encoder, decoder, ")
     strip.page.wait_for_selector('[data-view="model_choice"][data-model="decoder"]')
     assert strip.select.input_value() == "decoder" and strip.bars() == before
+    still = strip.view("prompt_view").locator(".hs-hint:visible")
+    assert still.text_content() == f"Still shown: “{shown}” in decoder."
     strip.run("on it goes")
-    assert strip.view("prompt_view").locator(".hs-problem:visible").count() == 0
+    assert strip.view("prompt_view").locator(".hs-problem:visible").count() == 0 == still.count()
 
 
 def test_a_large_model_sends_a_layer_when_it_is_looked_at(strip, kept):

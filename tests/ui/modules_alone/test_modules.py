@@ -140,6 +140,20 @@ def units(text: str) -> list[int]:
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2").tolist()
 
 
+def test_a_model_is_called_by_the_end_of_its_path(js):
+    names = {
+        "decoder": "decoder",
+        "runs/one": "runs/one",
+        "HuggingFaceTB/SmolLM2-135M": "HuggingFaceTB/SmolLM2-135M",
+        "/home/me/models/small.gguf": "small.gguf",
+        "~/out/ckpt.pt": "ckpt.pt",
+        "/home/me/minilm/model/": "minilm/model",
+        "C:\\models\\gpt2": "models/gpt2",
+        "/gpt2": "gpt2",
+    }
+    assert js("base/text", "({modelName}, names) => names.map(modelName)", list(names)) == list(names.values())
+
+
 def test_special_tokens_among_candidates_are_named_by_their_role(js):
     named = js(
         "base/text", "({pieceName}, pieces) => pieces.map(pieceName)", ["<|endoftext|>", "<|mask|>", "end", "\n"]
