@@ -182,6 +182,8 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     assert strip.problem().startswith(f"no model {two}: there are encoder, decoder, ")
     strip.page.wait_for_selector('[data-view="model_choice"][data-model="decoder"]')
     assert strip.select.input_value() == "decoder" and strip.bars() == before
+    said_again = "view => getComputedStyle(view, '::after').content"
+    assert strip.view("prompt_view").evaluate(said_again) == "none"
     still = strip.view("prompt_view").locator(".hs-hint:visible")
     assert still.text_content() == f"Still shown: “{shown}” in decoder."
     strip.run("on it goes")
