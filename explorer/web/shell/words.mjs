@@ -26,7 +26,8 @@ export const OPEN_MODEL = {
 };
 
 /** After a text was refused: what the picture still shows. */
-export const stillShown = ({ text, model }) => `Still shown: ${quoted(label({ text }, 60))} in ${modelName(model.name)}.`;
+export const stillShown = ({ text, model }) =>
+  `Still shown: ${quoted(label({ text }, 60))} in ${modelName(model.name)}.`;
 
 export const downloadText = (license, size) => `${license}, ${size} to download`;
 export const openElsewhere = (name) => `${name} is open now, on Explore and Compare: this page shows decoders.`;
