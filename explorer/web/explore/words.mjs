@@ -58,8 +58,12 @@ export const stepperText = (layer, head) => `Layer ${layer} · head ${head}`;
 export const openText = (text) => `“${text.trim()}” ✎`;
 export const doesTitle = (layer, head) => `What layer ${layer}, head ${head} does`;
 
-export function leadsSentence({ layer, head, logits }, isHere, token) {
+/** @typedef {{layer: number, head: number, logits?: number, weight?: number}} Lead */
+
+/** `logits`: what the head adds to the likeliest token; where nothing is predicted, `weight`: what it looks with. */
+export function leadsSentence(/** @type {Lead} */ { layer, head, logits = 0, weight }, isHere, token) {
   const who = isHere ? "This head" : headTitle(layer, head);
+  if (weight !== undefined) return `${who} puts most weight on one other token: ${probability(weight)}`;
   const adds = `${logits < 0 ? "−" : "+"}${Math.abs(logits).toFixed(2)}`;
   return `${who} adds most to the logit of ${quoted(token)}: ${adds}`;
 }
