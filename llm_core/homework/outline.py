@@ -118,9 +118,18 @@ class Outline:
             return None
         wanted = "encoder" if value in ("decoder twice", "exchanged", "encoder", "both") else "decoder"
         named = [part for part in ast.walk(init) if isinstance(part, ast.Attribute)]
-        sizes = [part.lineno for part in named if part.attr == "vocab_size"]
+        whole = [part for part in ast.walk(self.classes[TESTED[block]]) if isinstance(part, ast.Attribute)]
+        changed = [part for part in whole if isinstance(part.ctx, ast.Store)]  # by a helper of the class, too
+        sizes = [part.lineno for part in [*changed, *named] if part.attr == "vocab_size"]
         made = [part.lineno for part in named if part.attr == wanted and isinstance(part.ctx, ast.Store)]
         return next(iter(made if stage == "models" else [*sizes, *made]), None)
+
+    def end_of(self, block: str) -> int | None:
+        """The line in which a block's result leaves it, for code that shows no tensors (NumPy's)."""
+        name = TESTED[block]
+        written = self._method(name, METHODS[block]) if block in METHODS else self.functions.get(name)
+        returns = [part.lineno for part in ast.walk(written) if isinstance(part, ast.Return)] if written else []
+        return max(returns, default=None)
 
     # --- slips ---------------------------------------------------------------------------------------------------
 
