@@ -293,13 +293,19 @@ def _sampled(found: Observations, write: Callable, one: Tensor, two: Tensor, dra
     found.only, noise = True, (DRAWS / draws) ** 0.5
     for temperature in (0.5, 2.0):
         written = _rows_of(write(one.repeat(draws, 1), new, temperature), draws)
-        found.add("what stands in front", written[:1, :-new])
+        front = written[:, :-new].double()  # where new tokens got there it is chance, and another in each row
+        found.add(f"what stands in front at temperature {temperature}", front.mean(0), chance=0.05 * noise)
+        found.add(f"whether every row has the same in front at temperature {temperature}", _alike(front))
         found.add(f"new tokens at temperature {temperature}", frequencies(written[:, -2:]), chance=0.05 * noise)
     written = _rows_of(write(two.repeat_interleave(draws // 2, 0), new, 1.0), draws)
     for i, part in enumerate(written.split(draws // 2)):
         found.add(f"new tokens of row {i} of two", frequencies(part[:, -2:]), chance=0.07 * noise)
     alike = (written[1:] == written[:-1])[:, -2:].double().mean()
     found.add("how often neighbors get the same", alike, chance=0.1 * noise)
+
+
+def _alike(rows: Tensor) -> Tensor:
+    return (rows == rows[:1]).all().double()
 
 
 def _rows_of(written: Tensor, rows: int) -> Tensor:
