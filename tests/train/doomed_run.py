@@ -68,19 +68,28 @@ class Ending:
     peak_bytes: int = 0
 
 
-def run_doomed(arguments: list[str], misfortune: Doom | None = None) -> Ending:
+class DoomedRun:
     """``python -m llm_core.train`` in a process of its own, with its misfortune."""
-    ours, theirs = WARM.Pipe()
-    process = WARM.Process(target=_live, args=(arguments, misfortune, theirs))
-    process.start()
-    theirs.close()
-    try:
-        ending = ours.recv()
-    except EOFError:  # it was killed before it could tell
-        ending = None
-    process.join()
-    assert ending or process.exitcode < 0, "the run ended with the traceback above"
-    return ending or Ending(killed_by=-process.exitcode)
+
+    def __init__(self, arguments: list[str], misfortune: Doom | None = None):
+        self._told, theirs = WARM.Pipe()
+        self.process = WARM.Process(target=_live, args=(arguments, misfortune, theirs))
+        self.process.start()
+        theirs.close()
+
+    def end(self) -> Ending:
+        """Waits for it."""
+        try:
+            ending = self._told.recv()
+        except EOFError:  # it was killed before it could tell
+            ending = None
+        self.process.join()
+        assert ending or self.process.exitcode < 0, "the run ended with the traceback above"
+        return ending or Ending(killed_by=-self.process.exitcode)
+
+
+def run_doomed(arguments: list[str], misfortune: Doom | None = None) -> Ending:
+    return DoomedRun(arguments, misfortune).end()
 
 
 def _live(arguments: list[str], misfortune: Doom | None, connection) -> None:
