@@ -3,7 +3,7 @@
 Everything waits on the marks that views leave on themselves: ``data-ready``, and ``data-seq``, which counts results.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from playwright.sync_api import Locator, Page
 
@@ -69,15 +69,25 @@ class Screen:
         self.next_frame()
         return self
 
-    def open_anew(self) -> "Screen":
-        """The same of a page that another test has left: quicker than to load it, if it shows nothing more."""
+    def open_anew(self, may_stay: Sequence[str] = ()) -> "Screen":
+        """The same of a page that another test has left: quicker than to load it, if no views were opened there but
+        those of Explore's first panel, and those that ``may_stay``."""
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.set_viewport_size({"width": 1440, "height": 900})
         self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         self.page.mouse.move(2, 2)
-        if not self.page.evaluate(HAS_NO_MORE, FIRST):
+        if not self.page.evaluate(HAS_NO_MORE, [*FIRST, *may_stay]):
             return self.open()
         self.page.evaluate(BEGIN_ANEW)
+        return self._settled()
+
+    def follow(self, more: str = "") -> "Screen":
+        """``open`` of a page that is there already: the address is followed as Back and Forward follow it."""
+        self.page.evaluate("(address) => headscope.address.follow(address)", f"?view=explore{more}")
+        return self._settled()
+
+    def _settled(self) -> "Screen":
+        """Wait until the result that the address asks for is there, and drawn."""
         self.page.wait_for_function(HAS_ALL)
         seq = self.page.evaluate("headscope.seq")
         for name in VIEWS:
