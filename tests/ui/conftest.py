@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from .browser import FLAGS, chromium_path
 from .modules import Modules, modules_in
 from .reference import Reference
-from .screen import Screen
+from .screen import PATIENCE, Screen
 from .serving import App, running_app
 
 
@@ -123,6 +123,18 @@ def screen(request: pytest.FixtureRequest, app: App) -> Iterator[Screen]:
     if request.session.testsfailed > failed:
         page.close()
     assert shared.problems.unexpected() == []
+
+
+@pytest.fixture
+def lent(shared_page: SharedPage) -> Iterator[Page]:
+    """The shared page, for who loads something of his own in it: a new page for that takes as long again."""
+    page = shared_page.lend()
+    page.unroute_all(behavior="ignoreErrors")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    yield page
+    page.goto("about:blank")
+    assert shared_page.problems.unexpected() == []
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ BEGIN_ANEW = """() => {
     headscope.address.follow('?show=explore');
 }"""
 # Another page's or tab's views, once opened, stay, and have parts that are called alike.
-HAS_NO_MORE = """(names) => globalThis.headscope?.seq > 0
+HAS_NO_MORE = """(names) => globalThis.headscope?.seq > 0 && document.querySelector("#page-explore")
     && [...document.querySelectorAll('[data-view][data-ready]')].every(({ dataset }) => names.includes(dataset.view))"""
 HAS_ALL = "() => headscope.asked === null && !headscope.isAsking"
 THREE_FRAMES = """async () => {
@@ -182,10 +182,8 @@ class Screen:
         canvas = self.page.locator(".hs-picture canvas")
         canvas.scroll_into_view_if_needed()
 
-        def at() -> tuple[float, float]:
-            x, y = self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
-            box = canvas.bounding_box()
-            return box["x"] + x, box["y"] + y
+        def at() -> list[float]:
+            return self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
 
         for _ in range(5):  # until the picture has stayed where it was
             before = at()
@@ -272,7 +270,9 @@ LAYOUT_OF_VIEW = """({ DRAW }, place) => {
     const { payload, focus } = globalThis.headscope;
     const { brush } = document.querySelector('[data-view="attention_view"]').dataset;
     const layout = DRAW(document.createElement('canvas'), ROOM, payload, { ...focus.now, brush }, 0, false);
-    return (MIDDLE)(layout, ...place);
+    const { x, y } = document.querySelector('.hs-picture canvas').getBoundingClientRect();
+    const [right, down] = (MIDDLE)(layout, ...place);
+    return [x + right, y + down];
 }"""
 ROOM = """(({ clientWidth, clientHeight }, isBound) =>
     ({ width: Math.max(280, clientWidth), height: isBound ? clientHeight : Infinity })

@@ -31,7 +31,10 @@ DRAWN = """() => {
     const views = [...document.querySelectorAll(`#page-${page} .hs-view`)].filter((view) => view.offsetParent);
     return views.length > 0 && views.every(({ dataset }) => dataset.ready === "true" || dataset.error);
 }"""
-MAY_STAY = ("lens_view", "residual_view", "surgery_view", "patch_view", "pipeline_view")
+MAY_STAY = (
+    *("lens_view", "residual_view", "patch_view", "pipeline_view"),
+    *("surgery_view", "surgery_board", "surgery_next"),
+)
 WORDS = "How to wash a red cup and then a blue cup "
 
 

@@ -5,14 +5,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page
 
 from explorer.engine.payload import pack
 
 from ..screen import Screen
-from ..serving import App
 from .test_lines import TEXT
 
+MAY_STAY = ("neuron_view",)
 D = 32
 
 
@@ -146,10 +145,9 @@ def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     assert asked == [], "another head or token asks the server nothing"
 
 
-def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(page: Page, app: App, reference):
+def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(screen: Screen, reference):
     trace = reference.trace("one two three four")
-    screen = Screen(page, app.url).open("&draw=neuron&layer=3&head=4&query=4&key=2")
-    screen.run("one two three four")
+    screen.follow("&draw=neuron&layer=3&head=4&query=4&key=2&text=one+two+three+four")
     read(screen)
     cells = screen.page.locator(".hs-neuron-pair .hs-neuron-strip canvas").first
     width = cells.bounding_box()["width"]
@@ -179,10 +177,9 @@ def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(page: Page, app
     assert read(screen)["shown"] == 3
 
 
-def test_a_masked_pair_says_that_the_mask_hides_it(page: Page, app: App, reference):
+def test_a_masked_pair_says_that_the_mask_hides_it(screen: Screen, reference):
     trace = reference.trace("one two three four")
-    screen = Screen(page, app.url).open("&draw=neuron&layer=1&head=1&query=2&key=4")
-    screen.run("one two three four")
+    screen.follow("&draw=neuron&layer=1&head=1&query=2&key=4&text=one+two+three+four")
     now = read(screen)
     assert "the mask hides it" in now["about"]
     assert "its score becomes −∞ before the softmax" in now["steps"][4] and now["strong"][-1] == "0.0000"
@@ -191,13 +188,14 @@ def test_a_masked_pair_says_that_the_mask_hides_it(page: Page, app: App, referen
     assert "blocks.0.attn.scores" not in " ".join(now["codes"]), "the model has −∞ there"
     assert len(now["keys"]) == 3 and now["shown"] == -1
     assert "The 2 tokens after “two” are hidden by the mask" in now["hints"]
-    page.set_viewport_size({"width": 390, "height": 844})
+    screen.page.set_viewport_size({"width": 390, "height": 844})
     screen.next_frame()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "wider than a phone"
+    assert screen.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "wider than a phone"
 
 
 def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(screen: Screen, problems):
     problems.expect("503")
+    screen.run("a text whose neurons nobody has asked for")
     waiting = []
     screen.page.route("**/ask/neurons", lambda route: waiting.append(route))
     screen.choose_drawing("neuron")
