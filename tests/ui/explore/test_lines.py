@@ -210,7 +210,7 @@ def test_rows_and_columns_of_several_heads_are_torchs(screen: Screen, reference)
     heads = [0, 1, 4, 6]
     screen.follow("&draw=lines&layer=4&also=2_5_7")
     screen.run(TEXT)
-    screen.page.click(".hs-lines-table summary")
+    screen.page.locator(".hs-lines-table").evaluate("(details) => (details.open = true)")
     compared = 0
     pattern = trace.attention(3)[0]  # (H, T, T)
     for query in (34, 20):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Page
 
 from explorer.engine.payload import pack
 
@@ -101,6 +102,11 @@ def keep(screen: Screen, **focus) -> dict:
     return read(screen)
 
 
+def unfold(screen: Screen) -> None:
+    """The table of the pair's dimensions."""
+    screen.page.locator(".hs-dim-table").evaluate("(details) => (details.open = true)")
+
+
 def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     trace = reference.trace(TEXT)
     asked = []
@@ -109,7 +115,7 @@ def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     assert not [url for url in asked if "/ask/neurons" in url], "fetched only for who looks"
     screen.choose_drawing("neuron")
     read(screen)
-    screen.page.click(".hs-dim-table summary")
+    unfold(screen)
     asked.clear()
     compared = 0
     for layer, head, query, key in [(3, 0, 34, 20), (5, 7, 17, 17), (0, 4, 0, 0), (2, 6, 33, None)]:
@@ -163,7 +169,7 @@ def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(screen: Screen,
     screen.page.click('.hs-neuron .hs-switch [data-name="size"]')
     screen.point_away()
     assert {"dim=17", "dims=size"} <= set(screen.address().split("&"))
-    screen.page.click(".hs-dim-table summary")
+    unfold(screen)
     products = [abs(number(row[3])) for row in read(screen)["dims"]]
     assert products == sorted(products, reverse=True) and len(products) == D
     screen.page.locator(".hs-neuron-pair").focus()
@@ -193,9 +199,8 @@ def test_a_masked_pair_says_that_the_mask_hides_it(screen: Screen, reference):
     assert screen.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "wider than a phone"
 
 
-def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(screen: Screen, problems):
+def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(screen: Screen, page: Page, problems):
     problems.expect("503")
-    screen.run("a text whose neurons nobody has asked for")
     waiting = []
     screen.page.route("**/ask/neurons", lambda route: waiting.append(route))
     screen.choose_drawing("neuron")
