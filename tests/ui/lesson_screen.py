@@ -12,8 +12,8 @@ HAS_NO_MORE = (
 )
 # What neither an address says nor progress: how the page looks, and what was opened, typed or kept.
 LEAVE_NOTHING = """() => {
-    document.activeElement?.blur();
     document.querySelector("dialog[open]")?.close();
+    document.activeElement?.blur();
     document.body.classList.remove("dark");
     if (document.body.dataset.lecture === "true") document.querySelector(".hs-tools button:last-child").click();
     delete document.body.dataset.lecture;
