@@ -58,7 +58,8 @@ def runner() -> Runner:
 # What a test may leave behind on the page. Ids and counts of questions go on, and are nobody's to see.
 LEFT = """() => {
     const seen = document.querySelector("[data-view=learn_view]").cloneNode(true);
-    for (const one of [seen, seen.querySelector("h2")]) for (const name of ["lessonSeq", "seq"]) delete one.dataset[name];
+    delete seen.dataset.lessonSeq;
+    delete seen.querySelector("h2").dataset.seq;
     const { body, activeElement, title } = document;
     const attributes = Object.fromEntries([...body.attributes].map(({ name, value }) => [name, value || null]));
     attributes.class ??= null;
