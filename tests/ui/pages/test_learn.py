@@ -14,26 +14,15 @@ from explorer.lessons.lesson import Panel, as_array
 from explorer.lessons.mistakes import effects, verdict
 from tests.lessons.common import BOAT, CUP, LAST_BITS, ODD_TEXTS, right, steps_of
 
-from ..conftest import Problems, SharedPage, lent, listen
+from ..conftest import Problems, listen
+from ..left import left
 from ..lesson_screen import HAS_ALL, LessonScreen
 from ..serving import App
 
 
-@pytest.fixture(scope="session")
-def shared_lesson(profile: BrowserContext) -> SharedPage:
-    return SharedPage(profile)
-
-
-@pytest.fixture
-def learn(request: pytest.FixtureRequest, shared_lesson: SharedPage, app: App) -> Iterator[LessonScreen]:
-    """A learner who has not answered anything yet, at the first step of the lesson reshape; the page is shared."""
-    with lent(shared_lesson, request.session) as page:
-        yield LessonScreen(page, app.url).begin_anew()
-
-
 @pytest.fixture
 def alone(page: Page, app: App) -> Iterator[LessonScreen]:
-    """The same on a page that is still to be loaded, and is thrown away: its requests, frames and loads count."""
+    """A page that is still to be loaded, and is thrown away: its requests, frames and loads count."""
     yield LessonScreen(page, app.url).forget()
 
 
@@ -54,23 +43,6 @@ def runner() -> Runner:
 
 
 # what is shared
-
-# What a test may leave behind on the page. Ids and counts of questions go on, and are nobody's to see.
-LEFT = """() => {
-    const seen = document.querySelector("[data-view=learn_view]").cloneNode(true);
-    delete seen.dataset.lessonSeq;
-    delete seen.querySelector("h2").dataset.seq;
-    const { body, activeElement, title } = document;
-    const attributes = Object.fromEntries([...body.attributes].map(({ name, value }) => [name, value || null]));
-    attributes.class ??= null;
-    const fields = [...document.querySelectorAll("#prompt textarea, .hs-learn input")].map(({ value }) => value);
-    const problems = [...document.querySelectorAll(".hs-problem")].map((one) => one.checkVisibility());
-    const dialogs = document.querySelectorAll("dialog[open]").length;
-    const { text, model } = headscope.payload;
-    return [seen.outerHTML, attributes, { ...localStorage }, fields, problems, dialogs, activeElement === body, title,
-        text, model.name, location.search, scrollY, innerWidth, getComputedStyle(body).backgroundColor,
-        document.querySelector(".hs-cells").toDataURL()];
-}"""
 
 
 def use_a_text(learn: LessonScreen) -> None:
@@ -101,12 +73,12 @@ def use_a_lesson(learn: LessonScreen) -> None:
 def test_a_page_that_was_used_is_as_one_that_was_just_loaded(alone: LessonScreen):
     learn, page = alone.open(), alone.page
     page.wait_for_function(HAS_ALL)
-    before = page.evaluate(LEFT)
+    before = left(page, "learn_view")
     for use in (use_a_text, use_a_lesson):
         use(learn)
-        assert page.evaluate(LEFT) != before
+        assert left(page, "learn_view") != before
         learn.begin_anew()
-        assert dict(enumerate(page.evaluate(LEFT))) == dict(enumerate(before)), use.__name__
+        assert left(page, "learn_view") == before, use.__name__
 
 
 # numbers
