@@ -4,6 +4,7 @@ A test fails if its page writes an error to the console, throws, or asks another
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -97,6 +98,16 @@ class SharedPage:
         return self.page
 
 
+@contextmanager
+def lending(shared: SharedPage, session: pytest.Session) -> Iterator[Page]:
+    """The page for one test, which must leave no problem; after one that fails, the next gets another page."""
+    page, failed = shared.lend(), session.testsfailed
+    yield page
+    if session.testsfailed > failed:
+        page.close()
+    assert shared.problems.unexpected() == []
+
+
 @pytest.fixture(scope="session")
 def shared_page(profile: BrowserContext) -> SharedPage:
     return SharedPage(profile)
@@ -116,13 +127,8 @@ def screen(request: pytest.FixtureRequest, app: App) -> Iterator[Screen]:
     if "page" in request.fixturenames:
         yield Screen(request.getfixturevalue("page"), app.url).open()
         return
-    shared = request.getfixturevalue("shared_page")
-    page = shared.lend()
-    failed = request.session.testsfailed
-    yield Screen(page, app.url).open_anew(getattr(request.module, "MAY_STAY", ()))
-    if request.session.testsfailed > failed:
-        page.close()
-    assert shared.problems.unexpected() == []
+    with lending(request.getfixturevalue("shared_page"), request.session) as page:
+        yield Screen(page, app.url).open_anew(getattr(request.module, "MAY_STAY", ()))
 
 
 @pytest.fixture
