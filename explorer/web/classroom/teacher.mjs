@@ -15,7 +15,7 @@ export class Teacher {
     const button = (text, search, className) =>
       make("button", { className, type: "button", text, onclick: () => this.point(search()) });
     this.said = make("p", { role: "status" });
-    this.stop = button(TEACHER.stop, () => null, "hs-link");
+    this.stop = button(TEACHER.stop, () => null, "");
     const point = button(TEACHER.point, searchNow, "hs-class-point");
     const join = make("a", { href: "join", target: "_blank", rel: "noopener", text: TEACHER.join });
     this.bar = make("aside", { className: "hs-class", "aria-label": TEACHER.label }, this.said, point, this.stop, join);
@@ -56,7 +56,7 @@ function titleNow() {
     heading: isLesson ? seen('[data-view="learn_view"] h2') : "",
     step: isLesson && values.step !== null ? String(values.step + 1) : "",
     text: letters.length > LONGEST_TEXT ? `${letters.slice(0, LONGEST_TEXT - 1).join("")}…` : letters.join(""),
-    layer: values.layer ?? null,
-    head: values.head ?? null,
+    layer: page === "explore" ? values.layer : null,
+    head: page === "explore" ? values.head : null,
   });
 }

@@ -21,7 +21,7 @@ export class Visitor {
       "aside",
       { className: "hs-class", "aria-label": VISITOR.label, hidden: "" },
       make("p", { role: "status" }, `${VISITOR.shows} `, this.title),
-      make("button", { className: "hs-link", type: "button", text: VISITOR.go, onclick: () => this.go() }),
+      make("button", { type: "button", text: VISITOR.go, onclick: () => this.go() }),
       make("label", {}, this.box, ` ${VISITOR.follow}`),
     );
     document.getElementById("header").after(this.bar);

@@ -26,6 +26,6 @@ const NAMES = { start: "The first screen", check: "Check your code" };
 export function titleOf(page, { heading, step, text, layer, head }) {
   const name = NAMES[page] ?? page[0].toUpperCase() + page.slice(1);
   const where = head === null ? [] : [layer === null ? `head ${head}` : `layer ${layer}, head ${head}`];
-  const said = [heading, step && `step ${step}`, text && `“${text}”`, ...where].filter(Boolean);
+  const said = [heading && `“${heading}”`, step && `step ${step}`, text && `“${text}”`, ...where].filter(Boolean);
   return said.length ? `${name}: ${said.join(", ")}` : name;
 }
