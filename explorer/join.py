@@ -20,7 +20,7 @@ from .questions.asker import is_loopback
 ANYWHERE = ("0.0.0.0", "::", "")
 ELSEWHERE = "192.0.2.1"  # an address for documentation; nothing is sent to it
 QUIET_ZONE = 4  # modules around the code, as its standard asks
-NO_NETWORK = "This machine is on no network that others could join from: connect it, and start anew."
+ONLY_HERE = "Only this machine can open these: connect it to the network of the class, and start Headscope again."
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -101,22 +101,18 @@ def shown(address: str) -> str:
 
 
 def invitation(classroom: Classroom) -> str:
-    """What the terminal says: how to join, and what is the teacher's own."""
+    """What the terminal says to a teacher: how a class joins, and what is the teacher's own."""
     address = classroom.address
     lines = [
-        "Headscope for a class. Everyone opens",
-        "",
-        f"    {shown(address)}",
         "",
         *code_lines(address),
+        f"Your class opens {shown(address)}",
         f"For the projector, large:  {address}join",
         f"For you alone, to point everyone at what you see:  {address}#teach={classroom.secret}",
         "Models: those that ship and those of --models. No code is taken, and no trained model is kept.",
-        f"Each visitor: {QUESTIONS_EACH} questions and {TRAININGS_EACH} trainings at a time.  (Ctrl-C ends it)",
+        f"Each visitor: {QUESTIONS_EACH} questions and {TRAININGS_EACH} trainings at a time.",
     ]
-    if is_loopback(urlsplit(address).hostname or ""):
-        lines.insert(4, NO_NETWORK)
-    return "\n".join(lines)
+    return "\n".join([*lines, ONLY_HERE] if is_loopback(urlsplit(address).hostname or "") else lines)
 
 
 def code_lines(address: str) -> list[str]:

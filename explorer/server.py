@@ -22,7 +22,7 @@ from .examples import FOLDER
 from .first_html import middleware
 from .gallery import gallery_routes
 from .guard import said
-from .join import invitation, join_address, join_route, names_on_the_network
+from .join import invitation, join_address, join_route, names_on_the_network, shown
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .pages.check import check_page
 from .pages.compare import compare_page
@@ -158,9 +158,10 @@ def serve(
         signal.signal(number, signal.default_int_handler)  # both end it in order
     if classroom:
         classroom.address = join_address(host, port, shared or prefix)
+        url = shown(classroom.address)
+    print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)
+    if classroom:
         print(invitation(classroom), flush=True)
-    else:
-        print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)
     demo.block_thread()
 
 
