@@ -16,13 +16,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from .classroom import Classroom
 from .engine.cache import Stored
 from .engine.problems import PROBLEMS, sentence
 from .engine.shelf import Shelf
-from .guard import Refused, said
+from .guard import Refused, address_of, said
 from .live.runs import LIVE, LiveRuns
 from .questions import questions
-from .questions.asker import asker_of
+from .questions.asker import Forbidden, asker_of
 from .questions.question import File, Malformed, Question
 
 AT_ONCE = {"short": 8, "long": 8, "writing": 32, "homework": 1}  # or who measures would let nobody look
@@ -59,18 +60,22 @@ class Lane:
         return await anyio.to_thread.run_sync(function, limiter=self._threads)
 
 
-def ask_route(shelf: Shelf, code_upload: bool = False, live: LiveRuns = LIVE) -> Route:
+def ask_route(
+    shelf: Shelf, code_upload: bool = False, live: LiveRuns = LIVE, classroom: Classroom | None = None
+) -> Route:
     """The route of all questions."""
-    known = questions(code_upload)
+    known = questions(code_upload, classroom is not None)
     lanes = {name: Lane(size) for name, size in AT_ONCE.items()}
 
     async def ask(request: Request) -> Response:
         try:
             question, given = await _read(known, request)
-            asker = asker_of(shelf, request.headers, live)
+            asker = asker_of(shelf, request.headers, live, classroom, address_of(request.scope))
             return await _answer(question, partial(question.function, asker, **given), lanes[question.lane], request)
         except Refused as refused:
             return said(refused.status, refused.sentence)
+        except Forbidden as error:
+            return said(403, str(error))
         except Malformed as error:
             return said(400, str(error))
         except PROBLEMS as error:

@@ -10,17 +10,24 @@ import signal
 import sys
 from typing import NoReturn
 
+from .classroom import TRAININGS_EACH, Classroom
 from .engine.place import BYTES, DEVICES, Place
 from .engine.runner import SHIPPED, Runner
 from .engine.shelf import Shelf
 from .live.runs import AT_ONCE, LIVE
 
+HERE, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+NO_CODE = "--classroom takes no code: leave --allow-code-upload away"
+
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="headscope", description="See inside a real Transformer, in the browser.")
-    host, port = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), os.environ.get("GRADIO_SERVER_PORT", "7860")
+    host, port = os.environ.get("GRADIO_SERVER_NAME"), os.environ.get("GRADIO_SERVER_PORT", "7860")
     parser.add_argument(
-        "--host", default=host, help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)"
+        "--host",
+        default=host,
+        help=f"address to listen on; {EVERYWHERE} lets other machines in (default: {host or HERE}; with --classroom "
+        f"{host or EVERYWHERE})",
     )
     parser.add_argument("--port", type=int, default=port, help="port to listen on (default: %(default)s)")
     parser.add_argument(
@@ -62,15 +69,25 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="a name under which a proxy shows the app, such as me.org (default: that in --root-path, if it is a URL)",
     )
+    parser.add_argument(
+        "--classroom",
+        action="store_true",
+        help="for a class on one network: prints an address and a QR code to join, and a link with which the teacher "
+        "points everyone at a page; with limits for each visitor, without code upload, and with no other models than "
+        "those that ship and --models",
+    )
     parser.add_argument("--dev", action="store_true", help="for work on the browser half: browsers cache nothing")
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    args.host = args.host or (EVERYWHERE if args.classroom else HERE)
+    return args
 
 
 def shelf_of(args: argparse.Namespace) -> Shelf:
     """The models that the arguments speak of. ``ValueError`` for one that is not there, or a device."""
     place = Place(args.device, args.dtype)
     place.check()
-    return Shelf(Runner(args.model, place=place), listed=args.models)
+    listed = args.models or [] if args.classroom else args.models
+    return Shelf(Runner(args.model, place=place), listed=listed)
 
 
 def main() -> None:
@@ -94,9 +111,13 @@ def serve_with(args: argparse.Namespace) -> None:
     from .stubs import no_stubs
 
     if args.allow_code_upload:
+        if args.classroom:
+            raise ValueError(NO_CODE)
         may_take_code(args.host, args.share)
     prefix = None if args.root_path is None else root_path(args.root_path)
     check_port(args.host, args.port)
+    classroom = Classroom() if args.classroom else None
+    LIVE.each = TRAININGS_EACH if classroom else None
     shelf = shelf_of(args)
     if not shelf.first.is_shipped:
         shelf.first.run("How to")  # what cannot be loaded is said before anything else is
@@ -113,6 +134,7 @@ def serve_with(args: argparse.Namespace) -> None:
         names=args.proxy_host,
         code_upload=args.allow_code_upload,
         dev=args.dev,
+        classroom=classroom,
     )
     end()
 

@@ -8,7 +8,7 @@ gives some names in it a meaning of its own (``/?page=x`` is an error 500), so i
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Container
 from functools import lru_cache
 from html import escape
 
@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .classroom import QUESTIONS_EACH, Classroom
 from .export.standalone import STATIC
 from .guard import Guard
 from .pages.start import start_html
@@ -47,10 +48,12 @@ OPENING = """<!doctype html>
 {body}"""
 
 
-def middleware(web: Web, hosts: Collection[str] | None = None) -> list[Middleware]:
+def middleware(web: Web, hosts: Container[str] | None = None, classroom: Classroom | None = None) -> list[Middleware]:
     """For ``app_kwargs``: the first is the outermost. ``hosts``: see ``Guard``."""
-    inner = [Middleware(Compressed), Middleware(FirstHtml, web=web)]
-    return [Middleware(RootPath), Middleware(Guard, hosts=hosts), *inner]
+    modules = ("main.mjs", "classroom/bar.mjs") if classroom else ("main.mjs",)
+    inner = [Middleware(Compressed), Middleware(FirstHtml, web=web, modules=modules)]
+    guard = Middleware(Guard, hosts=hosts, each=QUESTIONS_EACH if classroom else None)
+    return [Middleware(RootPath), guard, *inner]
 
 
 class Compressed:
@@ -67,8 +70,8 @@ class Compressed:
 class FirstHtml:
     """Answers with our part at once, and goes on with Gradio's page as soon as Gradio has it."""
 
-    def __init__(self, app: ASGIApp, web: Web):
-        self.app, self.web = app, web
+    def __init__(self, app: ASGIApp, web: Web, modules: tuple[str, ...] = ("main.mjs",)):
+        self.app, self.web, self.modules = app, web, modules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or path_of(scope) != "/" or scope["method"] not in ("GET", "HEAD"):
@@ -76,7 +79,7 @@ class FirstHtml:
         scope = {**scope, "query_string": b""}
         if scope["method"] == "HEAD":
             return await self.app(scope, receive, send)
-        ours, page = opening(self.web.address, str(Request(scope).base_url)), _Page()
+        ours, page = opening(self.web.address, str(Request(scope).base_url), self.modules), _Page()
         await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
         await send({"type": "http.response.body", "body": ours.encode(), "more_body": True})
         await self.app(scope, receive, page.hear)
@@ -102,9 +105,9 @@ class _Page:
         return self.body.decode() if self.is_page else ""
 
 
-def opening(address: str, base: str) -> str:
+def opening(address: str, base: str, modules: tuple[str, ...] = ("main.mjs",)) -> str:
     """The page up to where Gradio's begins; ``address`` is where the browser half lies, below the app's ``base``."""
-    return OPENING.format(head=head(address) + card(address, base), body=body())
+    return OPENING.format(head=head(address, modules) + card(address, base), body=body())
 
 
 def going_on(html: str, address: str) -> str:
@@ -124,7 +127,8 @@ def card(address: str, base: str) -> str:
 
 
 @lru_cache(maxsize=2)
-def head(address: str) -> str:
+def head(address: str, modules: tuple[str, ...] = ("main.mjs",)) -> str:
+    scripts = "".join(f'<script type="module" src="./{address}/{module}"></script>\n' for module in modules)
     imports = json.dumps({"imports": {"headscope/": f"./{address}/"}})
     return f"""
 <title>{TITLE}</title>
@@ -135,8 +139,7 @@ def head(address: str) -> str:
 <link rel="icon" href="./favicon.ico">
 <style>{critical()}</style>
 <script type="importmap">{imports}</script>
-<script type="module" src="./{address}/main.mjs"></script>
-"""
+{scripts}"""
 
 
 def critical() -> str:

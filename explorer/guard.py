@@ -6,7 +6,9 @@ reaches answers to this machine's names. Of Gradio's routes those are open that 
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -22,8 +24,8 @@ LONGEST_PATH = 1000
 READING = ("GET", "HEAD", "OPTIONS")
 OPEN = re.compile(
     r"/(|(web|examples|homework|lessons|ask|payload|timeline|gallery|static|assets)/.*|gallery|config/?|favicon\.ico|"
-    r"theme\.css|robots\.txt|manifest\.json|gradio_api/(info|openapi\.json|queue/(join|data)|call/(?!v2/).*|cancel|reset|"
-    r"heartbeat/[^/]*|app_id|startup-events|theme\.css)/?)"
+    r"theme\.css|robots\.txt|manifest\.json|join|gradio_api/(info|openapi\.json|queue/(join|data)|call/(?!v2/).*|cancel|"
+    r"reset|heartbeat/[^/]*|app_id|startup-events|theme\.css)/?)"
 )
 NOT_HERE = "There is nothing at this address."
 ELSEWHERE = "Questions are taken only from the app's own page, and from programs."
@@ -33,6 +35,7 @@ OTHER_NAME = (
 )
 TOO_LARGE = f"A question is at most {LARGEST // 1_000_000} MB."
 TOO_DEEP = f"A question has at most {DEEPEST} brackets inside one another."
+TOO_MANY = "So many of your questions are under way already: wait until one of them is answered."
 TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -48,28 +51,53 @@ def said(status: int, sentence: str) -> Response:
 
 
 class Guard:
-    """``hosts``: the names beside this machine's own that the app answers to; None for all."""
+    """``hosts``: the names beside this machine's own that the app answers to; None for all.
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] | None = None):
-        self.app, self.hosts = app, hosts
+    ``each``: how many questions of one network address it answers at a time; None for any number.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Container[str] | None = None, each: int | None = None):
+        self.app, self.hosts, self.each = app, hosts, each
+        self._asking: Counter[str] = Counter()  # questions that are under way, by network address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         try:
             self._check(scope)
-            if scope["method"] not in READING:
-                receive = await _read(Headers(scope=scope), receive)
+            with self._one_more(scope):
+                if scope["method"] not in READING:
+                    receive = await _read(Headers(scope=scope), receive)
+                await self._go_on(scope, receive, send)
         except Refused as refused:
             return await said(refused.status, refused.sentence)(scope, receive, send)
         except Gone:
             return None
+
+    async def _go_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
         except RuntimeError as error:
             if not isinstance(error.__cause__, HTTPException):
                 raise
-            return await send({"type": "http.response.body"})  # Gradio had begun to answer, and found no such session
+            await send({"type": "http.response.body"})  # Gradio had begun to answer, and found no such session
+
+    @contextmanager
+    def _one_more(self, scope: Scope) -> Iterator[None]:
+        """Counts a question until it is answered."""
+        address = address_of(scope)
+        if self.each is None or not address or not path_of(scope).startswith("/ask/"):
+            yield
+            return
+        if self._asking[address] >= self.each:
+            raise Refused(429, TOO_MANY)
+        self._asking[address] += 1
+        try:
+            yield
+        finally:
+            self._asking[address] -= 1
+            if not self._asking[address]:
+                del self._asking[address]
 
     def _check(self, scope: Scope) -> None:
         path, headers = path_of(scope), Headers(scope=scope)
@@ -85,7 +113,13 @@ class Gone(Exception):
     """Who asked has left before the question was whole."""
 
 
-def is_named(headers: Mapping[str, str], hosts: Collection[str] | None) -> bool:
+def address_of(scope: Scope) -> str:
+    """The network address of who asks; empty for this machine, and for all who come through a proxy on it."""
+    address, *_ = scope.get("client") or [""]
+    return "" if is_loopback(address) else address
+
+
+def is_named(headers: Mapping[str, str], hosts: Container[str] | None) -> bool:
     """Whether a request asks for the app by a name that is its own."""
     host = host_of(headers)
     return hosts is None or is_loopback(host) or host in hosts

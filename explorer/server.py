@@ -2,7 +2,7 @@
 
 import mimetypes
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -15,12 +15,14 @@ from starlette.staticfiles import StaticFiles
 from llm_core.paths import ASSETS
 
 from .ask import ask_route
+from .classroom import Classroom
 from .engine.shelf import Shelf
 from .engine.timelines import timeline_routes
 from .examples import FOLDER
 from .first_html import middleware
 from .gallery import gallery_routes
 from .guard import said
+from .join import invitation, join_address, join_route, names_on_the_network, shown
 from .lessons.ahead import FOLDER as LESSONS_AHEAD
 from .pages.check import check_page
 from .pages.compare import compare_page
@@ -61,7 +63,7 @@ def build(shelf: Shelf, code_upload: bool = False) -> gr.Blocks:
     return demo.queue(max_size=64)
 
 
-def routes(shelf: Shelf, web: Web | None = None, code_upload: bool = False) -> list:
+def routes(shelf: Shelf, web: Web | None = None, code_upload: bool = False, classroom: Classroom | None = None) -> list:
     """What the page fetches beside Gradio's own: modules, files that were made ahead, and what it asks."""
 
     async def payload(request: Request) -> Response:
@@ -75,21 +77,27 @@ def routes(shelf: Shelf, web: Web | None = None, code_upload: bool = False) -> l
         Mount("/examples", StaticFiles(directory=FOLDER)),
         Mount("/homework", StaticFiles(directory=HOMEWORK)),
         Mount("/lessons", StaticFiles(directory=LESSONS_AHEAD)),
-        ask_route(shelf, code_upload),
+        ask_route(shelf, code_upload, classroom=classroom),
+        join_route(classroom),
         Route("/payload/{key}", payload),  # for programs: an endpoint gives the key
         *timeline_routes(),
     ]
 
 
 def launch_options(
-    demo: gr.Blocks, shelf: Shelf, web: Web, code_upload: bool = False, hosts: Collection[str] | None = None
+    demo: gr.Blocks,
+    shelf: Shelf,
+    web: Web,
+    code_upload: bool = False,
+    hosts: Container[str] | None = None,
+    classroom: Classroom | None = None,
 ) -> dict:
     """What ``demo.launch`` needs beside host and port. ``hosts``: see ``Guard``."""
-    ours = [*routes(shelf, web, code_upload), *gallery_routes(demo, web)]
+    ours = [*routes(shelf, web, code_upload, classroom), *gallery_routes(demo, web)]
     return {
         "app_kwargs": {
             "routes": ours,
-            "middleware": middleware(web, hosts),
+            "middleware": middleware(web, hosts, classroom),
             "exception_handlers": {RequestValidationError: malformed},
         },
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
@@ -120,15 +128,18 @@ def serve(
     names: Sequence[str] = (),
     code_upload: bool = False,
     dev: bool = False,
+    classroom: Classroom | None = None,
 ) -> None:
     """Listen until Ctrl-C. The model loads while the page is up already.
 
     ``prefix``: under which path a proxy shows the app, as ``proxy.root_path`` gives it, ``names``: under which hosts;
-    ``dev``: the browser half is read anew at each page load. Raises ``OSError`` for a taken port.
+    ``dev``: the browser half is read anew at each page load; ``classroom``: of the class that it is for. Raises
+    ``OSError`` for a taken port.
     """
-    shelf.is_private = is_loopback(host) and not share
+    shelf.is_private = is_loopback(host) and not share and classroom is None
     shelf.first.warm_up()
-    hosts = {name.lower() for name in (*names, urlsplit(prefix or "").hostname) if name}
+    is_class = classroom is not None and not share  # a public link has a name that is not known yet
+    hosts = hosts_of([*names, urlsplit(prefix or "").hostname or ""], shelf.is_private, is_class)
     options = {
         "root_path": prefix,
         "server_name": host,
@@ -137,11 +148,24 @@ def serve(
         "prevent_thread_lock": True,
     }
     try:
-        ours = launch_options(demo, shelf, Web(dev), code_upload, hosts if shelf.is_private else None)
+        ours = launch_options(demo, shelf, Web(dev), code_upload, hosts, classroom)
         _, url, shared = demo.launch(**options, **ours)
     except (OSError, OverflowError):
         raise cannot_listen(host, port) from None
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)  # both end it in order
+    if classroom:
+        classroom.address = join_address(host, port, shared or prefix)
+        url = shown(classroom.address)
     print(f"Headscope is at {shared or url}  (Ctrl-C ends it)", flush=True)
+    if classroom:
+        print(invitation(classroom), flush=True)
     demo.block_thread()
+
+
+def hosts_of(names: Sequence[str], is_private: bool, is_class: bool) -> Container[str] | None:
+    """The names that the app answers to beside this machine's own; None for all."""
+    given = {name.lower() for name in names if name}
+    if is_class:
+        return names_on_the_network(given)
+    return given if is_private else None

@@ -42,8 +42,9 @@ GONE = "This run is no longer here: it ends when its page is closed or away for 
 class LiveRun:
     """One run: its process, and the frames that its page has not fetched yet. ``on_end()`` hears that it has ended."""
 
-    def __init__(self, choices: dict, command: list[str], on_end: Callable[[], None]):
+    def __init__(self, choices: dict, command: list[str], on_end: Callable[[], None], address: str = ""):
         self.id, self.choices, self.state = secrets.token_hex(12), choices, "waiting"
+        self.address = address  # of the network, from which it was asked for
         self.seen = self.since = time.monotonic()  # when the page last asked, and when the state began
         self.place = 0  # in the queue, while it waits
         self._command, self._on_end = command, on_end
@@ -244,22 +245,29 @@ class LiveRuns:
 
     def __init__(self, at_once: int = AT_ONCE, folder: Path = RUNS, command: list[str] = COMMAND):
         self.at_once, self.folder, self._command = at_once, folder, command
+        self.each: int | None = None  # runs of one network address at a time; None: as many as there is room for
         self._runs: OrderedDict[str, LiveRun] = OrderedDict()  # in the order in which they came
         self._of: dict[str, str] = {}  # the newest run of each page
         self._lock, self._watching = threading.RLock(), False
 
-    def start(self, page: str, choices: dict) -> LiveRun:
+    def start(self, page: str, choices: dict, address: str = "") -> LiveRun:
         """A run for a page, which ends the one that it had; ``ValueError`` with one sentence if it cannot be."""
         check(choices)
         with self._lock:
             self.close(self._of.pop(page, ""))
+            self._check_share(address)
             if sum(run.state == "waiting" for run in self._runs.values()) >= MOST_WAITING:
                 raise ValueError(f"{MOST_WAITING} models wait to be trained on this server: try again in some minutes.")
-            run = LiveRun(choices, self._command, self._advance)
+            run = LiveRun(choices, self._command, self._advance, address)
             self._runs[run.id], self._of[page] = run, run.id
             self._advance()
             self._watch()
         return run
+
+    def _check_share(self, address: str) -> None:
+        mine = [run for run in self._runs.values() if run.address == address and not run.has_ended]
+        if self.each is not None and address and len(mine) >= self.each:
+            raise ValueError(f"{self.each} models of yours train or wait already: stop one of them first.")
 
     def get(self, id: str) -> LiveRun:
         with self._lock:

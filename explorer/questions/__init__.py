@@ -1,13 +1,13 @@
 """What a page may ask, by name: each question is a function from what its body holds to an answer or a stream."""
 
-from . import check, compare, explore, files, generate, learn, live, patch, residual, surgery
+from . import check, classroom, compare, explore, files, generate, learn, live, patch, residual, surgery
 from .question import Question
 
 
-def questions(code_upload: bool = False) -> dict[str, Question]:
-    """All questions by name; a file to check is taken only by an app with ``code_upload``."""
+def questions(code_upload: bool = False, is_class: bool = False) -> dict[str, Question]:
+    """All questions by name; a file to check is taken only by an app with ``code_upload``, a pointing in a class."""
     upload = {"check": Question(check.checked, "homework")} if code_upload else {}
-    return QUESTIONS | upload
+    return QUESTIONS | upload | (OF_A_CLASS if is_class else {})
 
 
 QUESTIONS = {
@@ -39,4 +39,8 @@ QUESTIONS = {
     "live_keep": Question(live.live_keep),
     "numbers": Question(files.numbers_file),
     "standalone": Question(files.standalone_page),
+}
+OF_A_CLASS = {
+    "class_follow": Question(classroom.class_follow),
+    "class_point": Question(classroom.class_point),
 }

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from ..classroom import Classroom
 from ..engine.runner import Runner
 from ..engine.shelf import Shelf
 from ..live.runs import LIVE, LiveRuns
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+
+class Forbidden(ValueError):
+    """What is asked is for somebody else alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,8 @@ class Asker:
     shelf: Shelf
     live: LiveRuns = LIVE
     is_owner: bool = False  # whether they may name any folder, and send code
+    classroom: Classroom | None = None  # in which they sit
+    address: str = ""  # of the network, from which they ask
 
     def decoder(self, model: str = "") -> Runner:
         """The model of that name, loaded. ``ValueError`` for one that they may not use, or that is no decoder."""
@@ -30,10 +37,16 @@ class Asker:
         return self.shelf.explored(model, self.is_owner)
 
 
-def asker_of(shelf: Shelf, headers: Mapping[str, str], live: LiveRuns = LIVE) -> Asker:
-    """Who sends a request with these headers."""
+def asker_of(
+    shelf: Shelf,
+    headers: Mapping[str, str],
+    live: LiveRuns = LIVE,
+    classroom: Classroom | None = None,
+    address: str = "",
+) -> Asker:
+    """Who sends a request with these headers, from a network address."""
     is_own_page = not is_from_elsewhere(headers)
-    return Asker(shelf, live, is_own_page and is_owner(shelf.is_private, headers))
+    return Asker(shelf, live, is_own_page and is_owner(shelf.is_private, headers), classroom, address)
 
 
 def is_owner(is_private: bool, headers: Mapping[str, str]) -> bool:

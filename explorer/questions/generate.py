@@ -7,7 +7,6 @@ from ..engine.cache import Stored
 from . import cache_times as times
 from . import strategies as ways
 from . import writing
-from . import written as before
 from .asker import Asker
 
 
@@ -21,7 +20,7 @@ def vocabulary(asker: Asker, model: str = "") -> Stored:
 
 def written(asker: Asker, text: str, written: list[int], model: str = "") -> dict:
     """Tokens that an address names, as the page shows them."""
-    return {"tokens": before.read_again(asker.decoder(model), text, written)}
+    return {"tokens": writing.read_again(asker.decoder(model), text, written)}
 
 
 def random_numbers(asker: Asker, seed: str | int) -> dict:

@@ -25,7 +25,7 @@ def live_start(asker: Asker, page: str, choices: dict) -> dict:
     """Start a run for a page, which has a random name of its own; the run that it had ends."""
     if not PAGE_NAME.fullmatch(page):
         raise ValueError('A run is started with {"page": a random name of 8 to 64 letters, "choices": {…}}.')
-    return {"run": asker.live.start(page, choices).id}
+    return {"run": asker.live.start(page, choices, asker.address).id}
 
 
 async def live_frames(asker: Asker, run: str, after: int = 0) -> AsyncIterator[bytes]:
@@ -54,4 +54,6 @@ def live_tell(asker: Asker, run: str, what: str) -> dict:
 
 def live_keep(asker: Asker, run: str, name: str) -> dict:
     """Save what a run has learned as a checkpoint beside the app, and return its name."""
+    if asker.classroom:
+        raise ValueError("In a class no trained model is kept: start Headscope on a machine of your own for that.")
     return {"kept": asker.live.keep(run, name)}

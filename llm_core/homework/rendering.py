@@ -126,9 +126,12 @@ def to_row(report: Report) -> list[str]:
     return [harmless(cell) for cell in row]
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so is computed
+
+
 def harmless(cell: str) -> str:
     """A spreadsheet would compute a cell that starts like a formula; a file's name is chosen by a student."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
+    return f"'{cell}" if cell[:1] in FORMULA else cell
 
 
 def use_what_the_terminal_can(stream: TextIO) -> None:

@@ -152,6 +152,8 @@ def test_junit_has_a_case_for_each_block():
 def test_row_is_safe_in_a_spreadsheet():
     row = dict(zip(HEADER, to_row(report("=HYPERLINK(0).py"))))
     assert row["file"] == "'=HYPERLINK(0).py" and row["points"] == "8"
+    for name in ("+1.py", "-1.py", "@x.py", "\t=1.py", "\r=1.py"):
+        assert to_row(report(name))[0] == f"'{name}"
     assert (row["embedding"], row["attention"], row["pipeline"]) == ("1", "0", "")
     assert row["remarks"] == "GenericSelfAttention.forward: No scale"
 

@@ -25,8 +25,8 @@ def free_port() -> int:
 class App:
     """A running ``app.py``: where it is, and what it has printed."""
 
-    def __init__(self, log: Path, *options: str, env: dict[str, str] | None = None):
-        self.port, self.log = free_port(), log
+    def __init__(self, log: Path, *options: str, env: dict[str, str] | None = None, port: int = 0):
+        self.port, self.log = port or free_port(), log
         self.url = f"http://127.0.0.1:{self.port}/"
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by us, Ctrl-C would be ignored by the app
         with log.open("wb") as output:

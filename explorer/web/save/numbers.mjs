@@ -93,9 +93,12 @@ function lensRows(payload, _focus, _query, part) {
   return rows;
 }
 
+/** Text that a spreadsheet would compute, as a token "=" is, gets an apostrophe; a number stays one. */
+const harmless = (text) => (/^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+
 /** RFC 4180: what holds a comma, a quote or a line end stands in quotes. */
 export function csv(rows) {
-  const cell = (value) =>
-    /[",\r\n]|^\s|\s$/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
+  const quoted = (text) => (/[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const cell = (value) => quoted(harmless(String(value)));
   return rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }

@@ -10,7 +10,7 @@ from explorer.engine.payload import unpack
 from explorer.engine.place import NoRoom, Place, free_bytes
 from explorer.engine.runner import Runner
 from explorer.engine.shelf import Shelf
-from explorer.questions import compare, explore, residual, writing, written
+from explorer.questions import compare, explore, residual, writing
 from explorer.questions.asker import Asker
 from explorer.questions.cache_times import cache_times
 from explorer.questions.surgery import read_edits
@@ -72,7 +72,7 @@ def test_every_question_takes_half_precision(halved):
     for edit in edits:
         unpack(explore.part(runner, "surgery", TEXT, read_edits([edit])).payload)
     steps = list(writing.write(runner, TEXT, [], 4, 1, temperature=0))
-    again = written.read_again(runner, TEXT, [step["id"] for step in steps])
+    again = writing.read_again(runner, TEXT, [step["id"] for step in steps])
     assert np.allclose([s["logprob"] for s in steps], [s["logprob"] for s in again], atol=0.05)
     writing.look(runner, TEXT, [])
     writing.next_token(runner, TEXT, 0.8, None, None)

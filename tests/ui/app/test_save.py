@@ -265,6 +265,13 @@ def test_svg_text_and_csv_are_escaped(js):
     assert list(csv.reader(io.StringIO(text, newline=""))) == cells
 
 
+def test_a_cell_that_begins_like_a_formula_is_text_and_a_number_stays_one(js):
+    formulas = ["=1+1", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "=", "-", '="a",b']
+    numbers = ["-0.5", "+3", "-1e-7", "0.25", "-Infinity"]
+    text = js("save/numbers", "({ csv }, rows) => csv(rows)", [formulas, numbers])
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [[f"'{cell}" for cell in formulas], numbers]
+
+
 def test_pixels_become_one_path_for_each_colour(js):
     block = "{ data: Uint8ClampedArray.from([9,8,7,255, 9,8,7,255, 0,0,0,0, 1,2,3,255]), width: 2, height: 2 }"
     found = js("base/svg", f"({{ pixelPaths }}) => pixelPaths({block}, {{ left: 10, top: 20, wide: 4, high: 5 }})")
