@@ -22,7 +22,10 @@ def principal_components(vectors: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def nearest_neighbors(vectors: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Of each of N vectors (N, C) the ``count`` others at the smallest angle, nearest first: cosines and indices, (N, count)."""
+    """Of each of N vectors (N, C) the ``count`` others at the smallest angle, nearest first: cosines and indices.
+
+    Both are (N, count), or (N, N - 1) where there are fewer.
+    """
     unit = vectors.detach().float().cpu()
     unit = unit / unit.norm(dim=-1, keepdim=True).clamp(min=1e-9)  # (N, C)
     found = []

@@ -38,7 +38,12 @@ export class Plot {
   constructor({ choose = () => {}, select = null } = {}) {
     this.choose = choose;
     this.select = select;
-    this.area = make("div", { className: "hs-plot-area", tabindex: "0", role: "group", "aria-description": CHART.keys });
+    this.area = make("div", {
+      className: "hs-plot-area",
+      tabindex: "0",
+      role: "group",
+      "aria-description": CHART.keys,
+    });
     this.said = make("p", { className: "hs-hint", role: "status", text: CHART.loading });
     this.table = foldedTable(CHART.table, () => this.fill());
     this.element = make("figure", { className: "hs-plot" }, this.said, this.area, this.table);

@@ -1,4 +1,4 @@
-"""Charts of plotly's on an empty page: they keep their points however often they change, and give back what they hold."""
+"""Charts of plotly's on an empty page: they keep their points over many changes, and give back what they hold."""
 
 import re
 from importlib.metadata import version
@@ -14,7 +14,8 @@ MAKE = """async ({ Plot }) => {
         z: wave(n, (t) => Math.sin(2.1 * t)), customdata: Array.from({ length: n }, (_, i) => i) });
     const kinds = { flat: "scattergl", deep: "scatter3d", lines: "scatter" };
     const table = () => document.createElement("table");
-    const drawing = (name, n, seed) => ({ label: name, table, layout: () => ({ dragmode: name === "deep" ? "turntable" : "lasso" }),
+    const drawing = (name, n, seed) => ({ label: name, table,
+        layout: () => ({ dragmode: name === "deep" ? "turntable" : "lasso" }),
         traces: (ink) => [{ ...data(n, seed), type: kinds[name], name, mode: name === "lines" ? "lines" : "markers",
             marker: { size: 4, color: ink.attention } }] });
     globalThis.chosen = [];
@@ -103,15 +104,19 @@ def test_keys_zoom_move_and_show_everything(plots):
 
 
 def test_a_region_is_told_with_what_its_points_are(plots):
-    box = plots.evaluate("() => { const r = plots.lines.area.querySelector('.nsewdrag').getBoundingClientRect(); \
-return [r.x, r.y, r.width, r.height] }")
+    box = plots.evaluate(
+        "() => { const r = plots.lines.area.querySelector('.nsewdrag').getBoundingClientRect(); \
+return [r.x, r.y, r.width, r.height] }"
+    )
     plots.evaluate("() => { plots.lines.draw({ ...plots.lines.drawing, layout: () => ({ dragmode: 'select' }) }) }")
     plots.mouse.move(box[0] + 2, box[1] + 2)
     plots.mouse.down()
     plots.mouse.move(box[0] + box[2] / 2, box[1] + box[3] - 2, steps=4)
     plots.mouse.up()
-    inside = "() => { const { x } = plots.lines.area.data[0]; const [low, high] = plots.lines.area._fullLayout.xaxis.range; \
+    inside = (
+        "() => { const { x } = plots.lines.area.data[0]; const [low, high] = plots.lines.area._fullLayout.xaxis.range; \
 return [...x.keys()].filter((i) => x[i] < (low + high) / 2) }"
+    )
     told = plots.evaluate("() => selected.at(-1).map(({ data }) => data)")
     assert len(told) > 5 and set(told) <= set(plots.evaluate(inside))
 
@@ -140,4 +145,7 @@ def test_without_the_file_a_sentence_stands_there_and_the_table_opens(js, plots)
             return [one.said.textContent, one.table.querySelector("table").textContent];
         }""",
     )
-    assert said == ["The chart could not be loaded: reload the page to try again. Its numbers are in the table below.", "7"]
+    assert said == [
+        "The chart could not be loaded: reload the page to try again. Its numbers are in the table below.",
+        "7",
+    ]
