@@ -477,7 +477,7 @@ def controls(runner) -> list[Control]:
             steps=(3,),
         ),
         head_control(runner, steps=(9,)),
-        Control(name="word", label="Neighbors of", kind="text", value="paper", info="its last token", steps=(10, 11)),
+        Control(name="word", label="Neighbors of", kind="text", value="paper", info="its last token", steps=(10,)),
     ]
 
 

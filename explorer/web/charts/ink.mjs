@@ -43,8 +43,6 @@ export function layoutOf(ink, { width, height }) {
     hovermode: "closest",
     hoverlabel: { bgcolor: ink.panel, bordercolor: ink.field, font: { ...font, color: ink.ink }, align: "left" },
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", font: { ...font, color: ink.ink } },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: ink.muted, activecolor: ink.chosen },
-    selections: [],
     newselection: { line: { color: ink.chosen, width: 1.5, dash: "dot" } },
     uirevision: "kept", // zoom, and what the legend hides, outlive new numbers
     xaxis: axis,

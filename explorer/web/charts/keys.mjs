@@ -6,13 +6,19 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 
 export function keyed(area) {
   area.addEventListener("keydown", (event) => {
-    if (event.target !== area || event.ctrlKey || event.metaKey || event.altKey || !area._fullLayout) return;
-    const change = area._fullLayout.scene ? turned(area._fullLayout.scene.camera, event.key) : moved(area, event.key);
-    if (!change) return;
+    if (event.target !== area || event.ctrlKey || event.metaKey || event.altKey || !pressed(area, event.key)) return;
     event.preventDefault();
     event.stopPropagation();
-    globalThis.Plotly.relayout(area, change);
   });
+}
+
+/** Does what the key does, and says whether it does anything. */
+export function pressed(area, key) {
+  if (!area._fullLayout) return false;
+  const { scene } = area._fullLayout;
+  const change = scene ? turned(scene.camera, key) : moved(area, key);
+  if (change) globalThis.Plotly.relayout(area, change);
+  return change !== null;
 }
 
 /** Other ends of both axes; on an axis of logarithms they are logarithms, too. */

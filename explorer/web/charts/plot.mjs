@@ -5,21 +5,17 @@ import { make } from "../base/dom.mjs";
 import { onceAFrame } from "../base/once_a_frame.mjs";
 import { foldedTable } from "../ui/table.mjs";
 import { inkOfTheme, layoutOf, merged } from "./ink.mjs";
-import { keyed } from "./keys.mjs";
+import { keyed, pressed } from "./keys.mjs";
 import { plotly } from "./library.mjs";
 import { CHART } from "./words.mjs";
 
 const CONFIG = {
+  displayModeBar: false, // its buttons are no part of the app, and one sends the numbers to another host
+  showSendToCloud: false,
   displaylogo: false,
+  showTips: false,
   doubleClick: "reset",
   plotGlPixelRatio: Math.max(1, devicePixelRatio), // at twice that, points cost four times as much
-  modeBarButtonsToRemove: [
-    "toImage",
-    "autoScale2d",
-    "hoverClosestCartesian",
-    "hoverCompareCartesian",
-    "toggleSpikelines",
-  ],
 };
 
 /**
@@ -46,7 +42,7 @@ export class Plot {
     });
     this.said = make("p", { className: "hs-hint", role: "status", text: CHART.loading });
     this.table = foldedTable(CHART.table, () => this.fill());
-    this.element = make("figure", { className: "hs-plot" }, this.said, this.area, this.table);
+    this.element = make("figure", { className: "hs-plot" }, this.said, buttons(this.area), this.area, this.table);
     this.soon = onceAFrame(() => this.put());
     keyed(this.area);
     new ResizeObserver(() => this.resized()).observe(this.area);
@@ -97,6 +93,13 @@ export class Plot {
   fill() {
     this.table.fill(() => this.drawing.table());
   }
+}
+
+function buttons(area) {
+  const all = Object.entries(CHART.buttons).map(([key, [text, name]]) =>
+    make("button", { type: "button", text, "aria-label": name, title: name, onclick: () => pressed(area, key) }),
+  );
+  return make("div", { className: "hs-plot-buttons", role: "group", "aria-label": CHART.view }, ...all);
 }
 
 /** @returns {Point} */

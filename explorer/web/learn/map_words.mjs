@@ -16,7 +16,7 @@ export const MAP = {
   nothing: "No token has these letters.",
   columns: ["token", "id", "cosine"],
   region: "Tokens in the region",
-  first: "Tokens",
+  first: "Where tokens lie",
 };
 
 /** The kinds of tokens, in the order of the legend. */
@@ -31,7 +31,7 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 export const axisName = (i, share) => `component ${i + 1}: ${percent(share)}`;
 export const nearestTitle = (name) => `Nearest to ${quoted(name)} of all tokens, by the cosine of their rows`;
 export const regionTitle = (count) => `${MAP.region}: ${grouped(count)}`;
-export const cutText = (shown, all) => `, the first ${grouped(shown)} of ${grouped(all)}`;
+export const cutText = (shown) => `. Listed are the first ${grouped(shown)}.`;
 export const hoverText = ({ names, near }, id) =>
   `${names[id]}\ntoken ${grouped(id)}\nnear: ${near(id)
     .slice(0, 5)

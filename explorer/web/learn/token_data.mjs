@@ -28,7 +28,7 @@ export function tokensOf({ pieces, special, shares, model, vocabulary, width, ar
       cosine: arrays.cosines.data[id * count + k],
     }));
   const at = (id) => Array.from(arrays.at.data.subarray(id * 3, id * 3 + 3));
-  const names = pieces.map((piece) => pieceName(piece));
+  const names = pieces.map((piece) => pieceName(piece).replace(/^ /, "␣")); // its space tells it from another token
   return { pieces, names, groups, near, at, shares, model, vocabulary, width, count: pieces.length };
 }
 
@@ -60,7 +60,7 @@ export function clouds(tokens, dims) {
 
 /** The trace of some tokens, with their names beside them. */
 export function named(tokens, ids, dims) {
-  const texts = ids.map((id) => plain(tokens.names[id].trim() || tokens.names[id]));
+  const texts = ids.map((id) => plain(tokens.names[id]));
   return {
     ...placed(tokens, ids, dims),
     mode: "markers+text",

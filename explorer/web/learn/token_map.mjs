@@ -84,7 +84,10 @@ class TokenMap {
   }
 
   select(points) {
-    this.region = points.filter(({ trace }) => trace < Object.keys(this.tokens.groups).length).map(({ data }) => data);
+    this.region = points
+      .filter(({ trace }) => trace < Object.keys(this.tokens.groups).length)
+      .map(({ data }) => data)
+      .sort((a, b) => a - b);
     this.tell();
   }
 
@@ -150,7 +153,7 @@ class TokenMap {
 
   tell() {
     const { tokens, chosen, region } = this;
-    const cut = region.length > MOST_LISTED ? cutText(MOST_LISTED, region.length) : "";
+    const cut = region.length > MOST_LISTED ? cutText(MOST_LISTED) : "";
     const chips = region.slice(0, MOST_LISTED).map((id) =>
       make("button", {
         type: "button",
@@ -177,7 +180,7 @@ class TokenMap {
     const shown = ids.slice(0, MOST_LISTED);
     const place = (id) => tokens.at(id).map((value) => value.toFixed(3));
     return table({
-      caption: `${MAP.first}${ids.length > shown.length ? cutText(shown.length, ids.length) : ""}`,
+      caption: `${MAP.first}${ids.length > shown.length ? cutText(shown.length) : ""}`,
       columns: [COLUMNS[0], COLUMNS[1], ...axisNames(tokens)],
       rows: shown.map((id) => [...rowOf(tokens, { id }).slice(0, 2), ...place(id)]),
     });
