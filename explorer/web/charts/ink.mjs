@@ -42,12 +42,19 @@ export function layoutOf(ink, { width, height }) {
     margin: { l: 52, r: 12, t: 28, b: 44 },
     hovermode: "closest",
     hoverlabel: { bgcolor: ink.panel, bordercolor: ink.field, font: { ...font, color: ink.ink }, align: "left" },
-    legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", font: { ...font, color: ink.ink } },
+    legend: {
+      itemsizing: "constant",
+      orientation: "h",
+      x: 0,
+      y: 1,
+      yanchor: "bottom",
+      font: { ...font, color: ink.ink },
+    },
     newselection: { line: { color: ink.chosen, width: 1.5, dash: "dot" } },
     uirevision: "kept", // zoom, and what the legend hides, outlive new numbers
-    xaxis: axis,
-    yaxis: axis,
-    scene: { xaxis: side, yaxis: side, zaxis: side },
+    xaxis: { ...axis }, // each its own: plotly writes into them
+    yaxis: { ...axis },
+    scene: { xaxis: { ...side }, yaxis: { ...side }, zaxis: { ...side } },
   };
 }
 

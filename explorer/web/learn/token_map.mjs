@@ -12,7 +12,8 @@ import { axisNames, clouds, found, named, rowOf, tokensOf } from "./token_data.m
 
 const MOST_LISTED = 200; // tokens of a region, and of the table
 const COLUMNS = [{ name: MAP.columns[0], kind: "row" }, ...MAP.columns.slice(1)];
-const SIZE = { 2: 4, 3: 2.5 }; // px of a point
+const SIZE = { 2: 4, 3: 3 }; // px of a point
+const OPACITY = { 2: 0.75, 3: 0.3 }; // what lies behind others is seen through them
 const EYE = { x: 1.1, y: 1.1, z: 0.7 };
 
 /** A step's map, which asks for its tokens by itself. */
@@ -130,7 +131,7 @@ class TokenMap {
     const chosen = { ...own, marker: { size: 3 * size, color: ink.chosen, symbol: "diamond" } };
     const all = this.clouds[this.dims].map((cloud, i) => ({
       ...cloud,
-      marker: { size, color: ink.category(i), opacity: 0.75 },
+      marker: { size, color: ink.category(i), opacity: OPACITY[this.dims] },
     }));
     const letters = [marked, chosen].map((trace) => ({ ...trace, textfont: { color: ink.ink, size: 13 } }));
     return [...all, ...letters].map((trace) => ({ ...trace, type: type(trace.type) }));
