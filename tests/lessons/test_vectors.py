@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from explorer.engine.payload import unpack
 from explorer.lessons.course.merges import MOST_BYTES, Merging
 from explorer.lessons.course.vectors import one_hot_product, sinusoidal, turned_by
-from explorer.engine.payload import unpack
 from explorer.lessons.lesson import Bars, Facts, Scene, TokenMap, as_array, written
 from explorer.lessons.teach import teach
 from explorer.lessons.token_map import map_payload
@@ -160,9 +160,9 @@ def test_the_map_holds_all_tokens_where_torch_puts_them(steps, runner):
     header, arrays = unpack(map_payload(runner))
     assert header["pieces"] == [tokenizer.piece(id) for id in range(8192)] and len(header["special"]) == 4
     centered = weight - weight.mean(0)
-    u, s, _ = torch.pca_lowrank(centered, q=3, niter=20)
-    np.testing.assert_allclose(np.abs(arrays["at"]), (u * s).abs().numpy(), atol=5e-3)
-    shares = (s**2 / (centered**2).sum()).tolist()
+    u, s, _ = torch.pca_lowrank(centered, q=40, niter=10)
+    np.testing.assert_allclose(np.abs(arrays["at"]), (u * s)[:, :3].abs().numpy(), atol=5e-3)
+    shares = (s[:3] ** 2 / (centered**2).sum()).tolist()
     assert header["shares"] == pytest.approx(shares, abs=1e-4)
     (own,) = tokenizer.encode(" cup")
     for id in (0, own, 8191):

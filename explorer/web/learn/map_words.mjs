@@ -13,6 +13,7 @@ export const MAP = {
   lasso: "Select a region",
   find: "Find a token",
   hint: "Hover over a point for its token and neighbors; click it to mark them.",
+  found: "Tokens that are found",
   nothing: "No token has these letters.",
   columns: ["token", "id", "cosine"],
   region: "Tokens in the region",

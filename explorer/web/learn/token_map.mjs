@@ -55,7 +55,7 @@ class TokenMap {
   controls() {
     this.byDims = choiceOf({ 2: MAP.flat, 3: MAP.deep }, MAP.dims, (name) => this.turn(Number(name)));
     this.byDrag = choiceOf({ zoom: MAP.zoom, pan: MAP.pan, lasso: MAP.lasso }, MAP.drag, (drag) => this.set({ drag }));
-    this.hits = make("span", { className: "hs-map-hits", role: "group", "aria-label": MAP.find });
+    this.hits = make("span", { className: "hs-map-hits", role: "group", "aria-label": MAP.found });
     const input = make("input", {
       type: "search",
       autocomplete: "off",
