@@ -49,6 +49,20 @@ export const ABOUT = {
   patch: "Put what the model computed for one text into another, and see what brings the answer back.",
 };
 
+// heads by two scores
+
+export const SCATTER = {
+  title: "Heads by two scores",
+  hint: "Each point is a head. Dotted: what uniform attention scores. Click a point to look at its head.",
+  across: ["Across", "previous token"],
+  up: ["Up", "induction"],
+  head: "head",
+};
+export const pointText = (layer, head, ...roles) =>
+  [headTitle(layer, head), ...roles.map(({ name, scores }) => `${name}: ${scores[layer][head].toFixed(3)}`)].join("\n");
+export const scatterLabel = (across, up, count) =>
+  `${count} heads, by their scores as “${across}” across and “${up}” up. The table has every number.`;
+
 // heads
 
 export const roleOption = (role) => `role: ${role}`;

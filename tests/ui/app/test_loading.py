@@ -32,6 +32,7 @@ OF_PAGE = {
         "tokens_view",
         "grid_view",
         "roles_view",
+        "scatter_view",
         "attention_view",
         "next_view",
         "tabs_view",

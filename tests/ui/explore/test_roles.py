@@ -50,3 +50,34 @@ def test_each_role_is_explained_with_its_source(screen: Screen):
     screen.page.click('[data-view="roles_view"] summary')
     told = screen.page.locator('[data-view="roles_view"] dd').all_text_contents()
     assert [text.startswith(role.sentence) and role.source in text for text, role in zip(told, ROLES)] == [True] * 7
+
+
+def test_heads_by_two_scores_are_the_measurement_and_a_press_chooses_one(screen: Screen, measured):
+    page = screen.page
+    view = page.locator('[data-view="scatter_view"]')
+    asked = []
+    page.on("request", lambda request: "plotly" in request.url and asked.append(request.url))
+    page.wait_for_timeout(300)
+    assert asked == []
+    view.locator("summary").first.click()
+    page.wait_for_selector('[data-view="scatter_view"] .hs-plot[data-drawn]')
+    assert len(asked) == 1
+
+    def points() -> list[tuple]:
+        data = "([{ x, y, customdata }]) => customdata.map(([layer, head], i) => [layer, head, x[i], y[i]])"
+        return page.evaluate(f"({data})(document.querySelector('[data-view=scatter_view] .hs-plot-area').data)")
+
+    for across, up in (("previous token", "induction"), ("broad", "first token")):
+        view.locator("select").nth(0).select_option(across)
+        view.locator("select").nth(1).select_option(up)
+        found = points()
+        assert [tuple(place) for *place, _, _ in found] == [(layer, head) for layer in range(6) for head in range(8)]
+        for layer, head, x, y in found:
+            assert x == pytest.approx(float(measured.scores[across][layer, head]), abs=1e-3)
+            assert y == pytest.approx(float(measured.scores[up][layer, head]), abs=1e-3)
+    press = "([layer, head]) => document.querySelector('[data-view=scatter_view] .hs-plot-area')\
+.emit('plotly_click', { points: [{ curveNumber: 0, pointNumber: 0, customdata: [layer, head] }] })"
+    page.evaluate(press, [4, 6])
+    page.wait_for_selector('text="What layer 4, head 6 does"')
+    view.locator("summary").last.click()
+    assert [row[0] for row in rows_of(view.locator("table"))[1:3]] == ["L0 H0", "L0 H1"]
