@@ -210,7 +210,7 @@ def _is_again(plan: Plan, entry: Entry) -> bool:
 
 
 def _summaries(plan: Plan, done: list[tuple[Entry, Report]]) -> None:
-    people = [(entry.name or entry.file, report) for entry, report in done]
+    people = [(entry.name or entry.file, report, entry.late) for entry, report in done]
     (plan.out / "class.html").write_text(class_page(people, plan.grading), encoding="utf-8")
     told = [json.loads(to_json(report)) | {"name": entry.name, "id": entry.id} for entry, report in done]
     (plan.out / "results.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -91,8 +91,10 @@ def _hook(folder: str, hidden: list[str], readable: list[str]) -> Callable:
     def refuse_reading(path: int | str | bytes | os.PathLike[str]) -> None:
         if is_hidden(path):
             raise PermissionError("a homework file may not read the checker")
-        real = "" if isinstance(path, int) else os.path.realpath(os.fsdecode(path))
-        if real and real not in known and not real.startswith(within):
+        if isinstance(path, int):
+            return
+        real = os.path.realpath(os.fsdecode(path))
+        if real not in known and not real.startswith(within):
             raise PermissionError(f"a homework file may not read {os.fsdecode(path)}")
 
     def hook(event: str, args: tuple) -> None:
