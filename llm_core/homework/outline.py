@@ -87,9 +87,9 @@ class Outline:
         written = self._method(name, METHODS[block])
         if block == "block":  # its forward is given: a class that is built right is enough
             return init is not None if written is None else _computes(written)
-        own = [node for node in self.classes[name].body if isinstance(node, Function)]
-        own += [name for owner, _ in self.given if owner == name]
-        return bool(own) and written is not None and _computes(written)
+        own = any(isinstance(node, Function) for node in self.classes[name].body)
+        own |= any(owner == name for owner, _ in self.given)
+        return own and written is not None and _computes(written)
 
     def _method(self, name: str, method: str, inherited: bool = True) -> Function | None:
         """Of a class, or of what it is made from in this file."""

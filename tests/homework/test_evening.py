@@ -80,6 +80,25 @@ def test_an_export_of_canvas(tmp_path):
     ]
 
 
+def test_late_days_of_an_export(tmp_path):
+    """Each that has begun, whatever the zones are; an earlier attempt does not count."""
+    times = ("2026-12-01 00:30:00.868119000 +02:00", "2026-12-02 23:00:00 Z", "2026-11-30 23:58:59.1 Z")
+    told = "".join(
+        f"submission_{i}:\n  :submitters:\n  - :name: S{i}\n  :created_at: {time}\n"
+        "  :history:\n  - :id: 1\n    :created_at: 2026-10-01 00:00:00 Z\n"
+        for i, time in enumerate(times)
+    )
+    files = {f"submission_{i}/my_llm_implementation.py": RIGHT for i in range(3)}
+    folder = laid_out(tmp_path / "export", {"submission_metadata.yml": told, **files})
+    points = tmp_path / "points.json"
+    points.write_text('{"late": {"off": 0.1, "days": 3, "due": "2026-11-30T22:00+00:00"}}', encoding="utf-8")
+    assert [entry.late for entry in entries(folder, read_grading(points).due)] == [1, 3, 1]
+    assert [entry.late for entry in entries(folder)] == [0, 0, 0]
+    points.write_text('{"late": {"due": "2026-11-30T22:00"}}', encoding="utf-8")
+    with pytest.raises(ValueError, match="a time with its zone"):
+        read_grading(points)
+
+
 def test_helpers_in_an_export_of_canvas(tmp_path):
     """All lie in one folder; what is handed in again has a number behind its name."""
     names = {"lovelaceada_1815_77_my_llm_implementation-2.py": RIGHT, "lovelaceada_1815_78_tools-1.py": "x = 1"}

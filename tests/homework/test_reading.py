@@ -7,9 +7,11 @@ import zipfile
 import pytest
 import torch
 
+from llm_core.homework.inside.limits import Limits
 from llm_core.homework.inside.loading import load
 from llm_core.homework.outline import Outline
 from llm_core.homework.reading import Handin, chosen, encoded, of_cells, read, read_bytes
+from llm_core.homework.sandbox import check_handin
 
 from .files import RIGHT
 
@@ -75,6 +77,11 @@ def test_a_notebook_as_colab_writes_it(tmp_path):
     cell, inside = handin.place(line)
     assert (cell, inside) == (5, 2) and PARTS[1].lstrip("\n").split("\n")[1] == "    def forward(self, idx):"
     assert handin.told(f"the mistake is in line {line}.") == "the mistake is in cell 5, line 2."
+
+
+def test_a_notebook_of_colab_has_all_points():
+    report = check_handin(read_bytes(WHOLE, "homework.ipynb"), "homework.ipynb", Limits(seconds=500))
+    assert (report.points, report.problem) == (11, None)
 
 
 def test_the_cell_that_writes_the_file_is_the_file(tmp_path):

@@ -256,10 +256,18 @@ def test_where_the_system_refuses_nothing_python_still_does(tmp_path, monkeypatc
     monkeypatch.setattr(apart, "START", apart.START.replace("from inside.kernel", f"{ELSEWHERE} from inside.kernel"))
     victim, path = tmp_path / "precious.txt", tmp_path / "elsewhere.py"
     victim.write_text("precious")
-    codes = {"embedding": f"import os; os.remove({str(victim)!r})", "attention": f"open({str(victim)!r}, 'w')"}
+    codes = {
+        "embedding": f"import os; os.remove({str(victim)!r})",
+        "attention": f"open({str(victim)!r}, 'w')",
+        "block": f"raise ValueError(open({str(victim)!r}).read())",
+        "transformer": f"import os; os.listdir({str(tmp_path)!r})",
+        "encoder mask": "import xmlrpc.client; open('a', 'w').close(); raise ValueError(open('a').read() + 'read')",
+    }
     path.write_text(of_blocks(codes))
-    embedding, attention, *_ = check_file(path, Limits(seconds=500)).blocks
+    embedding, attention, block, transformer, mask, *_ = check_file(path, Limits(seconds=500)).blocks
     assert f"may not delete {victim}" in embedding.sentence and f"may not write {victim}" in attention.sentence
+    assert f"may not read {victim}" in block.sentence and f"may not read {tmp_path}" in transformer.sentence
+    assert "ValueError: read" in mask.sentence
     assert victim.read_text() == "precious"
 
 

@@ -48,7 +48,7 @@ def check_class(plan: Plan, say: Say) -> list[tuple[Entry, Report]]:
     Raises:
         OSError, ValueError: the folder is none, or nothing can be written.
     """
-    found = entries(plan.place)
+    found = entries(plan.place, plan.grading.due)
     if plan.again and not any(_is_again(plan, entry) for entry in found):
         raise ValueError(f"there is no hand-in “{plan.again}” in {plan.place}: name its file or its student")
     like = likenesses({entry.file: entry.handin.source for entry in found if entry.handin})
@@ -161,8 +161,8 @@ class _Table:
             _write_rows(path, "w", [COLUMNS, *(self._row(*pair) for pair in done)])
 
     def _row(self, entry: Entry, report: Report) -> list[str]:
-        graded = f"{self._plan.grading.total(report, int(entry.late)):g}"
-        who = [harmless(printable(entry.name)), harmless(printable(entry.id)), "late" if entry.late else ""]
+        graded = f"{self._plan.grading.total(report, entry.late):g}"
+        who = [harmless(printable(entry.name)), harmless(printable(entry.id)), str(entry.late or "")]
         return [*who, *to_row(report), graded, harmless(self._like.get(entry.file, ""))]
 
 
@@ -186,7 +186,7 @@ def _seal(entry: Entry) -> str:
 
 def _keep(plan: Plan, entry: Entry, report: Report) -> None:
     place = plan.out / "reports" / _slug(entry)
-    page = report_page(report, plan.grading, int(entry.late))
+    page = report_page(report, plan.grading, entry.late)
     place.with_name(place.name + ".html").write_text(page, encoding="utf-8")
     if entry.handin:
         told = {"seal": _seal(entry), **json.loads(to_json(report))}
@@ -210,7 +210,7 @@ def _is_again(plan: Plan, entry: Entry) -> bool:
 
 
 def _summaries(plan: Plan, done: list[tuple[Entry, Report]]) -> None:
-    people = [(entry.name or entry.file, report) for entry, report in done]
+    people = [(entry.name or entry.file, report, entry.late) for entry, report in done]
     (plan.out / "class.html").write_text(class_page(people, plan.grading), encoding="utf-8")
     told = [json.loads(to_json(report)) | {"name": entry.name, "id": entry.id} for entry, report in done]
     (plan.out / "results.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")

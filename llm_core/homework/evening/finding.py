@@ -3,11 +3,13 @@
 Nothing is left out silently: what is no hand-in has an entry that says why. Links are not followed.
 """
 
+import math
 import os
 import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from ..reading import Handin, chosen, read_bytes
@@ -22,24 +24,34 @@ GRADESCOPE = re.compile(r"^submission_\d+$")
 
 @dataclass(frozen=True)
 class Entry:
-    """A hand-in, or the reason why there is none. ``file`` is its path in the folder."""
+    """A hand-in, or the reason why there is none. ``file`` is its path in the folder; ``late`` counts days."""
 
     file: str
     name: str = ""
     id: str = ""
-    late: bool = False
+    late: int = 0
     handin: Handin | None = None
     problem: str | None = None
 
 
-def entries(place: Path) -> list[Entry]:
-    """
+@dataclass(frozen=True)
+class Person:
+    """Who handed in what lies in a folder, and when."""
+
+    name: str
+    id: str
+    created: datetime | None = None
+
+
+def entries(place: Path, due: datetime | None = None) -> list[Entry]:
+    """After ``due`` a hand-in is late, if an export says when it came; Canvas says only that it was: one day.
+
     Raises:
         OSError, ValueError: it is neither a folder nor a zip, or there is nothing in it.
     """
     files = dict(_of_zip(place) if place.is_file() else _of_folder(place))
     people = _people(files)
-    found = [_entry(key, group, files, people) for key, group in _groups(files)]
+    found = [_entry(key, group, files, _who(group[0], people, due)) for key, group in _groups(files)]
     if not found:
         raise ValueError(f"{place} has no .py file, no notebook and no zip")
     return sorted(found, key=lambda entry: entry.file)
@@ -139,9 +151,8 @@ def _top(files: dict[str, Content]) -> str:
     return tops.pop() if alone and files else "."
 
 
-def _entry(key: str, names: list[str], files: dict[str, Content], people: dict[str, tuple[str, str]]) -> Entry:
+def _entry(key: str, names: list[str], files: dict[str, Content], who: tuple[str, str, int]) -> Entry:
     name, told = names[0], names[0] if len(names) == 1 else f"{key}/"
-    who = _who(names[0], people)
     content = files[name]
     if isinstance(content, str):
         return Entry(name, *who, problem=content)
@@ -155,28 +166,50 @@ def _entry(key: str, names: list[str], files: dict[str, Content], people: dict[s
         return Entry(told, *who, problem=str(error))
 
 
-def _who(file: str, people: dict[str, tuple[str, str]]) -> tuple[str, str, bool]:
-    """Name, id, and whether it was late."""
+def _who(file: str, people: dict[str, Person], due: datetime | None) -> tuple[str, str, int]:
+    """Name, id, and how many days it was late."""
     parts = PurePosixPath(file).parts
-    for part in parts:
-        if part in people:
-            return (*people[part], False)
+    for person in (people[part] for part in parts if part in people):
+        return person.name, person.id, _days_between(due, person.created)
     canvas = CANVAS.match(parts[-1])
     if canvas:
-        return canvas["name"], canvas["id"], bool(canvas["late"])
-    return (parts[-2] if len(parts) > 1 else PurePosixPath(file).stem), "", False
+        return canvas["name"], canvas["id"], int(bool(canvas["late"]))
+    return (parts[-2] if len(parts) > 1 else PurePosixPath(file).stem), "", 0
 
 
-def _people(files: dict[str, Content]) -> dict[str, tuple[str, str]]:
+def _days_between(due: datetime | None, created: datetime | None) -> int:
+    """Days that have begun."""
+    return max(0, math.ceil((created - due).total_seconds() / 86_400)) if due and created else 0
+
+
+def _people(files: dict[str, Content]) -> dict[str, Person]:
     """Gradescope's list of who handed in which folder, alone or in a group."""
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, Person] = {}
     for name, content in files.items():
         if name.endswith(METADATA) and isinstance(content, bytes):
-            submitters = _submitters(content.decode("utf-8", "replace"))
-            for folder, people in submitters.items():
+            text = content.decode("utf-8", "replace")
+            times = _times(text)
+            for folder, people in _submitters(text).items():
                 ids = [person.get("sid") or person.get("email", "") for person in people]
                 names = [person.get("name", "") for person in people]
-                found[folder] = (", ".join(filter(None, names)), ", ".join(filter(None, ids)))
+                found[folder] = Person(", ".join(filter(None, names)), ", ".join(filter(None, ids)), times.get(folder))
+    return found
+
+
+FOLDER = re.compile(r"^['\"]?(submission_\d+)['\"]?:\s*$")
+CREATED = re.compile(r"^ {0,2}:created_at:\s*['\"]?(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)[.\d]*\s*(Z|[+-]\d\d:?\d\d)")
+
+
+def _times(text: str) -> dict[str, datetime]:
+    found: dict[str, datetime] = {}
+    folder = ""
+    for line in text.splitlines():
+        top, created = FOLDER.match(line), CREATED.match(line)
+        folder = top[1] if top else folder
+        if created and folder:
+            day, time, zone = created.groups()
+            zone = "+0000" if zone == "Z" else zone.replace(":", "")
+            found[folder] = datetime.strptime(f"{day} {time} {zone}", "%Y-%m-%d %H:%M:%S %z")
     return found
 
 
@@ -186,7 +219,7 @@ def _submitters(text: str) -> dict[str, list[dict[str, str]]]:
     people: list[dict[str, str]] = []
     is_inside = False
     for line in text.splitlines():
-        top = re.match(r"^['\"]?(submission_\d+)['\"]?:\s*$", line)
+        top = FOLDER.match(line)
         part = re.match(r"^ {0,2}:(\w+):", line)
         value = re.match(r"^\s*(-?)\s*:(name|sid|email):\s*['\"]?(.*?)['\"]?\s*$", line)
         if top:

@@ -98,17 +98,17 @@ def _heat(tokens: list[str], table: list[list[float | None]]) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
-def class_page(reports: list[tuple[str, Report]], grading: Grading) -> str:
-    """Which block fails how often, and with which mistakes."""
-    totals = [grading.total(report) for _, report in reports]
+def class_page(reports: list[tuple[str, Report, int]], grading: Grading) -> str:
+    """Which block fails how often, and with which mistakes. Of each: who, the report, late days."""
+    totals = [grading.total(report, late) for _, report, late in reports]
     mean = sum(totals) / max(1, len(totals))
     parts = [f"<h1>{len(reports)} hand-ins, {mean:.1f} of {grading.possible:g} points on average</h1>"]
     for name, (title, _) in BLOCKS.items():
-        blocks = [block for _, report in reports for block in report.blocks if block.name == name]
+        blocks = [block for _, report, _ in reports for block in report.blocks if block.name == name]
         parts.append(_of_class(title, blocks))
     rows = "".join(
-        f"<tr><td>{escape(who)}</td><td>{grading.total(report):g}</td><td>{escape(report.problem or '')}</td></tr>"
-        for who, report in reports
+        f"<tr><td>{escape(who)}</td><td>{total:g}</td><td>{escape(report.problem or '')}</td></tr>"
+        for (who, report, _), total in zip(reports, totals)
     )
     parts.append(f"<h2>Everybody</h2><table>{rows}</table>")
     return _page("Homework of a class", parts)

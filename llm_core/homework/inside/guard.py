@@ -56,21 +56,24 @@ class NoChecker:
 HERE = os.path.dirname(os.path.realpath(__file__))
 
 
-def watch(folder: str, hidden: list[str]) -> None:
+def watch(folder: str, hidden: list[str], readable: list[str]) -> None:
     """From here on in this process: writing and deleting inside ``folder`` only, no other program, no network.
 
-    What lies in ``hidden`` folders, but for this one, is not read either: the checker itself, with the solution.
+    Read is what lies there and in ``readable`` places: no other student's file gets into a message. What lies in
+    ``hidden`` folders, but for this one, is not read in any case: the checker itself, with the solution.
 
     Raises:
         PermissionError: where it is tried, with a sentence.
     """
     sys.meta_path.insert(0, NoChecker())
-    sys.addaudithook(_hook(os.path.realpath(folder), [os.path.realpath(path) for path in hidden]))
+    folder, *rest = map(os.path.realpath, (folder, *readable))
+    sys.addaudithook(_hook(folder, [os.path.realpath(path) for path in hidden], [folder, *rest]))
 
 
-def _hook(folder: str, hidden: list[str]) -> Callable:
+def _hook(folder: str, hidden: list[str], readable: list[str]) -> Callable:
     opened = 0
     free = {folder, os.path.realpath(os.devnull)}
+    known, within = {*free, *readable}, tuple(place.rstrip(os.sep) + os.sep for place in readable)
 
     def is_outside(path: int | str | bytes | os.PathLike[str]) -> bool:
         if isinstance(path, int):  # opened already: then it was allowed
@@ -85,20 +88,28 @@ def _hook(folder: str, hidden: list[str]) -> Callable:
         within = any(real == place or real.startswith(place + os.sep) for place in hidden)
         return within and not real.startswith(HERE + os.sep)
 
+    def refuse_reading(path: int | str | bytes | os.PathLike[str]) -> None:
+        if is_hidden(path):
+            raise PermissionError("a homework file may not read the checker")
+        if isinstance(path, int):
+            return
+        real = os.path.realpath(os.fsdecode(path))
+        if real not in known and not real.startswith(within):
+            raise PermissionError(f"a homework file may not read {os.fsdecode(path)}")
+
     def hook(event: str, args: tuple) -> None:
         nonlocal opened
         if event == "open":
             path, _mode, flags = args
-            if is_hidden(path):
-                raise PermissionError("a homework file may not read the checker")
             if flags & WRITING and not isinstance(path, int):
                 opened += 1
                 if is_outside(path):
                     raise PermissionError(f"a homework file may not write {os.fsdecode(path)}")
                 if opened > FILES:
                     raise PermissionError(f"a homework file may not write more than {FILES} files")
-        elif event in ("os.listdir", "os.scandir") and args[0] is not None and is_hidden(args[0]):
-            raise PermissionError("a homework file may not read the checker")
+            refuse_reading(path)
+        elif event in ("os.listdir", "os.scandir") and args[0] is not None:
+            refuse_reading(args[0])
         elif event in NEVER:
             raise PermissionError(f"a homework file may not {NEVER[event]}")
         elif event in PATHS:

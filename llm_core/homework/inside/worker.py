@@ -71,8 +71,9 @@ def _get_ready(limits: Limits, hidden: list[str]) -> None:
     faulthandler.enable()
     course()
     hold_to(limits)
-    confine(folder, [*installation(hidden), HERE])
-    watch(folder, hidden)
+    readable = [*installation(hidden), HERE]
+    confine(folder, readable)
+    watch(folder, hidden, readable)
 
 
 def _answer(answers: Answers, question: dict, limits: Limits, file: str) -> tuple[dict, bool]:
