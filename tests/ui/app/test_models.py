@@ -4,6 +4,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import torch
@@ -328,6 +329,28 @@ def test_two_users_look_at_different_models(strip, app, kept, profile, reference
     theirs.page.click('[data-view="tabs_view"] [data-name="lens"]')
     theirs.page.wait_for_selector('[data-view="lens_view"][data-ready="true"][data-waiting="false"][data-error=""]')
     other.close()
+
+
+def test_a_name_of_quotes_and_html_is_text_everywhere(strip, app, kept, problems):
+    evil = f"""runs/"'><img src=x onerror=globalThis.hacked=1>&lt;{uuid.uuid4().hex[:8]}"""
+    kept.names["one"] = evil
+    kept.save("one")
+    page = strip.page
+    strip.choose_model(evil)
+    page.wait_for_function("(name) => headscope.payload?.model.name === name", arg=evil)
+    assert page.evaluate("document.querySelector('[data-view=model_choice]').dataset.model") == evil
+    assert (
+        page.evaluate("[...document.querySelector('[data-view=model_choice] select').selectedOptions][0].text") == evil
+    )
+    assert parse_qs(urlsplit(page.url).query).get("model") in (None, [evil])  # the address follows soon
+    page.click('#header a[data-page="compare"]')
+    page.wait_for_selector('[data-view="compare_view"][data-ready="true"]')
+    page.evaluate(
+        "(name) => headscope.address.follow('?' + new URLSearchParams({show: 'compare', models: name}))", evil
+    )
+    page.wait_for_function("(name) => document.querySelector('#page-compare').textContent.includes(name)", arg=evil)
+    strip.next_frame()
+    assert not page.evaluate("globalThis.hacked") and page.locator('img[src="x"]').count() == 0
 
 
 def test_an_address_with_a_model_that_is_not_there_says_so_and_shows_the_example(strip, app):
