@@ -105,18 +105,24 @@ def main() -> None:
 
 
 def serve_with(args: argparse.Namespace) -> None:
+    from .port import check_port
+    from .proxy import root_path
     from .questions.check import may_take_code
+    from .stubs import no_stubs
 
     if args.allow_code_upload:
         if args.classroom:
             raise ValueError(NO_CODE)
         may_take_code(args.host, args.share)
+    prefix = None if args.root_path is None else root_path(args.root_path)
+    check_port(args.host, args.port)
     classroom = Classroom() if args.classroom else None
     LIVE.each = TRAININGS_EACH if classroom else None
     shelf = shelf_of(args)
     if not shelf.first.is_shipped:
         shelf.first.run("How to")  # what cannot be loaded is said before anything else is
-    from .server import build, serve  # and with it Gradio
+    with no_stubs():
+        from .server import build, serve  # and with it Gradio
 
     serve(
         build(shelf, args.allow_code_upload),
@@ -124,7 +130,7 @@ def serve_with(args: argparse.Namespace) -> None:
         args.host,
         args.port,
         args.share,
-        prefix=args.root_path,
+        prefix=prefix,
         names=args.proxy_host,
         code_upload=args.allow_code_upload,
         dev=args.dev,

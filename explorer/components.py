@@ -100,6 +100,14 @@ class HeadRoles(View):
     saves = "menu"
 
 
+class HeadScatter(View):
+    """All heads as points by two scores; a click chooses one."""
+
+    view, module = "scatter_view", "explore/scatter.mjs"
+    shown_on = "explore"
+    saves = ""
+
+
 class NextToken(View):
     """The distribution behind the chosen token."""
 

@@ -32,7 +32,7 @@ from .pages.generate import generate_page
 from .pages.learn import learn_page
 from .pages.prompt import prompt_row
 from .pages.train import train_page
-from .proxy import root_path
+from .port import cannot_listen
 from .questions.asker import Asker, is_loopback
 from .static_files import Web
 
@@ -132,14 +132,12 @@ def serve(
 ) -> None:
     """Listen until Ctrl-C. The model loads while the page is up already.
 
-    ``prefix``: under which path a proxy shows the app, ``names``: under which hosts; ``dev``: the browser half is read
-    anew at each page load; ``classroom``: of the class that it is for.
-    Raises ``ValueError`` for a prefix that is none, ``OSError`` for a taken port.
+    ``prefix``: under which path a proxy shows the app, as ``proxy.root_path`` gives it, ``names``: under which hosts;
+    ``dev``: the browser half is read anew at each page load; ``classroom``: of the class that it is for. Raises
+    ``OSError`` for a taken port.
     """
     shelf.is_private = is_loopback(host) and not share and classroom is None
     shelf.first.warm_up()
-    if prefix is not None:
-        prefix = root_path(prefix)
     is_class = classroom is not None and not share  # a public link has a name that is not known yet
     hosts = hosts_of([*names, urlsplit(prefix or "").hostname or ""], shelf.is_private, is_class)
     options = {
@@ -153,7 +151,7 @@ def serve(
         ours = launch_options(demo, shelf, Web(dev), code_upload, hosts, classroom)
         _, url, shared = demo.launch(**options, **ours)
     except (OSError, OverflowError):
-        raise OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port") from None
+        raise cannot_listen(host, port) from None
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)  # both end it in order
     if classroom:

@@ -1,20 +1,24 @@
 """The browser half as files. Their address holds a hash of them all, so that browsers may keep them for good.
 
-``Web(dev=True)`` reads and hashes them anew at each page load, and lets no browser keep them.
+``Web(dev=True)`` reads and hashes them anew at each page load, and lets no browser keep them. plotly.js is not among
+our files: its Python package brings it. Gradio's own copy has another name with each Gradio, and loads Gradio's page.
 """
 
 import hashlib
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from .export.standalone import STATIC, style_sheets
 
 SHEET = "styles.css"  # all style sheets in one
+PLOTLY = ["vendor", "plotly.min.js"]
 FOR_GOOD = "public, max-age=31536000, immutable"
 NEVER = "no-store"
 
@@ -27,12 +31,16 @@ class Web:
 
     @cached_property
     def _built(self) -> str:
-        return hash_of(STATIC)
+        return self._now
+
+    @property
+    def _now(self) -> str:
+        return hash_of(STATIC, version("plotly"))
 
     @property
     def version(self) -> str:
-        """A hash over everything in ``web/``: no browser mixes two versions."""
-        return hash_of(STATIC) if self.dev else self._built
+        """A hash over everything in ``web/``, and plotly's version: no browser mixes two."""
+        return self._now if self.dev else self._built
 
     @property
     def address(self) -> str:
@@ -55,14 +63,28 @@ class _Files(StaticFiles):
             raise HTTPException(404)
         if rest == [SHEET]:
             response = Response(sheet(), media_type="text/css")
+        elif rest == PLOTLY:
+            response = FileResponse(plotly_file(), media_type="text/javascript")
         else:
             response = await super().get_response(str(Path(*rest)), scope)
         response.headers["cache-control"] = NEVER if self.web.dev else FOR_GOOD
         return response
 
 
-def hash_of(folder: Path) -> str:
-    digest = hashlib.sha256()
+@cache
+def plotly_file() -> Path:
+    """plotly.js, found without importing plotly's Python half. ``LookupError`` if the package brings none."""
+    spec = find_spec("plotly")
+    for folder in (spec and spec.submodule_search_locations) or []:
+        if (path := Path(folder, "package_data", "plotly.min.js")).is_file():
+            return path
+    raise LookupError(
+        "the package plotly brings no package_data/plotly.min.js: install the version of requirements.txt"
+    )
+
+
+def hash_of(folder: Path, *more: str) -> str:
+    digest = hashlib.sha256(" ".join(more).encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-MOST, BYTES = 6, 2**30
+MOST, BYTES = 6, 3 * 2**26
 
 
 class Recordings:

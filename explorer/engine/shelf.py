@@ -134,8 +134,8 @@ class Shelf:
                 f"such as gpt2, or {known}"
             )
         raise ValueError(
-            f"no model {name}: there are {known}; other folders are opened on the page Compare of an app on your own "
-            "machine"
+            f"no model {name}: there are {known}; the person who runs this app can open others with "
+            "“Open another model”"
         )
 
     def _shipped(self) -> list[str]:

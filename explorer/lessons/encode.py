@@ -7,7 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..engine.payload import pack
-from .lesson import Bars, Facts, Formula, Lesson, Message, Operand, Panel, Question, Scene, Shown, Step, as_array
+from .lesson import (
+    Bars,
+    Facts,
+    Formula,
+    Lesson,
+    Message,
+    Operand,
+    Panel,
+    Question,
+    Scene,
+    Shown,
+    Step,
+    TokenMap,
+    as_array,
+)
 from .source import Code
 
 KINDS = {"f": "float32", "i": "int32", "b": "uint8"}
@@ -82,7 +96,7 @@ class Store:
     def shown(self, item: Shown) -> dict:
         if isinstance(item, Panel):
             return {"kind": "panel", **self.panel(item)}
-        kinds = {Bars: "bars", Facts: "facts", Message: "message"}
+        kinds = {Bars: "bars", Facts: "facts", Message: "message", TokenMap: "map"}
         return {"kind": kinds[type(item)], **asdict(item)}
 
     def panel(self, panel: Panel) -> dict:

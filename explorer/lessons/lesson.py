@@ -2,7 +2,7 @@
 
     Lesson      what the table of contents shows, its controls, and ``build``: a Scene -> its steps
     Step        one picture and what is said about it
-    Panel       a tensor, drawn as cells; Bars, Facts and Message stand beside tensors
+    Panel       a tensor, drawn as cells; Bars, Facts, Message and TokenMap stand beside tensors
     Question    asked before the picture is shown; its right answer is computed from the tensors
 
 Nothing here draws: the browser does, from the payload that ``encode`` makes of the steps.
@@ -121,7 +121,14 @@ class Message:
     links: Sequence[tuple[str, str]] = ()  # (address, what it says)
 
 
-Shown = Panel | Bars | Facts | Message
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenMap:
+    """All tokens on a map, which the page asks for by itself (``token_map``); ``chosen`` is the one marked at first."""
+
+    chosen: int  # its id
+
+
+Shown = Panel | Bars | Facts | Message | TokenMap
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ..components import (
     AttentionHead,
     HeadGrid,
     HeadRoles,
+    HeadScatter,
     LogitLens,
     NextToken,
     Patch,
@@ -47,3 +48,4 @@ def explore_page(asker: Asker) -> None:
             NextToken(elem_id="next")
             SurgeryNext(elem_id="next-changed")
             HeadRoles(elem_id="roles")
+            HeadScatter(elem_id="scatter")

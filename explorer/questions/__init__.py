@@ -23,6 +23,7 @@ QUESTIONS = {
     "patch_cell": Question(patch.patch_cell),
     "compare": Question(compare.comparison),
     "lesson": Question(learn.lesson),
+    "token_map": Question(learn.token_map, "long"),
     "find_in_lessons": Question(learn.find_in_lessons),
     "look": Question(generate.look),
     "vocabulary": Question(generate.vocabulary),

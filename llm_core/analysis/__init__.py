@@ -5,6 +5,7 @@ roles.py        what every head does on standard tests         patterns.py     w
 surgery.py      switch parts off, freeze them, paint masks     effects.py      what that does to the loss
 patching.py     what brings the answer back                    circuits.py     which heads' weights fit together
 costs.py        what a forward takes                           tables.py       numbers of heads as rows
+embeddings.py   where the rows of a token table lie
 """
 
 from ..lazily import handed_on

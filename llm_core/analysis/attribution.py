@@ -146,7 +146,7 @@ def _shares(stack: Encoder | Decoder, reader: Reader, recorded: Callable[[str], 
     def attention(name: str) -> Tensor:
         """(H+1, T, K): of the heads and, last, of the projection's bias."""
         z, out = (recorded(f"blocks.{layer}.{name}.{part}") for part in ("z", "out"))
-        return reader.shares(_written(block.get_submodule(name), z, is_there=bool(out.any())))
+        return _of_attention(reader, block.get_submodule(name), z, has_added=bool(out.any()))
 
     for layer, block in reversed(list(enumerate(stack.blocks))):
         past("ln_2", "resid_post")
@@ -182,15 +182,16 @@ def _check_asked(token_ids: Tensor, row: int, logits: Tensor) -> None:
         raise ValueError(f"token_id={wrong}: must be between 0 and {V - 1}")
 
 
-def _written(attention: MultiHeadAttention, z: Tensor, is_there: bool) -> Tensor:
-    """z (H, T, D) -> what each head and, last, the projection's bias added to the stream, (H+1, T, C); a layer that
-    surgery left out added no bias."""
-    projection = attention.out_proj
-    H, T, D = z.shape
-    z = z.double()
-    of_heads = z @ projection.weight.to(z).view(-1, H, D).permute(1, 2, 0)  # (H, T, C)
-    bias = projection.bias.to(z) if is_there and projection.bias is not None else z.new_zeros(len(projection.weight))
-    return torch.cat([of_heads, bias.expand(1, T, -1)])
+def _of_attention(reader: Reader, attention: MultiHeadAttention, z: Tensor, has_added: bool) -> Tensor:
+    """z (H, T, D) -> what each head and, last, the projection's bias added to each logit, (H+1, T, K); a layer that
+    surgery left out added no bias. The directions are read in front of the projection, where heads are apart."""
+    projection, (H, _, D) = attention.out_proj, z.shape
+    directions = reader.directions @ projection.weight.to(reader.directions)  # (T, K, C) -> (T, K, H D)
+    of_heads = torch.einsum("htd,tkhd->htk", z.double(), directions.unflatten(-1, (H, D)))  # (H, T, K)
+    bias = torch.zeros_like(reader.norm_bias)  # (T, K)
+    if has_added and projection.bias is not None:
+        bias = reader.directions @ projection.bias.to(bias)
+    return torch.cat([of_heads, bias[None]])
 
 
 def _check_sum(result: Attribution, eps: float) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..analysis.attribution import Attribution
 from ..analysis.effects import Sweep
+from ..analysis.embeddings import principal_components
 from ..analysis.lens import Lens
 from ..analysis.patching import STREAM_SITES, PatchingMap
 from ..analysis.roles import Roles
@@ -132,11 +133,9 @@ def embedding_map(vectors: Tensor, names: Sequence[str], *, dims: int = 2, inter
         raise ValueError(f"{len(names)} names for {len(values)} vectors: give one for each")
     if dims not in (2, 3):
         raise ValueError(f"dims={dims!r}: must be 2 or 3")
-    centered = values - values.mean(0)
-    _, sizes, directions = np.linalg.svd(centered, full_matrices=False)
-    shares = sizes**2 / (sizes**2).sum()
-    axes = [f"component {i + 1} ({shares[i]:.0%})" for i in range(dims)]
-    return _drawn(interactive).points(Points(at=centered @ directions[:dims].T, names=_named(names), axes=axes))
+    at, shares = principal_components(torch.from_numpy(values), dims)
+    axes = [f"component {i + 1} ({share:.0%})" for i, share in enumerate(shares)]
+    return _drawn(interactive).points(Points(at=at.numpy(), names=_named(names), axes=axes))
 
 
 def _drawn(interactive: bool) -> Any:

@@ -52,9 +52,6 @@ class Together:
         self.decoder, self.most, self.rows = decoder, most, list[Row]()
         self.capacity, self.length = decoder.config.block_size + SLACK, 0
         self.cache = DecoderCache(decoder, most, self.capacity)
-        for pair in self._tensors():
-            for cached in pair:
-                cached.zero_()  # what is hidden has no weight, but 0 × NaN is NaN
         self.packed = packed(decoder)
 
     @torch.inference_mode()
@@ -73,7 +70,8 @@ class Together:
         row = Row(request, self.length - T)
         for (big, _), (small, _) in zip(self.cache.layers, own.layers):
             for ours, theirs in ((big.k, small.k), (big.v, small.v)):
-                ours[len(self.rows), :, row.start : self.length] = theirs[0, :, :T]  # (K, T, D)
+                place = ours[len(self.rows)].zero_()  # what is hidden has no weight, but 0 × NaN is NaN
+                place[:, row.start : self.length] = theirs[0, :, :T]  # (K, T, D)
         self.rows.append(row)
         return row, self._chosen([row], logits)[0]
 

@@ -130,7 +130,7 @@ def _explained(name: str, student: Student, found: Diagnosis, told: dict) -> dic
         **told,
         "sentence": " ".join(fault.sentence for fault in reason.faults) or reason.sentence or told["sentence"],
         "faults": faults,
-        "line": student.line(line) or told["line"],
+        "line": student.line(line) or told["line"] or student.line(student.outline.end_of(name)),
         "difference": reason.difference,
         "patterns": reason.patterns,
     }
@@ -155,7 +155,8 @@ def _of_an_error(error: Stopped) -> str:
         return "It stops with input(), and nobody is there to answer: take it out."
     if error.kind == "BdbQuit":
         return "It stops in the debugger: take breakpoint() out."
-    return f"It stops with {error.kind}: {error.message}." if error.message else f"It stops with {error.kind}."
+    message = error.message.rstrip(".")
+    return f"It stops with {error.kind}: {message}." if message else f"It stops with {error.kind}."
 
 
 def _pipeline(student: Student, told: dict[str, dict]) -> dict:

@@ -1,13 +1,52 @@
-"""Folders that a check or a training has left behind because it was killed: taken away when the next one starts."""
+"""The folders in which strangers' code runs: each goes away at the end, whatever was put into it.
+
+What a check or a training has left behind because it was killed is taken away when the next one starts.
+"""
 
 import os
 import re
-import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 OURS = re.compile(r"^(?:homework|headscope-live)-(\d+)-")
+
+
+@contextmanager
+def own_folder(prefix: str) -> Iterator[Path]:
+    """A folder named after this process, for as long as it is needed."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-{os.getpid()}-")).resolve()
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """The folder with all that is in it, however deep: what lies in a folder inside is moved up before that goes.
+
+    ``shutil.rmtree`` calls itself for each level, and a path may be longer than the system can name. Links are not
+    followed. What cannot be removed stays.
+    """
+    numbers = count()
+    with suppress(OSError):
+        while entries := list(os.scandir(folder)):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    _move_up(Path(entry.path), folder, numbers)
+                else:
+                    os.unlink(entry.path)
+        os.rmdir(folder)
+
+
+def _move_up(place: Path, folder: Path, numbers: Iterator[int]) -> None:
+    place.chmod(0o700)
+    for entry in list(os.scandir(place)):
+        free = (folder / f"{number}" for number in numbers)
+        os.rename(entry.path, next(path for path in free if not os.path.lexists(path)))
+    place.rmdir()
 
 
 def sweep() -> None:
@@ -16,7 +55,7 @@ def sweep() -> None:
         match = OURS.match(place.name)
         with suppress(OSError):
             if match and not _is_alive(int(match[1])) and place.is_dir() and not place.is_symlink():
-                shutil.rmtree(place, ignore_errors=True)
+                remove(place)
 
 
 def _is_alive(process: int) -> bool:

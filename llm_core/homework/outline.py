@@ -52,6 +52,7 @@ class Outline:
     functions: dict[str, Function] = field(default_factory=dict)
     tree: ast.Module = field(default_factory=lambda: ast.Module([], []))
     assigned: set[str] = field(default_factory=set)  # names that something else gives
+    given: dict[tuple[str, str], str] = field(default_factory=dict)  # (class, method): the function that it is given
 
     @classmethod
     def of(cls, source: bytes | str) -> "Outline":
@@ -69,6 +70,7 @@ class Outline:
                     found.functions[part.name] = part
                 elif isinstance(part, ast.Assign | ast.Import | ast.ImportFrom):
                     found.assigned |= set(_bound(part))
+                    found.given |= dict(_given(part))
         return found
 
     def is_written(self, block: str) -> bool:
@@ -86,6 +88,7 @@ class Outline:
         if block == "block":  # its forward is given: a class that is built right is enough
             return init is not None if written is None else _computes(written)
         own = [node for node in self.classes[name].body if isinstance(node, Function)]
+        own += [name for owner, _ in self.given if owner == name]
         return bool(own) and written is not None and _computes(written)
 
     def _method(self, name: str, method: str, inherited: bool = True) -> Function | None:
@@ -93,6 +96,8 @@ class Outline:
         seen = set()
         while name in self.classes and name not in seen:
             seen.add(name)
+            if (name, method) in self.given:
+                return self.functions.get(self.given[name, method], _CALLING)
             for node in self.classes[name].body:
                 if isinstance(node, Function) and node.name == method:
                     return node
@@ -113,9 +118,18 @@ class Outline:
             return None
         wanted = "encoder" if value in ("decoder twice", "exchanged", "encoder", "both") else "decoder"
         named = [part for part in ast.walk(init) if isinstance(part, ast.Attribute)]
-        sizes = [part.lineno for part in named if part.attr == "vocab_size"]
+        whole = [part for part in ast.walk(self.classes[TESTED[block]]) if isinstance(part, ast.Attribute)]
+        changed = [part for part in whole if isinstance(part.ctx, ast.Store)]  # by a helper of the class, too
+        sizes = [part.lineno for part in [*changed, *named] if part.attr == "vocab_size"]
         made = [part.lineno for part in named if part.attr == wanted and isinstance(part.ctx, ast.Store)]
         return next(iter(made if stage == "models" else [*sizes, *made]), None)
+
+    def end_of(self, block: str) -> int | None:
+        """The line in which a block's result leaves it, for code that shows no tensors (NumPy's)."""
+        name = TESTED[block]
+        written = self._method(name, METHODS[block]) if block in METHODS else self.functions.get(name)
+        returns = [part.lineno for part in ast.walk(written) if isinstance(part, ast.Return)] if written else []
+        return max(returns, default=None)
 
     # --- slips ---------------------------------------------------------------------------------------------------
 
@@ -182,6 +196,14 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
     elif isinstance(node, ast.ImportFrom):
         yield from (alias.asname or alias.name for alias in node.names)
+
+
+def _given(node: ast.stmt) -> Iterator[tuple[tuple[str, str], str]]:
+    """``Decoder.forward = forward``"""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+        for target in node.targets:
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                yield (target.value.id, target.attr), node.value.id
 
 
 def _functions(body: list[ast.stmt]) -> Iterator[Function]:

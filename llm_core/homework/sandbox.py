@@ -18,14 +18,13 @@ Python (ctypes) gets round the guard, and a file may be read that is not the che
 of memory, Windows has none.
 """
 
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from .apart import Apart, OutOfTime, Problem
 from .inside.limits import Limits
+from .leftovers import own_folder
 from .reading import EMPTY, Handin, encoded, read
 from .report import BLOCKS, FAILED, NOT_STARTED, BlockResult, Report, in_order, read_block
 from .schema import printable
@@ -49,8 +48,8 @@ def check_file(path: Path, limits: Limits | None = None, progress: Progress | No
 def check_handin(handin: Handin, name: str, limits: Limits | None = None, progress: Progress | None = None) -> Report:
     """The same for what has been read."""
     began, limits = time.monotonic(), limits or Limits()
-    with tempfile.TemporaryDirectory(prefix=f"homework-{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder).resolve() / "my_llm_implementation.py"
+    with own_folder("homework") as folder:
+        copy = folder / "my_llm_implementation.py"
         for helper, content in handin.helpers.items():
             place = copy.parent / helper
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ def main() -> None:
     count = parser.parse_args().visits
     with running_app() as app, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
-        visits = [load(browser, app.url) for _ in range(count)]
+        visits = [load(browser, app.url, tabs=2) for _ in range(count)]
         browser.close()
     print(line("server started", [visits[0][0]]))
     for name, those in zip(("first visit", "loaded again", "another tab"), zip(*visits, strict=True), strict=True):

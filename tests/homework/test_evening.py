@@ -18,7 +18,7 @@ from llm_core.homework.evening.gradescope import results
 from llm_core.homework.evening.grading import Grading, read_grading
 from llm_core.homework.evening.likeness import likenesses
 from llm_core.homework.evening.page import report_page
-from llm_core.homework.leftovers import sweep
+from llm_core.homework.leftovers import own_folder, sweep
 from llm_core.homework.report import BLOCKS, PASSED, BlockResult, Report
 
 from .all_checks import judge
@@ -48,6 +48,11 @@ submission_12:
   :submitters:
   - :name: Alan Turing
     :sid: '1912'
+  - :name: Alonzo Church
+    :sid: '1903'
+  :history:
+  - :id: 1
+    :name: Nobody
 """
 
 
@@ -57,12 +62,13 @@ def test_an_export_of_gradescope(tmp_path):
     folder = laid_out(tmp_path / "export", {f"assignment_1/{name}": text for name, text in files.items()})
     ada, alan = entries(folder)
     assert (ada.name, ada.id, ada.handin.helpers) == ("Ada Lovelace", "1815", {"tools.py": b"x = 1"})
-    assert (alan.name, alan.handin) == ("Alan Turing", None) and "not the JSON" in alan.problem
+    assert (alan.name, alan.id, alan.handin) == ("Alan Turing, Alonzo Church", "1912, 1903", None)
+    assert "not the JSON" in alan.problem
     zipped = tmp_path / "export.zip"
     with zipfile.ZipFile(zipped, "w") as archive:
         for name, text in files.items():
             archive.writestr(f"assignment_1/{name}", text)
-    assert [entry.name for entry in entries(zipped)] == ["Ada Lovelace", "Alan Turing"]
+    assert [entry.name for entry in entries(zipped)] == ["Ada Lovelace", "Alan Turing, Alonzo Church"]
 
 
 def test_an_export_of_canvas(tmp_path):
@@ -72,6 +78,14 @@ def test_an_export_of_canvas(tmp_path):
         ("lovelaceada", "1815", False),
         ("turingalan", "1912", True),
     ]
+
+
+def test_helpers_in_an_export_of_canvas(tmp_path):
+    """All lie in one folder; what is handed in again has a number behind its name."""
+    names = {"lovelaceada_1815_77_my_llm_implementation-2.py": RIGHT, "lovelaceada_1815_78_tools-1.py": "x = 1"}
+    found = entries(laid_out(tmp_path, {**names, "turingalan_1912_79_hw.py": RIGHT}))
+    assert [entry.name for entry in found] == ["lovelaceada", "turingalan"]
+    assert found[0].handin.source == RIGHT and found[0].handin.helpers == {"tools.py": b"x = 1"}
 
 
 def test_nothing_is_left_out_without_a_reason(tmp_path):
@@ -85,7 +99,7 @@ def test_nothing_is_left_out_without_a_reason(tmp_path):
 
 
 @pytest.mark.usefixtures("fake_checks")
-def test_an_evening(tmp_path, capsys):
+def test_an_evening(tmp_path, capsys, monkeypatch):
     """Pages, tables, and going on where it was."""
     folder = laid_out(
         tmp_path / "hand-ins", {"ada.py": ALL, "alan.py": "def embedding(): return True", "notes.txt": "?"}
@@ -108,11 +122,17 @@ def test_an_evening(tmp_path, capsys):
     def never(*_):
         raise AssertionError("checked again")
 
-    checks.judge = never  # the fixture puts it back
+    monkeypatch.setattr(checks, "judge", never)
     assert main(command) == 1
     assert "2 of 3" in capsys.readouterr().err
     with open(out / "results.csv", encoding="utf-8", newline="") as file:
         assert [row["points"] for row in csv.DictReader(file)] == ["11", "1", "0"]
+    assert main([*command, "--again", "shoe"]) == 2 and "no hand-in “shoe”" in capsys.readouterr().err
+    monkeypatch.setattr(checks, "judge", judge)
+    (folder / "alan.py").write_text(ALL, encoding="utf-8")
+    assert main([*command, "--again", "ada"]) == 1  # by the student's name; and what has changed
+    with open(out / "results.csv", encoding="utf-8", newline="") as file:
+        assert [row["points"] for row in csv.DictReader(file)] == ["11", "11", "0"]
 
 
 def test_the_same_and_nearly_the_same_are_noticed():
@@ -191,3 +211,18 @@ def test_what_a_killed_check_has_left_is_taken_away(tmp_path, monkeypatch):
         "homework-mine",
         "homework-shoe",
     ]
+
+
+def test_a_folder_goes_away_however_deep_it_is(tmp_path):
+    """Deeper than Python's calls go, and than a path may be long."""
+    kept, here = tmp_path / "kept.txt", os.getcwd()
+    kept.write_text("kept")
+    with own_folder("homework") as folder:
+        (folder / "link").symlink_to(tmp_path)
+        os.chdir(folder)
+        for _ in range(1100):
+            os.mkdir("deep")
+            os.chdir("deep")
+        Path("file.txt").write_text("x")
+        os.chdir(here)
+    assert not folder.exists() and kept.read_text() == "kept"

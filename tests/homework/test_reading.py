@@ -5,8 +5,10 @@ import json
 import zipfile
 
 import pytest
+import torch
 
 from llm_core.homework.inside.loading import load
+from llm_core.homework.outline import Outline
 from llm_core.homework.reading import Handin, chosen, encoded, of_cells, read, read_bytes
 
 from .files import RIGHT
@@ -79,6 +81,44 @@ def test_the_cell_that_writes_the_file_is_the_file(tmp_path):
     handin = of_cells([(1, "x = 1"), (2, "%%writefile my_llm_implementation.py\n" + RIGHT), (3, "y = 2")])
     assert "x = 1" not in handin.source and handin.place(3) == (2, 3)
     assert callable(loaded(handin, tmp_path).Decoder)
+
+
+def test_a_file_that_is_written_by_several_cells(tmp_path):
+    half = len(PARTS) // 2
+    first, rest = "\n\n\n".join(PARTS[:half]), "\n\n\n".join(PARTS[half:])
+    old = (1, "%%writefile hw/my_llm_implementation.py\nx = 'an old one'")
+    cells = [(2, "%%writefile hw/my_llm_implementation.py\n" + first), (3, "ls"), (4, "%%writefile other.py\ny = 1")]
+    handin = of_cells([old, *cells, (5, "%%writefile -a hw/my_llm_implementation.py\n" + rest)])
+    assert "an old one" not in handin.source and "y = 1" not in handin.source
+    assert callable(loaded(handin, tmp_path).prefix_generate) and handin.place(len(handin.lines))[0] == 5
+
+
+def test_a_cell_may_define_and_write_the_file_at_once(tmp_path):
+    saving = "\nfrom google.colab import files\nfiles.download('my_llm_implementation.py')"
+    assert callable(loaded(of_cells([(1, RIGHT + saving)]), tmp_path).Decoder)
+
+
+GIVEN_LATER = """
+import torch
+if torch.cuda.is_available():
+    device = "cuda"
+else:
+    device = "cpu"
+class Embedding(torch.nn.Module):
+    pass
+def forward(self, idx):
+    return idx.to(device) + 1
+Embedding.forward = forward
+model = Embedding()
+"""
+
+
+def test_a_method_that_a_class_is_given_later(tmp_path):
+    """In a cell of its own, with a device that was chosen above; what only tries it out does not run."""
+    handin = of_cells([(1, GIVEN_LATER)])
+    module = loaded(handin, tmp_path)
+    assert module.Embedding()(torch.zeros(1)).item() == 1 and not hasattr(module, "model")
+    assert Outline.of(handin.source).is_written("embedding")
 
 
 def test_an_export_of_colab(tmp_path):

@@ -1,6 +1,9 @@
 """The machinery of lessons: source code, controls, questions, payloads, and what every lesson must keep to."""
 
 import json
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,8 +14,8 @@ from explorer.engine.runner import Runner
 from explorer.examples import FIRST
 from explorer.lessons import LESSONS
 from explorer.lessons.ahead import lesson_file
-from explorer.lessons.encode import Store
-from explorer.lessons.lesson import Bars, Control, Facts, Option, Panel, Question, readable
+from explorer.lessons.encode import Store, lesson_payload
+from explorer.lessons.lesson import Bars, Control, Facts, Option, Panel, Question, Step, readable
 from explorer.lessons.questions import distinct
 from explorer.lessons.source import code_from, code_of
 from explorer.lessons.teach import catalog, payload_of, teach
@@ -20,21 +23,46 @@ from llm_core import Decoder, ModelConfig, save_model
 from llm_core.model import attention
 
 from ..common import randomised
-from .common import BOAT, CUP, LAST_BITS, ODD_TEXTS, steps_of
+from .common import BOAT, CUP, LAST_BITS, ODD_TEXTS
 
 ALL = list(LESSONS)
+
+
+class Built(NamedTuple):
+    steps: list[Step]
+    payload: bytes
 
 
 # every lesson
 
 
-@pytest.mark.parametrize("id", ALL)
-def test_a_lesson_is_built_for_any_text(runner, id):
+@pytest.fixture(scope="module", params=ALL)
+def id(request) -> str:
+    """Of each lesson in its turn: all tests of one come before the next."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def built(runner, id) -> Callable[[str], Built]:
+    """The lesson for a text, built once for all tests."""
+
+    @cache
+    def build(text: str) -> Built:
+        lesson = LESSONS[id]
+        scene = lesson.scene(runner, text, {})
+        steps = lesson.build(scene)
+        return Built(steps, lesson_payload(lesson, scene, steps))
+
+    return build
+
+
+def test_a_lesson_is_built_for_any_text(built, id):
     for text in [BOAT, CUP, *ODD_TEXTS]:
-        payload = payload_of(runner, LESSONS[id], text)
+        payload = built(text).payload
         header, _ = unpack(payload)
         assert header["lesson"] == id and len(header["steps"]) == LESSONS[id].num_steps
         assert len(payload) < 2_500_000
+        json.dumps(header, allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -56,29 +84,26 @@ def test_every_lesson_can_be_taught_with_another_model(tmp_path, sizes):
                 assert len(header["about"]["tokens"]) <= sizes["block_size"]
 
 
-@pytest.mark.parametrize("id", ALL)
-def test_every_step_speaks_shows_and_marks_a_line_that_exists(runner, id):
-    for step in steps_of(runner, id):
+def test_every_step_speaks_shows_and_marks_a_line_that_exists(built):
+    for step in built(BOAT).steps:
         assert step.title and 20 < len(step.text) < 700 and step.show
         for code in step.code:
             assert all("".join(text for _, text in code.lines[i]).strip() for i in code.marked)
 
 
-@pytest.mark.parametrize("id", ALL)
-def test_every_question_has_one_right_answer_and_a_reason_for_each(runner, id):
+def test_every_question_has_one_right_answer_and_a_reason_for_each(built):
     for text in (BOAT, CUP, "a"):
-        for step in steps_of(runner, id, text):
+        for step in built(text).steps:
             if step.question:
                 assert sum(option.right for option in step.question.options) == 1
                 assert all(len(option.why) > 10 for option in step.question.options)
                 assert len(step.question.options) >= 2
 
 
-@pytest.mark.parametrize("id", ALL)
-def test_every_named_tensor_is_the_recorded_one(runner, id):
+def test_every_named_tensor_is_the_recorded_one(runner, built):
     """A panel that says where its numbers were recorded shows exactly those, cell by cell."""
     trace = runner.recorded(BOAT, 16).trace
-    for step in steps_of(runner, id):
+    for step in built(BOAT).steps:
         for panel in step.show:
             if isinstance(panel, Panel) and panel.where.endswith("]"):  # else it is of a copy with a mistake
                 check_against(trace, panel)
@@ -105,9 +130,8 @@ def tensor_of(trace, name: str) -> torch.Tensor:
     return trace[name]
 
 
-@pytest.mark.parametrize("id", ALL)
-def test_bars_and_facts_are_numbers_that_json_can_carry(runner, id):
-    for step in steps_of(runner, id, CUP):
+def test_bars_and_facts_are_numbers_that_json_can_carry(built):
+    for step in built(CUP).steps:
         for item in step.show:
             if isinstance(item, Bars):
                 assert all(len(numbers) == len(item.names) for numbers in item.series.values())
@@ -116,12 +140,8 @@ def test_bars_and_facts_are_numbers_that_json_can_carry(runner, id):
                 assert all(what and value for what, value, _ in item.facts)
 
 
-@pytest.mark.parametrize("id", ALL)
-def test_what_was_computed_ahead_is_what_the_model_computes_now(runner, id):
-    (header, arrays), (kept_header, kept) = (
-        unpack(payload_of(runner, LESSONS[id], FIRST)),
-        unpack(lesson_file(id).read_bytes()),
-    )
+def test_what_was_computed_ahead_is_what_the_model_computes_now(built, id):
+    (header, arrays), (kept_header, kept) = unpack(built(FIRST).payload), unpack(lesson_file(id).read_bytes())
     assert [step["title"] for step in header["steps"]] == [step["title"] for step in kept_header["steps"]]
     assert header["codes"] == kept_header["codes"]
     assert [c["value"] for c in header["controls"]] == [c["value"] for c in kept_header["controls"]]
@@ -286,9 +306,3 @@ def test_a_panel_that_breaks_the_contract_fails_by_name():
         Store().shown(Panel(name="q", values=np.ones((2, 3)), letters="TC", origin=np.ones((3, 2), int)))
     with pytest.raises(ValueError, match='panel q: the colour "origin" needs origins'):
         Store().shown(Panel(name="q", values=np.ones((2, 3)), letters="TC", color="origin"))
-
-
-def test_headers_are_strict_json(runner):
-    for id in ALL:
-        header, _ = unpack(payload_of(runner, LESSONS[id], BOAT))
-        json.dumps(header, allow_nan=False)

@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from explorer.engine.payload import unpack
 from explorer.lessons.course.merges import MOST_BYTES, Merging
 from explorer.lessons.course.vectors import one_hot_product, sinusoidal, turned_by
-from explorer.lessons.lesson import Bars, Facts, Scene, as_array, written
+from explorer.lessons.lesson import Bars, Facts, Scene, TokenMap, as_array, written
 from explorer.lessons.teach import teach
+from explorer.lessons.token_map import map_payload
 from llm_core import load_model, load_tokenizer
 
 from .common import BOAT, CUP, ODD_TEXTS, panel, right, steps_of, values
@@ -151,6 +153,28 @@ def test_neighbors_are_the_nearest_rows_of_all(steps):
     assert bars.series["cosine"] == pytest.approx(best.values.tolist(), abs=1e-5)
     assert list(bars.names) == [written(tokenizer.piece(id)) for id in best.indices.tolist()]
     assert right(steps[9]) == bars.names[0]
+
+
+def test_the_map_holds_all_tokens_where_torch_puts_them(steps, runner):
+    weight, tokenizer = load_model("decoder").embedding.token_table.weight.detach(), load_tokenizer()
+    header, arrays = unpack(map_payload(runner))
+    assert header["pieces"] == [tokenizer.piece(id) for id in range(8192)] and len(header["special"]) == 4
+    centered = weight - weight.mean(0)
+    u, s, _ = torch.pca_lowrank(centered, q=40, niter=10)
+    np.testing.assert_allclose(np.abs(arrays["at"]), (u * s)[:, :3].abs().numpy(), atol=5e-3)
+    shares = (s[:3] ** 2 / (centered**2).sum()).tolist()
+    assert header["shares"] == pytest.approx(shares, abs=1e-4)
+    (own,) = tokenizer.encode(" cup")
+    for id in (0, own, 8191):
+        cosines = F.cosine_similarity(weight, weight[id][None])
+        cosines[id] = -2
+        best = cosines.topk(8)
+        assert arrays["near"][id].tolist() == best.indices.tolist()
+        assert np.allclose(arrays["cosines"][id], best.values, atol=1e-5)
+    (shown,) = steps[10].show
+    assert shown == TokenMap(chosen=own)
+    assert f"the first holds {100 * shares[0]:.1f} % of all their variance" in steps[10].text
+    assert right(steps[10]) == f"about {100 * sum(shares[:2]):.0f} %"
 
 
 @pytest.mark.parametrize(

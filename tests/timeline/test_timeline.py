@@ -31,7 +31,6 @@ from llm_core.timeline.command import (
 from llm_core.timeline.moment import GAPS, SETTINGS, kinds_of_attention, record_prompt
 from llm_core.timeline.prompts import TITLE, prompts_for
 from llm_core.timeline.run import find_marks, snapshots, thinned, tokens_at
-from llm_core.train import samples
 from llm_core.train.data import IGNORE, TokenStore
 from llm_core.train.loop import ARCHITECTURES, batches_for
 from llm_core.train.schedule import snapshot_steps
@@ -483,8 +482,7 @@ def test_a_damaged_snapshot_leaves_the_old_timeline(copy, tmp_path):
 # --- from a real run --------------------------------------------------------------------------------------
 
 
-def test_a_run_and_its_timeline_by_their_commands(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(samples, "MOST", 1)  # tokens of a sample on the card, which nobody reads here
+def test_a_run_and_its_timeline_by_their_commands(tmp_path, capsys):
     run, out = tmp_path / "run", tmp_path / "timeline"
     assert run_here(run, snapshots=5, steps=6, log_every=1) == 0
     main([str(run), "--out", str(out), "--name", "tiny"])

@@ -16,6 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from tqdm import tqdm
@@ -29,6 +30,12 @@ WARM.set_forkserver_preload([__name__, "torch._dynamo", "matplotlib.backends.bac
 load_tokenizer()  # the server imports this file, so every run finds it loaded
 
 WRITING = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate"}
+
+
+class Doom(Protocol):
+    """What a run meets with: ``prepare`` is called in its process before it begins."""
+
+    def prepare(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ class Misfortune:
     name: str = "*"
     size: int = 0
 
+    def prepare(self) -> None:
+        sys.addaudithook(_Countdown(self))
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -58,27 +68,37 @@ class Ending:
     peak_bytes: int = 0
 
 
-def run_doomed(arguments: list[str], misfortune: Misfortune | None = None) -> Ending:
+class DoomedRun:
     """``python -m llm_core.train`` in a process of its own, with its misfortune."""
-    ours, theirs = WARM.Pipe()
-    process = WARM.Process(target=_live, args=(arguments, misfortune, theirs))
-    process.start()
-    theirs.close()
-    try:
-        ending = ours.recv()
-    except EOFError:  # it was killed before it could tell
-        ending = None
-    process.join()
-    assert ending or process.exitcode < 0, "the run ended with the traceback above"
-    return ending or Ending(killed_by=-process.exitcode)
+
+    def __init__(self, arguments: list[str], misfortune: Doom | None = None):
+        self._told, theirs = WARM.Pipe()
+        self.process = WARM.Process(target=_live, args=(arguments, misfortune, theirs))
+        self.process.start()
+        theirs.close()
+
+    def end(self) -> Ending:
+        """Waits for it."""
+        try:
+            ending = self._told.recv()
+        except EOFError:  # it was killed before it could tell
+            ending = None
+        self.process.join()
+        assert ending or self.process.exitcode < 0, "the run ended with the traceback above"
+        return ending or Ending(killed_by=-self.process.exitcode)
 
 
-def _live(arguments: list[str], misfortune: Misfortune | None, connection) -> None:
+def run_doomed(arguments: list[str], misfortune: Doom | None = None) -> Ending:
+    return DoomedRun(arguments, misfortune).end()
+
+
+def _live(arguments: list[str], misfortune: Doom | None, connection) -> None:
     torch.set_num_threads(1)
     tqdm.set_lock(threading.RLock())  # its own is a semaphore of the system, which a kill would leave behind
     samples.MOST = 3  # the samples on the card take most of a tiny run's time, and are not what is tested with it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may ignore Ctrl-C
     if misfortune:
-        sys.addaudithook(_Countdown(misfortune))
+        misfortune.prepare()
     out, err, code = io.StringIO(), io.StringIO(), None
     with redirect_stdout(out), redirect_stderr(err):
         try:

@@ -1,5 +1,14 @@
-"""Two gloo processes on a CPU, started by torchrun, against one that accumulates twice as often."""
+"""Two gloo processes on a CPU against one that accumulates twice as often.
 
+The first two are started by torchrun; those that resume are started warm (``doomed_run.py``), and told who they are by
+the variables that torchrun sets.
+"""
+
+import os
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,64 +17,82 @@ import torch
 from llm_core import load_tokenizer
 from llm_core.model.config import ModelConfig
 from llm_core.text.articles import read_articles
-from llm_core.train import samples
 from llm_core.train.config import TrainConfig
 from llm_core.train.data import TokenStore
 from llm_core.train.distributed import Worker
 from llm_core.train.loop import Trainer, batches_for, build_model
 from llm_core.train.run_state import History
+from tests.train.doomed_run import Ending, run_doomed
 from tests.train.test_run_state import saved_step
 from tests.train.tiny_run import ARTICLES, STEPS, command, losses, run_here, run_process
 
 # Long enough that articles end before it: the two processes have different numbers of targets, and of padding.
 SETTINGS = {"model": "encoder-decoder-cross", "block_size": 240, "batch_size": 4, "micro_batch_size": 1, "dropout": 0.1}
 
-# One of the two is killed at step 6; after a resume, one of the two gets Ctrl-C at step 9. Both must end each time,
-# and after Ctrl-C at the same step, or the other would wait for ever.
-TROUBLED = """
-import os, signal, sys
-from llm_core.train import command as train, loop as training, samples
-samples.MOST = 1
-train_step = training.Trainer.train_step
-
-def step_and_suffer(self):
-    first = self.step
-    train_step(self)
-    if self.worker.rank == 1 and self.step in (6, 9) and self.started_at == (0 if self.step == 6 else 4):
-        os.kill(os.getpid(), signal.SIGKILL if self.step == 6 else signal.SIGINT)
-
-def run_from(self, run=training.Trainer.run):
-    self.started_at = self.step
-    run(self)
-
-training.Trainer.train_step, training.Trainer.run = step_and_suffer, run_from
+KILLED = """
+import signal, sys
+from llm_core.train import command as train
+from tests.train.test_distributed import suffer
+suffer(6, signal.SIGKILL)
 train.main(sys.argv[1:])
 """
 
 
-def torchrun(*arguments: object):
-    return run_process("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, *arguments)
+def suffer(step: int, number: int) -> None:
+    """One of the two gets the signal at a step. Both must end, and after Ctrl-C at the same step, or the other would
+    wait for ever."""
+    train_step = Trainer.train_step
+
+    def step_and_suffer(self: Trainer) -> None:
+        train_step(self)
+        if self.worker.rank == 1 and self.step == step:
+            os.kill(os.getpid(), number)
+
+    Trainer.train_step = step_and_suffer
 
 
-def test_two_processes_end_together_resume_and_equal_one(tmp_path, monkeypatch):
-    script, together, alone = tmp_path / "troubled.py", tmp_path / "together", tmp_path / "alone"
-    script.write_text(TROUBLED)
-    killed = torchrun(script, *command(together, **SETTINGS))
+@dataclass(frozen=True)
+class Place:
+    """Who a process is among two, as torchrun tells it; Ctrl-C comes to one of them at step ``stop``."""
+
+    rank: int
+    port: int
+    stop: int = 0
+
+    def prepare(self) -> None:
+        told = {"RANK": self.rank, "LOCAL_RANK": self.rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+        told |= {"MASTER_ADDR": "localhost", "MASTER_PORT": self.port}
+        os.environ.update({name: str(value) for name, value in told.items()})
+        suffer(self.stop, signal.SIGINT)
+
+
+def run_two(arguments: list[str], stop: int = 0) -> list[Ending]:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda rank: run_doomed(arguments, Place(rank, port, stop)), range(2)))
+
+
+def test_two_processes_end_together_resume_and_equal_one(tmp_path):
+    script, together, alone = tmp_path / "killed.py", tmp_path / "together", tmp_path / "alone"
+    script.write_text(KILLED)
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
+    killed = run_process(*torchrun, script, *command(together, **SETTINGS))
     assert killed.returncode != 0
     assert "exitcode  : -9" in killed.stderr, killed.stderr
     assert "[rank0]" not in killed.stderr  # the other ends without a traceback
     assert saved_step(together) == 4, killed.stderr
 
-    stopped = torchrun(script, *command(together, **SETTINGS))
-    assert stopped.returncode != 0
-    assert saved_step(together) == 9, stopped.stderr
-    assert stopped.stdout.count("stopped and saved") == 1, stopped.stderr  # the leader alone writes
+    stopped = run_two(command(together, **SETTINGS), stop=9)
+    assert [ending.code for ending in stopped] == [130, 0], stopped
+    assert saved_step(together) == 9, stopped
+    assert ["stopped and saved" in ending.stdout for ending in stopped] == [True, False]  # the leader alone writes
 
-    resumed = torchrun(script, *command(together, **SETTINGS))
-    assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.count("held-out loss") == 1
+    resumed = run_two(command(together, **SETTINGS))
+    assert [ending.code for ending in resumed] == [0, 0], resumed
+    assert ["held-out loss" in ending.stdout for ending in resumed] == [True, False]
 
-    monkeypatch.setattr(samples, "MOST", 1)
     assert run_here(alone, **SETTINGS) == 0
     assert len(losses(alone)) == STEPS + 2
     # Not bit for bit: one process adds four gradients one after the other, two add two each and then the sums.

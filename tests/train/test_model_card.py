@@ -19,10 +19,10 @@ from llm_core.train.devices import describe_device
 from llm_core.train.loop import ARCHITECTURES, build_model
 from llm_core.train.measures import HeldOut, on_repeats
 from llm_core.train.model_card import RunFacts, main, model_card, write_card
-from llm_core.train.samples import MASKED, PROMPTS, SETTINGS, written
+from llm_core.train.samples import MASKED, MOST, PROMPTS, SETTINGS, written
 
 from .tiny_run import SETTINGS as TINY
-from .tiny_run import STEPS, run_here
+from .tiny_run import STEPS, command, run_words
 
 FACTS = RunFacts(
     name="abacus",
@@ -165,7 +165,7 @@ def test_what_is_filled_in_is_the_likeliest():
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
-    assert run_here(out) == 0
+    assert run_words(command(out), sample_tokens=MOST) == 0
     return out
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from llm_core import load_model
-from llm_core.train import samples
 from llm_core.train.loop import Trainer
 from llm_core.train.options import parse_arguments
 from llm_core.train.run_state import read_settings
@@ -19,11 +18,6 @@ from tests.train.tiny_run import STEPS, command, losses, run_here, run_words
 WSD = {"schedule": "wsd", "dropout": 0.1, "optimizer": "muon", "save_every": 2, "snapshots": 4}
 LEVEL = {**WSD, "steps": 8}
 WHOLE = {**WSD, "steps": STEPS, "decay_steps": 4}
-
-
-@pytest.fixture(autouse=True)
-def short_samples(monkeypatch):
-    monkeypatch.setattr(samples, "MOST", 1)
 
 
 @pytest.fixture(scope="module")

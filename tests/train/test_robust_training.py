@@ -20,7 +20,7 @@ from llm_core import load_model, load_tokenizer
 from llm_core.text.articles import Article, is_held_out
 from llm_core.train.data import CHUNK_CHARACTERS, TokenStore
 from llm_core.train.run_state import STATE_FILE, History
-from tests.train.doomed_run import Ending, Misfortune, run_doomed
+from tests.train.doomed_run import DoomedRun, Ending, Misfortune, run_doomed
 from tests.train.test_run_state import saved_step
 from tests.train.tiny_run import ARTICLES, ROOT, STEPS, command, losses, run_process
 
@@ -110,32 +110,40 @@ def test_killed_at_every_turn(tmp_path, unbroken, dice):
     assert_same(tmp_path, unbroken)
 
 
-def kill_when(happened: Callable[[], bool], out: Path) -> int:
-    """``python -m llm_core.train``, killed as soon as ``happened``; returns how it ended."""
+def kill_at_start(milliseconds: int, words: list[str]) -> int:
+    """``python -m llm_core.train``, killed while Python and PyTorch start; returns how it ended."""
     env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    words = [sys.executable, "-m", "llm_core.train", *command(out, **{**SETTINGS, "save_every": 1})]
+    words = [sys.executable, "-m", "llm_core.train", *words]
     with subprocess.Popen(words, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        while process.poll() is None and not happened():
-            time.sleep(0.001)
+        time.sleep(milliseconds / 1000)
         process.kill()
         process.communicate()
     return process.returncode
 
 
+def kill_when(happened: Callable[[], bool], words: list[str]) -> int | str:
+    """One that is started, killed as soon as ``happened``; returns the signal, or its exit code if it was over."""
+    run = DoomedRun(words)
+    while run.process.is_alive() and not happened():
+        time.sleep(0.001)
+    run.process.kill()
+    ending = run.end()
+    return -ending.killed_by or ending.code
+
+
 def test_a_real_process_is_killed_again_and_again(tmp_path, unbroken, dice):
     """Whenever the kills come, the end is the same; they are late on a busy machine, and that is as good."""
     first, second = sorted(dice.sample(range(1, STEPS - 1), 2))
-    blinks = iter(range(dice.randrange(1000)))
+    words = command(tmp_path, **{**SETTINGS, "save_every": 1})
     moments = [
-        lambda: next(blinks, None) is None,  # Python and PyTorch start
         (tmp_path / "tokens" / "train.partial").exists,
         lambda: num_written(tmp_path) >= first,
         lambda: num_written(tmp_path) >= second and (tmp_path / ".saving").exists(),
         (tmp_path / "model").exists,
     ]
-    endings = []
+    endings = [kill_at_start(dice.randrange(1000), words)]
     for moment in moments:
-        endings.append(kill_when(lambda moment=moment: moment() or is_over(tmp_path), tmp_path))
+        endings.append(kill_when(lambda moment=moment: moment() or is_over(tmp_path), words))
         assert_whole(tmp_path)
     assert endings[0] == -signal.SIGKILL
     assert set(endings) <= {-signal.SIGKILL, 0}

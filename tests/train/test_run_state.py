@@ -4,7 +4,9 @@ import json
 import os
 import resource
 import shutil
+import signal
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,12 @@ from safetensors.torch import save_file
 
 from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
-from llm_core.train import model_card
+from llm_core.train import model_card, run_state
 from llm_core.train.run_state import STATE_FILE, History, load_run, save_run
 from tests.common import DECODER, build
 from tests.read_only import read_only
-from tests.train.tiny_run import ARTICLES, command, losses, run_here, run_process
+from tests.train.doomed_run import run_doomed
+from tests.train.tiny_run import ARTICLES, command, losses, run_here
 
 DROPOUT = 0.1  # resuming must find the same dropout masks again
 
@@ -36,40 +39,38 @@ def saved_step(folder: Path) -> int:
         return int(file.metadata()["step"])
 
 
-def run_that_ends_early(how: str, folder: Path):
-    """The command line in a process of its own, which does ``how`` when it has written step 6 to the history."""
-    code = f"""
-import os, signal, sys
-from llm_core.train import command as train, run_state
-append, save_file = run_state.History.append, run_state.save_file
+@dataclass(frozen=True)
+class EarlyEnd:
+    """What happens when step 6 stands in the history: a signal, behind half a line or not. At 0 comes a kill instead,
+    in the middle of the save of step 8."""
 
-def append_and_end(self, entry):
-    append(self, entry)
-    if entry["step"] == 6:
-        {how}
+    signal: int = 0
+    half_a_line: str = ""
 
-def save_half(tensors, path, metadata):
-    save_file(tensors, path, metadata)
-    if metadata["step"] == "8":
-        os.truncate(path, os.path.getsize(path) // 2)
-        os.kill(os.getpid(), signal.SIGKILL)
+    def prepare(self) -> None:
+        append, save_file = run_state.History.append, run_state.save_file
 
-run_state.History.append, run_state.save_file = append_and_end, save_half
-train.main(sys.argv[1:])
-"""
-    return run_process("-c", code, *command(folder, dropout=DROPOUT))
+        def append_and_end(history: History, entry: dict) -> None:
+            append(history, entry)
+            if entry["step"] == 6 and self.signal:
+                with open(history.path, "a") as file:
+                    file.write(self.half_a_line)
+                os.kill(os.getpid(), self.signal)
+
+        def save_half(tensors: dict, path: Path, metadata: dict) -> None:
+            save_file(tensors, path, metadata)
+            if metadata["step"] == "8":
+                os.truncate(path, os.path.getsize(path) // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        run_state.History.append, run_state.save_file = append_and_end, save_half
 
 
 @pytest.mark.parametrize(
-    "how",
-    [
-        "open(self.path, 'a').write('{\"step\": 7, \"lo'); os.kill(os.getpid(), signal.SIGKILL)",
-        "pass  # the kill comes in the middle of the second save",
-    ],
+    "end", [EarlyEnd(signal.SIGKILL, half_a_line='{"step": 7, "lo'), EarlyEnd()], ids=["in a line", "in a save"]
 )
-def test_a_killed_run_has_the_losses_of_an_unbroken_one(how, tmp_path, unbroken):
-    killed = run_that_ends_early(how, tmp_path)
-    assert killed.returncode == -9, killed.stderr
+def test_a_killed_run_has_the_losses_of_an_unbroken_one(end, tmp_path, unbroken):
+    assert run_doomed(command(tmp_path, dropout=DROPOUT), end).killed_by == signal.SIGKILL
     assert saved_step(tmp_path) == 4
     assert run_here(tmp_path, dropout=DROPOUT) == 0
     assert losses(tmp_path) == pytest.approx(unbroken, abs=1e-6)
@@ -77,8 +78,8 @@ def test_a_killed_run_has_the_losses_of_an_unbroken_one(how, tmp_path, unbroken)
 
 
 def test_ctrl_c_saves_and_the_run_goes_on(tmp_path, unbroken):
-    stopped = run_that_ends_early("os.kill(os.getpid(), signal.SIGINT)", tmp_path)
-    assert stopped.returncode == 130
+    stopped = run_doomed(command(tmp_path, dropout=DROPOUT), EarlyEnd(signal.SIGINT))
+    assert stopped.code == 130
     assert "stopped and saved at step 6 of 12; the same command resumes it" in stopped.stdout
     assert "Traceback" not in stopped.stderr
     assert saved_step(tmp_path) == 6

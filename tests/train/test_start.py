@@ -12,18 +12,13 @@ from llm_core import load_model, load_tokenizer
 from llm_core.model.checkpoints import tokenizer_name
 from llm_core.text.tokenizer import save_ranks
 from llm_core.train import command as train
-from llm_core.train import devices, samples
+from llm_core.train import devices
 from llm_core.train.data import TokenStore
 from llm_core.train.run_state import History, read_settings
 from tests.train.tiny_run import ARTICLES, losses, run_here
 
 ONE = {"steps": 1, "warmup_steps": 1}
 ROWS = [json.loads(line) for line in ARTICLES.read_text().splitlines()]
-
-
-@pytest.fixture(autouse=True)
-def short_samples(monkeypatch):
-    monkeypatch.setattr(samples, "MOST", 1)
 
 
 @pytest.fixture(scope="module")

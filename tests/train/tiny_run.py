@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from llm_core.paths import ASSETS
 from llm_core.train import command as train
+from llm_core.train import samples
 from llm_core.train.run_state import History
 
 ROOT = ASSETS.parent
@@ -50,8 +52,9 @@ def run_here(out: Path, **changes: object) -> int | str:
     return run_words(command(out, **changes))
 
 
-def run_words(arguments: list[str]) -> int | str:
-    with pytest.raises(SystemExit) as end:
+def run_words(arguments: list[str], sample_tokens: int = 1) -> int | str:
+    """The same for a whole command. The samples on the card would take most of a tiny run's time."""
+    with patch.object(samples, "MOST", sample_tokens), pytest.raises(SystemExit) as end:
         train.main(arguments)
     return end.value.code
 

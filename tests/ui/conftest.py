@@ -4,6 +4,7 @@ A test fails if its page writes an error to the console, throws, or asks another
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from .browser import FLAGS, chromium_path
 from .modules import Modules, modules_in
 from .reference import Reference
-from .screen import Screen
+from .screen import PATIENCE, Screen
 from .serving import App, running_app
 
 
@@ -54,8 +55,10 @@ class Problems(list):
 
 
 @pytest.fixture
-def problems() -> Problems:
-    return Problems()
+def problems(request: pytest.FixtureRequest) -> Problems:
+    """Those of the page that the test has: one of its own, or the shared one."""
+    is_shared = "screen" in request.fixturenames and "page" not in request.fixturenames
+    return request.getfixturevalue("shared_page").problems if is_shared else Problems()
 
 
 @pytest.fixture
@@ -91,7 +94,18 @@ class SharedPage:
             self.page = self.profile.new_page()
             listen(self.page, self.problems)
         self.problems.clear()
+        self.problems.expected = [REFUSED]
         return self.page
+
+
+@contextmanager
+def lending(shared: SharedPage, session: pytest.Session) -> Iterator[Page]:
+    """The page for one test, which must leave no problem; after one that fails, the next gets another page."""
+    page, failed = shared.lend(), session.testsfailed
+    yield page
+    if session.testsfailed > failed:
+        page.close()
+    assert shared.problems.unexpected() == []
 
 
 @pytest.fixture(scope="session")
@@ -106,17 +120,27 @@ def js(profile: BrowserContext) -> Iterator[Modules]:
 
 @pytest.fixture
 def screen(request: pytest.FixtureRequest, app: App) -> Iterator[Screen]:
-    """Explore with the first example drawn. Who asks for ``page`` or ``problems`` too has it to himself."""
-    if {"page", "problems"} & set(request.fixturenames):
+    """Explore with the first example drawn. Who asks for ``page`` too has it to himself.
+
+    Else it is the page that another test has left; views that the file names in MAY_STAY may have been opened there.
+    """
+    if "page" in request.fixturenames:
         yield Screen(request.getfixturevalue("page"), app.url).open()
         return
-    shared = request.getfixturevalue("shared_page")
-    page = shared.lend()
-    failed = request.session.testsfailed
-    yield Screen(page, app.url).open_anew()
-    if request.session.testsfailed > failed:
-        page.close()
-    assert shared.problems.unexpected() == []
+    with lending(request.getfixturevalue("shared_page"), request.session) as page:
+        yield Screen(page, app.url).open_anew(getattr(request.module, "MAY_STAY", ()))
+
+
+@pytest.fixture
+def lent(shared_page: SharedPage) -> Iterator[Page]:
+    """The shared page, for who loads something of his own in it: a new page for that takes as long again."""
+    page = shared_page.lend()
+    page.unroute_all(behavior="ignoreErrors")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE)
+    yield page
+    page.goto("about:blank")
+    assert shared_page.problems.unexpected() == []
 
 
 @pytest.fixture(scope="session")

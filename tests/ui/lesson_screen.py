@@ -5,6 +5,39 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page
 
 RESTS = "[data-view=learn_view] .hs-stage[data-animating=false]"
+HAS_ALL = "() => headscope.payload && headscope.asked === null && !headscope.isAsking"
+# Another page's views, once opened, stay.
+HAS_NO_MORE = (
+    "() => !document.querySelector('[data-view=grid_view][data-ready], [data-view=generate_view][data-ready]')"
+)
+# What neither an address says nor progress: how the page looks, and what was opened, typed or kept.
+LEAVE_NOTHING = """() => {
+    document.querySelector("dialog[open]")?.close();
+    document.activeElement?.blur();
+    document.body.classList.remove("dark");
+    if (document.body.dataset.lecture === "true") document.querySelector(".hs-tools button:last-child").click();
+    delete document.body.dataset.lecture;
+    document.querySelector(".hs-lesson-tables").open = false;
+    const search = document.querySelector(".hs-contents input[type=search]");
+    if (search.value) {
+        search.value = "";
+        search.dispatchEvent(new Event("input"));
+    }
+    history.replaceState(null, "", location.pathname);
+}"""
+# Without motion a step is drawn at once; `look` may wait for frames if it needs them.
+WALK = """async () => {
+    const look = LOOK, found = [];
+    const view = document.querySelector("[data-view=learn_view]"), next = view.querySelector(".hs-next");
+    const isLast = () => view.querySelector(".hs-step-number").textContent.endsWith(` of ${view.dataset.step}`);
+    for (;;) {
+        if (view.dataset.waits === "true") next.click();
+        if (view.dataset.waits === "true") throw new Error("this step is not revealed");
+        found.push(await look(view));
+        if (isLast()) return found;
+        next.click();
+    }
+}"""
 
 
 class LessonScreen:
@@ -22,10 +55,47 @@ class LessonScreen:
         self.wait_for(lesson, step)
         return self
 
-    def turn_to(self, lesson: str, number: int) -> None:
-        """The lesson of that number in the table of contents, from 0: its first step, without loading a page."""
-        self.page.evaluate("number => document.querySelectorAll('.hs-lesson-link')[number].click()", number)
-        self.wait_for(lesson, 1)
+    def follow(self, lesson: str, step: int = 1) -> "LessonScreen":
+        """The same as ``open`` by a link of the page's own: nothing is loaded but the lesson."""
+        self.page.evaluate("search => headscope.address.follow(search)", f"?lesson={lesson}&step={step}")
+        self.page.wait_for_function(HAS_ALL)
+        self.page.wait_for_selector(".hs-lesson-shown:not([data-stale])")
+        self.wait_for(lesson, step)
+        return self
+
+    def go_back_to(self, address: str) -> None:
+        """What the page shows if Back leads to ``address``, which may be one that no link of ours has."""
+        self.page.evaluate("search => { history.replaceState(null, '', search); headscope.address.back(); }", address)
+        self.wait_for_rest()
+
+    def begin_anew(self) -> "LessonScreen":
+        """The first step of a lesson without text, as ``open()`` shows it to who has answered nothing yet, on a page
+        that another test has left; quicker than to load it."""
+        page = self.page
+        page.unroute_all(behavior="ignoreErrors")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        page.mouse.move(2, 2)
+        if not page.url.startswith(self.url) or not page.evaluate(HAS_NO_MORE):
+            return self.forget().open()
+        page.evaluate(LEAVE_NOTHING)
+        self.follow("reshape")
+        page.get_by_text("Reset my progress", exact=True).dispatch_event("click")
+        page.evaluate("scrollTo(0, 0)")
+        return self
+
+    def forget(self) -> "LessonScreen":
+        """Empty what the browser keeps for the app, before a page of it is loaded."""
+        client = self.page.context.new_cdp_session(self.page)
+        client.send("Storage.clearDataForOrigin", {"origin": self.url, "storageTypes": "local_storage"})
+        client.detach()
+        return self
+
+    def walk(self, lesson: str, look: str) -> list:
+        """Turn to a lesson and through all its steps, each revealed, and say of each what ``look`` finds on the page:
+        a JavaScript function (of the view), perhaps an async one."""
+        self.follow(lesson)
+        return self.page.evaluate(WALK.replace("LOOK", look))
 
     def wait_for(self, lesson: str, step: int) -> None:
         self.page.wait_for_selector(f'[data-view=learn_view][data-lesson="{lesson}"][data-step="{step}"]')

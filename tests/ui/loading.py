@@ -52,16 +52,16 @@ WATCH = """(() => {
 })()"""
 
 
-def load(browser: Browser, url: str) -> tuple[Visit, Visit, Visit]:
-    """The first visit to the first page, the same page loaded again, and another one from another tab."""
+def load(browser: Browser, url: str, tabs: int = 1) -> tuple[Visit, ...]:
+    """The first visit to the first page, the same page loaded again, and one from each further tab."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.add_init_script(WATCH)
     try:
         page = context.new_page()
         first = visit(page, lambda: page.goto(url))
         second = visit(page, lambda: page.reload())
-        other = context.new_page()
-        return first, second, visit(other, lambda: other.goto(url))
+        others = [context.new_page() for _ in range(tabs - 1)]
+        return first, second, *[visit(other, lambda other=other: other.goto(url)) for other in others]
     finally:
         context.close()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from playwright.sync_api import BrowserContext, Page, Route
 
+from explorer.static_files import PLOTLY, plotly_file
 from llm_core.paths import ROOT
 
 STATIC = ROOT / "explorer" / "web"
@@ -13,7 +14,8 @@ HOST = "http://127.0.0.1/"
 def from_disk(route: Route) -> None:
     name = route.request.url.removeprefix(HOST)
     if name:
-        route.fulfill(body=(STATIC / name).read_text(encoding="utf-8"), content_type="text/javascript")
+        path = plotly_file() if name.split("/") == PLOTLY else STATIC / name
+        route.fulfill(body=path.read_text(encoding="utf-8"), content_type="text/javascript")
     else:
         route.fulfill(body="<!doctype html><meta charset=utf-8><body></body>", content_type="text/html")
 

@@ -3,7 +3,7 @@
 Everything waits on the marks that views leave on themselves: ``data-ready``, and ``data-seq``, which counts results.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from playwright.sync_api import Locator, Page
 
@@ -40,7 +40,7 @@ BEGIN_ANEW = """() => {
     headscope.address.follow('?show=explore');
 }"""
 # Another page's or tab's views, once opened, stay, and have parts that are called alike.
-HAS_NO_MORE = """(names) => globalThis.headscope?.seq > 0
+HAS_NO_MORE = """(names) => globalThis.headscope?.seq > 0 && document.querySelector("#page-explore")
     && [...document.querySelectorAll('[data-view][data-ready]')].every(({ dataset }) => names.includes(dataset.view))"""
 HAS_ALL = "() => headscope.asked === null && !headscope.isAsking"
 THREE_FRAMES = """async () => {
@@ -69,15 +69,25 @@ class Screen:
         self.next_frame()
         return self
 
-    def open_anew(self) -> "Screen":
-        """The same of a page that another test has left: quicker than to load it, if it shows nothing more."""
+    def open_anew(self, may_stay: Sequence[str] = ()) -> "Screen":
+        """The same of a page that another test has left: quicker than to load it, if no views were opened there but
+        those of Explore's first panel, and those that ``may_stay``."""
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.set_viewport_size({"width": 1440, "height": 900})
         self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         self.page.mouse.move(2, 2)
-        if not self.page.evaluate(HAS_NO_MORE, FIRST):
+        if not self.page.evaluate(HAS_NO_MORE, [*FIRST, *may_stay]):
             return self.open()
         self.page.evaluate(BEGIN_ANEW)
+        return self._settled()
+
+    def follow(self, more: str = "") -> "Screen":
+        """``open`` of a page that is there already: the address is followed as Back and Forward follow it."""
+        self.page.evaluate("(address) => headscope.address.follow(address)", f"?view=explore{more}")
+        return self._settled()
+
+    def _settled(self) -> "Screen":
+        """Wait until the result that the address asks for is there, and drawn."""
         self.page.wait_for_function(HAS_ALL)
         seq = self.page.evaluate("headscope.seq")
         for name in VIEWS:
@@ -172,10 +182,8 @@ class Screen:
         canvas = self.page.locator(".hs-picture canvas")
         canvas.scroll_into_view_if_needed()
 
-        def at() -> tuple[float, float]:
-            x, y = self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
-            box = canvas.bounding_box()
-            return box["x"] + x, box["y"] + y
+        def at() -> list[float]:
+            return self.call(module, LAYOUT_OF_VIEW.replace("DRAW", draw).replace("MIDDLE", middle), place)
 
         for _ in range(5):  # until the picture has stayed where it was
             before = at()
@@ -262,7 +270,9 @@ LAYOUT_OF_VIEW = """({ DRAW }, place) => {
     const { payload, focus } = globalThis.headscope;
     const { brush } = document.querySelector('[data-view="attention_view"]').dataset;
     const layout = DRAW(document.createElement('canvas'), ROOM, payload, { ...focus.now, brush }, 0, false);
-    return (MIDDLE)(layout, ...place);
+    const { x, y } = document.querySelector('.hs-picture canvas').getBoundingClientRect();
+    const [right, down] = (MIDDLE)(layout, ...place);
+    return [x + right, y + down];
 }"""
 ROOM = """(({ clientWidth, clientHeight }, isBound) =>
     ({ width: Math.max(280, clientWidth), height: isBound ? clientHeight : Infinity })

@@ -3,7 +3,7 @@ model is still writing, and which picture is drawn."""
 
 from playwright.sync_api import Page
 
-from .screen import Screen
+from .screen import BEGIN_ANEW, HAS_ALL, Screen
 
 VIEW = '[data-view="generate_view"]'
 CELLS = """(row) => [...row.children].map((cell) => {
@@ -11,6 +11,12 @@ CELLS = """(row) => [...row.children].map((cell) => {
     return (parts.length ? parts[0] : cell).textContent;
 })"""
 
+# What is unfolded, and what was written after the text.
+FORGET = """() => {
+    for (const details of document.querySelectorAll('#page-generate details[open]')) details.open = false;
+    for (const section of document.querySelectorAll('#page-generate .hs-all')) section.classList.remove('hs-all');
+    document.getElementById('clear').click();
+}"""
 TYPE = "(field, value) => { field.value = value; field.dispatchEvent(new Event('input')); }"
 
 
@@ -24,6 +30,23 @@ class Writer(Screen):
         """Load the page and wait until what comes next is drawn."""
         self.page.goto(f"{self.url}?view=generate{more}")
         return self.wait_for_picture()
+
+    def begin_anew(self) -> "Writer":
+        """The same of a page that another test has left, which may know of one more text: what was written after each
+        of the two is forgotten."""
+        page = self.page
+        page.unroute_all(behavior="ignoreErrors")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        page.mouse.move(2, 2)
+        if not page.url.startswith(self.url) or page.locator("[data-view=grid_view][data-ready]").count():
+            return self.open()
+        page.evaluate(FORGET)
+        page.evaluate(BEGIN_ANEW.replace("?show=explore", "?show=generate"))
+        page.wait_for_function(HAS_ALL)
+        page.evaluate(FORGET)
+        page.evaluate("document.activeElement?.blur()")
+        return self.wait_for_picture("next")
 
     def show(self) -> "Writer":
         """Go there from another page."""

@@ -1,4 +1,4 @@
-"""From text to vectors: merges, ids, the embedding table as a lookup and as a product, positions, neighbors.
+"""From text to vectors: merges, ids, the embedding table as a lookup and as a product, positions, neighbors, a map.
 
 The three ways to say where a token stands are computed side by side; only one of them is the model's.
 """
@@ -6,13 +6,27 @@ The three ways to say where a token stands are computed side by side; only one o
 from dataclasses import replace
 from functools import cached_property
 
-from ..lesson import Bars, Control, Facts, Formula, Lesson, Operand, Option, Panel, Question, Scene, Step, written
+from ..lesson import (
+    Bars,
+    Control,
+    Facts,
+    Formula,
+    Lesson,
+    Operand,
+    Option,
+    Panel,
+    Question,
+    Scene,
+    Step,
+    TokenMap,
+    written,
+)
 from ..questions import distinct
 from ..settings import head_control
 from ..source import code_of
 from .merges import Merging, bytes_first, every_merge, first_pair, same_ids
 
-STEPS = 10
+STEPS = 11
 MOST_MERGES = 24  # that can be looked at one by one
 MOST_PLACES = 48  # of position tables
 FURTHER = 100  # places
@@ -87,6 +101,7 @@ def build(scene: Scene) -> list[Step]:
         waves(table),
         rotary(table),
         neighbors(table),
+        on_a_map(table),
     ]
 
 
@@ -412,6 +427,43 @@ def neighbors(table: Table) -> Step:
     )
 
 
+def on_a_map(table: Table) -> Step:
+    from llm_core.analysis.embeddings import principal_components
+
+    at, shares = principal_components(table.rows, 3)
+    percent = [f"{100 * float(share):.1f} %" for share in shares]
+    along = at[:, 0].argsort().tolist()
+    low, high = (", ".join(f"“{table.piece(id)}”" for id in ids) for ids in (along[:3], along[:-4:-1]))
+    return Step(
+        title="All tokens on a map",
+        text=f"A row has {table.C} numbers, a screen two directions, or three. Principal components are the directions in which "
+        f"the rows differ most: the first holds {percent[0]} of all their variance, the next two {percent[1]} and {percent[2]}. "
+        f"{low} lie at one end of the first, {high} at the other. So what is close together here can be far apart in the "
+        f"directions that are not drawn: the neighbors that are marked are the nearest in all {table.C}.",
+        show=[TokenMap(chosen=table.chosen)],
+        code=[code_of(principal_components)],
+        question=Question(
+            prompt=f"Of all the variance of the {len(table.rows):,} rows, how much is left on a flat map, along the best two of "
+            f"{table.C} directions?",
+            options=variance_options(float(shares[:2].sum())),
+            before=[token_panel(table)],
+        ),
+    )
+
+
+def variance_options(share: float) -> list[Option]:
+    """The share in percent, and two that are far from it."""
+    others = [percent for percent in (5, 25, 50, 75, 95) if abs(percent / 100 - share) > 0.15]
+    why = "It is less than that" if share < 0.5 else "It is otherwise"
+    wrong = [Option(f"about {percent} %", False, f"{why}: {100 * share:.1f} %.") for percent in (others[0], others[-1])]
+    true = Option(
+        f"about {100 * share:.0f} %",
+        True,
+        f"{100 * share:.1f} %: a map shows little of how the rows differ in the rest.",
+    )
+    return [true, *wrong]
+
+
 def controls(runner) -> list[Control]:
     return [
         Control(
@@ -432,7 +484,7 @@ def controls(runner) -> list[Control]:
 LESSON = Lesson(
     id="vectors",
     title="From text to vectors",
-    summary="Merges, ids, embeddings and positions: how a text becomes numbers.",
+    summary="Merges, ids, embeddings and positions: how a text becomes numbers, and where the tokens lie.",
     build=build,
     num_steps=STEPS,
     controls=controls,

@@ -138,6 +138,26 @@ export function leadingHead({ arrays }, query) {
   return { layer, head, logits: arrays.leading_logits.data[query] };
 }
 
+/**
+ * Of a model that predicts nothing: the head in which `query` puts most weight on another token, special ones left out:
+ * {layer, head, weight}; null where there is none, and of a large model, whose layers come one by one.
+ * @param {Payload} payload
+ */
+export function strongestHead(payload, query) {
+  const { arrays, tokens, keys } = payload;
+  const [L, H, T, S] = arrays.pattern.shape;
+  if (arrays.leading || arrays.pattern.layers) return null;
+  const others = (keys ?? tokens).flatMap((token, k) => (token.special || (!keys && k === query) ? [] : [k]));
+  const found = { layer: 0, head: 0, weight: 0 };
+  for (let i = 0; i < L * H; i++) {
+    for (const key of others) {
+      const weight = arrays.pattern.data[(i * T + query) * S + key] / 65535;
+      if (weight > found.weight) Object.assign(found, { layer: Math.floor(i / H), head: i % H, weight });
+    }
+  }
+  return found.weight ? found : null;
+}
+
 /** How the code calls the patterns of a layer. */
 export function patternName(payload, layer) {
   return payload.names.pattern.replace("{layer}", String(layerOf(payload, layer)));

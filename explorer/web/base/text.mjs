@@ -78,3 +78,10 @@ export function labels(tokens, limit = 14) {
     );
   return lists.get(limit);
 }
+
+/** A model's name for the screen: of a file its name, of a folder its own name and the name of the folder around it. */
+export function modelName(name) {
+  if (!/^([/~.\\]|[a-z]:)/i.test(name)) return name; // ours, a run of ours, or an id of the Hub
+  const parts = name.split(/[/\\]/).filter(Boolean);
+  return parts.slice(/\.(gguf|pt)$/i.test(name) ? -1 : -2).join("/");
+}

@@ -2,7 +2,7 @@
 // what uniform attention would score.
 
 import { make } from "../base/dom.mjs";
-import { leadingHead, nextTokens, predictsAt } from "../base/payload.mjs";
+import { leadingHead, nextTokens, predictsAt, strongestHead } from "../base/payload.mjs";
 import { pieceName } from "../base/text.mjs";
 import { store } from "../state/store.mjs";
 import { worn } from "../ui/badges.mjs";
@@ -33,14 +33,16 @@ export function mount(element) {
   });
 }
 
-/** Which head adds most to the likeliest next token, and the way to it. */
+/** Which head does most for the chosen token, and the way to it. */
 function sayWhoLeads(button, payload, query, focus) {
-  const lead = predictsAt(payload, query) ? leadingHead(payload, query) : null;
+  const lead = predictsAt(payload, query) ? leadingHead(payload, query) : strongestHead(payload, query);
   button.hidden = lead === null;
   if (lead === null) return;
   const { layer, head } = lead;
   const isHere = layer === focus.layer && head === focus.head;
-  button.textContent = leadsSentence(lead, isHere, pieceName(nextTokens(payload, query, 1).best[0].text));
+  button.textContent = leadsSentence(lead, isHere, "logits" in lead ? likeliest(payload, query) : "");
   button.disabled = isHere;
   button.onclick = () => store.toggle({ layer, head });
 }
+
+const likeliest = (payload, query) => pieceName(nextTokens(payload, query, 1).best[0].text);

@@ -1,6 +1,6 @@
 // The words of the Explore page around its pictures, to be read in one go.
 
-import { grouped, label, probability, quoted, several, visible } from "../base/text.mjs";
+import { grouped, label, modelName, probability, quoted, several, visible } from "../base/text.mjs";
 
 export const PAGE = {
   examples: "Examples",
@@ -49,6 +49,20 @@ export const ABOUT = {
   patch: "Put what the model computed for one text into another, and see what brings the answer back.",
 };
 
+// heads by two scores
+
+export const SCATTER = {
+  title: "Heads by two scores",
+  hint: "Each point is a head. Dotted: what uniform attention scores. Click a point to look at its head.",
+  across: ["Across", "previous token"],
+  up: ["Up", "induction"],
+  head: "head",
+};
+export const pointText = (layer, head, ...roles) =>
+  [headTitle(layer, head), ...roles.map(({ name, scores }) => `${name}: ${scores[layer][head].toFixed(3)}`)].join("\n");
+export const scatterLabel = (across, up, count) =>
+  `${count} heads, by their scores as “${across}” across and “${up}” up. The table has every number.`;
+
 // heads
 
 export const roleOption = (role) => `role: ${role}`;
@@ -58,8 +72,12 @@ export const stepperText = (layer, head) => `Layer ${layer} · head ${head}`;
 export const openText = (text) => `“${text.trim()}” ✎`;
 export const doesTitle = (layer, head) => `What layer ${layer}, head ${head} does`;
 
-export function leadsSentence({ layer, head, logits }, isHere, token) {
+/** @typedef {{layer: number, head: number, logits?: number, weight?: number}} Lead */
+
+/** `logits`: what the head adds to the likeliest token; where nothing is predicted, `weight`: what it looks with. */
+export function leadsSentence(/** @type {Lead} */ { layer, head, logits = 0, weight }, isHere, token) {
   const who = isHere ? "This head" : headTitle(layer, head);
+  if (weight !== undefined) return `${who} puts most weight on one other token: ${probability(weight)}`;
   const adds = `${logits < 0 ? "−" : "+"}${Math.abs(logits).toFixed(2)}`;
   return `${who} adds most to the logit of ${quoted(token)}: ${adds}`;
 }
@@ -116,7 +134,7 @@ export function modelLine(model) {
     model.n_embd && `width ${model.n_embd}`,
     model.num_parameters && `${parameters(model.num_parameters)} parameters`,
   ];
-  return [model.name, `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size]
+  return [modelName(model.name), `${several(model.n_layer, "layer")} × ${several(model.n_head, "head")}`, ...size]
     .filter(Boolean)
     .join(" · ");
 }

@@ -1,11 +1,12 @@
-// What stands beside tensors: bars, large numbers, and what Python said.
+// What stands beside tensors: bars, large numbers, what Python said, and the map of all tokens.
 
 import { make } from "../base/dom.mjs";
 import { fixed, visible } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
 import { withNouns } from "./nouns.mjs";
+import { tokenMap } from "./token_map.mjs";
 
-const DRAWN = { bars, facts, message };
+const DRAWN = { bars, facts, message, map: tokenMap };
 
 export function otherShown(item) {
   return DRAWN[item.kind](item);

@@ -46,6 +46,8 @@ export class Picture {
     this.locked = null;
     this.pointed = null;
     this.width = 0;
+    this.size = [0, 0]; // of the canvas at rest
+    this.leaving = 0; // the height of the picture before, while cells move
     new ResizeObserver(() => this.resized()).observe(element);
   }
 
@@ -141,10 +143,8 @@ export class Picture {
     }
     const before = animate ? this.cells : NOTHING;
     this.cells = collect(this.payload, this.panels, isDark());
-    this.size = [
-      Math.max(ground.width, this.flow.scrollWidth),
-      Math.max(ground.height, before === NOTHING ? 0 : (this.size?.[1] ?? 0)),
-    ];
+    this.leaving = before === NOTHING ? 0 : this.size[1];
+    this.size = [Math.max(ground.width, this.flow.scrollWidth), ground.height];
     this.move(before);
   }
 
@@ -167,7 +167,8 @@ export class Picture {
   }
 
   draw(before, from, t) {
-    const context = prepare(this.canvas, ...this.size);
+    const [width, height] = this.size;
+    const context = prepare(this.canvas, width, t < 1 ? Math.max(height, this.leaving) : height);
     drawCells(context, this.cells, before, from, t);
     for (const entry of this.panels) {
       context.globalAlpha = t;

@@ -1,6 +1,6 @@
 // The words of "Save" and "Share", to be read in one go; save.mjs says beside each format what it is.
 
-import { grouped, label } from "../base/text.mjs";
+import { grouped, label, modelName } from "../base/text.mjs";
 
 export const SAVE = {
   save: "Save",
@@ -24,7 +24,8 @@ export const copySentence = (isCut) => `Copy this link.${cutSentence(isCut)}`;
 const cutSentence = (isCut) =>
   isCut ? " It holds only the beginning of the text, which is too long for an address." : "";
 
-export const captionText = (model, text) => `Headscope · ${model.name}${text ? ` · “${beginning(text, 70)}”` : ""}`;
+export const captionText = (model, text) =>
+  `Headscope · ${modelName(model.name)}${text ? ` · “${beginning(text, 70)}”` : ""}`;
 export const cardTitle = (text) => `“${beginning(text, 90)}”`;
 export const cardNumber = ({ text, p }) => `next: “${label({ text })}” ${Math.round(100 * p)}%`;
 export const savedText = (name, bytes) => `${name} (${size(bytes)})`;

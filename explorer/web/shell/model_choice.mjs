@@ -1,6 +1,7 @@
 // Which model the text is given to. It always names the model that is shown: one that cannot be had changes nothing.
 
 import { make } from "../base/dom.mjs";
+import { modelName } from "../base/text.mjs";
 import { ask } from "../state/ask.mjs";
 import { models, refreshModels } from "../state/models.mjs";
 import { onPage, page } from "../state/pages.mjs";
@@ -37,7 +38,7 @@ export function mount(element, { props }) {
     const shown = isLesson ? props.value : store.model || props.value;
     const names = [...new Set([...offered(), props.value, shown, ...(mayOpen ? [MODEL.other] : [])])];
     if (element.dataset.names !== names.join("\n")) {
-      select.replaceChildren(...names.map((value) => make("option", { value, text: value })));
+      select.replaceChildren(...names.map((value) => make("option", { value, text: modelName(value), title: value })));
       element.dataset.names = names.join("\n");
     }
     select.value = shown;

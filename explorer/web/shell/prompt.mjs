@@ -6,13 +6,15 @@ import { address } from "../state/history.mjs";
 import { onPage, page } from "../state/pages.mjs";
 import { openAhead, promptText, run, runText } from "../state/run.mjs";
 import { OF_THE_TEXT, store } from "../state/store.mjs";
+import { stillShown } from "./words.mjs";
 
 export function mount(element, { props }) {
   const { examples, first, ahead, model } = JSON.parse(props.given);
   const [note, lost] = ["hs-problem", "hs-problem hs-lost"].map((className) =>
     make("p", { className, role: "alert", hidden: "" }),
   );
-  element.append(note, lost);
+  const still = make("p", { className: "hs-hint", hidden: "" });
+  element.append(note, still, lost);
   store.firstTexts = first;
   store.firstModel = model;
 
@@ -30,6 +32,8 @@ export function mount(element, { props }) {
   document.addEventListener("hs-server", (/** @type {CustomEvent} */ { detail }) => say(lost, detail));
   document.addEventListener("hs-ran", (/** @type {CustomEvent} */ { detail }) => {
     say(note, detail);
+    still.hidden = detail === "" || !store.payload || store.payload.text === promptText();
+    still.textContent = still.hidden ? "" : stillShown(store.payload);
     element.dataset.ready = "true";
   });
   listen(open);

@@ -1,5 +1,7 @@
 // The words of what stands around every page, to be read in one go.
 
+import { label, modelName, quoted } from "../base/text.mjs";
+
 export const LOST = "A part of this page could not be loaded. Is the app still running? Reload the page.";
 
 export const MODEL = {
@@ -22,6 +24,11 @@ export const OPEN_MODEL = {
   open: "Open",
   cancel: "Cancel",
 };
+
+/** After a text was refused: what the picture still shows. */
+export const stillShown = ({ text, model }) =>
+  `Still shown: ${quoted(label({ text }, 60))} in ${modelName(model.name)}.`;
+
 export const downloadText = (license, size) => `${license}, ${size} to download`;
 export const openElsewhere = (name) => `${name} is open now, on Explore and Compare: this page shows decoders.`;
 

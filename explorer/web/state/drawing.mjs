@@ -2,6 +2,7 @@
 // that is not shown when it is. A view whose picture belongs to an earlier question is dimmed, and says so.
 
 import { onceAFrame } from "../base/once_a_frame.mjs";
+import { modelName } from "../base/text.mjs";
 import { stale } from "./stale.mjs";
 
 export class Drawing {
@@ -25,11 +26,14 @@ export class Drawing {
 
   drawAll() {
     if (!this.store.payload) return;
+    const [shown, hidden] = [[], []]; // looked at before the first is drawn: each look behind a drawing lays out anew
     for (const view of this.views) {
       if (!view.element.isConnected) this.forget(view);
       else if (this.away.has(view.element)) this.late.add(view);
-      else this.draw(view);
+      else (view.element.offsetParent ? shown : hidden).push(view);
     }
+    for (const view of shown) this.drawShown(view);
+    for (const view of hidden) this.draw(view);
     if (this.late.size) requestAnimationFrame(() => this.drawLate());
   }
 
@@ -52,9 +56,12 @@ export class Drawing {
   }
 
   draw(view) {
+    if (view.element.offsetParent) this.drawShown(view); // else on a page that is not shown: drawn when it is
+  }
+
+  drawShown(view) {
     const { element, draw, part } = view;
     const { store } = this;
-    if (!element.offsetParent) return; // on a page that is not shown: drawn when it is
     const names = typeof part === "function" ? part(store.payload, store.focus.now) : part ? [part] : [];
     const parts = names.map((name) => store.part(name));
     const error = parts.find((one) => one.error)?.error;
@@ -86,5 +93,5 @@ const LETTERS = 40;
 
 function nameOf({ text, model }) {
   const letters = [...text];
-  return `“${letters.slice(0, LETTERS).join("")}${letters.length > LETTERS ? "…" : ""}” in ${model.name}`;
+  return `“${letters.slice(0, LETTERS).join("")}${letters.length > LETTERS ? "…" : ""}” in ${modelName(model.name)}`;
 }

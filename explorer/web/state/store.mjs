@@ -1,7 +1,7 @@
 // The client store: the newest payload, the model it is of, and the shared focus. Views subscribe.
 // What is kept stands in the address, so that a link shows another person the same.
 
-import { leadingHead } from "../base/payload.mjs";
+import { leadingHead, strongestHead } from "../base/payload.mjs";
 import { isSame } from "./address.mjs";
 import { Drawing } from "./drawing.mjs";
 import { FIELDS, readAddress } from "./fields.mjs";
@@ -101,11 +101,12 @@ class Store {
     this.focus.fit(L, H, T);
   }
 
-  /** The head that does most for the chosen token. */
+  /** The head that does most for the chosen token, or of a model that predicts nothing looks most at another one. */
   leading() {
     const last = this.payload.tokens.length - 1;
     const query = Math.min(this.focus.locked.query ?? last, last);
-    const { layer, head } = leadingHead(this.payload, query) ?? { layer: 0, head: 0 };
+    const first = { layer: 0, head: 0 };
+    const { layer, head } = leadingHead(this.payload, query) ?? strongestHead(this.payload, query) ?? first;
     return { layer, head };
   }
 

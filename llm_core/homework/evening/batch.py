@@ -49,6 +49,8 @@ def check_class(plan: Plan, say: Say) -> list[tuple[Entry, Report]]:
         OSError, ValueError: the folder is none, or nothing can be written.
     """
     found = entries(plan.place)
+    if plan.again and not any(_is_again(plan, entry) for entry in found):
+        raise ValueError(f"there is no hand-in “{plan.again}” in {plan.place}: name its file or its student")
     like = likenesses({entry.file: entry.handin.source for entry in found if entry.handin})
     if plan.out:
         (plan.out / "reports").mkdir(parents=True, exist_ok=True)
@@ -193,13 +195,18 @@ def _keep(plan: Plan, entry: Entry, report: Report) -> None:
 
 def _known(plan: Plan, entry: Entry) -> Report | None:
     """Of an evening before, if it was whole and the hand-in is still the same."""
-    if plan.out is None or entry.handin is None or plan.again == entry.file:
+    if plan.out is None or entry.handin is None or _is_again(plan, entry):
         return None
     try:
         text = (plan.out / "reports" / f"{_slug(entry)}.json").read_text(encoding="utf-8")
         return from_json(text) if json.loads(text).get("seal") == _seal(entry) else None
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def _is_again(plan: Plan, entry: Entry) -> bool:
+    """Whether it is the one to check again, by its path (or that of its folder), its student's name or id."""
+    return plan.again is not None and plan.again.rstrip("/") in (entry.file.rstrip("/"), entry.name, entry.id)
 
 
 def _summaries(plan: Plan, done: list[tuple[Entry, Report]]) -> None:

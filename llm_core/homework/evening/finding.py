@@ -109,7 +109,7 @@ def _groups(files: dict[str, Content]) -> Iterator[tuple[str, list[str]]]:
         parts = PurePosixPath(name).relative_to(shared).parts
         if parts[-1] == METADATA:
             continue
-        key = parts[0] if len(parts) > 1 else name
+        key = parts[0] if len(parts) > 1 else _of_canvas(name) or name
         grouped.setdefault(str(PurePosixPath(shared, key)), []).append(name)
     for key, names in grouped.items():
         code = [name for name in names if isinstance(files[name], bytes)]
@@ -117,6 +117,19 @@ def _groups(files: dict[str, Content]) -> Iterator[tuple[str, list[str]]]:
             yield key, code
             names = [name for name in names if name not in code and PurePosixPath(name).suffix in CODE]
         yield from ((name, [name]) for name in names)
+
+
+def _of_canvas(name: str) -> str | None:
+    """Canvas puts the files of all students into one folder: what those of one student have in common."""
+    told = CANVAS.match(PurePosixPath(name).name)
+    return f"{told['name']}_{told['id']}" if told else None
+
+
+def _own_name(name: str) -> str:
+    """As the student called the file: Canvas puts names and numbers in front, and -1, -2 behind when it comes anew."""
+    path = PurePosixPath(name)
+    told = CANVAS.match(path.name)
+    return str(path.with_name(re.sub(r"-\d+(?=\.\w+$)", "", told["file"]))) if told else name
 
 
 def _top(files: dict[str, Content]) -> str:
@@ -136,7 +149,7 @@ def _entry(key: str, names: list[str], files: dict[str, Content], people: dict[s
         if len(names) == 1:
             return Entry(name, *who, handin=read_bytes(content, name))
         read = ((one, files[one]) for one in names if not one.endswith(".zip"))
-        inner = {one: content for one, content in read if isinstance(content, bytes)}
+        inner = {_own_name(one): content for one, content in read if isinstance(content, bytes)}
         return Entry(told, *who, handin=chosen(inner))
     except ValueError as error:
         return Entry(told, *who, problem=str(error))
@@ -155,21 +168,33 @@ def _who(file: str, people: dict[str, tuple[str, str]]) -> tuple[str, str, bool]
 
 
 def _people(files: dict[str, Content]) -> dict[str, tuple[str, str]]:
-    """Gradescope's list of who handed in which folder; its YAML is simple enough to be read by lines."""
+    """Gradescope's list of who handed in which folder, alone or in a group."""
     found: dict[str, tuple[str, str]] = {}
     for name, content in files.items():
-        if not name.endswith(METADATA) or isinstance(content, str):
-            continue
-        folder = ""
-        for line in content.decode("utf-8", "replace").splitlines():
-            top = re.match(r"^['\"]?(submission_\d+)['\"]?:\s*$", line)
-            value = re.match(r"^\s*-?\s*:(name|sid|email):\s*['\"]?(.*?)['\"]?\s*$", line)
-            if top:
-                folder = top[1]
-            elif value and folder:
-                who = found.get(folder, ("", ""))
-                if value[1] == "name" and not who[0]:
-                    found[folder] = (value[2], who[1])
-                elif value[1] in ("sid", "email") and not who[1]:
-                    found[folder] = (who[0], value[2])
+        if name.endswith(METADATA) and isinstance(content, bytes):
+            submitters = _submitters(content.decode("utf-8", "replace"))
+            for folder, people in submitters.items():
+                ids = [person.get("sid") or person.get("email", "") for person in people]
+                names = [person.get("name", "") for person in people]
+                found[folder] = (", ".join(filter(None, names)), ", ".join(filter(None, ids)))
+    return found
+
+
+def _submitters(text: str) -> dict[str, list[dict[str, str]]]:
+    """The YAML is simple enough to be read by lines. Other lists in it, of earlier attempts, name nobody."""
+    found: dict[str, list[dict[str, str]]] = {}
+    people: list[dict[str, str]] = []
+    is_inside = False
+    for line in text.splitlines():
+        top = re.match(r"^['\"]?(submission_\d+)['\"]?:\s*$", line)
+        part = re.match(r"^ {0,2}:(\w+):", line)
+        value = re.match(r"^\s*(-?)\s*:(name|sid|email):\s*['\"]?(.*?)['\"]?\s*$", line)
+        if top:
+            people = found.setdefault(top[1], [])
+        elif part:
+            is_inside = part[1] == "submitters"
+        elif is_inside and value:
+            if value[1] or not people:
+                people.append({})
+            people[-1][value[2]] = value[3]
     return found

@@ -91,9 +91,18 @@ def _run_definitions(tree: ast.Module, file: str, module: ModuleType) -> None:
                 raise
 
 
+def _is_method(node: ast.Assign | ast.AnnAssign, own: set[str]) -> bool:
+    """``Decoder.forward = forward``, which gives a class its method in a cell of its own."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    to_class = [isinstance(x, ast.Attribute) and isinstance(x.value, ast.Name) and x.value.id in own for x in targets]
+    return bool(to_class) and all(to_class) and isinstance(node.value, ast.Name)
+
+
 def _defines(node: ast.stmt, own: set[str]) -> bool:
     if isinstance(node, ast.Assign | ast.AnnAssign):
-        return not any(isinstance(part, ast.Name) and part.id in own for part in ast.walk(node))
+        return _is_method(node, own) or not any(isinstance(x, ast.Name) and x.id in own for x in ast.walk(node))
+    if isinstance(node, ast.If) and all(_defines(part, own) for part in [*node.body, *node.orelse]):
+        return True
     if isinstance(node, ast.If | ast.Try):
         return any(isinstance(part, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef) for part in node.body)
     return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)

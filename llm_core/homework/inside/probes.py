@@ -45,6 +45,11 @@ def randomised(model: nn.Module, std: float = 0.3) -> nn.Module:
     return model
 
 
+def reseed() -> None:
+    """As ``torch.manual_seed(1)``, on the CPU alone: for devices that are not there it notes the stack each time."""
+    torch.default_generator.manual_seed(1)
+
+
 def numbers(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -124,7 +129,7 @@ def dropout(names: Names, found: Observations) -> None:
     """How the output scatters over many copies of one text: every place of dropout leaves its own trace."""
     layer = randomised(names.GenericSelfAttention(config())).train()
     x, seen = numbers(B, T, C)[:1].expand(COPIES, -1, -1), torch.ones(T, T).tril().expand(COPIES, 1, T, T)
-    torch.manual_seed(1)
+    reseed()
     with torch.no_grad():
         out = layer(x.clone(), seen)  # (COPIES, T, C)
     zeros = torch.where(out.isnan(), out, (out == 0).float()).mean((0, 2))  # (T,)
@@ -143,7 +148,7 @@ def block(names: Names, found: Observations) -> None:
     out = shaped("what it returns", layer.eval()(x.clone(), mask()), B, T, C)
     found.add("output", out)
     slopes(found, out, layer)
-    torch.manual_seed(1)  # one dropout, the MLP's: the same one for all who have no other
+    reseed()  # one dropout, the MLP's: the same one for all who have no other
     found.add("output in train mode", layer.train()(x.clone(), mask()))
 
 
@@ -258,7 +263,7 @@ TWO_PROMPTS, TWO_PREFIXES = torch.tensor([[1, 4, 0], [3, 0, 2]]), torch.tensor([
 
 def generation(names: Names, found: Observations, draws: int = DRAWS) -> None:
     def write(rows: Tensor, new: int, temperature: float) -> Tensor:
-        torch.manual_seed(1)
+        reseed()
         return tensor_of("what it returns", names.generate(Fixed(5).eval(), rows.clone(), new, temperature))
 
     _sampled(found, write, PROMPT, TWO_PROMPTS, draws, new=2)
@@ -267,7 +272,7 @@ def generation(names: Names, found: Observations, draws: int = DRAWS) -> None:
 def prefix_generation(names: Names, found: Observations, draws: int = DRAWS) -> None:
     def write(rows: Tensor, new: int, temperature: float) -> Tensor:
         model = FixedPair().eval()
-        torch.manual_seed(1)
+        reseed()
         written = tensor_of("what it returns", names.prefix_generate(model, rows.clone(), new, temperature))
         more = found.tensors.get(ENCODED, torch.tensor(0.0)).clamp(min=float(len(model.encoder.fed) > 1))
         found.add(ENCODED, more)
@@ -293,13 +298,19 @@ def _sampled(found: Observations, write: Callable, one: Tensor, two: Tensor, dra
     found.only, noise = True, (DRAWS / draws) ** 0.5
     for temperature in (0.5, 2.0):
         written = _rows_of(write(one.repeat(draws, 1), new, temperature), draws)
-        found.add("what stands in front", written[:1, :-new])
+        front = written[:, :-new].double()  # where new tokens got there it is chance, and another in each row
+        found.add(f"what stands in front at temperature {temperature}", front.mean(0), chance=0.05 * noise)
+        found.add(f"whether every row has the same in front at temperature {temperature}", _alike(front))
         found.add(f"new tokens at temperature {temperature}", frequencies(written[:, -2:]), chance=0.05 * noise)
     written = _rows_of(write(two.repeat_interleave(draws // 2, 0), new, 1.0), draws)
     for i, part in enumerate(written.split(draws // 2)):
         found.add(f"new tokens of row {i} of two", frequencies(part[:, -2:]), chance=0.07 * noise)
     alike = (written[1:] == written[:-1])[:, -2:].double().mean()
     found.add("how often neighbors get the same", alike, chance=0.1 * noise)
+
+
+def _alike(rows: Tensor) -> Tensor:
+    return (rows == rows[:1]).all().double()
 
 
 def _rows_of(written: Tensor, rows: int) -> Tensor:
@@ -366,7 +377,7 @@ def observe(probe: Probe, names: Names, file: str | None = None, wanted: Observa
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.manual_seed(1)
+            reseed()
             probe(names, found)
         found.only = False
     except MemoryError:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
 from . import probes
@@ -34,7 +33,7 @@ def run(
     with suppress(Exception):  # the probe has it, and tells
         parts = _RUNS[block](names, seen, training)
         next(parts)
-        torch.manual_seed(1)
+        probes.reseed()
         with steps:
             for name, tensor in parts:
                 if isinstance(tensor, Tensor):

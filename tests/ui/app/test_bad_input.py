@@ -6,6 +6,7 @@ from ..screen import Screen
 from ..writing import Writer
 
 WINDOW = 256
+MAY_STAY = ("generate_view",)
 
 TEXTS = {
     "nothing": "",
@@ -41,6 +42,7 @@ def test_any_text_is_shown_as_text(screen: Screen, reference, name):
     screen.choose_drawing("lines")
     screen.row_table()
     writer = Writer(screen.page, screen.url).show()
+    writer.wait_for_written(0)
     writer.set(temperature=0)
     writer.write(1, "step")
     assert writer.text_of(".hs-before") == typed
@@ -60,6 +62,7 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(screen: Screen,
     screen.wait_for_result_of(lambda: screen.prompt.press("Enter"))
     assert screen.tokens() == screen.labels(reference.pieces(reference.ids("a\ufffd b")))
     writer = Writer(screen.page, screen.url).show()
+    writer.wait_for_written(0)
     writer.write(1, "step")
     screen.wait_for_result_of(lambda: screen.page.click("#use"))
     assert screen.prompt.input_value().startswith("a\ufffd b")
@@ -81,8 +84,9 @@ def test_a_text_inside_the_window_says_how_much_of_it_is_used(screen: Screen, re
 
 
 @pytest.fixture
-def writer(page, app) -> Writer:
-    return Writer(page, app.url).open()
+def writer(screen: Screen) -> Writer:
+    screen.page.evaluate("headscope.address.follow('?show=generate')")
+    return Writer(screen.page, screen.url).wait_for_picture("next")
 
 
 def test_a_seed_that_cannot_be_is_one_sentence(writer: Writer, reference):

@@ -43,8 +43,8 @@ def test_the_index_says_what_each_view_is_in_both_themes(page: Page, app: App):
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_view_draws_alone_and_fits(page: Page, frames: dict[str, str], name: str):
-    page.set_default_timeout(60_000)
+def test_a_view_draws_alone_and_fits(lent: Page, frames: dict[str, str], name: str):
+    page = lent
     page.set_viewport_size({"width": 1200, "height": 900})
     page.goto(frames[name])
     page.wait_for_selector(DRAWN.format(name), state="attached")
@@ -61,10 +61,9 @@ def test_a_view_draws_alone_and_fits(page: Page, frames: dict[str, str], name: s
     assert page.locator('[data-error]:not([data-error=""])').count() == 0
 
 
-def test_the_banner_is_of_a_changed_model(page: Page, frames: dict[str, str]):
-    page.set_default_timeout(60_000)
-    page.goto(frames["surgery_banner"])
-    page.wait_for_selector('text="Every view shows a changed model: Layer 3, head 2: off."')
+def test_the_banner_is_of_a_changed_model(lent: Page, frames: dict[str, str]):
+    lent.goto(frames["surgery_banner"])
+    lent.wait_for_selector('text="Every view shows a changed model: Layer 3, head 2: off."')
 
 
 def test_a_view_that_is_none_is_one_sentence(app: App):

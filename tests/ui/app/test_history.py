@@ -9,6 +9,8 @@ from ..screen import Screen
 from ..serving import App
 from ..writing import VIEW, Writer
 
+MAY_STAY = ("learn_view", "generate_view", "compare_view", "live_view", "timeline_view", "train_switch", "check_view")
+
 
 def at(page: Page, name: str) -> None:
     """Wait until a page is open, and drawn."""
@@ -63,7 +65,8 @@ def test_back_goes_page_by_page_and_step_by_step_and_forward_comes_back(page: Pa
     assert pressed == ["decoder", "encoder-decoder-prefix"]
 
 
-def test_back_brings_the_text_back_that_the_page_had(screen: Screen, page: Page):
+def test_back_brings_the_text_back_that_the_page_had(screen: Screen):
+    page = screen.page
     before = screen.tokens()
     page.click('#header a[data-page="generate"]')
     at(page, "generate")
@@ -115,6 +118,12 @@ def test_a_text_that_is_too_long_is_whole_on_the_way_back_and_cut_for_others(scr
 # each page's address shows the same
 
 
+def led(screen: Screen, address: str) -> Page:
+    """The page, which follows a link."""
+    screen.page.evaluate("(address) => headscope.address.follow(address)", address)
+    return screen.page
+
+
 def reopened(page: Page, profile: BrowserContext) -> Page:
     """Another person's page, at the address of this one."""
     page.wait_for_function("globalThis.headscope.address.timer === null")
@@ -124,9 +133,11 @@ def reopened(page: Page, profile: BrowserContext) -> Page:
     return other
 
 
-def test_a_lesson_comes_with_its_text_and_settings(page: Page, app: App, profile: BrowserContext):
-    learn = LessonScreen(page, app.url).open("attention", 8)
+def test_a_lesson_comes_with_its_text_and_settings(screen: Screen, app: App, profile: BrowserContext):
+    page = led(screen, "?lesson=attention&step=8")
+    learn = LessonScreen(page, app.url)
     page.set_default_timeout(60_000)
+    learn.wait_for("attention", 8)
     learn.run("one two three")
     learn.choose("layer", "3")
     page.wait_for_function("location.search.includes('text=one')")
@@ -143,8 +154,9 @@ def test_a_lesson_comes_with_its_text_and_settings(page: Page, app: App, profile
     other.close()
 
 
-def test_what_the_model_wrote_comes_with_the_address(page: Page, app: App, profile: BrowserContext):
-    writer = Writer(page, app.url).open()
+def test_what_the_model_wrote_comes_with_the_address(screen: Screen, app: App, profile: BrowserContext):
+    page = led(screen, "?show=generate")
+    writer = Writer(page, app.url).wait_for_picture("next")
     writer.set(temperature=0.5, top_k=40, seed=7)
     for count in (1, 2):
         writer.write(count, "step")
@@ -168,9 +180,8 @@ def written_as_shown(page: Page) -> list:
     return [tokens, page.text_content(".hs-said"), page.text_content(".hs-choice tbody")]
 
 
-def test_train_and_check_come_back_as_they_were(page: Page, app: App):
-    page.set_default_timeout(60_000)
-    page.goto(f"{app.url}?show=train&set=" + '{"task":"reverse","n_layer":1}')
+def test_train_and_check_come_back_as_they_were(screen: Screen):
+    page = led(screen, '?show=train&set={"task":"reverse","n_layer":1}')
     at(page, "train")
     assert page.locator('input[name="live-task"]:checked').input_value() == "reverse"
     page.locator('input[name="live-task"][value="copy"]').check(force=True)

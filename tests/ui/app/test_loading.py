@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from ..loading import load
 from ..screen import Screen
-from ..serving import App, running_app
+from ..serving import App
 
 # Everything that can be seen, frame by frame, from before the page's own scripts on.
 WATCH = """() => {
@@ -32,6 +32,7 @@ OF_PAGE = {
         "tokens_view",
         "grid_view",
         "roles_view",
+        "scatter_view",
         "attention_view",
         "next_view",
         "tabs_view",
@@ -44,7 +45,7 @@ OF_PAGE = {
 
 
 def test_the_first_visit_is_light_and_the_second_loads_no_script_again(browser: Browser, app: App):
-    first, second, _ = load(browser, app.url)
+    first, second = load(browser, app.url)
     assert first.picture < first.gradio
     assert 20 < first.ours <= 45
     assert first.our_bytes <= 250_000
@@ -113,8 +114,8 @@ def test_a_text_of_the_address_is_not_seen_as_another(page: Page, app: App):
         ("?view=learn&page=x", "learn"), ("?lesson=heads", "learn"),
     ],
 )  # fmt: skip
-def test_reserved_and_unknown_parameters_show_the_page(page: Page, app: App, query: str, shown: str):
-    page.set_default_timeout(60_000)
+def test_reserved_and_unknown_parameters_show_the_page(lent: Page, app: App, query: str, shown: str):
+    page = lent
     assert page.goto(app.url + query).status == 200
     page.wait_for_selector("#start[data-ready]" if shown == "start" else f'#page-{shown} .hs-view[data-ready="true"]')
     page.wait_for_timeout(500)
@@ -168,9 +169,3 @@ def test_while_a_text_is_computed_the_old_pictures_say_what_they_are_of(screen: 
         route.continue_()
     page.wait_for_selector("[data-view=attention_view]:not([data-stale])")
     assert screen.tokens()[1:] == ["one", " two", " three"]
-
-
-def test_in_development_nothing_is_kept(browser: Browser):
-    with running_app("--dev") as app:
-        first, second, _ = load(browser, app.url)
-        assert second.ours == first.ours > 20

@@ -201,16 +201,15 @@ def seen(screen: Screen) -> list:
     return [screen.title(), screen.chosen_token(), screen.text_of(".hs-cell"), screen.tokens(), screen.row_table()]
 
 
-def test_the_address_shows_another_reader_the_same(screen: Screen, page: Page):
+def test_the_address_shows_another_reader_the_same(screen: Screen):
     assert screen.address() == "show=explore"
     screen.choose_head(3, 0)
     screen.point_at_cell(5, 2)
-    page.mouse.down()
-    page.mouse.up()
+    screen.page.mouse.down()
+    screen.page.mouse.up()
     screen.choose_drawing("lines")
     assert screen.address() == "show=explore&layer=3&head=0&query=5&key=2&draw=lines"
     before = seen(screen)
-    page.reload()
     screen.open("&layer=4&query=5&key=2&draw=lines")
     assert seen(screen) == before
     assert screen.address() == "show=explore&layer=3&head=0&query=5&key=2&draw=lines"

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
+from ..loading import load
 from ..proxy import running_proxy
 from ..screen import Screen
 from ..serving import ROOT, App, running_app
@@ -18,6 +19,13 @@ PREFIX = "/headscope"
 def app_under_prefix() -> Iterator[App]:
     with running_app(env={"GRADIO_ROOT_PATH": PREFIX}) as app:
         yield app
+
+
+@pytest.fixture(scope="module")
+def site_with_option() -> Iterator[str]:
+    """A proxy before an app that has the option, and is in development."""
+    with running_app("--root-path", f"{PREFIX}/", "--dev") as app, running_proxy(app, PREFIX, strips=True) as site:
+        yield site
 
 
 def works(screen: Screen) -> None:
@@ -39,21 +47,25 @@ def test_all_works_behind_a_proxy(page: Page, app_under_prefix: App, strips: boo
         page.goto("about:blank")
 
 
-def test_all_works_with_the_option_and_in_a_frame(page: Page, problems):
-    with running_app("--root-path", f"{PREFIX}/") as app, running_proxy(app, PREFIX, strips=True) as site:
-        page.set_default_timeout(60_000)
-        page.goto(f"{site}/frame")
-        frame = page.frame_locator("iframe")
-        frame.locator("#start[data-ready]").wait_for()
-        frame.locator('#header a[data-page="explore"]').click()
-        frame.locator('[data-view="grid_view"][data-ready="true"]').wait_for()
-        frame.locator("#prompt textarea").fill("one two three")
-        frame.locator("#prompt textarea").press("Enter")
-        frame.locator('[data-view="grid_view"][data-seq="2"]').wait_for()
-        assert frame.locator(".hs-tokens button").all_text_contents()[1:] == ["one", " two", " three"]
-        page.evaluate("history.back()")  # go_back() waits for the page to load, and only the frame moves
-        frame.locator("#start[data-ready]").wait_for()
-        page.goto("about:blank")
+def test_all_works_with_the_option_and_in_a_frame(page: Page, site_with_option: str):
+    page.set_default_timeout(60_000)
+    page.goto(f"{site_with_option}/frame")
+    frame = page.frame_locator("iframe")
+    frame.locator("#start[data-ready]").wait_for()
+    frame.locator('#header a[data-page="explore"]').click()
+    frame.locator('[data-view="grid_view"][data-ready="true"]').wait_for()
+    frame.locator("#prompt textarea").fill("one two three")
+    frame.locator("#prompt textarea").press("Enter")
+    frame.locator('[data-view="grid_view"][data-seq="2"]').wait_for()
+    assert frame.locator(".hs-tokens button").all_text_contents()[1:] == ["one", " two", " three"]
+    page.evaluate("history.back()")  # go_back() waits for the page to load, and only the frame moves
+    frame.locator("#start[data-ready]").wait_for()
+    page.goto("about:blank")
+
+
+def test_in_development_nothing_is_kept(browser: Browser, site_with_option: str):
+    first, second = load(browser, f"{site_with_option}{PREFIX}/")
+    assert second.ours == first.ours > 20
 
 
 def test_a_root_path_that_is_none_is_one_sentence():

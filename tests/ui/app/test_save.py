@@ -21,6 +21,7 @@ from ..screen import Screen
 
 SVG = "{http://www.w3.org/2000/svg}"
 TEXT = 'Weird <img src=x onerror=alert(1)> & "quotes" \x07 שלום 👩‍🚀, ${a} {{b}}'
+MAY_STAY = ("lens_view",)
 VIEWS = ("tokens_view", "grid_view", "attention_view", "roles_view", "next_view")
 
 
@@ -88,8 +89,9 @@ def test_pictures_and_numbers_of_every_view(weird: Screen, reference: Reference)
     assert np.allclose([float(row[3]) for row in rows(content)[1:]], best.values.numpy(), atol=1e-6)
 
 
-def test_the_logit_lens_is_saved_with_all_its_numbers(page: Page, app, reference: Reference):
-    Screen(page, app.url).open("&panel=lens")
+def test_the_logit_lens_is_saved_with_all_its_numbers(screen: Screen, reference: Reference):
+    page = screen.page
+    screen.choose_panel("lens")
     page.wait_for_selector('[data-view="lens_view"][data-ready="true"]')
     table = rows(saved(page, "lens_view", "CSV")[1])
     ET.fromstring(saved(page, "lens_view", "SVG")[1])
@@ -128,7 +130,9 @@ def twice_as_fine_as_the_svg(screen: Screen) -> None:
     assert struct.unpack(">II", png[16:24]) == (2 * int(root.get("width")), 2 * int(root.get("height")))
 
 
-def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_path: Path, reference: Reference):
+def test_pictures_are_fine_and_a_text_comes_whole(
+    screen: Screen, page: Page, problems, tmp_path: Path, reference: Reference
+):
     vectors_in_the_colours_of_the_screen(screen)
     twice_as_fine_as_the_svg(screen)
     screen.choose_head(2, 5)
@@ -146,7 +150,7 @@ def test_pictures_are_fine_and_a_text_comes_whole(screen: Screen, problems, tmp_
     _, content = saved(screen.page, "", "HTML page")
     (tmp_path / "view.html").write_bytes(content)
     problems.expect("file:///")  # where it is opened from
-    alone = screen.page
+    alone = page
     alone.route("http*://**", lambda route: route.abort())  # no server any more
     alone.goto((tmp_path / "view.html").as_uri())
     alone.wait_for_selector('[data-view="next_view"][data-ready="true"]')

@@ -8,6 +8,7 @@ from ..reference import Reference
 from ..screen import Screen
 
 TEXT = "How to Wash a Red Cup\n1. Fill the cup with warm water and wash the cup"
+MAY_STAY = ("lens_view",)
 L = 6
 HALF = {"probability": 0.0005, "entropy": 0.005, "kl": 0.005}
 

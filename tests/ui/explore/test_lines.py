@@ -4,14 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
 
 from explorer.examples import EXAMPLES, EXPLORED
 
 from ..modules_alone.test_modules import ARRAYS, AS_TEXT, H, T
 from ..reference import same
 from ..screen import Screen
-from ..serving import App
 
 TEXT = (
     "How to wash a red cup and a blue cup: first wash the red cup with warm water, "
@@ -207,12 +205,12 @@ def said(screen: Screen) -> dict:
     )
 
 
-def test_rows_and_columns_of_several_heads_are_torchs(page: Page, app: App, reference):
+def test_rows_and_columns_of_several_heads_are_torchs(screen: Screen, reference):
     trace = reference.trace(TEXT)
     heads = [0, 1, 4, 6]
-    screen = Screen(page, app.url).open("&draw=lines&layer=4&also=2_5_7")
+    screen.follow("&draw=lines&layer=4&also=2_5_7")
     screen.run(TEXT)
-    screen.page.click(".hs-lines-table summary")
+    screen.page.locator(".hs-lines-table").evaluate("(details) => (details.open = true)")
     compared = 0
     pattern = trace.attention(3)[0]  # (H, T, T)
     for query in (34, 20):

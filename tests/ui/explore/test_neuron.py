@@ -10,9 +10,9 @@ from playwright.sync_api import Page
 from explorer.engine.payload import pack
 
 from ..screen import Screen
-from ..serving import App
 from .test_lines import TEXT
 
+MAY_STAY = ("neuron_view",)
 D = 32
 
 
@@ -102,6 +102,11 @@ def keep(screen: Screen, **focus) -> dict:
     return read(screen)
 
 
+def unfold(screen: Screen) -> None:
+    """The table of the pair's dimensions."""
+    screen.page.locator(".hs-dim-table").evaluate("(details) => (details.open = true)")
+
+
 def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     trace = reference.trace(TEXT)
     asked = []
@@ -110,7 +115,7 @@ def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     assert not [url for url in asked if "/ask/neurons" in url], "fetched only for who looks"
     screen.choose_drawing("neuron")
     read(screen)
-    screen.page.click(".hs-dim-table summary")
+    unfold(screen)
     asked.clear()
     compared = 0
     for layer, head, query, key in [(3, 0, 34, 20), (5, 7, 17, 17), (0, 4, 0, 0), (2, 6, 33, None)]:
@@ -146,10 +151,9 @@ def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
     assert asked == [], "another head or token asks the server nothing"
 
 
-def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(page: Page, app: App, reference):
+def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(screen: Screen, reference):
     trace = reference.trace("one two three four")
-    screen = Screen(page, app.url).open("&draw=neuron&layer=3&head=4&query=4&key=2")
-    screen.run("one two three four")
+    screen.follow("&draw=neuron&layer=3&head=4&query=4&key=2&text=one+two+three+four")
     read(screen)
     cells = screen.page.locator(".hs-neuron-pair .hs-neuron-strip canvas").first
     width = cells.bounding_box()["width"]
@@ -165,7 +169,7 @@ def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(page: Page, app
     screen.page.click('.hs-neuron .hs-switch [data-name="size"]')
     screen.point_away()
     assert {"dim=17", "dims=size"} <= set(screen.address().split("&"))
-    screen.page.click(".hs-dim-table summary")
+    unfold(screen)
     products = [abs(number(row[3])) for row in read(screen)["dims"]]
     assert products == sorted(products, reverse=True) and len(products) == D
     screen.page.locator(".hs-neuron-pair").focus()
@@ -179,10 +183,9 @@ def test_a_dimension_is_read_with_the_entries_that_it_is_made_of(page: Page, app
     assert read(screen)["shown"] == 3
 
 
-def test_a_masked_pair_says_that_the_mask_hides_it(page: Page, app: App, reference):
+def test_a_masked_pair_says_that_the_mask_hides_it(screen: Screen, reference):
     trace = reference.trace("one two three four")
-    screen = Screen(page, app.url).open("&draw=neuron&layer=1&head=1&query=2&key=4")
-    screen.run("one two three four")
+    screen.follow("&draw=neuron&layer=1&head=1&query=2&key=4&text=one+two+three+four")
     now = read(screen)
     assert "the mask hides it" in now["about"]
     assert "its score becomes −∞ before the softmax" in now["steps"][4] and now["strong"][-1] == "0.0000"
@@ -191,12 +194,12 @@ def test_a_masked_pair_says_that_the_mask_hides_it(page: Page, app: App, referen
     assert "blocks.0.attn.scores" not in " ".join(now["codes"]), "the model has −∞ there"
     assert len(now["keys"]) == 3 and now["shown"] == -1
     assert "The 2 tokens after “two” are hidden by the mask" in now["hints"]
-    page.set_viewport_size({"width": 390, "height": 844})
+    screen.page.set_viewport_size({"width": 390, "height": 844})
     screen.next_frame()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "wider than a phone"
+    assert screen.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "wider than a phone"
 
 
-def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(screen: Screen, problems):
+def test_it_waits_for_its_numbers_with_a_sign_and_says_if_they_do_not_come(screen: Screen, page: Page, problems):
     problems.expect("503")
     waiting = []
     screen.page.route("**/ask/neurons", lambda route: waiting.append(route))

@@ -9,6 +9,7 @@ from llm_core.analysis.patching import Patching, kl_divergence, logit_difference
 from ..screen import Screen, rows_of
 
 SHE = PATCHES[0]
+MAY_STAY = ("patch_view",)
 TOM = "Harry Smith met Draco. Harry"
 DONE = "[data-view=patch_view][data-done=true]"
 CELLS = "all => all.map(td => Number(td.dataset.value))"

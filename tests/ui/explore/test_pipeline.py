@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ..screen import PATIENCE, Screen
 
 TEXT = "How to wash a red cup and a blue cup: first wash the red cup with warm water, then dry the cup"
+MAY_STAY = ("pipeline_view",)
 L, H = 6, 8
 BLOCK = [
     "resid_pre", "ln_1", "q", "k", "v", "scores", "pattern", "z", "attn_out", "resid_mid",

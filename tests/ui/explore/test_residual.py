@@ -11,6 +11,7 @@ from ..reference import Reference
 from ..screen import Screen
 
 TEXT = "How to Wash a Red Cup\n1. Fill the cup with warm water and wash the cup"
+MAY_STAY = ("residual_view",)
 L, H, D = 6, 8, 32
 NO_MINUS = str.maketrans("−", "-")
 

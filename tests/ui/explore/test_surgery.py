@@ -17,6 +17,7 @@ from ..screen import Screen, rows_of
 
 TEXT = "How to Make a Paper Boat"
 T, D = 9, 32
+MAY_STAY = ("surgery_view", "surgery_board", "surgery_next")
 NUMBER = re.compile(r"[+−]?\d+\.\d+")
 
 
@@ -108,7 +109,7 @@ def test_leaks_are_told_with_what_they_did_to_the_loss(js):
 
 
 def open_panel(screen: Screen, more: str = "", edits: int = 0) -> None:
-    screen.page.goto(f"{screen.url}?view=explore&panel=surgery&text={TEXT.replace(' ', '+')}{more}")
+    screen.follow(f"&panel=surgery&text={TEXT.replace(' ', '+')}{more}")
     wait(screen, edits)
 
 
@@ -119,8 +120,7 @@ def wait(screen: Screen, edits: int) -> None:
 
 
 @pytest.fixture
-def panel(page, app) -> Screen:
-    screen = Screen(page, app.url)
+def panel(screen: Screen) -> Screen:
     open_panel(screen)
     return screen
 
@@ -271,8 +271,8 @@ def test_a_mask_is_painted_with_the_mouse_and_a_drag_is_one_step(panel: Screen):
     wait(panel, 0)
 
 
-def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(page, app, reference):
-    screen = Screen(page, app.url)
+def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(screen: Screen, reference):
+    page = screen.page
     open_panel(screen, "&edits=zero.h.1.7~zero.m.3&changed=everywhere&layer=5&head=3", edits=2)
     page.wait_for_selector(".hs-changed:not([hidden])")
     page.wait_for_function("headscope.payload.edits?.length === 2")
@@ -304,14 +304,14 @@ def test_the_changed_model_is_shown_in_all_views_and_in_the_address_and_back(pag
     assert "edits=zero.h.0.6%7Ezero.m.2" in screen.address() and "changed" not in screen.address()
 
 
-def test_effect_and_sweep_stream_and_can_be_cancelled(page, app):
+def test_effect_and_sweep_stream_and_can_be_cancelled(screen: Screen):
     """How it is computed is tested without a browser."""
     model, before, after = load_model("decoder"), [], []
     for batch in held_out_batches(model, load_tokenizer()):
         before += batch.losses.tolist()
         after += edited_losses(model, batch, [Edit(what="mlp", layer=0, how="zero")]).tolist()
     expected = paired_effect(before, after)
-    screen = Screen(page, app.url)
+    page = screen.page
     open_panel(screen, "&edits=zero.m.1", edits=1)
     page.click('[data-name="effect"]')
     page.wait_for_selector(".hs-effect p")

@@ -140,6 +140,20 @@ def units(text: str) -> list[int]:
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), "<u2").tolist()
 
 
+def test_a_model_is_called_by_the_end_of_its_path(js):
+    names = {
+        "decoder": "decoder",
+        "runs/one": "runs/one",
+        "HuggingFaceTB/SmolLM2-135M": "HuggingFaceTB/SmolLM2-135M",
+        "/home/me/models/small.gguf": "small.gguf",
+        "~/out/ckpt.pt": "ckpt.pt",
+        "/home/me/minilm/model/": "minilm/model",
+        "C:\\models\\gpt2": "models/gpt2",
+        "/gpt2": "gpt2",
+    }
+    assert js("base/text", "({modelName}, names) => names.map(modelName)", list(names)) == list(names.values())
+
+
 def test_special_tokens_among_candidates_are_named_by_their_role(js):
     named = js(
         "base/text", "({pieceName}, pieces) => pieces.map(pieceName)", ["<|endoftext|>", "<|mask|>", "end", "\n"]
@@ -504,3 +518,21 @@ def test_the_matrix_has_in_each_cell_the_colour_of_its_weight(js, dark):
     assert len(cells) == T * (T + 1) // 2 - 1
     for got, expected in cells:
         assert np.abs(np.array(got) - expected).max() <= 2
+
+
+def test_of_a_model_that_predicts_nothing_the_head_that_looks_most_at_another_token_comes_first(js):
+    find = """({ strongestHead }, query, keys, leading) => strongestHead({
+        tokens: [{ special: true }, {}, {}], keys,
+        arrays: { leading, pattern: { shape: [2, 2, 3, 3], data: Uint16Array.from([
+            65000, 0, 0,  0, 65000, 0,  30000, 100, 0,
+            0, 0, 0,  0, 0, 0,  1, 20000, 40000,
+            0, 0, 0,  0, 0, 0,  1, 20001, 40000,
+            0, 0, 0,  0, 0, 0,  1, 19999, 45534,
+        ]) } },
+    }, query)"""
+    own = js("base/payload", find, 2, None, None)  # neither the special token nor itself
+    assert (own["layer"], own["head"]) == (1, 0) and own["weight"] == pytest.approx(20001 / 65535)
+    across = js("base/payload", find, 2, [{}, {}, {}], None)  # keys of another text
+    assert (across["layer"], across["head"]) == (1, 1)
+    assert js("base/payload", find, 0, None, None) is None
+    assert js("base/payload", find, 2, None, {"data": [0, 0]}) is None

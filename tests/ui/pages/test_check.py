@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from ...homework.example import PLACE
 from ..modules import Modules
-from ..serving import App, running_app
+from ..serving import App
 
 EXAMPLE = json.loads(PLACE.read_text(encoding="utf-8"))
 WORDS = {"passed": "right", "failed": "wrong", "not started": "not started"}
@@ -335,26 +335,25 @@ class Embedding(DummyEmbedding):
 """
 
 
-def test_where_it_is_allowed_a_file_is_checked_for_this_machine_and_nobody_else(page: Page):
-    with running_app("--allow-code-upload") as app:
-        for status, headers in ((403, {"Origin": "http://evil.example"}), (421, {"Host": "evil.example"}),
-                                (403, {"Sec-Fetch-Site": "cross-site"})):  # fmt: skip
-            assert ask(app.url, "1", **headers).status_code == status
-        behind = answer(app.url, "1", **{"X-Forwarded-For": "10.1.2.3"})
-        assert "Files are checked only for the machine that the app runs on" in behind
+def test_where_it_is_allowed_a_file_is_checked_for_this_machine_and_nobody_else(page: Page, allowed: App):
+    for status, headers in ((403, {"Origin": "http://evil.example"}), (421, {"Host": "evil.example"}),
+                            (403, {"Sec-Fetch-Site": "cross-site"})):  # fmt: skip
+        assert ask(allowed.url, "1", **headers).status_code == status
+    behind = answer(allowed.url, "1", **{"X-Forwarded-For": "10.1.2.3"})
+    assert "Files are checked only for the machine that the app runs on" in behind
 
-        opened(page, app.url)
-        give(page, "x" * 300_000, "large.py", ".py")
-        page.wait_for_selector('.hs-checker[data-error^="This file is too large to be a homework"]')
-        page.evaluate(NOTE_PROGRESS)
-        give(page, EMBEDDING, "🙂<b>mine</b>.py", ".py")
-        page.wait_for_selector(".hs-check-tile")
-        told = page.evaluate("globalThis.told")  # block by block, as far as the screen could follow
-        numbers = [int(match[1]) for line in told if (match := re.match(r"Checking .+ … (\d) of 10", line))]
-        assert numbers == sorted(numbers) and numbers[0] == 0
-        assert page.text_content(".hs-check-file") == "🙂<b>mine</b>.py"
-        statuses = page.locator(".hs-check-mark").all_text_contents()
-        assert statuses == ["✗ wrong", *["– not started"] * 9]
-        assert "Positions forgotten" in page.text_content("#check-panel")
-        assert page.text_content(".hs-check-line code").endswith("return self.vocab_embeddings(idx)")
-        assert page.get_attribute(".hs-check-lesson", "href") == "?lesson=museum&step=11"
+    opened(page, allowed.url)
+    give(page, "x" * 300_000, "large.py", ".py")
+    page.wait_for_selector('.hs-checker[data-error^="This file is too large to be a homework"]')
+    page.evaluate(NOTE_PROGRESS)
+    give(page, EMBEDDING, "🙂<b>mine</b>.py", ".py")
+    page.wait_for_selector(".hs-check-tile")
+    told = page.evaluate("globalThis.told")  # block by block, as far as the screen could follow
+    numbers = [int(match[1]) for line in told if (match := re.match(r"Checking .+ … (\d) of 10", line))]
+    assert numbers == sorted(numbers) and numbers[0] == 0
+    assert page.text_content(".hs-check-file") == "🙂<b>mine</b>.py"
+    statuses = page.locator(".hs-check-mark").all_text_contents()
+    assert statuses == ["✗ wrong", *["– not started"] * 9]
+    assert "Positions forgotten" in page.text_content("#check-panel")
+    assert page.text_content(".hs-check-line code").endswith("return self.vocab_embeddings(idx)")
+    assert page.get_attribute(".hs-check-lesson", "href") == "?lesson=museum&step=11"

@@ -1,13 +1,15 @@
 """The first screen: it stands and answers before anything else is loaded, shows what was measured, and leads on."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import BrowserContext, Page, Route
 
 from explorer.first_sight import ASSET
 from explorer.pages.start import explore_address
 
+from ..conftest import Problems, listen
 from ..serving import App
 
 IS_UP = '[data-view="prompt_view"][data-ready="true"]'
@@ -38,10 +40,24 @@ def weight(when: str) -> str:
 @pytest.fixture
 def first(page: Page, app: App) -> Page:
     """The first screen, with no script and no style sheet but what stands in its HTML."""
+    return without_scripts(page, app.url)
+
+
+@pytest.fixture(scope="module")
+def held(profile: BrowserContext, app: App) -> Iterator[Page]:
+    """The same on one page for all widths, and all that a browser may have kept."""
+    page, problems = profile.new_page(), Problems()
+    listen(page, problems)
+    yield without_scripts(page, app.url)
+    page.close()
+    assert problems.unexpected() == []
+
+
+def without_scripts(page: Page, url: str) -> Page:
     page.set_default_timeout(PATIENCE)
     held: list[Route] = []
     page.route(lambda url: "/web/" in url or "/assets/" in url, lambda route: held.append(route))
-    page.goto(app.url, wait_until="commit")
+    page.goto(url, wait_until="commit")
     page.wait_for_selector("#start[data-ready]")
     return page
 
@@ -84,21 +100,21 @@ def test_arc_and_bars_are_as_wide_as_what_was_measured(first: Page):
 
 
 @pytest.mark.parametrize("width", [1920, 1440, 1102, 1024, 720, 390])
-def test_everything_fits_and_can_be_pressed(first: Page, width: int):
-    first.set_viewport_size({"width": width, "height": 844})
-    first.wait_for_timeout(100)
-    assert first.evaluate("document.scrollingElement.scrollWidth") <= width
-    boxes = first.locator("#start :is(h1, .hs-start-tokens > span, .hs-start-name, .hs-start-next > li)").evaluate_all(
+def test_everything_fits_and_can_be_pressed(held: Page, width: int):
+    held.set_viewport_size({"width": width, "height": 844})
+    held.wait_for_timeout(100)
+    assert held.evaluate("document.scrollingElement.scrollWidth") <= width
+    boxes = held.locator("#start :is(h1, .hs-start-tokens > span, .hs-start-name, .hs-start-next > li)").evaluate_all(
         "all => all.map((e) => [e.getBoundingClientRect(), e.scrollWidth - e.clientWidth])"
     )
     assert all(box["left"] >= 0 and box["right"] <= width and cut <= 1 for box, cut in boxes)
-    title, name = (first.locator(f"#start {one}").first.bounding_box() for one in ("h1", ".hs-start-name"))
+    title, name = (held.locator(f"#start {one}").first.bounding_box() for one in ("h1", ".hs-start-name"))
     assert title["y"] + title["height"] <= name["y"], "the weight stands below the question"
-    arc = first.locator(".hs-to-target").bounding_box()
-    target, last = (first.locator(f".hs-start-tokens .hs-{name}").bounding_box() for name in ("target", "last"))
+    arc = held.locator(".hs-to-target").bounding_box()
+    target, last = (held.locator(f".hs-start-tokens .hs-{name}").bounding_box() for name in ("target", "last"))
     assert arc["x"] <= target["x"] + target["width"] / 2 + 8 and arc["y"] >= 0
     assert arc["x"] + arc["width"] >= last["x"] + last["width"] / 2 - 8
-    sizes = first.locator("#start .hs-start-first :is(button, a, input:not([type=hidden]))").evaluate_all(
+    sizes = held.locator("#start .hs-start-first :is(button, a, input:not([type=hidden]))").evaluate_all(
         "all => all.filter((e) => e.offsetParent).map((e) => e.getBoundingClientRect().height)"
     )
     assert len(sizes) >= 6 and min(sizes) >= 44
@@ -197,17 +213,18 @@ def test_before_anything_is_loaded_its_links_are_plain_links(first: Page):
         ('{"heads":{"0":"seen"},"reshape":{"0":"seen"}}', ", step 2", "?lesson=reshape&step=2"),
     ],
 )
-def test_who_comes_back_goes_on_where_the_lesson_was_left(first: Page, kept, said, leads_to):
+def test_who_comes_back_goes_on_where_the_lesson_was_left(held: Page, kept, said, leads_to):
     keep = "kept => kept === null ? localStorage.clear() : localStorage.setItem('headscope.progress', kept)"
-    first.evaluate(keep, kept)
-    first.reload(wait_until="commit")
-    first.wait_for_selector("#start[data-ready]")
-    link = first.locator(".hs-start-continue")
+    held.set_viewport_size({"width": 1440, "height": 900})
+    held.evaluate(keep, kept)
+    held.reload(wait_until="commit")
+    held.wait_for_selector("#start[data-ready]")
+    link = held.locator(".hs-start-continue")
     assert link.is_visible() == (said is not None)
     if said:
         assert link.text_content().startswith("Continue: ") and link.text_content().endswith(said)
         assert link.get_attribute("href") == leads_to
-    first.evaluate("localStorage.clear()")
+    held.evaluate("localStorage.clear()")
 
 
 def test_share_copies_the_address_and_draws_a_card(up: Page):

@@ -24,11 +24,6 @@ ENDING = "Serve and enjoy."
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-@pytest.fixture
-def writer(page, app) -> Writer:
-    return Writer(page, app.url).open()
-
-
 def number(shown: str) -> float:
     return float(shown.replace(",", ""))
 
@@ -62,7 +57,7 @@ def assert_choice_is(writer: Writer, reference, before: list[int], settings: dic
     return compared + 8
 
 
-def test_the_choice_is_the_warped_distribution_after_every_step(writer: Writer, reference):
+def test_the_choice_is_the_warped_distribution_after_every_step(writer: Writer, page, reference):
     new = reference.written(TEXT, 3, **SETTINGS)
     writer.set(**SETTINGS, tokens=3)
     writer.write(3)
@@ -190,7 +185,7 @@ def test_strategies_stand_side_by_side_and_go_into_the_tree(writer: Writer, refe
     assert writer.written() == writer.labels(reference.pieces(greedy))
 
 
-def test_the_end_of_a_text_loses_nothing_and_a_phone_holds_the_page(writer: Writer, reference):
+def test_the_end_of_a_text_loses_nothing_and_a_phone_holds_the_page(writer: Writer, page, reference):
     end = reference.tokenizer.end
     assert end in reference.warped(ENDING, []).before.topk(SHOWN).indices
     writer.page.set_viewport_size({"width": 390, "height": 844})

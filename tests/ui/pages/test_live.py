@@ -276,25 +276,36 @@ def pattern_of(model, facts: dict):
     return torch.stack([trace.attention(layer)[0] for layer in range(SMALL["n_layer"])]).numpy()
 
 
-def head_rows(live: LivePage):
+ROWS = """async (e) => {
+    const press = (key) => {
+        const canvas = e.querySelector(".hs-live-now .hs-tl-picture canvas");
+        canvas.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    };
+    const drawn = async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); };
+    const row = () => [...e.querySelectorAll(".hs-live-now .hs-table tr")].slice(1).map((tr) => {
+        const text = tr.lastElementChild.textContent;
+        return text === "masked" ? 0 : text === "<0.001" ? 0.0002 : Number(text);
+    });
+    for (let i = 0; i < 40; i++) press("ArrowUp");
+    const rows = [];
+    do {
+        if (rows.length) press("ArrowDown");
+        await drawn();
+        rows.push(row());
+    } while (rows.length < rows[0].length);
+    return rows;
+}"""
+
+
+def head_rows(live: LivePage) -> np.ndarray:
     """The attention of the large head as its table says it, row after row; 0 where it is masked."""
-    page = live.page
     details = live.view.locator(".hs-live-now .hs-table")
     if not details.evaluate("e => e.open"):
         details.locator("summary").click()
     canvas = live.view.locator(".hs-live-now .hs-tl-picture canvas")
     canvas.focus()
-    code = """e => [...e.querySelectorAll(".hs-live-now .hs-table tr")].slice(1).map((tr) => {
-        const text = tr.lastElementChild.textContent;
-        return text === "masked" ? 0 : text === "<0.001" ? 0.0002 : Number(text);
-    })"""
-    for _ in range(40):
-        page.keyboard.press("ArrowUp")
-    rows = [live.view.evaluate(code)]
-    while len(rows) < len(rows[0]):
-        page.keyboard.press("ArrowDown")
-        rows.append(live.view.evaluate(code))
-    return np.array(rows)
+    live.page.keyboard.press("ArrowDown")
+    return np.array(live.view.evaluate(ROWS))
 
 
 def drawn_losses(page: Page) -> list[float]:

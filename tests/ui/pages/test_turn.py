@@ -1,23 +1,14 @@
 """Write it yourself: what is written is checked as the homework checks it, kept, and saved as a whole file."""
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.sync_api import Page
 
 from explorer.exercises.exercise import exercises, pieces
 from llm_core.homework.outline import Outline
 
-from ..serving import App, running_app
+from ..serving import App
 
 SOLUTIONS = {one.id: one.solution for one in exercises()}
 TURN = '[data-view="turn_view"]'
-
-
-@pytest.fixture(scope="module")
-def allowed() -> Iterator[App]:
-    with running_app("--allow-code-upload") as app:
-        yield app
 
 
 def opened(page: Page, url: str, exercise: str) -> Page:

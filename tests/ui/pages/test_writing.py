@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from ..left import left
 from ..reference import same
 from ..writing import Writer
 
@@ -14,13 +15,30 @@ LONG = "Wash the red cup. " * 60 + "Now dry the blue"
 OTHER = "Ask your mother if she can help you."
 
 
-@pytest.fixture
-def writer(page, app) -> Writer:
-    return Writer(page, app.url).open()
-
-
 def shown(writer: Writer, reference, ids: list[int]) -> list[str]:
     return writer.labels(reference.pieces(ids))
+
+
+def test_a_page_that_was_used_is_as_one_that_was_just_loaded(writer: Writer, page):
+    writer.wait_for_picture("next")
+    before = left(page, "generate_view")
+    writer.prompt.fill(LONG)
+    writer.set(temperature=0, tokens=2, seed=5)
+    writer.write(2)
+    writer.wait_for_picture("chosen")
+    writer.tree_list()
+    page.click('#generate-looks button[data-name="layer"][data-index="2"]')
+    page.click("#generate-choice .hs-link")
+    page.click("[title='Dark or light']")
+    page.set_viewport_size({"width": 600, "height": 500})
+    page.focus("#write")
+    page.evaluate("scrollTo(0, 300)")
+    assert left(page, "generate_view") != before
+    writer.begin_anew()
+    assert left(page, "generate_view") == before
+    writer.prompt.fill(LONG)
+    page.wait_for_function("document.querySelector('.hs-before').textContent.startsWith('…')")
+    assert writer.written() == []
 
 
 def test_write_writes_what_generate_writes(writer: Writer, reference):
@@ -48,7 +66,7 @@ def test_one_token_at_a_time_and_write_go_on_where_the_text_was_left(writer: Wri
     assert writer.written() == shown(writer, reference, new[:7])
 
 
-def test_another_prompt_starts_anew_and_the_first_is_not_forgotten(writer: Writer, reference):
+def test_another_prompt_starts_anew_and_the_first_is_not_forgotten(writer: Writer, page, reference):
     writer.set(**SETTINGS, tokens=4)
     writer.write(4)
     first = writer.written()
@@ -109,7 +127,7 @@ def test_writing_without_a_server_is_said_and_goes_on_when_it_is_back(writer: Wr
     assert not writer.has_problem()
 
 
-def test_look_inside_runs_the_text_with_what_was_written(writer: Writer, reference):
+def test_look_inside_runs_the_text_with_what_was_written(writer: Writer, page, reference):
     new = reference.written(TEXT, 5, **SETTINGS)
     whole = TEXT + reference.tokenizer.decode([id for id in new if not reference.tokenizer.is_special(id)])
     writer.set(**SETTINGS, tokens=5)

@@ -1,4 +1,7 @@
-"""Drawing tokens, and joining encoder and decoder, in stages."""
+"""Drawing tokens, and joining encoder and decoder, in stages.
+
+What a pick does not need is not computed: a tensor that the right run makes too is no trace of a deviation.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -204,8 +207,7 @@ def prefix_generate(names: Names, pick: dict[str, str]) -> None:
     @torch.no_grad()
     def prefix_generate(model, prefix, max_new_tokens, temperature=1.0):
         memory = _remembered(lambda x: model.encoder(x, return_hidden=True), prefix, pick.get("memory"))
-        starts = {"start too": 0 * prefix[:, :1], "start": 0 * prefix[:, :1], "start with prefix": prefix[:, -1:]}
-        start = starts.get(pick.get("returned", ""), prefix[:, :0])
+        start = _start(prefix, pick.get("returned"))
 
         def ask(tokens: Tensor) -> Tensor:
             if pick.get("encoder") == "every time":
@@ -224,9 +226,19 @@ def prefix_generate(names: Names, pick: dict[str, str]) -> None:
     names.prefix_generate = prefix_generate
 
 
+def _start(prefix: Tensor, how: str | None) -> Tensor:
+    if how in ("start too", "start"):
+        return torch.zeros_like(prefix[:, :1])
+    return prefix[:, -1:] if how == "start with prefix" else prefix[:, :0]
+
+
 def _remembered(encode, prefix: Tensor, how: str | None) -> Tensor | None:
-    given = {"cut": prefix[:, :-1], "cut front": prefix[:, 1:], "prefix reversed": prefix.flip(1)}
-    hidden = encode(given.get(how or "", prefix))  # (B, P, C)
+    given = {
+        "cut": lambda: prefix[:, :-1],
+        "cut front": lambda: prefix[:, 1:],
+        "prefix reversed": lambda: prefix.flip(1),
+    }
+    hidden = encode(given[how]() if how in given else prefix)  # (B, P, C)
     made = {
         "mean": lambda: hidden.mean(1, keepdim=True),
         "last": lambda: hidden[:, -1:],
@@ -315,18 +327,23 @@ def encoder_decoder(names: Names, pick: dict[str, str]) -> None:
             memory = _remembered(lambda x: self.encoder(x, return_hidden=True), prefix, pick.get("memory"))
             if targets is None:
                 return self.decoder(prefix[:, :0], None, memory)
-            wanted = {"lost": None, "shifted": targets.roll(-1, 1), "reversed": targets.flip(1)}
-            return self.decoder(self._tokens(prefix, targets), wanted.get(pick.get("targets", ""), targets), memory)
+            how, tokens = pick.get("targets"), self._tokens(prefix, targets)
+            wanted = {
+                "lost": lambda: None,
+                "shifted": lambda: targets.roll(-1, 1),
+                "reversed": lambda: targets.flip(1),
+            }
+            return self.decoder(tokens, wanted[how]() if how else targets, memory)
 
         def _tokens(self, prefix, targets):
             made = {
-                "prefix": prefix,
-                "without last": targets[:, :-1],
-                "without first": targets[:, 1:],
-                "none": targets[:, :0],
-                "shifted": torch.cat([0 * targets[:, :1], targets[:, :-1]], dim=1),
-                "padding 0": targets.clamp(min=0),
+                "prefix": lambda: prefix,
+                "without last": lambda: targets[:, :-1],
+                "without first": lambda: targets[:, 1:],
+                "none": lambda: targets[:, :0],
+                "shifted": lambda: torch.cat([0 * targets[:, :1], targets[:, :-1]], dim=1),
+                "padding 0": lambda: targets.clamp(min=0),
             }
-            return made.get(pick.get("tokens", ""), targets)
+            return made[pick["tokens"]]() if "tokens" in pick else targets
 
     names.EncoderDecoder = EncoderDecoder
