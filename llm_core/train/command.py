@@ -129,10 +129,15 @@ def decayed(args: argparse.Namespace) -> argparse.Namespace:
 
 
 def keep_others_out(folder: Path) -> AbstractContextManager:
-    """While it lasts no other run may begin there: ``ValueError``. A killed process loses its lock by itself."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """While it lasts no other run may begin there: ``ValueError``, as for a folder that cannot be written.
+
+    A killed process loses its lock by itself.
+    """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / ".lock").acquire(timeout=0)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise ValueError(f"nothing can be written into {folder} ({error.strerror}): give another --out") from None
     except Timeout:
         raise ValueError(f"another process trains in {folder}: wait for its end, or give another --out") from None
 

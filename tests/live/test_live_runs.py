@@ -23,6 +23,7 @@ from explorer.live import runs as live
 from explorer.live.publish import ABOUT, publish, safe_name
 from explorer.live.runs import GONE, LiveRun, LiveRuns
 from llm_core.paths import ROOT
+from tests.read_only import read_only
 
 ENGINE = [sys.executable, "-m", "tests.live.engine"]
 PATIENCE = 60
@@ -237,6 +238,16 @@ def test_the_number_of_kept_models_is_bounded(tmp_path, monkeypatch):
     assert [publish(model, tmp_path / "runs", "a", {}) for _ in range(2)] == ["a", "a-2"]
     with pytest.raises(ValueError, match="2 models are kept already: delete a folder in runs/"):
         publish(model, tmp_path / "runs", "a", {})
+
+
+def test_a_model_that_cannot_be_written_is_not_kept(tmp_path):
+    model, runs = tmp_path / "model", tmp_path / "runs"
+    for folder in (model, runs):
+        folder.mkdir()
+    (model / "config.json").write_text("{}")
+    with read_only(runs), pytest.raises(ValueError, match=r"could not be kept: Permission denied\.$"):
+        publish(model, runs, "a", {})
+    assert list(runs.iterdir()) == []
 
 
 def test_a_refused_or_finished_copy_leaves_nothing_behind(runs, monkeypatch):

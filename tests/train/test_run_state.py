@@ -20,6 +20,7 @@ from llm_core.model.config import ModelConfig
 from llm_core.train import model_card, run_state
 from llm_core.train.run_state import STATE_FILE, History, load_run, save_run
 from tests.common import DECODER, build
+from tests.read_only import read_only
 from tests.train.doomed_run import run_doomed
 from tests.train.tiny_run import ARTICLES, command, losses, run_here
 
@@ -379,6 +380,20 @@ def test_a_folder_is_trained_in_by_one_process_at_a_time(tmp_path):
         )
         assert not (tmp_path / "run.json").exists()
     assert run_here(tmp_path, steps=2) == 0
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    sealed, file = tmp_path / "sealed", tmp_path / "file"
+    (sealed / "begun").mkdir(parents=True)
+    file.touch()
+    with read_only(sealed), read_only(sealed / "begun"):
+        for folder in (sealed / "new", sealed / "begun"):
+            said = f"error: nothing can be written into {folder} (Permission denied): give another --out"
+            assert run_here(folder, steps=2) == said
+    assert list(sealed.rglob("*")) == [sealed / "begun"]
+    assert run_here(file / "run", steps=2) == (
+        f"error: nothing can be written into {file / 'run'} (Not a directory): give another --out"
+    )
 
 
 def test_history_forgets_what_was_not_saved_and_half_a_line(tmp_path):

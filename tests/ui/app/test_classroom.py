@@ -5,6 +5,7 @@ One app and two pages for all of it, in the order in which a lesson goes.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -21,11 +22,12 @@ LOST = ["Failed to load resource", "ERR_", "Failed to fetch", "Connection"]  # h
 class Class:
     """A running app, the teacher's page and a visitor's."""
 
-    def __init__(self, browser: Browser, log):
+    def __init__(self, log: Path):
         self.log, self.problems = log, Problems()
-        self.app = App(log, *OPTIONS)
+        self.app, self.contexts = App(log, *OPTIONS), list[BrowserContext]()
+
+    def begin(self, browser: Browser) -> None:
         self.app.wait_until_up()
-        self.contexts: list[BrowserContext] = []
         self.teacher, self.visitor = self._page(browser), self._page(browser)
         self.teacher.goto(self.link)
         self.visitor.goto(self.app.url)
@@ -62,10 +64,13 @@ class Class:
 
 @pytest.fixture(scope="module")
 def lesson(browser, tmp_path_factory) -> Iterator[Class]:
-    lesson = Class(browser, tmp_path_factory.mktemp("class") / "app.log")
-    yield lesson
-    lesson.end()
-    assert lesson.problems.unexpected() == []
+    lesson = Class(tmp_path_factory.mktemp("class") / "app.log")
+    try:
+        lesson.begin(browser)
+        yield lesson
+        assert lesson.problems.unexpected() == []
+    finally:
+        lesson.end()
 
 
 def search_is(page: Page, part: str) -> None:

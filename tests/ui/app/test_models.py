@@ -4,6 +4,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import torch
@@ -334,6 +335,24 @@ def test_two_users_look_at_different_models(strip, app, kept, profile, reference
     assert assert_attention_is(theirs, kept.trace("one", IDS).attention(0)[0, 0], [len(IDS) - 1, 12]) >= 26
     theirs.draws_panel("lens")
     other.close()
+
+
+def test_a_name_of_quotes_and_html_is_text_everywhere(strip, app, kept, problems):
+    evil = f"""runs/"'><img src=x onerror=globalThis.hacked=1>&lt;{uuid.uuid4().hex[:8]}"""
+    kept.names["one"] = evil
+    kept.save("one")
+    page = strip.page
+    strip.choose_model(evil)
+    page.wait_for_function("(name) => headscope.payload?.model.name === name", arg=evil)
+    assert page.evaluate("document.querySelector('[data-view=model_choice]').dataset.model") == evil
+    assert strip.select.locator("option:checked").text_content() == evil
+    assert parse_qs(urlsplit(page.url).query).get("model") in (None, [evil])  # the address follows soon
+    page.click('#header a[data-page="compare"]')
+    page.wait_for_selector('[data-view="compare_view"][data-ready="true"]')
+    page.evaluate("(search) => headscope.address.follow(search)", f"?{urlencode({'show': 'compare', 'models': evil})}")
+    page.wait_for_function("(name) => document.querySelector('#page-compare').textContent.includes(name)", arg=evil)
+    strip.next_frame()
+    assert not page.evaluate("globalThis.hacked") and page.locator('img[src="x"]').count() == 0
 
 
 def test_an_address_with_a_model_that_is_not_there_says_so_and_shows_the_example(strip, app):
