@@ -11,7 +11,7 @@ LEFT = """(view) => {
     attributes.class ??= null;
     const fields = [...document.querySelectorAll("#prompt textarea, [data-view] input")].map(({ value }) => value);
     const problems = [...document.querySelectorAll(".hs-problem")].map((one) => one.checkVisibility());
-    const { payload, focus } = headscope;
+    const { payload } = headscope;
     return {
         html, attributes, fields, problems, title,
         kept: { ...localStorage },
@@ -19,7 +19,6 @@ LEFT = """(view) => {
         hasFocus: activeElement !== body,
         text: payload.text,
         model: payload.model.name,
-        focus: { ...focus.locked },
         address: location.search,
         scrolled: scrollY,
         width: innerWidth,

@@ -42,6 +42,9 @@ class Writer(Screen):
         if not page.url.startswith(self.url) or page.locator("[data-view=grid_view][data-ready]").count():
             return self.open()
         page.evaluate(FORGET)
+        first = page.evaluate("headscope.firstText('generate')")
+        self.prompt.fill(first)  # typed and not run, another text would stay
+        page.wait_for_function("(text) => document.querySelector('.hs-before').textContent === text", arg=first)
         page.evaluate(BEGIN_ANEW.replace("?show=explore", "?show=generate"))
         page.wait_for_function(HAS_ALL)
         page.evaluate(FORGET)

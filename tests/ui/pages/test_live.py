@@ -277,22 +277,21 @@ def pattern_of(model, facts: dict):
 
 
 ROWS = """async (e) => {
-    const press = (key) => {
+    const press = async (key) => {
         const canvas = e.querySelector(".hs-live-now .hs-tl-picture canvas");
         canvas.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+        for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
     };
-    const drawn = async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); };
     const row = () => [...e.querySelectorAll(".hs-live-now .hs-table tr")].slice(1).map((tr) => {
         const text = tr.lastElementChild.textContent;
         return text === "masked" ? 0 : text === "<0.001" ? 0.0002 : Number(text);
     });
-    for (let i = 0; i < 40; i++) press("ArrowUp");
-    const rows = [];
-    do {
-        if (rows.length) press("ArrowDown");
-        await drawn();
+    for (let i = row().length; i > 0; i--) await press("ArrowUp");
+    const rows = [row()];
+    while (rows.length < rows[0].length) {
+        await press("ArrowDown");
         rows.push(row());
-    } while (rows.length < rows[0].length);
+    }
     return rows;
 }"""
 
