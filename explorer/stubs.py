@@ -16,7 +16,7 @@ def no_stubs() -> Iterator[None]:
             raise OSError
         return getfile(thing)
 
-    inspect.getfile = file_of
+    inspect.getfile = file_of  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -137,6 +137,7 @@ def lent(shared_page: SharedPage) -> Iterator[Page]:
     page = shared_page.lend()
     page.unroute_all(behavior="ignoreErrors")
     page.set_viewport_size({"width": 1440, "height": 900})
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     page.set_default_timeout(PATIENCE)
     yield page
     page.goto("about:blank")

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import torch
+from playwright.sync_api import Page
 
 from llm_core import Decoder, Encoder, ModelConfig, generate, load_model, load_tokenizer, record, save_model
 
@@ -26,6 +27,8 @@ SIZES = {
 }
 TEXT = "Wash ☕ and dry"
 IDS = [TOKENIZER.start, *TEXT.encode()]
+ROW = """(query) => [...document.querySelectorAll('[data-view="attention_view"] .hs-table table tr')].slice(1)
+    .map((row) => row.children[2].textContent)"""
 PANELS = {
     "lens": "lens_view",
     "residual": "residual_view",
@@ -33,11 +36,6 @@ PANELS = {
     "patch": "patch_view",
     "pipeline": "pipeline_view",
 }
-MAY_STAY = (
-    *PANELS.values(),
-    *("surgery_board", "surgery_next", "neuron_view"),
-    *("learn_view", "compare_view", "generate_view"),
-)
 OTHER = "Open another model …"
 OFFERED = """() => [...document.querySelectorAll('[data-view="model_choice"] option')].map(({ value }) => value)"""
 
@@ -99,17 +97,14 @@ class Strip(Screen):
             self.page.wait_for_selector(f'[data-view="{view}"][data-seq="{seq}"]')
         self.next_frame()
 
-    def draws_panel(self, name: str) -> None:
-        """Open it, and wait until it has drawn the text that is there."""
-        self.page.click(f'[data-view="tabs_view"] [data-name="{name}"]')
-        seq = self.page.evaluate("headscope.seq")
-        done = f'[data-ready="true"][data-waiting="false"][data-error=""][data-seq="{seq}"]'
-        self.page.wait_for_selector(f'[data-view="{PANELS[name]}"]{done}')
+    def weights(self) -> list[float]:
+        """What the chosen token gives to each token, as the table has it."""
+        return [float(text) for text in self.page.evaluate(ROW, None)]
 
 
 @pytest.fixture
-def strip(screen: Screen) -> Strip:
-    return Strip(screen.page, screen.url)
+def strip(page: Page, app) -> Strip:
+    return Strip(page, app.url).open()
 
 
 def assert_attention_is(strip: Strip, pattern: torch.Tensor, queries: list[int]) -> int:
@@ -148,8 +143,9 @@ def test_a_model_that_is_saved_now_is_chosen_read_and_deleted(strip, app, kept, 
     # every view of it draws, also with a place in the address that only the larger model has
     for drawing in ("lines", "flow", "neuron", "matrix"):
         strip.choose_drawing(drawing)
-    for panel in PANELS:
-        strip.draws_panel(panel)
+    for panel, view in PANELS.items():
+        strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
+        strip.page.wait_for_selector(f'[data-view="{view}"][data-ready="true"][data-waiting="false"][data-error=""]')
 
     strip.page.click('[data-view="tabs_view"] [data-name="attention"]')
 
@@ -217,8 +213,9 @@ def test_a_large_model_sends_a_layer_when_it_is_looked_at(strip, kept):
     strip.page.evaluate("headscope.toggle({ by: 'one' })")
     for drawing in ("flow", "neuron", "lines", "matrix"):
         strip.choose_drawing(drawing)
-    for panel in PANELS:
-        strip.draws_panel(panel)
+    for panel, view in PANELS.items():
+        strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
+        strip.page.wait_for_selector(f'[data-view="{view}"][data-ready="true"][data-waiting="false"][data-error=""]')
     assert "neurons" in asked and "tensors" in asked
 
 
@@ -251,7 +248,8 @@ def test_an_encoder_and_an_encoder_decoder_are_explored(strip):
     for drawing in ("lines", "flow", "neuron", "matrix"):
         strip.choose_drawing(drawing)
     for panel in ("lens", "residual"):
-        strip.draws_panel(panel)
+        strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
+        strip.page.wait_for_selector(f'[data-view="{PANELS[panel]}"][data-waiting="false"][data-error=""]')
     strip.page.click('[data-view="tabs_view"] [data-name="surgery"]')
     assert "needs a decoder that stands alone" in strip.view("tabs_view").inner_text()
 
@@ -306,8 +304,9 @@ def test_the_owner_opens_a_llama_and_reads_its_numbers(strip, tmp_path, problems
     assert compared >= 25
     best = expected.logits[0, -1].softmax(-1).topk(8)
     assert all(same(shown, p) for (_, shown), p in zip(strip.bars(), best.values.tolist()))
-    for panel in PANELS:
-        strip.draws_panel(panel)
+    for panel, view in PANELS.items():
+        strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
+        strip.page.wait_for_selector(f'[data-view="{view}"][data-ready="true"][data-waiting="false"][data-error=""]')
     strip.page.click('[data-view="tabs_view"] [data-name="pipeline"]')
     stages = strip.page.locator("[data-stage] .hs-stage-title").all_text_contents()
     assert {"Rotated queries", "Rotated keys", "RMSNorm", "Gate × up"} <= set(stages)
@@ -333,7 +332,8 @@ def test_two_users_look_at_different_models(strip, app, kept, profile, reference
         one_of_them.choose_head(0, 0)
     assert assert_attention_is(strip, reference.trace(TEXT).attention(0)[0, 0], [last]) == last + 1
     assert assert_attention_is(theirs, kept.trace("one", IDS).attention(0)[0, 0], [len(IDS) - 1, 12]) >= 26
-    theirs.draws_panel("lens")
+    theirs.page.click('[data-view="tabs_view"] [data-name="lens"]')
+    theirs.page.wait_for_selector('[data-view="lens_view"][data-ready="true"][data-waiting="false"][data-error=""]')
     other.close()
 
 
