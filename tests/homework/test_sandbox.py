@@ -17,7 +17,7 @@ from llm_core.homework.inside.limits import MB, Limits, TimeIsUp
 from llm_core.homework.inside.probes import TESTED
 from llm_core.homework.inside.worker import import_sentence
 from llm_core.homework.outline import METHODS
-from llm_core.homework.report import BLOCKS, from_json, to_json
+from llm_core.homework.report import BLOCKS, BlockResult, from_json, to_json
 from llm_core.homework.sandbox import check_file
 
 SMALL = Limits(seconds=900, block_seconds=1, memory=512 * MB, output=1 * MB, file_size=1 * MB)
@@ -193,21 +193,6 @@ def test_a_block_that_never_comes_back_to_python(tmp_path):
     assert [block.status for block in report.blocks] == ["failed"] + ["not started"] * 9
 
 
-def test_surroundings_are_clean(tmp_path, monkeypatch):
-    """No variable of ours, a folder of its own for everything, which is gone at the end; prints change nothing."""
-    monkeypatch.setenv("SECRET", "x")
-    told = tmp_path / "told.py"
-    telling = (
-        "import os, tempfile; print('{}'); open('mine.txt', 'w').write('x'); here = os.path.realpath(os.getcwd()); "
-        "homes = os.environ['HOME'], tempfile.gettempdir(), os.path.dirname(__file__); "
-        "clean = {os.path.realpath(x) for x in homes} == {here} and 'SECRET' not in os.environ; "
-        "raise RuntimeError(f'{clean} {here}')"
-    )
-    told.write_text(of_blocks({"embedding": telling}))
-    said = check_file(told, SMALL).blocks[0].sentence.removesuffix(".").split("RuntimeError: ")[1].split(" ")
-    assert said[0] == "True" and not said[1].startswith(str(tmp_path)) and not os.path.exists(said[1])
-
-
 IN_C = """
 import ctypes, json, os, sys, threading
 sys.path.insert(0, sys.argv[1])
@@ -336,15 +321,31 @@ ONLY_LANDLOCK = {"c open", "a neighbour's file", "the parent's memory", "the par
 ONLY_SECCOMP = {name for name in re.findall(r'"([^"]+)": lambda', TRICKS) if name.startswith("c ")} - ONLY_LANDLOCK
 
 
-def test_no_trick_gives_points_or_reaches_a_neighbour(tmp_path):
+TELLING = (
+    "import tempfile; print('{}'); open('mine.txt', 'w').write('x'); here = os.path.realpath(os.getcwd()); "
+    "homes = os.environ['HOME'], tempfile.gettempdir(), os.path.dirname(__file__); "
+    "clean = {os.path.realpath(x) for x in homes} == {here} and 'SECRET' not in os.environ; "
+    "raise RuntimeError(f'{clean} {here}')"
+)
+
+
+def said_in(block: BlockResult) -> str:
+    return block.sentence.removesuffix(".").split("RuntimeError: ")[1]
+
+
+def test_no_trick_gives_points_or_reaches_a_neighbour_and_surroundings_are_clean(tmp_path, monkeypatch):
+    """No variable of ours, a folder of its own for everything, which is gone at the end; prints change nothing."""
+    monkeypatch.setenv("SECRET", "x")
     victim, path = tmp_path / "elsewhere.txt", tmp_path / "tricks.py"
     victim.write_text("precious")
     before = victim.stat()
     told = TRICKS.format(checker=str(Path(sandbox.__file__).parent), victim=str(victim))
-    path.write_text(told + of_blocks({"embedding": "raise RuntimeError(repr(SUCCEEDED))"}))
+    path.write_text(told + of_blocks({"embedding": "raise RuntimeError(repr(SUCCEEDED))", "block": TELLING}))
     report = check_file(path, Limits(seconds=500))
     assert report.points == 0 and report.problem is None
-    succeeded = set(literal_eval(report.blocks[0].sentence.split("RuntimeError: ")[1].removesuffix(".")))
+    succeeded = set(literal_eval(said_in(report.blocks[0])))
+    clean, place = said_in(report.blocks[2]).split(" ")
+    assert clean == "True" and not place.startswith(str(tmp_path)) and not os.path.exists(place)
     folder = tmp_path / "folder"
     folder.mkdir()
     agreed = refused_by_linux(folder, victim)["agreed"] if sys.platform.startswith("linux") else []
