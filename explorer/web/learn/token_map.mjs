@@ -29,6 +29,7 @@ class TokenMap {
     this.dims = 2;
     this.drag = matchMedia("(pointer: coarse)").matches ? "pan" : "zoom";
     this.region = [];
+    this.clearings = 0;
     this.said = make("p", { className: "hs-hint", role: "status", text: MAP.loading });
     this.plot = new Plot({ choose: ({ data }) => this.choose(data), select: (points) => this.select(points) });
     this.about = make("p", { className: "hs-hint" });
@@ -139,15 +140,22 @@ class TokenMap {
 
   layout() {
     const [x, y, z] = axisNames(this.tokens).map((text) => ({ title: { text } }));
-    const common = { uirevision: `${this.dims}-D`, margin: { l: 48, r: 8, t: 60, b: 44 } };
+    const common = { ...this.cleared(), margin: { l: 48, r: 8, t: 28, b: 44 } };
     if (this.dims === 2) return { ...common, dragmode: this.drag, xaxis: x, yaxis: y };
     const camera = { eye: EYE };
     return {
       ...common,
       dragmode: "turntable",
-      margin: { l: 0, r: 0, t: 60, b: 0 },
+      margin: { l: 0, r: 0, t: 28, b: 0 },
       scene: { xaxis: x, yaxis: y, zaxis: z, camera },
     };
+  }
+
+  /** Without a region none is drawn, and no token is faint. */
+  cleared() {
+    if (this.region.length) return {};
+    this.clearings += 1;
+    return { selections: [], selectionrevision: this.clearings };
   }
 
   // lists

@@ -75,10 +75,8 @@ export class AllRuns {
       layout: () => ({
         dragmode: "zoom",
         hovermode: "x unified",
-        margin: { t: 64 },
-        uirevision: `${set.steps} ${set.loss}`,
-        xaxis: { title: { text: RUNS.across }, type: set.steps },
-        yaxis: { title: { text: RUNS.up }, type: set.loss },
+        xaxis: { title: { text: RUNS.across }, type: set.steps, uirevision: set.steps },
+        yaxis: { title: { text: RUNS.up }, type: set.loss, uirevision: set.loss },
       }),
       table: () => tableOf(runs),
     });

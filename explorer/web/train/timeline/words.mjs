@@ -54,7 +54,7 @@ export const RUNS = {
   step: "step",
   lossHeldOut: "held-out loss",
 };
-export const smoothText = (width) => (width === 1 ? "as recorded" : `mean of ${width} neighbors`);
+export const smoothText = (width) => (width === 1 ? "as recorded" : `mean of ${width} losses`);
 export const lossText3 = (loss) => (Number.isFinite(loss) ? loss.toFixed(3) : "not measured");
 export const runsLabel = (runs) =>
   `Loss of ${runs.length} runs. At the last snapshot: ` +
