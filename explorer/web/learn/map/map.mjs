@@ -1,14 +1,14 @@
 // All tokens on a map: zoom, find one, see its neighbors, list those of a region.
 
-import { make } from "../base/dom.mjs";
-import { hasGl } from "../charts/library.mjs";
-import { Plot } from "../charts/plot.mjs";
-import { CHART } from "../charts/words.mjs";
-import { ask } from "../state/ask.mjs";
-import { choiceOf } from "../ui/choice.mjs";
-import { fillTable, table } from "../ui/table.mjs";
-import { aboutMap, cutText, MAP, mapLabel, nearestTitle, regionTitle } from "./map_words.mjs";
-import { axisNames, clouds, found, named, rowOf, tokensOf } from "./token_data.mjs";
+import { make } from "../../base/dom.mjs";
+import { hasGl } from "../../charts/library.mjs";
+import { Plot } from "../../charts/plot.mjs";
+import { CHART } from "../../charts/words.mjs";
+import { ask } from "../../state/ask.mjs";
+import { choiceOf } from "../../ui/choice.mjs";
+import { fillTable, table } from "../../ui/table.mjs";
+import { aboutMap, cutText, MAP, mapLabel, nearestTitle, regionTitle } from "./words.mjs";
+import { axisNames, clouds, found, named, rowOf, tokensOf } from "./tokens.mjs";
 
 const MOST_LISTED = 200; // tokens of a region, and of the table
 const COLUMNS = [{ name: MAP.columns[0], kind: "row" }, ...MAP.columns.slice(1)];
