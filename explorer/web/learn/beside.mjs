@@ -4,7 +4,7 @@ import { make } from "../base/dom.mjs";
 import { fixed, visible } from "../base/text.mjs";
 import { table } from "../ui/table.mjs";
 import { withNouns } from "./nouns.mjs";
-import { tokenMap } from "./token_map.mjs";
+import { tokenMap } from "./map/map.mjs";
 
 const DRAWN = { bars, facts, message, map: tokenMap };
 

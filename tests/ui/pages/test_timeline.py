@@ -310,6 +310,19 @@ def test_playing_ends_at_the_last_step_and_starts_anew_from_there(js: Modules):
     assert js("train/timeline/play", code) == [[3], [0], [True, False, True, False], False]
 
 
+def test_smoothing_is_the_mean_of_the_losses_around(js: Modules):
+    losses = [1, 5, math.nan, 2, 8]
+    call = """({smoothed}, width) => smoothed([1, 5, NaN, 2, 8].map((loss, step) => [step, loss]), width)"""
+    for width in (1, 3, 5):
+        half = width // 2
+        near = [np.array(losses[max(0, i - half) : i + half + 1]) for i in range(5)]
+        means = [
+            [i, pytest.approx(np.nanmean(one), nan_ok=True)] for i, one in enumerate(near) if not np.isnan(one).all()
+        ]
+        found = js("train/timeline/smooth", call, width)
+        assert [one for one in found if not math.isnan(one[1])] == means
+
+
 # --- the screen -------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +337,31 @@ def recorded(folder: Path, name: str, step: int, prompt: dict, tensor: str) -> t
 
 def facts(folder: Path, name: str) -> dict:
     return json.loads((folder / "timeline" / name / "timeline.json").read_text())
+
+
+def test_all_runs_lie_in_one_chart_with_a_legend_that_hides_one(screen: Screen, folder: Path):
+    page = screen.open().page
+    asked = []
+    page.on("request", lambda request: "plotly" in request.url and asked.append(request.url))
+    page.wait_for_timeout(300)
+    assert asked == []
+    screen.press(".hs-tl-runs summary")
+    page.wait_for_selector(f"{VIEW} .hs-tl-runs .hs-plot[data-drawn]")
+    assert len(asked) == 1
+    area = "document.querySelector('.hs-tl-runs .hs-plot-area')"
+    curves = page.evaluate(f"{area}.data.map(({{ name, x, y }}) => [name, x, y])")
+    assert len(curves) == 2 * len(MODELS)
+    for i, name in enumerate(MODELS):
+        info = facts(folder, name)
+        held = [loss for loss in info["held_out"]["loss"]]
+        assert curves[2 * i][1:] == [info["steps"], held]
+        assert curves[2 * i + 1][1:] == [[step for step, _, _ in info["curve"]], [loss for *_, loss in info["curve"]]]
+    page.locator(f"{VIEW} .hs-tl-runs .legendtoggle").first.click()
+    page.wait_for_function(f"() => {area}.data.filter(({{ visible }}) => visible === 'legendonly').length === 2")
+    for kind, axis in enumerate(("xaxis", "yaxis")):
+        page.locator(f'{VIEW} .hs-tl-runs [data-name="log"]').nth(kind).click()
+        page.wait_for_function(f"() => {area}._fullLayout.{axis}.type === 'log'")
+    assert page.evaluate(f"{area}.data.filter(({{ visible }}) => visible === 'legendonly').length") == 2
 
 
 def test_every_number_at_every_step_is_torchs(screen: Screen, folder: Path):

@@ -18,6 +18,7 @@ import { PredictionAtStep } from "./next.mjs";
 import { PlayerBar } from "./player.mjs";
 import { RolesAtStep } from "./roles.mjs";
 import { timelineRows } from "./rows.mjs";
+import { AllRuns } from "./runs.mjs";
 import { sampleLines } from "./sample.mjs";
 import { aboutBoth, lossText, PAGE, promptOf, shownText, stepText } from "./words.mjs";
 
@@ -81,6 +82,10 @@ class Timeline {
     element.dataset.ready = "true";
   }
 
+  allModels() {
+    return Promise.all(this.index.models.map(({ name }) => loadModel(this.index, name)));
+  }
+
   /** The model that is named, if there is one of that name. */
   firstOf(named) {
     const names = this.index.models.map(({ name }) => name);
@@ -101,6 +106,7 @@ class Timeline {
       choose,
       this.about,
       this.loss.element,
+      new AllRuns(() => this.allModels()).element,
       this.player.element,
       this.now,
       make(

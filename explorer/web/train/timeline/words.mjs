@@ -36,6 +36,30 @@ export const lossLabel = (last, step, loss) =>
   `Loss over ${grouped(last)} steps. At step ${grouped(step)} the held-out ` +
   `loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`;
 
+export const RUNS = {
+  title: "All recorded runs in one chart",
+  hint:
+    "Thick, with points: held-out loss at the snapshots. Thin: training loss. Click a name in the legend to hide its " +
+    "run, drag to zoom. An encoder fills gaps and a decoder continues a text, so their losses answer different " +
+    "questions: compare how they fall, not how low they are. Step 0 has no place on a logarithmic axis.",
+  scales: { linear: "Even", log: "Logarithmic" },
+  steps: "Steps",
+  loss: "Loss",
+  smooth: "Smooth the training loss",
+  across: "training step",
+  up: "loss in nats per token",
+  heldOut: "held out",
+  training: "training",
+  run: "run",
+  step: "step",
+  lossHeldOut: "held-out loss",
+};
+export const smoothText = (width) => (width === 1 ? "as recorded" : `mean of ${width} losses`);
+export const lossText3 = (loss) => (Number.isFinite(loss) ? loss.toFixed(3) : "not measured");
+export const runsLabel = (runs) =>
+  `Loss of ${runs.length} runs. At the last snapshot: ` +
+  `${runs.map(({ title, heldOut }) => `${title} ${lossText3(heldOut.at(-1)[1])}`).join("; ")}.`;
+
 export const NEXT = {
   tokens: "The tokens of the prompt",
   title: "What it expects next",

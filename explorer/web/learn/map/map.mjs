@@ -1,14 +1,14 @@
 // All tokens on a map: zoom, find one, see its neighbors, list those of a region.
 
-import { make } from "../base/dom.mjs";
-import { hasGl } from "../charts/library.mjs";
-import { Plot } from "../charts/plot.mjs";
-import { CHART } from "../charts/words.mjs";
-import { ask } from "../state/ask.mjs";
-import { choiceOf } from "../ui/choice.mjs";
-import { fillTable, table } from "../ui/table.mjs";
-import { aboutMap, cutText, MAP, mapLabel, nearestTitle, regionTitle } from "./map_words.mjs";
-import { axisNames, clouds, found, named, rowOf, tokensOf } from "./token_data.mjs";
+import { make } from "../../base/dom.mjs";
+import { hasGl } from "../../charts/library.mjs";
+import { Plot } from "../../charts/plot.mjs";
+import { CHART } from "../../charts/words.mjs";
+import { ask } from "../../state/ask.mjs";
+import { choiceOf } from "../../ui/choice.mjs";
+import { fillTable, table } from "../../ui/table.mjs";
+import { aboutMap, cutText, MAP, mapLabel, nearestTitle, regionTitle } from "./words.mjs";
+import { axisNames, clouds, found, named, rowOf, tokensOf } from "./tokens.mjs";
 
 const MOST_LISTED = 200; // tokens of a region, and of the table
 const COLUMNS = [{ name: MAP.columns[0], kind: "row" }, ...MAP.columns.slice(1)];
@@ -29,6 +29,7 @@ class TokenMap {
     this.dims = 2;
     this.drag = matchMedia("(pointer: coarse)").matches ? "pan" : "zoom";
     this.region = [];
+    this.clearings = 0;
     this.said = make("p", { className: "hs-hint", role: "status", text: MAP.loading });
     this.plot = new Plot({ choose: ({ data }) => this.choose(data), select: (points) => this.select(points) });
     this.about = make("p", { className: "hs-hint" });
@@ -139,15 +140,22 @@ class TokenMap {
 
   layout() {
     const [x, y, z] = axisNames(this.tokens).map((text) => ({ title: { text } }));
-    const common = { uirevision: `${this.dims}-D`, margin: { l: 48, r: 8, t: 60, b: 44 } };
+    const common = { ...this.cleared(), margin: { l: 48, r: 8, t: 28, b: 44 } };
     if (this.dims === 2) return { ...common, dragmode: this.drag, xaxis: x, yaxis: y };
     const camera = { eye: EYE };
     return {
       ...common,
       dragmode: "turntable",
-      margin: { l: 0, r: 0, t: 60, b: 0 },
+      margin: { l: 0, r: 0, t: 28, b: 0 },
       scene: { xaxis: x, yaxis: y, zaxis: z, camera },
     };
+  }
+
+  /** Without a region none is drawn, and no token is faint. */
+  cleared() {
+    if (this.region.length) return {};
+    this.clearings += 1;
+    return { selections: [], selectionrevision: this.clearings };
   }
 
   // lists

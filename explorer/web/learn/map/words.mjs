@@ -1,6 +1,6 @@
 // The words of the map of all tokens. Pure: no DOM.
 
-import { grouped, quoted } from "../base/text.mjs";
+import { grouped, quoted } from "../../base/text.mjs";
 
 export const MAP = {
   loading: "Computing where the tokens lie …",

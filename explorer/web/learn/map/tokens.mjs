@@ -1,8 +1,8 @@
 // The tokens of a map: what kind each is, which a word finds, and what plotly draws of them. Pure: no DOM.
 
-import { plain } from "../charts/ink.mjs";
-import { grouped, pieceName } from "../base/text.mjs";
-import { axisName, GROUPS, hoverText } from "./map_words.mjs";
+import { plain } from "../../charts/ink.mjs";
+import { grouped, pieceName } from "../../base/text.mjs";
+import { axisName, GROUPS, hoverText } from "./words.mjs";
 
 const MOST_FOUND = 8;
 
