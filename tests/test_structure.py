@@ -28,7 +28,7 @@ FLOORS = {
         ("live", "homework"),
     ],
     "explorer": [
-        ("components", "engine", "proxy", "classroom"),
+        ("components", "engine", "proxy", "classroom", "port"),
         ("examples", "first_sight"),
         ("lessons", "exercises", "live", "export"),
         ("questions",),

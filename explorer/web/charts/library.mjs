@@ -1,4 +1,4 @@
-// plotly.js, for charts that want zoom, legends and selection: over a megabyte, so it is loaded when the first is drawn.
+// plotly.js, for charts that want zoom, legends and selection. It is large: loaded when the first of them is drawn.
 
 import { make } from "../base/dom.mjs";
 

@@ -4,7 +4,7 @@ import pytest
 
 from llm_core.analysis.roles import ROLES, badges, head_roles
 
-from ..screen import Screen
+from ..screen import Screen, rows_of
 
 
 @pytest.fixture(scope="module")

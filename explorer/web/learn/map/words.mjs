@@ -43,7 +43,10 @@ export function aboutMap({ shares, model, count, vocabulary, width }, dims) {
   const kept = shares.slice(0, dims).reduce((sum, share) => sum + share, 0);
   const which =
     count < vocabulary ? `the first ${grouped(count)} of the ${grouped(vocabulary)}` : `all ${grouped(count)}`;
-  return `Rows of ${which} tokens of the ${model} model's table. These ${dims} of ${width} directions hold ${percent(kept)} of their variance.`;
+  return (
+    `Rows of ${which} tokens of the ${model} model's table. ` +
+    `These ${dims} of ${width} directions hold ${percent(kept)} of their variance.`
+  );
 }
 
 export const mapLabel = (tokens, dims, name) =>
