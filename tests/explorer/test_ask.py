@@ -198,7 +198,7 @@ def steps() -> Steps:
 def route(steps, monkeypatch):
     known = {"steps": Question(steps.question(), "long")}
     known |= {function.__name__: Question(function) for function in (fails_later, fails_at_once, broken)}
-    monkeypatch.setattr(ask, "questions", lambda code_upload: known)
+    monkeypatch.setattr(ask, "questions", lambda code_upload, is_class: known)
     return ask.ask_route(Shelf(Runner()))
 
 
