@@ -26,14 +26,11 @@ export class Drawing {
 
   drawAll() {
     if (!this.store.payload) return;
-    const [shown, hidden] = [[], []]; // looked at before the first is drawn: each look behind a drawing lays out anew
     for (const view of this.views) {
       if (!view.element.isConnected) this.forget(view);
       else if (this.away.has(view.element)) this.late.add(view);
-      else (view.element.offsetParent ? shown : hidden).push(view);
+      else this.draw(view); // which may hide those that are drawn after it
     }
-    for (const view of shown) this.drawShown(view);
-    for (const view of hidden) this.draw(view);
     if (this.late.size) requestAnimationFrame(() => this.drawLate());
   }
 
@@ -56,12 +53,9 @@ export class Drawing {
   }
 
   draw(view) {
-    if (view.element.offsetParent) this.drawShown(view); // else on a page that is not shown: drawn when it is
-  }
-
-  drawShown(view) {
     const { element, draw, part } = view;
     const { store } = this;
+    if (!element.offsetParent) return; // on a page that is not shown: drawn when it is
     const names = typeof part === "function" ? part(store.payload, store.focus.now) : part ? [part] : [];
     const parts = names.map((name) => store.part(name));
     const error = parts.find((one) => one.error)?.error;
