@@ -116,7 +116,7 @@ def test_a_port_that_is_taken_is_one_sentence(app: App):
 
 
 def test_a_model_that_is_not_there_is_one_sentence():
-    done = python("app.py", "--model", "nonsense")
+    done = python("app.py", "--model", "nonsense", "--port", str(free_port()))
     assert done.stderr.startswith("error: no model 'nonsense': give a folder, a Hub id (owner/name), or a shipped name")
     assert done.stderr.count("\n") == 1 and done.returncode == 1
 
