@@ -13,7 +13,7 @@ from explorer.engine.payload import unpack
 from explorer.examples import EXAMPLES, EXPLORED, example_file
 
 from ..screen import Screen
-from ..serving import ROOT, App, running_app
+from ..serving import ROOT, App, free_port, running_app
 
 SECONDS = 300
 
