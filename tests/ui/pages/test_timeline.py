@@ -527,7 +527,7 @@ def test_a_file_holds_what_is_seen(screen: Screen, folder: Path):
 
 def test_without_a_recording_one_sentence_says_how_to_make_one(page: Page, app: App, tmp_path):
     screen = Screen(page, app, TestClient(Starlette(routes=timeline_routes(tmp_path)))).open()
-    assert page.locator("#timeline .hs-problem").inner_text() == MISSING
+    assert page.locator("#timeline .hs-problem:not([hidden])").inner_text() == MISSING
     assert not page.locator(f"{VIEW} .hs-tl-body").is_visible()
     assert screen.asked == ["timeline/index.json"]
 
@@ -539,10 +539,10 @@ def test_a_damaged_file_is_told_and_the_old_picture_stays(screen: Screen, proble
     page.route("**/timeline/decoder/2.safetensors.gz*", lambda route: route.fulfill(status=404, body="It is not here."))
     page.select_option(f"{VIEW} .hs-tl-prompt select", "2")
     page.wait_for_selector("#timeline .hs-problem:not([hidden])")
-    assert page.locator("#timeline .hs-problem").inner_text() == "It is not here."
+    assert page.locator("#timeline .hs-problem:not([hidden])").inner_text() == "It is not here."
     assert screen.text(".hs-tl-head h3").startswith("Layer 1, head 1")
     page.select_option(f"{VIEW} .hs-tl-prompt select", "0")
-    page.wait_for_selector("#timeline .hs-problem[hidden]", state="attached")
+    page.wait_for_selector("#timeline .hs-problem:not([hidden])", state="detached")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(screen: Screen):

@@ -21,6 +21,7 @@ def shown(writer: Writer, reference, ids: list[int]) -> list[str]:
 
 def test_a_page_that_was_used_is_as_one_that_was_just_loaded(writer: Writer, page):
     writer.wait_for_picture("next")
+    page.evaluate("localStorage.clear()")  # what tests of other pages have kept in this profile
     before = left(page, "generate_view")
     writer.prompt.fill(LONG)
     writer.set(temperature=0, tokens=2, seed=5)
