@@ -78,7 +78,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--dev", action="store_true", help="for work on the browser half: browsers cache nothing")
     args = parser.parse_args(arguments)
-    args.host = args.host or (EVERYWHERE if args.classroom else HERE)
+    if args.host is None:
+        args.host = EVERYWHERE if args.classroom else HERE
     return args
 
 

@@ -1,7 +1,11 @@
-"""What several tests need: models whose weights hide nothing, and a count of the operations a call dispatches."""
+"""What several tests need: models whose weights hide nothing, a count of the operations a call dispatches, and
+a loop of its own for what is asynchronous."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import anyio
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -53,3 +57,9 @@ def count_matrix_products(function: Callable[[], object]) -> int:
     """How many matrix products ``function`` dispatches; the fused attention kernel counts as one."""
     products = ("mm", "bmm", "addmm", "baddbmm", "matmul", "linear", "einsum", "mv", "dot")
     return sum(name in products or "scaled_dot_product" in name for name in operations(function))
+
+
+def run_async(function: Callable, *arguments: Any) -> Any:
+    """``anyio.run`` in a thread of its own: in that of the tests Playwright's loop may be running."""
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(anyio.run, function, *arguments).result()

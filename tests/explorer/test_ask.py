@@ -20,6 +20,8 @@ from explorer.questions.asker import Asker
 from explorer.questions.question import Question
 from explorer.server import routes
 
+from ..common import run_async
+
 NAMES = sorted(questions(code_upload=True))
 GOOD = {  # of each parameter, something that fits
     "text": "Wash the cup", "model": "", "edits": [], "token": " cup", "how": "zero", "models": ["decoder"],
@@ -233,23 +235,23 @@ def lines(sent: list[dict]) -> list[dict]:
 
 
 def test_a_stream_comes_line_by_line(route):
-    sent = anyio.run(exchange, route, "steps", b'{"count": 3}')
+    sent = run_async(exchange, route, "steps", b'{"count": 3}')
     assert [one["body"] for one in sent if one.get("body")] == [b'{"i": 0}\n', b'{"i": 1}\n', b'{"i": 2}\n']
 
 
 @pytest.mark.parametrize("after", [1, 5])
 def test_who_leaves_a_stream_ends_the_work_within_a_step(route, steps, after):
-    anyio.run(exchange, route, "steps", b"{}", after)
+    run_async(exchange, route, "steps", b"{}", after)
     assert steps.ended.is_set() and steps.made <= after + 3
 
 
 def test_what_goes_wrong_in_a_stream_is_its_last_line(route):
-    assert lines(anyio.run(exchange, route, "fails_later")) == [{"i": 0}, {"error": "it broke"}]
+    assert lines(run_async(exchange, route, "fails_later")) == [{"i": 0}, {"error": "it broke"}]
 
 
 def test_a_stream_that_cannot_begin_and_numbers_that_are_none_are_a_status(route):
     for name, said in (("fails_at_once", b"it cannot be"), ("broken", ask.NO_NUMBER.encode())):
-        start, body = anyio.run(exchange, route, name)
+        start, body = run_async(exchange, route, name)
         assert (start["status"], body["body"]) == (422, said)
 
 
@@ -259,7 +261,7 @@ def test_eight_streams_run_at_once_and_the_others_wait(route, steps):
             for _ in range(20):
                 group.start_soon(exchange, route, "steps", b'{"count": 4}')
 
-    anyio.run(all_at_once)
+    run_async(all_at_once)
     assert steps.made == 80 and steps.most == ask.AT_ONCE["long"] == 8
 
 
@@ -269,7 +271,7 @@ def test_who_left_while_waiting_is_not_worked_for(route, steps):
             for leaves in [None] * 8 + [0] * 5:
                 group.start_soon(exchange, route, "steps", b'{"count": 4}', leaves)
 
-    anyio.run(all_at_once)
+    run_async(all_at_once)
     assert steps.made == 32
 
 
@@ -286,7 +288,7 @@ def test_too_many_who_wait_are_told(route, monkeypatch):
             for _ in range(15):
                 group.start_soon(one)
 
-    anyio.run(all_at_once)
+    run_async(all_at_once)
     busy = [body for status, body in statuses if status == 503]
     assert len(busy) == 4 and set(busy) == {ask.BUSY.encode()[:30]}
     assert sum(status == 200 for status, _ in statuses) == 11

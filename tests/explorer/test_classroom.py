@@ -24,6 +24,7 @@ from explorer.questions import OF_A_CLASS
 from explorer.questions import classroom as asked
 from explorer.server import hosts_of, routes
 
+from ..common import run_async
 from .test_ask import JSONS, assert_one_sentence
 
 CHOICES = {"layer": {}, "steps": "many"}
@@ -176,7 +177,7 @@ def test_thirty_who_follow_cost_no_thread_and_hear_within_a_second(app, classroo
         assert {page.lines[1]["search"] for page in pages} == {"?show=learn"}
         return during - before
 
-    assert anyio.run(hold_a_class) == 0
+    assert run_async(hold_a_class) == 0
     assert asked.TICK_SECONDS <= 0.5
 
 
@@ -194,7 +195,7 @@ def test_one_address_has_its_share_of_questions_and_what_ends_frees_it(app):
             assert sorted(page.status for page in own) == [200] * QUESTIONS_EACH + [429]
             assert other.status == 200 and {page.status for page in local} == {200}
 
-    anyio.run(crowd)
+    run_async(crowd)
     assert "\n" not in TOO_MANY
 
 

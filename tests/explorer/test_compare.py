@@ -303,7 +303,7 @@ def test_a_folder_is_opened_only_for_the_machines_owner(runner, models, folder, 
     save_model(TINY["encoder-decoder-cross"](), tmp_path / "mine")
     path = str(tmp_path / "mine")
     for name in (path, "/etc", "../shipped/encoder", "runs/../../etc", "runs/."):
-        with pytest.raises(ValueError, match="other folders are opened on the page Compare of an app on your own"):
+        with pytest.raises(ValueError, match="the person who runs this app can open others with “Open another model”"):
             models.loaded(name)
     assert path not in [choice["name"] for choice in models.choices()]
     assert models.loaded(path, any_folder=True).architecture == "encoder-decoder-cross"
