@@ -1,11 +1,12 @@
-"""The last recordings, kept while there is room: those of a large model are hundreds of megabytes each."""
+"""The last recordings, kept while there is room: one of a large model is hundreds of megabytes, and two of them are in
+memory while the next is made, unless the one before goes first."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-MOST, BYTES = 6, 3 * 2**26
+MOST, BYTES = 6, 2**27
 
 
 class Recordings:
@@ -21,6 +22,7 @@ class Recordings:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
+            self._make_room()
         found = self.make(*arguments, **more)
         with self._lock:
             self._kept[key] = found
@@ -28,14 +30,23 @@ class Recordings:
                 self._kept.popitem(last=False)
         return found
 
+    def _make_room(self) -> None:
+        """For one as large as the largest."""
+        while self._kept and self.size + max(map(_size, self._kept.values())) > self.limit:
+            self._kept.popitem(last=False)
+
     def __len__(self) -> int:
         return len(self._kept)
 
     @property
     def size(self) -> int:
         """Bytes of all tensors."""
-        return sum(tensor.nbytes for run in self._kept.values() for tensor in run.trace.values())
+        return sum(map(_size, self._kept.values()))
 
     def clear(self) -> None:
         with self._lock:
             self._kept.clear()
+
+
+def _size(run: Any) -> int:
+    return sum(tensor.nbytes for tensor in run.trace.values())
