@@ -22,14 +22,7 @@ NO_CODE = "--classroom takes no code: leave --allow-code-upload away"
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="headscope", description="See inside a real Transformer, in the browser.")
-    host, port = os.environ.get("GRADIO_SERVER_NAME"), os.environ.get("GRADIO_SERVER_PORT", "7860")
-    parser.add_argument(
-        "--host",
-        default=host,
-        help=f"address to listen on; {EVERYWHERE} lets other machines in (default: {host or HERE}; with --classroom "
-        f"{host or EVERYWHERE})",
-    )
-    parser.add_argument("--port", type=int, default=port, help="port to listen on (default: %(default)s)")
+    _add_address(parser)
     parser.add_argument(
         "--model", default=SHIPPED, metavar="NAME", help=f"a shipped model, a folder, or a Hub id (default: {SHIPPED})"
     )
@@ -81,6 +74,17 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     if args.host is None:
         args.host = EVERYWHERE if args.classroom else HERE
     return args
+
+
+def _add_address(parser: argparse.ArgumentParser) -> None:
+    host, port = os.environ.get("GRADIO_SERVER_NAME"), os.environ.get("GRADIO_SERVER_PORT", "7860")
+    parser.add_argument(
+        "--host",
+        default=host,
+        help=f"address to listen on; {EVERYWHERE} lets other machines in (default: {host or HERE}; with --classroom "
+        f"{host or EVERYWHERE})",
+    )
+    parser.add_argument("--port", type=int, default=port, help="port to listen on (default: %(default)s)")
 
 
 def shelf_of(args: argparse.Namespace) -> Shelf:

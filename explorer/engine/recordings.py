@@ -1,5 +1,5 @@
-"""The last recordings, kept while there is room: one of a large model is hundreds of megabytes, and two of them are in
-memory while the next is made, unless the one before goes first."""
+"""The last recordings, kept while there is room. One of a large model is hundreds of megabytes, so room for the
+next is made before that is computed."""
 
 import threading
 from collections import OrderedDict

@@ -72,6 +72,12 @@ def test_recordings_are_kept_by_their_bytes():
     assert made == ["a", "b", "c"] and len(kept) == 2
     assert len(Recordings(make, limit=1)("d").trace) == 1  # the newest stays, however large
 
+    sizes = []
+    small = Recordings(lambda text: sizes.append(small.size) or make(text), limit=799)  # one of them, but not two
+    for text in "ab":
+        small(text)
+    assert sizes == [0, 0] and small.size == 400  # the one before was gone when the next was made
+
 
 def test_half_a_surrogate_pair_and_an_empty_text_have_their_parts(client):
     for text in ("a\ud83db", "", "x" * 30_000):

@@ -131,7 +131,7 @@ def kill_when(happened: Callable[[], bool], words: list[str]) -> int | str:
     return -ending.killed_by or ending.code
 
 
-def test_a_real_process_is_killed_again_and_again(tmp_path, unbroken, dice):
+def test_a_run_is_killed_again_and_again(tmp_path, unbroken, dice):
     """Whenever the kills come, the end is the same; they are late on a busy machine, and that is as good."""
     first, second = sorted(dice.sample(range(1, STEPS - 1), 2))
     words = command(tmp_path, **{**SETTINGS, "save_every": 1})

@@ -132,16 +132,14 @@ def screen(request: pytest.FixtureRequest, app: App) -> Iterator[Screen]:
 
 
 @pytest.fixture
-def lent(shared_page: SharedPage) -> Iterator[Page]:
+def lent(request: pytest.FixtureRequest, shared_page: SharedPage) -> Iterator[Page]:
     """The shared page, for who loads something of his own in it: a new page for that takes as long again."""
-    page = shared_page.lend()
-    page.unroute_all(behavior="ignoreErrors")
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
-    page.set_default_timeout(PATIENCE)
-    yield page
-    page.goto("about:blank")
-    assert shared_page.problems.unexpected() == []
+    with lending(shared_page, request.session) as page:
+        page.unroute_all(behavior="ignoreErrors")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        yield page
+        page.goto("about:blank")
 
 
 @pytest.fixture(scope="session")
