@@ -18,6 +18,7 @@ FIRST = [
     "phone_view",
     "tabs_view",
     "roles_view",
+    "scatter_view",
 ]
 PATIENCE = 60_000  # ms
 # Views that are out of sight, such as the heads on a phone, are drawn when they are opened.
