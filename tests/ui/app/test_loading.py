@@ -1,6 +1,9 @@
 """Loading: what is requested, what is kept, and that nothing wrong is seen on the way."""
 
+import re
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -124,15 +127,43 @@ def test_reserved_and_unknown_parameters_show_the_page(lent: Page, app: App, que
         assert name not in page.url
 
 
-def test_the_theme_is_kept_in_the_address(page: Page, app: App):
+COUNT_FRAMES = """
+    globalThis.frames_ = 0;
+    const nextFrame = requestAnimationFrame;
+    globalThis.requestAnimationFrame = (draw) => (globalThis.frames_++, nextFrame(draw));
+"""
+RESTS = """async () => {
+    const before = globalThis.frames_;
+    await new Promise((done) => setTimeout(done, 1000));
+    return globalThis.frames_ === before;
+}"""
+
+
+def test_a_page_at_rest_asks_for_no_frames_and_keeps_its_theme_in_the_address(page: Page, app: App):
     page.set_default_timeout(60_000)
+    page.add_init_script(COUNT_FRAMES)
     page.goto(f"{app.url}?show=check&__theme=dark")
     page.wait_for_selector("body.dark #page-check .hs-view[data-ready=true]")
+    page.wait_for_function(RESTS)
     page.click("#theme")
     assert "__theme=light" in page.url
     page.click('#header a[data-page="train"]')
     page.reload()
     page.wait_for_selector("body:not(.dark) #page-train .hs-view[data-ready=true]")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="only Linux counts how often a process wakes")
+def test_a_server_at_rest_rarely_wakes(app: App):
+    def wakes() -> int:
+        tasks = Path(f"/proc/{app.process.pid}/task").glob("*/status")
+        return sum(int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", one.read_text(), re.M)[1]) for one in tasks)
+
+    def in_a_second() -> int:
+        before = wakes()
+        time.sleep(1)
+        return wakes() - before
+
+    assert min(in_a_second() for _ in range(5)) < 300, "Gradio's queue alone would wake it a thousand times"
 
 
 def test_another_page_is_loaded_when_it_is_opened(page: Page, app: App):
