@@ -56,7 +56,7 @@ def test_all_works_with_the_option_and_in_a_frame(page: Page, site_with_option: 
     frame.locator('[data-view="grid_view"][data-ready="true"]').wait_for()
     frame.locator("#prompt textarea").fill("one two three")
     frame.locator("#prompt textarea").press("Enter")
-    expect(frame.locator(".hs-tokens button").nth(1)).to_have_text("one")  # views draw one after the other
+    expect(frame.locator(".hs-tokens button").nth(1)).to_have_text("one", timeout=60_000)
     assert frame.locator(".hs-tokens button").all_text_contents()[1:] == ["one", " two", " three"]
     page.evaluate("history.back()")  # go_back() waits for the page to load, and only the frame moves
     frame.locator("#start[data-ready]").wait_for()
