@@ -11,7 +11,6 @@ import queue
 import secrets
 import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -19,13 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from .inside.limits import Limits, too_slow
+from .process import start
 
-HERE = Path(__file__).resolve().parent
-START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from inside.kernel import separate; separate(); "
-    "from inside.worker import main; sys.path.remove(sys.argv[1]); main()"
-)
-HIDDEN = [str(HERE.parent)]
+HIDDEN = [str(Path(__file__).resolve().parent.parent)]
 
 
 class Ended(Exception):
@@ -60,7 +55,7 @@ class Apart:
             self._process.close()
 
     def _start(self) -> None:
-        self._process = _Process(self._file.parent, self._limits)
+        self._process = _Process(self._limits)
         limits = asdict(self._limits)
         job = {"token": self._process.token, "file": str(self._file), "limits": limits, "hidden": HIDDEN}
         self._process.send({**job, "is_notebook": self._is_notebook})
@@ -163,23 +158,14 @@ def _line(message: dict) -> int | None:
 class _Process:
     """One worker: its messages, how much it prints, and how it ended."""
 
-    def __init__(self, folder: Path, limits: Limits):
+    def __init__(self, limits: Limits):
         self.token = secrets.token_hex(16)
-        self.reason: str | None = None  # why we ended it: "slow", "loud", "forged"
+        self.reason: str | None = None  # why we ended it: "slow", "loud", "forged", "closed"
         self.is_ready = False
         self._messages: queue.Queue = queue.Queue()
         self._tail = b""  # of what it printed
         self._most_output, self._patience = limits.output, limits.patience
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-c", START, str(HERE)],
-            cwd=folder,
-            env=_environment(folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        self._process = start()
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read, self._drain)]
         for thread in self._threads:
             thread.start()
@@ -194,12 +180,7 @@ class _Process:
                 pipe.close()
 
     def kill(self) -> None:
-        """The process and whatever it may have started, which is in its group."""
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        with suppress(OSError):
-            self._process.kill()
+        self._process.kill()
 
     def send(self, message: dict) -> None:
         from .inside import wire
@@ -265,7 +246,7 @@ class _Process:
 
     def how_it_ended(self, limits: Limits) -> str:
         """A sentence about the end of a process that had more to do."""
-        code = self._process.wait()
+        code = self._code()
         self._threads[1].join(timeout=2)
         if not self.is_ready and self.reason is None:
             said = self._tail.decode(errors="replace").strip().splitlines() or [f"exit code {code}"]
@@ -276,6 +257,8 @@ class _Process:
             return f"Your code prints more than {limits.output / 2**20:g} MB: it was stopped."
         if self.reason == "forged":
             return NONSENSE
+        if self.reason == "closed":
+            return "Your code closes what its answers go through: it was stopped."
         if code in (-getattr(signal, "SIGSEGV", 11), -getattr(signal, "SIGBUS", 7), 0xC0000005):
             return "Your code crashes Python itself: it reads or writes memory that is not its own."
         if code == -getattr(signal, "SIGXCPU", 24):
@@ -286,6 +269,14 @@ class _Process:
             return f"Your code crashes Python itself ({signal.Signals(-code).name})."
         return f"Your code ends Python at once, with exit code {code}, instead of returning."
 
+    def _code(self) -> int:
+        try:
+            return self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.reason = self.reason or "closed"
+            self.kill()
+            return self._process.wait()
+
     def last_line(self, file: Path) -> int | None:
         """The student's innermost line in what Python says when it crashes."""
         tail = self._tail.decode(errors="replace")
@@ -295,17 +286,3 @@ class _Process:
             if name == str(file) and number.isdigit():
                 return int(number)
         return None
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of ours but what Python and its libraries need to start."""
-    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SYSTEMDRIVE", "VIRTUAL_ENV")
-    home = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(folder))
-    no_gpu = {
-        "CUDA_VISIBLE_DEVICES": "",
-        "HIP_VISIBLE_DEVICES": "",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "LANG": "C.UTF-8",
-    }
-    return {name: os.environ[name] for name in kept if name in os.environ} | home | no_gpu
