@@ -137,7 +137,7 @@ def _of_folder(folder: Path, limits: Limits, show: Callable) -> Report:
     members = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and path.suffix in (".py", ".ipynb")
+        if path.is_file() and not path.is_symlink() and path.suffix.lower() in (".py", ".ipynb", ".zip")
     }
     try:
         return check_handin(chosen(members), folder.name, limits, show)

@@ -64,7 +64,7 @@ def _channel() -> tuple[Callable, Callable]:
 
 
 def _get_ready(folder: str, limits: Limits, hidden: list[str]) -> None:
-    """Behind this the process is at home in ``folder``, and confined. Sizes are limited behind torch, which is large."""
+    """Behind this the process is at home in ``folder`` and confined. Sizes are limited behind torch, which is large."""
     os.chdir(folder)
     os.environ.update(dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), folder))
     torch.set_num_threads(1)
