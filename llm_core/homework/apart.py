@@ -20,6 +20,7 @@ from pathlib import Path
 from .inside.limits import Limits, too_slow
 from .process import start
 
+ENDING = 5  # seconds that the end of a process may take
 HIDDEN = [str(Path(__file__).resolve().parent.parent)]
 
 
@@ -271,7 +272,7 @@ class _Process:
 
     def _code(self) -> int:
         try:
-            return self._process.wait(timeout=5)
+            return self._process.wait(timeout=ENDING)
         except subprocess.TimeoutExpired:
             self.reason = self.reason or "closed"
             self.kill()

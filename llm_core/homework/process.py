@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-START = "import sys; sys.path.insert(0, sys.argv[1]); from inside.{} import main; sys.path.remove(sys.argv[1]); main()"
+START = "import sys; sys.path.insert(0, sys.argv[1]); from inside.%s import main; sys.path.remove(sys.argv[1]); main()"
 
 
 def start() -> "Forked | Fresh":
@@ -26,7 +26,7 @@ def start() -> "Forked | Fresh":
 
 def _python(module: str, **how: Any) -> dict:
     """What ``Popen`` is given for a Python that runs the ``main`` of a module inside."""
-    command = [sys.executable, "-I", "-X", "utf8", "-c", START.format(module), str(HERE)]
+    command = [sys.executable, "-I", "-X", "utf8", "-c", START % module, str(HERE)]
     return {"args": command, "env": _environment(), "start_new_session": True, **how}
 
 
