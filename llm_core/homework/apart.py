@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 from .inside.limits import Limits, too_slow
 from .process import start
 
+Meanwhile = Callable[[], object] | None
 ENDING = 5  # seconds that the end of a process may take
 HIDDEN = [str(Path(__file__).resolve().parent.parent)]
 
@@ -73,9 +75,12 @@ class Apart:
                 raise Problem(str(message.get("sentence"))[:2000], _line(message))
             self._is_loaded = message.get("kind") == "loaded"
 
-    def ask(self, question: str, **given: object) -> object:
+    def ask(self, question: str, meanwhile: Meanwhile = None, **given: object) -> object:
+        """``meanwhile`` is called while the other process is busy with the answer."""
         self.load()
         self._process.send({"ask": question, "with": given})
+        if meanwhile:
+            meanwhile()
         message = self._next(Ended)
         if message.get("kind") == "answer":
             return message.get("answer")
@@ -105,8 +110,9 @@ class Apart:
     def names(self) -> list[str]:
         return [str(name) for name in self._list("names")]
 
-    def probe(self, block: str, number: int, masks=None):
-        return self._read("read_observations", self.ask("probe", block=block, number=number, masks=masks))
+    def probe(self, block: str, number: int, masks=None, meanwhile: Meanwhile = None):
+        answer = self.ask("probe", meanwhile, block=block, number=number, masks=masks)
+        return self._read("read_observations", answer)
 
     def run(self, block: str, training: bool = True, instead=None, masks=None):
         answer = self.ask("run", block=block, training=training, instead=instead, masks=masks)
@@ -122,10 +128,10 @@ class Apart:
     def patterns(self, n_head: int, layers: list, inputs: list) -> list:
         return self._list("patterns", n_head=n_head, layers=layers, inputs=inputs)
 
-    def train(self, **what: object) -> dict:
+    def train(self, meanwhile: Meanwhile = None, **what: object) -> dict:
         from .inside.answers import read_stopped
 
-        answer = self.ask("train", **what)
+        answer = self.ask("train", meanwhile, **what)
         if not isinstance(answer, dict):
             raise Ended(NONSENSE)
         return {**answer, "stopped": self._read_with(read_stopped, answer.get("stopped"))}
