@@ -85,6 +85,7 @@ def _misfits(args: argparse.Namespace) -> list[tuple[bool, str]]:
 def main(arguments: list[str] | None = None) -> int:
     args = parse_arguments(arguments)
     use_what_the_terminal_can(sys.stderr)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for matrices this small, threads only wait for each other
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that folders are taken away
     try:
         if args.new:
