@@ -54,10 +54,38 @@ def why(code: str, tmp_path) -> str:
     return caught.value.sentence
 
 
-def test_a_zygote_that_is_gone_is_replaced(tmp_path):
-    why("1 / 0", tmp_path)
+WITHOUT_TORCH = (
+    "import os, sys, time, types; sys.path.insert(0, sys.argv[1]); held = []; "
+    "main = lambda: (print('here', flush=True), HELD, time.sleep(1000)); "
+    "sys.modules['inside.course'] = types.SimpleNamespace(course=int); "
+    "sys.modules['inside.worker'] = types.SimpleNamespace(main=main); "
+    "from inside.%s import main; main()"
+)
+
+
+@pytest.fixture
+def light(monkeypatch):
+    """A zygote whose students' processes say that they are there, and sleep."""
+    monkeypatch.setattr(process, "START", WITHOUT_TORCH.replace("HELD", "0"))
+    monkeypatch.setattr(process, "_zygote", None)
+    yield
     process._zygote.close()
-    assert "ZeroDivisionError" in why("1 / 0", tmp_path)
+
+
+@pytest.mark.usefixtures("light")
+def test_a_zygote_that_is_gone_is_replaced():
+    first, zygote = process.start(), process._zygote
+    assert first.stdout.readline() == b"here\n"
+    zygote.close()
+    second = process.start()
+    assert second.stdout.readline() == b"here\n" and process._zygote is not zygote
+    with pytest.raises(subprocess.TimeoutExpired):
+        first.wait(0.1)  # it goes on without
+    for forked in (first, second):
+        forked.kill()
+        assert forked.wait() == -signal.SIGKILL
+        for pipe in (forked.stdin, forked.stdout, forked.stderr):
+            pipe.close()
 
 
 def test_a_zygote_that_cannot_start_says_why(tmp_path, monkeypatch):
@@ -74,23 +102,21 @@ def test_who_closes_all_that_is_open_is_ended(tmp_path, monkeypatch):
 
 ORPHAN = """
 import sys, time
-from pathlib import Path
-from llm_core.homework.apart import Apart
-from llm_core.homework.inside.limits import Limits
-with Apart(Path(sys.argv[1]), Limits(), time.monotonic() + 500) as asked:
-    print(asked._process.next(500)["kind"], flush=True)
-    time.sleep(1000)
+from llm_core.homework import process
+process.START = sys.argv[1]
+forked = process.start()
+print(forked.stdout.readline().decode(), end="", flush=True)
+time.sleep(1000)
 """
 
 
 def test_when_who_checks_is_killed_so_is_the_students_process(tmp_path):
-    """Which has a fifo open, whose other end sees the end."""
-    path, fifo = tmp_path / "my_llm_implementation.py", tmp_path / "fifo"
-    path.write_text("import time\nheld = open('fifo', 'w')\nheld.write('x')\nheld.flush()\ntime.sleep(1000)")
+    """Which has a fifo open, whose other end sees it go."""
+    fifo = str(tmp_path / "fifo")
     os.mkfifo(fifo)
-    with subprocess.Popen([sys.executable, "-c", ORPHAN, str(path)], stdout=subprocess.PIPE) as checker:
-        assert checker.stdout.readline() == b"ready\n"
+    code = WITHOUT_TORCH.replace("HELD", f"held.append(open({fifo!r}, 'w'))")
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, code], stdout=subprocess.PIPE) as checker:
+        assert checker.stdout.readline() == b"here\n"
         with open(fifo, "rb") as end:
-            assert end.read(1) == b"x"
             checker.send_signal(signal.SIGKILL)
             assert end.read() == b""
