@@ -8,6 +8,7 @@ that is open gives none.
 import faulthandler
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,7 @@ def _get_ready(folder: str, limits: Limits, hidden: list[str]) -> None:
     """Behind this the process is at home in ``folder`` and confined. Sizes are limited behind torch, which is large."""
     os.chdir(folder)
     os.environ.update(dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), folder))
+    tempfile.tempdir = folder  # importing torch has found another one already
     torch.set_num_threads(1)
     sys.dont_write_bytecode = True
     faulthandler.enable()
