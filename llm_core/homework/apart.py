@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from .inside.limits import Limits, too_slow
 from .process import start
@@ -128,7 +129,7 @@ class Apart:
     def patterns(self, n_head: int, layers: list, inputs: list) -> list:
         return self._list("patterns", n_head=n_head, layers=layers, inputs=inputs)
 
-    def train(self, meanwhile: Meanwhile = None, **what: object) -> dict:
+    def train(self, meanwhile: Meanwhile = None, **what: Any) -> dict:
         from .inside.answers import read_stopped
 
         answer = self.ask("train", meanwhile, **what)
