@@ -11,21 +11,20 @@ import queue
 import secrets
 import signal
 import subprocess
-import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from .inside.limits import Limits, too_slow
+from .process import start
 
-HERE = Path(__file__).resolve().parent
-START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from inside.kernel import separate; separate(); "
-    "from inside.worker import main; sys.path.remove(sys.argv[1]); main()"
-)
-HIDDEN = [str(HERE.parent)]
+Meanwhile = Callable[[], object] | None
+ENDING = 5  # seconds that the end of a process may take
+HIDDEN = [str(Path(__file__).resolve().parent.parent)]
 
 
 class Ended(Exception):
@@ -60,7 +59,7 @@ class Apart:
             self._process.close()
 
     def _start(self) -> None:
-        self._process = _Process(self._file.parent, self._limits)
+        self._process = _Process(self._limits)
         limits = asdict(self._limits)
         job = {"token": self._process.token, "file": str(self._file), "limits": limits, "hidden": HIDDEN}
         self._process.send({**job, "is_notebook": self._is_notebook})
@@ -77,9 +76,12 @@ class Apart:
                 raise Problem(str(message.get("sentence"))[:2000], _line(message))
             self._is_loaded = message.get("kind") == "loaded"
 
-    def ask(self, question: str, **given: object) -> object:
+    def ask(self, question: str, meanwhile: Meanwhile = None, **given: object) -> object:
+        """``meanwhile`` is called while the other process is busy with the answer."""
         self.load()
         self._process.send({"ask": question, "with": given})
+        if meanwhile:
+            meanwhile()
         message = self._next(Ended)
         if message.get("kind") == "answer":
             return message.get("answer")
@@ -109,8 +111,9 @@ class Apart:
     def names(self) -> list[str]:
         return [str(name) for name in self._list("names")]
 
-    def probe(self, block: str, number: int, masks=None):
-        return self._read("read_observations", self.ask("probe", block=block, number=number, masks=masks))
+    def probe(self, block: str, number: int, masks=None, meanwhile: Meanwhile = None):
+        answer = self.ask("probe", meanwhile, block=block, number=number, masks=masks)
+        return self._read("read_observations", answer)
 
     def run(self, block: str, training: bool = True, instead=None, masks=None):
         answer = self.ask("run", block=block, training=training, instead=instead, masks=masks)
@@ -126,10 +129,10 @@ class Apart:
     def patterns(self, n_head: int, layers: list, inputs: list) -> list:
         return self._list("patterns", n_head=n_head, layers=layers, inputs=inputs)
 
-    def train(self, **what: object) -> dict:
+    def train(self, meanwhile: Meanwhile = None, **what: Any) -> dict:
         from .inside.answers import read_stopped
 
-        answer = self.ask("train", **what)
+        answer = self.ask("train", meanwhile, **what)
         if not isinstance(answer, dict):
             raise Ended(NONSENSE)
         return {**answer, "stopped": self._read_with(read_stopped, answer.get("stopped"))}
@@ -163,23 +166,14 @@ def _line(message: dict) -> int | None:
 class _Process:
     """One worker: its messages, how much it prints, and how it ended."""
 
-    def __init__(self, folder: Path, limits: Limits):
+    def __init__(self, limits: Limits):
         self.token = secrets.token_hex(16)
-        self.reason: str | None = None  # why we ended it: "slow", "loud", "forged"
+        self.reason: str | None = None  # why we ended it: "slow", "loud", "forged", "closed"
         self.is_ready = False
         self._messages: queue.Queue = queue.Queue()
         self._tail = b""  # of what it printed
         self._most_output, self._patience = limits.output, limits.patience
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", "-c", START, str(HERE)],
-            cwd=folder,
-            env=_environment(folder),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        self._process = start()
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read, self._drain)]
         for thread in self._threads:
             thread.start()
@@ -194,12 +188,7 @@ class _Process:
                 pipe.close()
 
     def kill(self) -> None:
-        """The process and whatever it may have started, which is in its group."""
-        if hasattr(os, "killpg"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        with suppress(OSError):
-            self._process.kill()
+        self._process.kill()
 
     def send(self, message: dict) -> None:
         from .inside import wire
@@ -265,7 +254,7 @@ class _Process:
 
     def how_it_ended(self, limits: Limits) -> str:
         """A sentence about the end of a process that had more to do."""
-        code = self._process.wait()
+        code = self._code()
         self._threads[1].join(timeout=2)
         if not self.is_ready and self.reason is None:
             said = self._tail.decode(errors="replace").strip().splitlines() or [f"exit code {code}"]
@@ -276,6 +265,8 @@ class _Process:
             return f"Your code prints more than {limits.output / 2**20:g} MB: it was stopped."
         if self.reason == "forged":
             return NONSENSE
+        if self.reason == "closed":
+            return "Your code closes what its answers go through: it was stopped."
         if code in (-getattr(signal, "SIGSEGV", 11), -getattr(signal, "SIGBUS", 7), 0xC0000005):
             return "Your code crashes Python itself: it reads or writes memory that is not its own."
         if code == -getattr(signal, "SIGXCPU", 24):
@@ -286,6 +277,14 @@ class _Process:
             return f"Your code crashes Python itself ({signal.Signals(-code).name})."
         return f"Your code ends Python at once, with exit code {code}, instead of returning."
 
+    def _code(self) -> int:
+        try:
+            return self._process.wait(timeout=ENDING)
+        except subprocess.TimeoutExpired:
+            self.reason = self.reason or "closed"
+            self.kill()
+            return self._process.wait()
+
     def last_line(self, file: Path) -> int | None:
         """The student's innermost line in what Python says when it crashes."""
         tail = self._tail.decode(errors="replace")
@@ -295,17 +294,3 @@ class _Process:
             if name == str(file) and number.isdigit():
                 return int(number)
         return None
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of ours but what Python and its libraries need to start."""
-    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SYSTEMDRIVE", "VIRTUAL_ENV")
-    home = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(folder))
-    no_gpu = {
-        "CUDA_VISIBLE_DEVICES": "",
-        "HIP_VISIBLE_DEVICES": "",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "LANG": "C.UTF-8",
-    }
-    return {name: os.environ[name] for name in kept if name in os.environ} | home | no_gpu

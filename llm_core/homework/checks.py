@@ -45,7 +45,7 @@ class Student:
         return {"number": number, "text": text[:200]} if text else None
 
 
-def check(student: ModuleType | str | Path, only: Collection[str] = tuple(BLOCKS)) -> dict:
+def check(student: ModuleType | str | Path, only: Collection[str] = tuple(BLOCKS), reasons: bool = True) -> dict:
     """The report of a file or module, as the JSON has it; ``only`` names blocks, for a part of it."""
     start, problem = time.perf_counter(), None
     file = student.__file__ if isinstance(student, ModuleType) else str(student)
@@ -55,7 +55,7 @@ def check(student: ModuleType | str | Path, only: Collection[str] = tuple(BLOCKS
         source = decoded(Path(file).read_bytes())
         module = student if isinstance(student, ModuleType) else load(student)
         asked = Student(source, Outline.of(source), Answers(module))
-        judge(asked, [name for name in BLOCKS if name in only], blocks.append)
+        judge(asked, [name for name in BLOCKS if name in only], blocks.append, reasons=reasons)
     except OSError as error:
         problem = f"The file cannot be read: {error.strerror or error}."
     except Exception as error:
@@ -78,8 +78,14 @@ def check(student: ModuleType | str | Path, only: Collection[str] = tuple(BLOCKS
 Progress = Callable[[str], None]
 
 
-def judge(student: Student, names: list[str], tell: Callable[[dict], object], progress: Progress | None = None) -> None:
-    """Tells each block's result, and that of a failed one again once its reason is known."""
+def judge(
+    student: Student,
+    names: list[str],
+    tell: Callable[[dict], object],
+    progress: Progress | None = None,
+    reasons: bool = True,
+) -> None:
+    """Tells each block's result, and that of a failed one again once its reason is known, if anybody asks for it."""
     verdicts: dict[str, Diagnosis] = {}
     told: dict[str, dict] = {}
     for name in names:
@@ -91,7 +97,7 @@ def judge(student: Student, names: list[str], tell: Callable[[dict], object], pr
             told[name], verdicts[name] = _verdict(name, student)
         tell(told[name])
     for name, found in verdicts.items():
-        if found and not found.passed:
+        if reasons and found and not found.passed:
             tell(_explained(name, student, found, told[name]))
 
 

@@ -73,7 +73,7 @@ def reference() -> dict:
 
 def verdict(student) -> tuple[str | None, int | None]:
     """What is wrong, in a sentence, or None; and the line. ``student`` answers (``Answers`` or ``Apart``)."""
-    found, right, unigram = student.train(**plan()), reference(), unigram_loss()
+    found, right, unigram = student.train(meanwhile=reference, **plan()), reference(), unigram_loss()
     error = found.get("stopped")
     if error:
         said = f"{error.kind}: {error.message}" if error.message else error.kind

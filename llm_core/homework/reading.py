@@ -197,35 +197,77 @@ def _plain_cell(text: str) -> str | None:
 
 # --- zips --------------------------------------------------------------------------------------------------------
 
-MOST_MEMBERS, MOST_BYTES = 500, 100_000_000
+MOST_MEMBERS, MOST_BYTES, DEEPEST = 500, 100_000_000, 3
+
+
+class TooMuch(ValueError):
+    """What is in a zip, or how deep."""
+
+    def __init__(self):
+        super().__init__("Your zip has too much in it: hand in the homework alone.")
+
+
+@dataclass
+class _Room:
+    """What may still be read of a hand-in's zips, all of them together."""
+
+    members: int = MOST_MEMBERS
+    size: int = MOST_BYTES
+
+    def take(self, infos: list[zipfile.ZipInfo]) -> None:
+        """Raises ``TooMuch``."""
+        self.members -= len(infos)
+        self.size -= sum(info.file_size for info in infos)
+        if min(self.members, self.size) < 0:
+            raise TooMuch
 
 
 def _of_zip(content: bytes) -> Handin:
+    room = _Room()
+    return chosen(_members("", content, room), room)
+
+
+def _members(name: str, content: bytes, room: _Room) -> dict[str, bytes]:
+    """Of a zip that is called so, as if it were a folder."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             infos = [info for info in archive.infolist() if _is_wanted(info)]
-            if len(infos) > MOST_MEMBERS or sum(info.file_size for info in infos) > MOST_BYTES:
-                raise ValueError("Your zip has too much in it: hand in the homework alone.")
-            members = {info.filename: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError):
+            room.take(infos)
+            return {
+                str(PurePosixPath(name).with_suffix("") / info.filename) if name else info.filename: archive.read(info)
+                for info in infos
+            }
+    except TooMuch:
+        raise
+    except Exception:  # zipfile and what it unpacks with raise of many kinds
         raise ValueError("Your zip cannot be opened: it is damaged, or has a password.") from None
-    return chosen(members)
 
 
 def _is_wanted(info: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(info.filename)
     hidden = any(part.startswith((".", "__MACOSX", "__pycache__")) for part in path.parts)
-    return not info.is_dir() and not hidden and path.suffix.lower() in (".py", ".ipynb")
+    return not info.is_dir() and not hidden and path.suffix.lower() in (".py", ".ipynb", ".zip")
 
 
-def chosen(members: dict[str, bytes]) -> Handin:
-    """The homework among several files, and the others as its helpers.
+def chosen(members: dict[str, bytes], room: _Room | None = None) -> Handin:
+    """The homework among several files, and the others as its helpers. If none of them is it: in the zips among them.
 
     Raises:
         ValueError: there is none, or several that could be it.
     """
+    room = room or _Room()
+    for _ in range(DEEPEST):
+        files = {name: content for name, content in members.items() if not name.lower().endswith(".zip")}
+        if len(files) == len(members) or any(_unlikely(*file) < NO_HOMEWORK for file in files.items()):
+            return _chosen(files)
+        zips = [(name, content) for name, content in members.items() if name not in files]
+        members = {path: inner for zipped in zips for path, inner in _members(*zipped, room).items()}
+    raise TooMuch
+
+
+def _chosen(members: dict[str, bytes]) -> Handin:
     likely = sorted(members, key=lambda name: (_unlikely(name, members[name]), name))
-    if not likely or _unlikely(likely[0], members[likely[0]]) >= 3:
+    if not likely or _unlikely(likely[0], members[likely[0]]) == NO_HOMEWORK:
         raise ValueError("There is no .py file and no notebook with the homework's classes in it.")
     best = [name for name in likely if _unlikely(name, members[name]) == _unlikely(likely[0], members[likely[0]])]
     if len(best) > 1:
@@ -240,9 +282,12 @@ def chosen(members: dict[str, bytes]) -> Handin:
     return Handin(found.source, found.is_notebook, found.lines, helpers)
 
 
+NO_HOMEWORK = 3
+
+
 def _unlikely(name: str, content: bytes) -> int:
     path = PurePosixPath(name)
     has_classes = b"DummyMultiHeadedSelfAttention" in content or b"GenericSelfAttention" in content
     if path.stem == NAME:
         return 0 if path.suffix == ".py" else 1
-    return (1 if path.suffix == ".py" else 2) if has_classes else 3
+    return (1 if path.suffix == ".py" else 2) if has_classes else NO_HOMEWORK

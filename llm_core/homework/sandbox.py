@@ -11,7 +11,9 @@ verdict, so nothing in its memory gives points: what it says is compared here. T
 memory, output and the size of files are limited; the file is a copy in a temporary folder, which is home and working
 folder and goes away at the end; the environment is empty but for what Python needs; Python refuses to write elsewhere,
 to read the checker, to start programs and to use the network (``guard.py``), and Linux refuses it too (``kernel.py``),
-for root as well.
+for root as well. There the process is also the first of a namespace of its own: it sees no other process and ends with
+whatever it has started. ``bwrap`` would give the same namespaces, but it starts a program, and would have to start
+Python with torch anew for each file, where a fork is there at once (``process.py``).
 
 Where the system refuses nothing (outside Linux, in a container without seccomp and Landlock), code that gets round
 Python (ctypes) gets round the guard, and a file may be read that is not the checker's; macOS does not enforce the limit

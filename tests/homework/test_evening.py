@@ -107,6 +107,13 @@ def test_helpers_in_an_export_of_canvas(tmp_path):
     assert found[0].handin.source == RIGHT and found[0].handin.helpers == {"tools.py": b"x = 1"}
 
 
+def test_a_zip_beside_a_students_other_files(tmp_path):
+    folder = laid_out(tmp_path / "hand-ins", {"ada/notes.py": "x = 1", "alan/my_llm_implementation.py": RIGHT})
+    with zipfile.ZipFile(folder / "ada" / "code.zip", "w") as archive:
+        archive.writestr("code/my_llm_implementation.py", RIGHT)
+    assert [(entry.name, entry.handin.source == RIGHT) for entry in entries(folder)] == [("ada", True), ("alan", True)]
+
+
 def test_nothing_is_left_out_without_a_reason(tmp_path):
     folder = laid_out(tmp_path / "hand-ins", {"a.py": RIGHT, "essay.docx": "?", "empty.py": "", "._a.py": "litter"})
     (folder / "link.py").symlink_to(tmp_path / "elsewhere.py")

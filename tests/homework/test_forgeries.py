@@ -1,5 +1,7 @@
 """Files that are wrong in every block and try to take its points all the same, each block in another way."""
 
+import os
+
 import pytest
 
 from llm_core.homework import checks
@@ -34,6 +36,7 @@ def somebody_elses(name):
     found = [x for x in found if "forward" in vars(x) and "get_attention_mask" not in vars(x)]
     return found[-1]
 """
+HEAD += f"\n\nCHECKER = {os.getpid()}\n"
 
 FIRST = (
     HEAD
@@ -92,7 +95,7 @@ class Encoder(GenericTransformer):
 class Decoder(GenericTransformer):
     def get_attention_mask(self, num_tokens):  # 6. the checker's own memory, pipes and surroundings
         for place in ("mem", "fd/1", "fd/2", "environ", "cwd/llm_core/homework/diagnosis/solution.py"):
-            with contextlib.suppress(OSError), open(f"/proc/{os.getppid()}/{place}", "r+b") as file:
+            with contextlib.suppress(OSError), open(f"/proc/{CHECKER}/{place}", "r+b") as file:
                 raise RuntimeError("reached the checker: " + place)
         raise RuntimeError("nothing reached")
 

@@ -154,7 +154,7 @@ def test_encodings_that_python_accepts(encoding, tmp_path):
 
 def zipped(**members: bytes) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name.replace("__", "/").replace("_dot_", "."), content)
     return file.getvalue()
@@ -167,6 +167,26 @@ def test_a_zip_has_the_homework_and_its_helpers():
     assert read_bytes(zipped(h_dot_ipynb=WHOLE), "h.zip").is_notebook
 
 
+def test_a_zip_in_a_zip_is_opened_where_no_file_is_the_homework():
+    inner = zipped(my_llm_implementation_dot_py=RIGHT.encode(), tools_dot_py=b"x = 1")
+    handin = read_bytes(zipped(hw__notes_dot_py=b"y = 1", hw__code_dot_zip=zipped(final_dot_zip=inner)), "mine.zip")
+    assert handin.source == RIGHT and handin.helpers == {"tools.py": b"x = 1"}
+    beside = zipped(my_llm_implementation_dot_py=b"class GenericSelfAttention: pass", old_dot_zip=inner)
+    assert "pass" in read_bytes(beside, "mine.zip").source  # an older version in a zip is no second homework
+    assert chosen({"hw/readme.py": b"", "hw/code.ZIP": inner}).source == RIGHT
+
+
+def damaged(content: bytes) -> bytes:
+    """In the middle of what it has."""
+    return content[:60] + b"\xff" * 30 + content[90:]
+
+
+def nested(times: int, content: bytes) -> bytes:
+    for _ in range(times):
+        content = zipped(inner_dot_zip=content)
+    return content
+
+
 @pytest.mark.parametrize(
     "content, name, sentence",
     [
@@ -177,6 +197,11 @@ def test_a_zip_has_the_homework_and_its_helpers():
         (b'{"cells": [null]}', "a.ipynb", "not the JSON"),
         (colab(("markdown", "no code")), "a.ipynb", "no cell with code"),
         (b"PK\x03\x04 damaged", "a.zip", "cannot be opened"),
+        (zipped(a_dot_zip=b"PK\x03\x04 damaged"), "a.zip", "cannot be opened"),
+        (damaged(zipped(a_dot_py=RIGHT.encode())), "a.zip", "cannot be opened"),
+        (nested(9, RIGHT.encode()), "a.zip", "Your zip has too much in it"),
+        (zipped(**{f"a{i}_dot_zip": zipped(b_dot_py=b"") for i in range(300)}), "a.zip", "Your zip has too much in it"),
+        (nested(1, zipped(a_dot_txt=b"?")), "a.zip", "no .py file and no notebook"),
         (
             zipped(a_dot_py=b"x = 1", b_dot_py=b"y = 2"),
             "a.zip",

@@ -9,10 +9,11 @@ import time
 from ast import literal_eval
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from llm_core.homework import apart, sandbox
+from llm_core.homework import apart, process, sandbox
 from llm_core.homework.inside.limits import MB, Limits, TimeIsUp
 from llm_core.homework.inside.probes import TESTED
 from llm_core.homework.inside.worker import import_sentence
@@ -229,6 +230,40 @@ def test_linux_itself_refuses_what_gets_round_python(tmp_path):
     assert told["left"] == []  # a thread works as ever, and the own folder is free
 
 
+ALONE = """
+import json, os, sys, time
+sys.path.insert(0, sys.argv[1])
+import kernel
+outside = os.getpid()
+kernel.separate()
+first = os.fork()
+if first == 0:
+    kernel.show_no_other()
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(1000)
+    try:
+        reached = os.kill(outside, 0) is None
+    except ProcessLookupError:
+        reached = False
+    seen = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+    print(json.dumps({"own": os.getpid(), "parent": os.getppid(), "reached": reached, "seen": seen}), flush=True)
+    time.sleep(1000)
+time.sleep(0.5)
+os.kill(first, 9)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
+def test_processes_of_a_namespace_know_no_other_and_end_together():
+    """By the namespace alone, without what refuses signals. The output ends when all that have it have ended."""
+    command = [sys.executable, "-c", ALONE, str(Path(sandbox.__file__).parent / "inside")]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    if told["own"] != 1:
+        pytest.skip("nobody may make a namespace of processes here")
+    assert told == {"own": 1, "parent": 0, "reached": False, "seen": [1, 2]}
+
+
 ELSEWHERE = (
     "import types; from inside import kernel, limits; "
     "kernel.sys = types.SimpleNamespace(**{**vars(sys), 'platform': 'x'}); "
@@ -238,7 +273,8 @@ ELSEWHERE = (
 
 def test_where_the_system_refuses_nothing_python_still_does(tmp_path, monkeypatch):
     """As on Windows, and in containers without namespaces, seccomp and Landlock."""
-    monkeypatch.setattr(apart, "START", apart.START.replace("from inside.kernel", f"{ELSEWHERE} from inside.kernel"))
+    monkeypatch.setattr(process, "sys", SimpleNamespace(platform="elsewhere", executable=sys.executable))
+    monkeypatch.setattr(process, "START", process.START.replace("from inside", f"{ELSEWHERE} from inside", 1))
     victim, path = tmp_path / "precious.txt", tmp_path / "elsewhere.py"
     victim.write_text("precious")
     codes = {
@@ -261,7 +297,7 @@ def test_where_the_system_refuses_nothing_python_still_does(tmp_path, monkeypatc
 TRICKS = """
 import builtins, ctypes, gc, importlib, inspect, os, pathlib, resource, sys
 
-checker, victim, parent = {checker!r}, {victim!r}, os.getppid()
+checker, victim, parent = {checker!r}, {victim!r}, {parent}
 libc = ctypes.CDLL(None)
 
 
@@ -339,7 +375,7 @@ def test_no_trick_gives_points_or_reaches_a_neighbour_and_surroundings_are_clean
     victim, path = tmp_path / "elsewhere.txt", tmp_path / "tricks.py"
     victim.write_text("precious")
     before = victim.stat()
-    told = TRICKS.format(checker=str(Path(sandbox.__file__).parent), victim=str(victim))
+    told = TRICKS.format(checker=str(Path(sandbox.__file__).parent), victim=str(victim), parent=os.getpid())
     path.write_text(told + of_blocks({"embedding": "raise RuntimeError(repr(SUCCEEDED))", "block": TELLING}))
     report = check_file(path, Limits(seconds=500))
     assert report.points == 0 and report.problem is None

@@ -117,14 +117,7 @@ def _at_once(waiting: list[Entry], plan: Plan) -> Iterator[tuple[Entry, Report]]
 
 
 def _pool(jobs: int) -> Executor:
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=one_thread)
-
-
-def one_thread() -> None:
-    """Of each process, where several check at once."""
-    import torch
-
-    torch.set_num_threads(1)
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
 
 
 def checked(entry: Entry, limits: Limits) -> Report:

@@ -96,16 +96,24 @@ def _content(file: Path) -> Content:
 
 def _of_zip(place: Path) -> Iterator[tuple[str, Content]]:
     try:
-        with zipfile.ZipFile(place) as archive:
-            for info in archive.infolist()[:MOST_ENTRIES]:
-                path = PurePosixPath(info.filename)
-                if info.is_dir() or any(map(_is_litter, path.parts)):
-                    continue
-                wanted = path.suffix.lower() in CODE or path.name == METADATA
-                small = info.file_size <= LARGEST
-                yield str(path), archive.read(info) if wanted and small else "This is no homework, or too large."
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        archive = zipfile.ZipFile(place)
+    except Exception:  # zipfile raises of many kinds
         raise ValueError(f"{place} is neither a folder nor a zip that can be opened") from None
+    with archive:
+        for info in archive.infolist()[:MOST_ENTRIES]:
+            path = PurePosixPath(info.filename)
+            if not info.is_dir() and not any(map(_is_litter, path.parts)):
+                yield str(path), _member(archive, info)
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content:
+    path = PurePosixPath(info.filename)
+    if not (path.suffix.lower() in CODE or path.name == METADATA) or info.file_size > LARGEST:
+        return "This is no homework, or too large."
+    try:
+        return archive.read(info)
+    except Exception:
+        return "This cannot be read from the zip: it is damaged, or has a password."
 
 
 def _is_litter(name: str) -> bool:
@@ -159,7 +167,7 @@ def _entry(key: str, names: list[str], files: dict[str, Content], who: tuple[str
     try:
         if len(names) == 1:
             return Entry(name, *who, handin=read_bytes(content, name))
-        read = ((one, files[one]) for one in names if not one.endswith(".zip"))
+        read = ((one, files[one]) for one in names)
         inner = {_own_name(one): content for one, content in read if isinstance(content, bytes)}
         return Entry(told, *who, handin=chosen(inner))
     except ValueError as error:

@@ -16,7 +16,8 @@ from .watching import Step, Steps
 
 
 class Answers:
-    """Answers in this very process. ``Apart`` in ``sandbox.py`` has the same methods, and asks another one."""
+    """Answers in this very process. ``Apart`` in ``apart.py`` has the same methods, and asks another one: what is to be
+    computed ``meanwhile`` is for that."""
 
     def __init__(self, module: ModuleType):
         self._module, self._file = module, getattr(module, "__file__", None)
@@ -26,7 +27,7 @@ class Answers:
         return [name for name, value in vars(self._module).items() if callable(value)]
 
     @on_the_cpu()
-    def probe(self, block: str, number: int, masks: dict[str, Tensor] | None = None) -> Observations:
+    def probe(self, block: str, number: int, masks: dict[str, Tensor] | None = None, meanwhile=None) -> Observations:
         with among_stand_ins(self._module, block, masks):
             return observe(PROBES[block][number], self._module, self._file)
 
@@ -57,7 +58,7 @@ class Answers:
             return [_pattern(self._module, n_head, weights, x) for weights, x in zip(layers, inputs)]
 
     @on_the_cpu()
-    def train(self, **what) -> dict:
+    def train(self, meanwhile=None, **what) -> dict:
         """See ``training.py``; with "stopped" if an error ended it."""
         try:
             return train(self._module, **what)

@@ -1,9 +1,9 @@
 """What Linux itself can forbid a process for good, without being root: other processes, sockets, files elsewhere.
 
-Three of its mechanisms, called by number because Python has no names for them: namespaces (a network, a host name and
-rights of its own, see namespaces(7)), seccomp (a filter of system calls, see seccomp(2)) and Landlock (rules for the
-file system, see landlock(7)). Where there is none (another system, an old kernel, a container that forbids it), less
-is done, and ``confine`` says so by what it returns.
+Three of its mechanisms, called by number because Python has no names for them: namespaces (processes, a network, a host
+name and rights of its own, see namespaces(7)), seccomp (a filter of system calls, see seccomp(2)) and Landlock (rules
+for the file system, see landlock(7)). Where there is none (another system, an old kernel, a container that forbids it),
+less is done, and ``confine`` says so by what it returns.
 """
 
 import ctypes
@@ -21,7 +21,9 @@ LOAD, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # instruc
 NUMBER, ARCHITECTURE, ARGUMENT = 0, 4, 16  # where they lie in seccomp_data
 CLONE_THREAD = 0x10000
 
-NEW_NAMESPACES = 0x10000000 | 0x40000000 | 0x08000000 | 0x04000000  # user, network, ipc, host name
+NAMESPACES = 0x10000000 | 0x40000000 | 0x08000000 | 0x04000000  # user, network, ipc, host name
+OF_PROCESSES = 0x20000000 | 0x20000  # processes, and mounts, for a /proc that shows them
+NO_PROGRAMS = 0xE  # of a mount: no devices, nothing to run, no other user's rights
 
 # Numbers of system calls. "own": the first argument has to be this process; "zero": it has to be 0, which is the same.
 CALLS = {
@@ -74,12 +76,20 @@ SINCE = {2: 1 << 13, 3: TRUNCATE}  # rights that later versions know
 
 
 def separate() -> None:
-    """From here on this process has rights, a network and a host name of its own: none, none, and one that nobody sees.
+    """From here on this process and its children have rights, a network and a host name of their own: none, none, and
+    one that nobody sees. The next child is the first of processes that know of no others; when it ends, all of them do.
 
-    Only while it has one thread; where it may not be, nothing happens.
+    Only while this has one thread; what it may not have is left out.
     """
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).unshare(NEW_NAMESPACES)
+    libc = ctypes.CDLL(None)
+    if libc.unshare(NAMESPACES | OF_PROCESSES):
+        libc.unshare(NAMESPACES)
+
+
+def show_no_other() -> None:
+    """In the first process of a namespace: /proc has those of the namespace alone."""
+    if os.getpid() == 1:
+        ctypes.CDLL(None).mount(b"proc", b"/proc", b"proc", ctypes.c_ulong(NO_PROGRAMS), None)
 
 
 def confine(folder: str, readable: list[str]) -> set[str]:

@@ -23,7 +23,7 @@ from .watching import Products
 
 PADDING = -1
 B, T, P, H, C, V = 4, 7, 5, 3, 24, 31  # D = 8
-LENGTHS = torch.tensor([7, 2, 5, 1])
+LENGTHS, SHORTER = torch.tensor([7, 2, 5, 1]), 2  # tokens of each row, and a row that is not the longest
 RATES = {"attn_pdrop": 0.3, "resid_pdrop": 0.55}
 COPIES = 3000  # of one text, each with dropout of its own
 DRAWS, FEW = 20_000, 1000
@@ -55,8 +55,9 @@ def numbers(*shape: int, seed: int = 1) -> Tensor:
 
 
 def ids(rows: int, columns: int, V: int, seed: int = 1) -> Tensor:
-    found = torch.randint(V, (rows, columns), generator=torch.Generator().manual_seed(seed))
-    found[0, 0] = 0
+    """Token 0 stands in a shorter row: who takes it for padding gets another mask, not one that is too small to run."""
+    found = torch.randint(1, V, (rows, columns), generator=torch.Generator().manual_seed(seed))
+    found[SHORTER, 0] = 0
     return found
 
 

@@ -1,4 +1,4 @@
-"""The process in which a student's file runs: started by ``apart.py``, ended by it or by what the file does.
+"""The process in which a student's file runs: started for ``apart.py``, ended by it or by what the file does.
 
 It reads questions on what was its input, and answers with tensors on what was its output (see ``wire.py``). What the
 file prints goes to the error output instead. Every answer carries a token, so that a file that writes to everything
@@ -8,6 +8,7 @@ that is open gives none.
 import faulthandler
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,7 @@ def main() -> None:
     ask, tell = _channel()
     job = ask()
     limits, file = Limits(**job["limits"]), str(Path(job["file"]).resolve())
-    _get_ready(limits, job["hidden"])
+    _get_ready(os.path.dirname(file), limits, job["hidden"])
     tell(token=job["token"], kind="ready")
     try:
         with at_most(limits.block_seconds):
@@ -63,9 +64,11 @@ def _channel() -> tuple[Callable, Callable]:
     return lambda: wire.receive(lambda count: os.read(into, count)), tell
 
 
-def _get_ready(limits: Limits, hidden: list[str]) -> None:
-    """Behind this the process is confined. Sizes are limited behind torch, which is large."""
-    folder = os.getcwd()
+def _get_ready(folder: str, limits: Limits, hidden: list[str]) -> None:
+    """Behind this the process is at home in ``folder`` and confined. Sizes are limited behind torch, which is large."""
+    os.chdir(folder)
+    os.environ.update(dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), folder))
+    tempfile.tempdir = folder  # importing torch has found another one already
     torch.set_num_threads(1)
     sys.dont_write_bytecode = True
     faulthandler.enable()

@@ -1,13 +1,13 @@
 """Which deviations explain a student's block: those with which our block does the same in everything that is probed.
 
 First each alone. Then, because a block with two mistakes does what no single one does, those whose wrong tensors the
-student's run has too, each with every other. What is fitted is what is seen, not what is
-written: harmless rewriting cannot be blamed.
+student's run has too, each with every other, and some pairs more. What is fitted is what is seen, not what is written:
+harmless rewriting cannot be blamed.
 """
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import islice
+from itertools import chain, combinations, islice, product
 
 from torch import Tensor
 
@@ -17,7 +17,7 @@ from ...inside.runs import run
 from ..places import Walk, parting
 from .ways import Way, ways_of, with_picks
 
-FIRSTS = 8  # how many suspicions are followed further
+FIRSTS, OTHERS = 8, 1500  # how many suspicions are followed further, and how many pairs that nothing points to
 
 
 def explanation(block: str, seen: dict[Probe, Observations], student: Walk, most: int) -> tuple[Way, ...]:
@@ -31,17 +31,15 @@ def explanation(block: str, seen: dict[Probe, Observations], student: Walk, most
 def _several(block: str, ways: tuple[Way, ...], seen: dict[Probe, Observations], student: Walk) -> tuple[Way, ...]:
     traces = {way: _traces(block, (way,), student) for way in ways}
     likely = sorted(ways, key=lambda way: -traces[way])[:FIRSTS]
-    for pair in _extended(likely, ways):
-        if fits(block, pair, seen):
-            return pair
-    return ()
+    return next((pair for pair in _pairs(likely, ways) if fits(block, pair, seen)), ())
 
 
-def _extended(likely: list[Way], ways: tuple[Way, ...]) -> Iterator[tuple[Way, Way]]:
-    for first in likely:
-        for second in ways:
-            if second.stage != first.stage:
-                yield first, second
+def _pairs(likely: list[Way], ways: tuple[Way, ...]) -> Iterator[tuple[Way, Way]]:
+    """Those with a likely one, and then some of the others: code of few, fused operations has few traces."""
+    others = combinations([way for way in ways if way not in likely], 2)
+    for first, second in chain(product(likely, ways), islice(others, OTHERS)):
+        if second.stage != first.stage:
+            yield first, second
 
 
 def fits(block: str, ways: tuple[Way, ...], seen: dict[Probe, Observations]) -> bool:
