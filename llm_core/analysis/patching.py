@@ -23,7 +23,8 @@ from ..model.architectures import Decoder
 from ..model.recording import Trace, intervene, record
 from .tables import table
 
-STREAM_SITES = {"resid_pre": "resid_pre", "resid_mid": "resid_mid", "attn_out": "attn.out", "mlp_out": "mlp.out"}
+STREAM = ("resid_pre", "resid_mid", "resid_post")  # in front of a layer, between its two sums, behind it
+STREAM_SITES = {name: name for name in STREAM} | {"attn_out": "attn.out", "mlp_out": "mlp.out"}
 HEAD_SITES = {name: f"attn.{name}" for name in ("z", "q", "k", "v", "pattern")}
 SITES = STREAM_SITES | HEAD_SITES  # what can be patched, and its hook point in a block
 ROWS = 32  # of a batch: enough to be fast, few enough for a small machine
