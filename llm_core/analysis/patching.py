@@ -43,7 +43,7 @@ def probability(answer: int) -> Metric:
 
 
 def kl_divergence(logits: Tensor, clean: Tensor) -> Tensor:
-    """KL(clean prediction || this one), nats: 0 where the clean prediction is back. A metric as it stands."""
+    """KL(clean prediction (V,) || these (N, V)), nats, (N,): 0 where the clean one is back. A metric as it stands."""
     return F.kl_div(logits.log_softmax(-1), clean.log_softmax(-1), reduction="none", log_target=True).sum(-1)
 
 
@@ -59,7 +59,8 @@ class PatchingMap:
 
     @property
     def recovered(self) -> Tensor:
-        """The same as shares of the way from corrupted to clean: 0 nothing, 1 all. ``ValueError`` if there is none."""
+        """The same as shares of the way from corrupted to clean, (L, T), (L, H) or (L, H, T): 0 nothing, 1 all.
+        ``ValueError`` if there is no way."""
         if self.clean == self.corrupted:
             raise ValueError("the metric is the same on both texts: there is nothing to recover")
         return (self.values - self.corrupted) / (self.clean - self.corrupted)
