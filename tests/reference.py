@@ -20,9 +20,9 @@ REFERENCE, PICTURES = ROOT / "docs" / "REFERENCE.md", ROOT / "docs" / "figures"
 PACKAGES = ("llm_core", "llm_core.analysis", "llm_core.figures", "llm_core.live")
 EXAMPLE = re.compile(r"## (\S+) (\S+)\n\n```python\n(.*?)```", re.DOTALL)
 WRITTEN = Path(__file__).with_name("reference_examples.md").read_text(encoding="utf-8")
-AXIS = r"(?:[A-Z](?:[+-]\d)?|n|\d+|\*|…)"  # a letter of the legend, a number, or whatever there is
+AXIS = r"(?:[A-Z](?:[+-]\d)?|n|\d+|\*|…|\.\.\.)"  # a letter of the legend, a number, or whatever there is
 SHAPE = re.compile(rf"\({AXIS}(?:, {AXIS})*,?\)")
-FIELD = re.compile(r"^    (\w+): ([^=#\n]+?)(?: = [^#\n]*?)?(?:  # (.*))?$", re.MULTILINE)
+FIELD = re.compile(r"^    (\w+): ([^#\n]+?)(?:  # (.*))?$", re.MULTILINE)
 EXAMPLES = {(package, name): code for package, name, code in EXAMPLE.findall(WRITTEN)}
 PRELUDE = re.findall(r"```python\n(.*?)```", WRITTEN, re.DOTALL)[0]  # what all examples need first
 
@@ -42,7 +42,7 @@ def run(package: str, name: str, names: dict) -> dict:
 
 
 def fields_of(found: type) -> list[tuple[str, str, str]]:
-    """Of a dataclass: each field's name, type, and what its comment says."""
+    """Of a dataclass: each field's name, its type and default, and what its comment says."""
     names = {one.name for one in fields(found)} if is_dataclass(found) else {}
     return [one for one in FIELD.findall(inspect.getsource(found)) if one[0] in names] if names else []
 
@@ -107,8 +107,8 @@ def document() -> str:
     """The whole of docs/REFERENCE.md."""
     parts = [
         "# The library\n",
-        "Every public name with an example that a test runs. `python -m tests.reference` writes this page from the "
-        "docstrings.\nAll examples need these lines first:\n",
+        "Every public name with its fields and methods, and an example that a test runs.\n"
+        "`python -m tests.reference` writes this page from the docstrings. All examples need these lines first:\n",
         f"```python\n{PRELUDE}```\n",
     ]
     for package in PACKAGES:
@@ -118,12 +118,19 @@ def document() -> str:
     return "\n".join(parts)
 
 
+def write_picture(names: dict, name: str, folder: Path) -> Path:
+    """The figure of an example that has run, as the page shows it."""
+    path = folder / f"{name}.svg"
+    names["figure"].savefig(path, metadata={"Date": None})
+    return path
+
+
 def main() -> None:
     names = prelude()
     PICTURES.mkdir(exist_ok=True)
     for package, name in EXAMPLES:
         if package == "llm_core.figures":
-            run(package, name, names)["figure"].savefig(PICTURES / f"{name}.svg", metadata={"Date": None})
+            write_picture(run(package, name, names), name, PICTURES)
     REFERENCE.write_text(document(), encoding="utf-8")
 
 

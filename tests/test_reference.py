@@ -35,8 +35,8 @@ def test_every_example_runs(prelude, package, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = reference.run(package, name, prelude)
     if package == "llm_core.figures":
-        assert hasattr(names["figure"], "savefig")
-        assert (reference.PICTURES / f"{name}.svg").stat().st_size > 2000
+        made, shown = reference.write_picture(names, name, tmp_path), reference.PICTURES / f"{name}.svg"
+        assert made.stat().st_size == pytest.approx(shown.stat().st_size, rel=0.1) and shown.stat().st_size > 2000
 
 
 def test_the_page_is_what_the_docstrings_say_now():

@@ -33,12 +33,12 @@ Metric = Callable[[Tensor, Tensor], Tensor]  # logits (N, V), those of the clean
 
 
 def logit_difference(answer: int, other: int) -> Metric:
-    """By how much the logit of token ``answer`` exceeds that of ``other``: linear in the stream's end."""
+    """How far the logit of token ``answer`` exceeds that of ``other``, (N, V) -> (N,): linear in the stream's end."""
     return lambda logits, _clean: logits[:, answer] - logits[:, other]
 
 
 def probability(answer: int) -> Metric:
-    """The probability of token ``answer``, 0..1."""
+    """The probability of token ``answer``, (N, V) -> (N,), 0..1."""
     return lambda logits, _clean: logits.softmax(-1)[:, answer]
 
 
@@ -92,7 +92,7 @@ class Patching:
 
     @torch.no_grad()
     def measure(self, metric: Metric) -> None:
-        """From now on by ``metric``, of the same two runs."""
+        """From now on by ``metric``, of the same two runs: logits (N, V) and the clean ones (V,) -> (N,)."""
         self.metric = metric
         self.clean, self.corrupted = (float(metric(one[None], self._clean_logits)) for one in self.logits)
 

@@ -525,7 +525,7 @@ def test_heads_of_a_text_are_switched_off_one_by_one(runner, small):
         off = [loss(Edit(what="head", layer=layer, head=head, how="zero")) for head in range(3)]
         assert row["changes"] == pytest.approx([one - loss() for one in off], abs=1e-5)
     with pytest.raises(ValueError, match="A loss needs a next token to predict"):
-        list(effects_on(runner, "a"))
+        list(effects_on(runner, ""))
 
 
 def test_a_sweep_that_is_dropped_leaves_the_model_free(runner):

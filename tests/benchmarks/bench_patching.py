@@ -2,7 +2,7 @@
 
     pip install --no-deps --target FOLDER "transformer-lens<4" beartype better-abc einops fancy-einsum jaxtyping \\
         typeguard wadler-lindig
-    PYTHONPATH=FOLDER python -m tests.benchmarks.bench_patching [--places] 2>/dev/null
+    PYTHONPATH=FOLDER python -m tests.benchmarks.bench_patching [--models decoder gpt2] [--places] 2>/dev/null
 
 The shipped decoder and a random GPT-2 of 124 M parameters, two texts of 32 tokens. First the residual stream of both in
 front of, within and behind every layer; then for each site the largest distance of the two maps, and the seconds of
@@ -176,15 +176,25 @@ def attribution(model: Decoder, patching: Patching, corrupted: Tensor, exact: di
         print(f"    {site:10} rank correlation {rank_correlation(estimated.values, exact[site].values):.3f}")
 
 
+def random_gpt2() -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(GPT2).eval()
+
+
+MODELS = {
+    "decoder": lambda: ("the shipped decoder", load_model("decoder")),
+    "gpt2": lambda: ("GPT-2, 124 M, random", random_gpt2()),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Patching maps beside those of TransformerLens.")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--places", action="store_true", help="every head at every place, too")
     parser.add_argument("--threads", type=int, default=1, help="on a busy machine more than one says nothing")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    worst = compare("the shipped decoder", load_model("decoder"), args.places)
-    torch.manual_seed(0)
-    worst = max(worst, compare("GPT-2, 124 M, random", Decoder(GPT2).eval(), args.places))
+    worst = max(compare(*MODELS[name](), args.places) for name in args.models)
     print(f"all differ by {worst:.1e}   (at most {EQUAL:.0e})")
     sys.exit(worst > EQUAL)
 
