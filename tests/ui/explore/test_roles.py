@@ -94,10 +94,11 @@ def test_one_score_may_be_what_switching_a_head_off_does_to_the_text(screen: Scr
     view = page.locator('[data-view="scatter_view"]')
     if not view.locator("select").first.is_visible():
         view.locator("summary").first.click()
+    page.wait_for_selector('[data-view="scatter_view"] .hs-plot[data-drawn]')
     across, up = view.locator("select").all()
     across.select_option("broad")
     before, held = points(page), []
-    page.route("**/ask/head_effects", held.append)
+    page.route("**/ask/head_effects", lambda route: held.append(route))
     up.select_option("loss when switched off")
     page.wait_for_selector('[data-view="scatter_view"] :text("Waiting for the measurement")')
     assert view.locator(".hs-plot[data-dim]").count() == 1 and points(page) == before
