@@ -145,7 +145,14 @@ function layoutOf(x, y, ink) {
     { ...line, x0: x.baseline, x1: x.baseline, y0: 0, y1: 1, yref: "paper" },
     { ...line, y0: y.baseline, y1: y.baseline, x0: 0, x1: 1, xref: "paper" },
   ];
-  return { showlegend: false, margin: { l: 46, r: 12, t: 16, b: 40 }, xaxis: axis(x), yaxis: axis(y), shapes: chance };
+  const left = y.range ? 46 : 64; // −0.05 is wider than 0.5
+  return {
+    showlegend: false,
+    margin: { l: left, r: 12, t: 16, b: 40 },
+    xaxis: axis(x),
+    yaxis: axis(y),
+    shapes: chance,
+  };
 }
 
 function tableOf(heads, x, y) {

@@ -60,7 +60,7 @@ export const SCATTER = {
   up: ["Up", "induction"],
   head: "head",
   effect: "loss when switched off",
-  effectTitle: "loss when switched off: change, nats per token",
+  effectTitle: "change of the loss, nats per token",
 };
 export const score = (x) => x.toFixed(3).replace("-", "−");
 export const pointText = (layer, head, ...axes) =>
