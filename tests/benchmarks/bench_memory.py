@@ -83,7 +83,7 @@ async def measure(app: App, temporary: Path, texts: int, trainings: int) -> list
     """Prints what there was at the start and at the end; returns the names of the bars that were missed."""
     async with visitors(app.url) as client:
         await work(client, range(1), range(1))
-        await asyncio.sleep(1)
+        await asyncio.sleep(5)  # by then the training's process has ended
         first = Held.by(app, temporary)
         print(line("at first", app, first), flush=True)
         began = time.monotonic()
