@@ -1,7 +1,7 @@
 # Headscope on a CPU: docker build -t headscope . && docker run --rm -p 7860:7860 headscope
 FROM python:3.12-slim
 
-RUN useradd --create-home reader
+RUN useradd --create-home reader && install --directory --owner reader /home/reader/app
 WORKDIR /home/reader/app
 
 # A quarter of the size: --build-arg TORCH_INDEX=the address that PyTorch's install page gives for pip and CPU

@@ -58,6 +58,18 @@ def test_each_python_gets_one_version_of_everything(python):
     assert all(str(one.specifier).startswith("==") for one in wanted)
 
 
+def test_what_other_files_say_of_versions_is_what_is_pinned():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
+    pins = dict(line.split("==", 1) for line in lines if "==" in line)
+    said = {
+        "Dockerfile": r"torch==([\d.]+)",
+        "README.md": r"build of PyTorch ([\d.]+) into",
+        "docs/INSTALL.md": r"sdk_version: ([\d.]+)",
+    }
+    found = {name: re.findall(pattern, (ROOT / name).read_text(encoding="utf-8")) for name, pattern in said.items()}
+    assert found == {"Dockerfile": [pins["torch"]], "README.md": [pins["torch"]], "docs/INSTALL.md": [pins["gradio"]]}
+
+
 def test_the_cells_of_the_notebook_run(tmp_path):
     notebook = json.loads((ROOT / "docs" / "colab.ipynb").read_text(encoding="utf-8"))
     cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]

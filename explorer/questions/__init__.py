@@ -19,6 +19,7 @@ QUESTIONS = {
     "shares": Question(residual.shares),
     "surgery_effect": Question(surgery.surgery_effect, "long"),
     "surgery_sweep": Question(surgery.surgery_sweep, "long"),
+    "head_effects": Question(surgery.head_effects, "long"),
     "patch": Question(patch.patch, "long"),
     "patch_cell": Question(patch.patch_cell),
     "compare": Question(compare.comparison),

@@ -21,6 +21,11 @@ def surgery_sweep(asker: Asker, how: str, model: str = "") -> Iterator[dict]:
     yield from sweep(asker.decoder(model), how)
 
 
+def head_effects(asker: Asker, text: str, model: str = "") -> Iterator[dict]:
+    """What the page shows of ``effects_on``."""
+    yield from effects_on(asker.decoder(model), text)
+
+
 def read_edits(items: list[dict]) -> tuple:
     """Edits of llm_core.analysis.surgery from JSON. Raises ``ValueError`` for what is none, in one sentence."""
     from llm_core.analysis.surgery import edits_from
@@ -84,6 +89,23 @@ def sweep(runner: Runner, how: str) -> Iterator[dict]:
     for done, edit in enumerate(edits, 1):
         after = [loss for batch in batches for loss in losses_with(runner, batch, (edit,), means)]
         yield {"done": done, "of": len(edits), "one": {**described((edit,))[0], **paired(before, after)}}
+
+
+def effects_on(runner: Runner, text: str) -> Iterator[dict]:
+    """Every head on its own, switched off, in a text as it is shown: {loss, of} first, then {layer, changes} of each of
+    the layers: by how much the text's mean loss grows, nats per token, (H,)."""
+    from llm_core.analysis.effects import text_batch
+    from llm_core.analysis.surgery import Edit
+
+    ids = runner.recorded(text[:MAX_CHARACTERS]).ids
+    with runner.alone():
+        batch = text_batch(runner.model, ids)
+    loss = batch.losses.item()
+    yield {"loss": loss, "of": runner.facts.n_layer}
+    for layer in range(runner.facts.n_layer):
+        edits = [Edit(what="head", layer=layer, head=head, how="zero") for head in range(runner.facts.n_head)]
+        changes = [losses_with(runner, batch, (edit,), None)[0] - loss for edit in edits]
+        yield {"layer": layer, "changes": changes}
 
 
 def means_for(runner: Runner, edits) -> dict | None:

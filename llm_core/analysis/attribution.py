@@ -57,7 +57,7 @@ class Attribution:
         return torch.cat([tensor.reshape(-1, *self.logit.shape) for tensor in tensors if tensor is not None])
 
     def total(self) -> Tensor:
-        """(*), float64."""
+        """(*), float64: the sum of all contributions, which is the logit."""
         return self.contributions().sum(0)
 
     def one(self, place: int, column: int = 0) -> "Attribution":

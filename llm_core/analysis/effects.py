@@ -98,6 +98,17 @@ def held_out_batches(model: Decoder, tokenizer: Tokenizer, texts: Sequence[str] 
         yield _batch(model, rows[start : start + BATCH])
 
 
+def text_batch(model: Decoder, ids: Sequence[int]) -> Batch:
+    """One text as ``edited_losses`` wants it: its loss is the mean over all tokens but the first.
+
+    Raises ``ValueError`` for fewer than two tokens, and for a model that predicts no next token.
+    """
+    _check(model)
+    if len(ids) < 2:
+        raise ValueError("A loss needs a next token to predict: give a text of two or more tokens")
+    return _batch(model, [[(id, 0) for id in ids]])
+
+
 @torch.no_grad()
 def edited_losses(
     model: Decoder, batch: Batch, edits: Iterable[Edit], means: Mapping[str, Tensor] | None = None

@@ -23,7 +23,8 @@ from ..model.architectures import Decoder
 from ..model.recording import Trace, intervene, record
 from .tables import table
 
-STREAM_SITES = {"resid_pre": "resid_pre", "resid_mid": "resid_mid", "attn_out": "attn.out", "mlp_out": "mlp.out"}
+STREAM = ("resid_pre", "resid_mid", "resid_post")  # in front of a layer, between its two sums, behind it
+STREAM_SITES = {name: name for name in STREAM} | {"attn_out": "attn.out", "mlp_out": "mlp.out"}
 HEAD_SITES = {name: f"attn.{name}" for name in ("z", "q", "k", "v", "pattern")}
 SITES = STREAM_SITES | HEAD_SITES  # what can be patched, and its hook point in a block
 ROWS = 32  # of a batch: enough to be fast, few enough for a small machine
@@ -32,17 +33,17 @@ Metric = Callable[[Tensor, Tensor], Tensor]  # logits (N, V), those of the clean
 
 
 def logit_difference(answer: int, other: int) -> Metric:
-    """By how much the logit of token ``answer`` exceeds that of ``other``: linear in the stream's end."""
+    """How far the logit of token ``answer`` exceeds that of ``other``, (N, V) -> (N,): linear in the stream's end."""
     return lambda logits, _clean: logits[:, answer] - logits[:, other]
 
 
 def probability(answer: int) -> Metric:
-    """The probability of token ``answer``, 0..1."""
+    """The probability of token ``answer``, (N, V) -> (N,), 0..1."""
     return lambda logits, _clean: logits.softmax(-1)[:, answer]
 
 
 def kl_divergence(logits: Tensor, clean: Tensor) -> Tensor:
-    """KL(clean prediction || this one), nats: 0 where the clean prediction is back. A metric as it stands."""
+    """KL(clean prediction (V,) || these (N, V)), nats, (N,): 0 where the clean one is back. A metric as it stands."""
     return F.kl_div(logits.log_softmax(-1), clean.log_softmax(-1), reduction="none", log_target=True).sum(-1)
 
 
@@ -58,7 +59,8 @@ class PatchingMap:
 
     @property
     def recovered(self) -> Tensor:
-        """The same as shares of the way from corrupted to clean: 0 nothing, 1 all. ``ValueError`` if there is none."""
+        """The same as shares of the way from corrupted to clean, (L, T), (L, H) or (L, H, T): 0 nothing, 1 all.
+        ``ValueError`` if there is no way."""
         if self.clean == self.corrupted:
             raise ValueError("the metric is the same on both texts: there is nothing to recover")
         return (self.values - self.corrupted) / (self.clean - self.corrupted)
@@ -90,7 +92,7 @@ class Patching:
 
     @torch.no_grad()
     def measure(self, metric: Metric) -> None:
-        """From now on by ``metric``, of the same two runs."""
+        """From now on by ``metric``, of the same two runs: logits (N, V) and the clean ones (V,) -> (N,)."""
         self.metric = metric
         self.clean, self.corrupted = (float(metric(one[None], self._clean_logits)) for one in self.logits)
 

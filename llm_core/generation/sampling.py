@@ -104,7 +104,7 @@ def stream(
     tokenizer: Tokenizer | None = None,
     draws_before: int = 0,
 ) -> Iterator[Step]:
-    """The tokens of ``generate`` for one prompt, each as soon as it is there.
+    """The tokens of ``generate`` for one prompt, (T,) or (1, T), each as soon as it is there.
 
     ``draws_before`` passes over as many random numbers, so that a text can be gone on with where it was left.
     With a ``tokenizer`` the pieces together are the text of the new tokens. Arguments are checked at the call,

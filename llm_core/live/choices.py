@@ -57,10 +57,12 @@ class Choices:
 
     @property
     def the_task(self) -> Task:
+        """What is learned, with its examples."""
         return TASKS[self.task]
 
     @property
     def sizes(self) -> ModelConfig:
+        """Of each stack, as a model is built from them."""
         dropped = 0.0 if self.dropout == "none" else DROPPED
         return ModelConfig(
             vocab_size=TOKENIZER.n_vocab,
@@ -75,6 +77,7 @@ class Choices:
 
     @property
     def num_parameters(self) -> int:
+        """Of the model that these choices make; weights that are shared count once."""
         with torch.device("meta"):  # only shapes: no weights, and nobody's random numbers
             return num_parameters(self.build())
 

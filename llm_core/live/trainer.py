@@ -90,6 +90,7 @@ class TinyTrainer:
 
     @property
     def is_done(self) -> bool:
+        """Whether all the steps that were chosen are made."""
         return self.step >= self.choices.steps
 
     def advance(self) -> tuple[Point, list[Event]]:

@@ -57,6 +57,7 @@ class Stack(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are, and where ids must be."""
         return self.embedding.token_table.weight.device
 
     def embed(self, ids: Tensor, attention_mask: Tensor | None, offset: int | Tensor = 0) -> Tensor:
@@ -217,6 +218,7 @@ class EncoderDecoder(nn.Module):
 
     @property
     def conditioning(self) -> str:
+        """How the decoder sees the encoder's states: "prefix" or "cross"."""
         return self.decoder.conditioning
 
     def hidden(

@@ -150,8 +150,9 @@ def record(model: nn.Module, names: list[str] | None = None, *, gradients: bool 
 def intervene(model: nn.Module, replacements: dict[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
     """Replace tensors on their way: each function gets the tensor and returns the one to go on with.
 
-    Names may hold wildcards. A returned shape that differs is a ``ValueError``. Recorders see the replaced
-    tensor, whichever of the two was entered first.
+    Shapes are those of the hook points: (B, T, C) in the stream, (B, H, T, D) for q, k, v and z, (B, H, T, S) for
+    scores and pattern. Names may hold wildcards. A returned shape that differs is a ``ValueError``. Recorders see the
+    replaced tensor, whichever of the two was entered first.
     """
 
     def replacer(name: str, function: Callable[[Tensor], Tensor]) -> Callable:

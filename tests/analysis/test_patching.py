@@ -50,6 +50,7 @@ def places_of(gpt2, site, layer):
     block = gpt2.transformer.h[layer]
     return {
         "resid_pre": (block, "input"),
+        "resid_post": (block, "output"),
         "attn_out": (block.attn, "output"),
         "mlp_out": (block.mlp, "output"),
         "z": (block.attn.c_proj, "input"),
@@ -94,7 +95,7 @@ def columns_of(site, head=None):
     return slice(first, first + C) if head is None else slice(first + head * D, first + (head + 1) * D)
 
 
-@pytest.mark.parametrize("site", ["resid_pre", "attn_out", "mlp_out"])
+@pytest.mark.parametrize("site", ["resid_pre", "resid_post", "attn_out", "mlp_out"])
 def test_the_map_of_the_stream_is_that_of_a_loop_of_hooks(gpt2, texts, patching, site):
     found = patching.exact(site)
     for layer in range(L):
@@ -184,7 +185,7 @@ def test_what_cannot_be_patched_is_said_in_one_sentence(patching, texts):
     model = patching.model
     with pytest.raises(ValueError, match="the clean text has 7 tokens and the corrupted one 6: places only match"):
         Patching(model, texts[0], texts[1][:, :-1], kl_divergence)
-    with pytest.raises(ValueError, match="'stream': must be one of resid_pre, resid_mid, attn_out, mlp_out, z, q"):
+    with pytest.raises(ValueError, match="'stream': must be one of resid_pre, resid_mid, resid_post, attn_out, mlp_"):
         patching.exact("stream")
     with pytest.raises(ValueError, match="head=4: must be between 0 and 3"):
         patching.one("z", 0, head=4)
@@ -201,7 +202,7 @@ def test_what_cannot_be_patched_is_said_in_one_sentence(patching, texts):
     with pytest.raises(ValueError, match=r"call model\.eval\(\) first"):
         Patching(Decoder(model.config), *texts, kl_divergence)
     parallel = ModelConfig(vocab_size=V, block_size=11, n_layer=1, n_head=H, n_embd=C, parallel=True)
-    with pytest.raises(ValueError, match="site='resid_mid': must be one of resid_pre, attn_out"):
+    with pytest.raises(ValueError, match="site='resid_mid': must be one of resid_pre, resid_post, attn_out"):
         Patching(Decoder(parallel).eval(), *texts, kl_divergence).exact("resid_mid")
 
 

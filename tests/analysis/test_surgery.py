@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from explorer.engine.payload import unpack
 from explorer.engine.runner import Runner
 from explorer.questions.explore import part
-from explorer.questions.surgery import before_and_after, effect, read_edits, sweep
+from explorer.questions.surgery import before_and_after, effect, effects_on, read_edits, sweep
 from explorer.questions.surgery_part import described, losses, places_to_swap
 from llm_core import ids_of, intervene, load_model, load_tokenizer, merge_heads, record
 from llm_core.analysis.attribution import logit_attribution
@@ -510,6 +510,22 @@ def test_a_sweep_is_every_edit_on_its_own(runner, how):
     for edit, one in list(zip(edits, found))[::3]:
         *_, alone = effect(runner, (edit,))
         assert one == {**described((edit,))[0], **alone["effect"]}
+
+
+def test_heads_of_a_text_are_switched_off_one_by_one(runner, small):
+    ids = torch.tensor([runner.encode(TEXT)])
+    first, *rows = effects_on(runner, TEXT)
+
+    def loss(*edits):
+        return F.cross_entropy(operated(small, ids, *edits)["logits"][0, :-1], ids[0, 1:]).item()
+
+    assert first == {"loss": pytest.approx(loss(), abs=1e-5), "of": 2}
+    assert [row["layer"] for row in rows] == [0, 1]
+    for layer, row in enumerate(rows):
+        off = [loss(Edit(what="head", layer=layer, head=head, how="zero")) for head in range(3)]
+        assert row["changes"] == pytest.approx([one - loss() for one in off], abs=1e-5)
+    with pytest.raises(ValueError, match="A loss needs a next token to predict"):
+        list(effects_on(runner, ""))
 
 
 def test_a_sweep_that_is_dropped_leaves_the_model_free(runner):

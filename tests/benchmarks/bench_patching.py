@@ -1,31 +1,36 @@
 """Activation patching beside TransformerLens, on the same weights: how equal, and how fast.
 
-    python -m tests.benchmarks.bench_patching [--places] 2>/dev/null
+    pip install --no-deps --target FOLDER "transformer-lens<4" beartype better-abc einops fancy-einsum jaxtyping \\
+        typeguard wadler-lindig
+    PYTHONPATH=FOLDER python -m tests.benchmarks.bench_patching [--models decoder gpt2] [--places] 2>/dev/null
 
-The shipped decoder and a random GPT-2 of 124 M parameters, two texts of 32 tokens. For each site: the largest distance
-of the two maps, and the seconds of both. Last, attribution patching: beside a plain forward and backward, and its rank
-correlation with the exact map. ``--places`` adds every head at every place, which takes minutes. It needs
-pip install "transformer-lens<4" (4.0 removed HookedTransformer)
+The shipped decoder and a random GPT-2 of 124 M parameters, two texts of 32 tokens. First the residual stream of both in
+front of, within and behind every layer; then for each site the largest distance of the two maps, and the seconds of
+both. Last, attribution patching: beside a plain forward and backward, and its rank correlation with the exact map.
+``--places`` adds every head at every place, which takes minutes. Distances above the bar end it with status 1.
+TransformerLens 4.0 removed HookedTransformer; it has a folder of its own, since it wants other versions than ours.
 """
 
 import argparse
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from llm_core import load_model
-from llm_core.analysis.patching import Patching, logit_difference
+from llm_core import load_model, record
+from llm_core.analysis.patching import STREAM, Patching, logit_difference
 from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
 
-T = 32
+T, EQUAL = 32, 1e-4
 GPT2 = ModelConfig(vocab_size=50257, block_size=1024, n_layer=12, n_head=12, n_embd=768)
 SITES = {
     "resid_pre": "resid_pre",
     "resid_mid": "resid_mid",
+    "resid_post": "resid_post",
     "attn_out": "attn_out",
     "mlp_out": "mlp_out",
     "z": "attn_head_out_all_pos",
@@ -99,9 +104,22 @@ def rank_correlation(a: Tensor, b: Tensor) -> float:
     return torch.corrcoef(ranks)[0, 1].item()
 
 
-def compare(name: str, model: Decoder, with_places: bool) -> None:
-    from transformer_lens import patching as peer_patching
+def their_map(function: str) -> Callable:
+    """What makes a map in TransformerLens, which has no name for the stream behind a layer."""
+    from transformer_lens import patching
 
+    if function != "resid_post":
+        return getattr(patching, f"get_act_patch_{function}")
+    return partial(
+        patching.generic_activation_patch,
+        patch_setter=patching.layer_pos_patch_setter,
+        activation_name=function,
+        index_axis_names=("layer", "pos"),
+    )
+
+
+def compare(name: str, model: Decoder, with_places: bool) -> float:
+    """Prints all, and returns the largest distance."""
     peer = in_transformer_lens(model)
     clean, corrupted = texts(model.config.vocab_size)
     with torch.no_grad():
@@ -110,21 +128,37 @@ def compare(name: str, model: Decoder, with_places: bool) -> None:
     patching = Patching(model, clean, corrupted, logit_difference(*best))
     metric = lambda logits: logits[0, -1, best[0]] - logits[0, -1, best[1]]  # noqa: E731
     print(f"{name}: metric {patching.corrupted:.3f} -> {patching.clean:.3f}")
-    total = [0.0, 0.0]
-    exact = {}
+    total, exact, worst = [0.0, 0.0], {}, stream(model, clean, cache)
     for site, function in (SITES | ({"z by place": BY_PLACE} if with_places else {})).items():
-        their = getattr(peer_patching, f"get_act_patch_{function}")
+        their = partial(their_map(function), peer, corrupted, cache, metric)
         with torch.no_grad():
-            slow, theirs = seconds(partial(their, peer, corrupted, cache, metric))
-        own = partial(patching.exact, site.split()[0], places=site == "z by place")
-        fast, ours = seconds(own)
+            slow, theirs = seconds(their)
+        fast, ours = seconds(partial(patching.exact, site.split()[0], places=site == "z by place"))
         exact[site] = ours
         theirs = theirs.transpose(1, 2) if site == "z by place" else theirs
         distance = (ours.values - theirs).abs().max().item()
-        total = [total[0] + slow, total[1] + fast]
+        total, worst = [total[0] + slow, total[1] + fast], max(worst, distance)
         print(f"  {site:12} differs by {distance:.1e}   {slow:8.2f} s / {fast:7.2f} s = {slow / fast:.2f}", flush=True)
     print(f"  together {total[0]:.2f} s / {total[1]:.2f} s = {total[0] / total[1]:.2f}   (at least 1)")
     attribution(model, patching, corrupted, exact)
+    return worst
+
+
+@torch.no_grad()
+def stream(model: Decoder, ids: Tensor, cache: Mapping[str, Tensor]) -> float:
+    """Prints how far the residual stream of a text lies from the peer's in any layer, and returns the most."""
+    with record(model, [f"blocks.*.{name}" for name in STREAM]) as trace:
+        model(ids)
+    found = {
+        name: max(
+            (trace[f"blocks.{i}.{name}"] - cache[f"blocks.{i}.hook_{name}"]).abs().max().item()
+            for i in range(model.config.n_layer)
+        )
+        for name in STREAM
+    }
+    for name, distance in found.items():
+        print(f"  the stream itself, {name:10} differs by {distance:.1e} in {model.config.n_layer} layers")
+    return max(found.values())
 
 
 def attribution(model: Decoder, patching: Patching, corrupted: Tensor, exact: dict) -> None:
@@ -142,15 +176,27 @@ def attribution(model: Decoder, patching: Patching, corrupted: Tensor, exact: di
         print(f"    {site:10} rank correlation {rank_correlation(estimated.values, exact[site].values):.3f}")
 
 
+def random_gpt2() -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(GPT2).eval()
+
+
+MODELS = {
+    "decoder": lambda: ("the shipped decoder", load_model("decoder")),
+    "gpt2": lambda: ("GPT-2, 124 M, random", random_gpt2()),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Patching maps beside those of TransformerLens.")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--places", action="store_true", help="every head at every place, too")
     parser.add_argument("--threads", type=int, default=1, help="on a busy machine more than one says nothing")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    compare("the shipped decoder", load_model("decoder"), args.places)
-    torch.manual_seed(0)
-    compare("GPT-2, 124 M, random", Decoder(GPT2).eval(), args.places)
+    worst = max(compare(*MODELS[name](), args.places) for name in args.models)
+    print(f"all differ by {worst:.1e}   (at most {EQUAL:.0e})")
+    sys.exit(worst > EQUAL)
 
 
 if __name__ == "__main__":

@@ -276,7 +276,8 @@ def test_a_quote_that_is_never_closed_stops_the_file(rest, tmp_path):
 
 def test_nul_and_long_fields_in_csv(tmp_path):
     text = "word " * 100_000
-    (tmp_path / "a.csv").write_bytes(as_csv([{"title": "a\0b", "headline": "", "text": text}]))
+    written = as_csv([{"title": "a@b", "headline": "", "text": text}])
+    (tmp_path / "a.csv").write_bytes(written.replace(b"@", b"\0"))  # which Python 3.10 does not write
     assert read(tmp_path / "a.csv")[0] == [Article("ab", "", text.strip())]
 
 

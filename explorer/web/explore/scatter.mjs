@@ -1,4 +1,5 @@
 // Every head as a point by two of its scores: what does two things, or one of them, stands apart. A press chooses it.
+// One of the scores may be what switching the head off does to the text's loss.
 
 import { make } from "../base/dom.mjs";
 import { plain } from "../charts/ink.mjs";
@@ -6,10 +7,13 @@ import { Plot } from "../charts/plot.mjs";
 import { store } from "../state/store.mjs";
 import { worn } from "../ui/badges.mjs";
 import { table } from "../ui/table.mjs";
-import { pointText, SCATTER, scatterLabel } from "./words.mjs";
+import { effects, isWhole } from "./effects.mjs";
+import { effectsSentence, pointText, SCATTER, scatterLabel, score } from "./words.mjs";
 
 const SIZE = { point: 9, chosen: 13 }; // px
 const ROOM = 0.04; // beside 0 and 1
+
+/** @typedef {{name: string, title: string, scores: number[][], baseline: number, range?: number[]}} Axis */
 
 export function mount(element) {
   new Scatter(element);
@@ -18,6 +22,7 @@ export function mount(element) {
 class Scatter {
   constructor(element) {
     this.chosen = { across: SCATTER.across[1], up: SCATTER.up[1] };
+    this.said = make("p", { className: "hs-hint", role: "status" });
     this.plot = new Plot({ choose: ({ data: [layer, head] }) => store.toggle({ layer, head }) });
     this.choices = ["across", "up"].map((name) => this.choice(name));
     const labels = this.choices.map((select, i) => {
@@ -30,6 +35,7 @@ class Scatter {
       make("summary", {}, make("h3", { text: SCATTER.title })),
       make("p", { className: "hs-hint", text: SCATTER.hint }),
       make("div", { className: "hs-controls" }, ...labels),
+      this.said,
       this.plot.element,
     );
     element.append(this.box);
@@ -40,22 +46,25 @@ class Scatter {
     const select = make("select", {
       onchange: () => {
         this.chosen[name] = select.value;
+        effects.forgetProblem();
         this.draw();
       },
     });
     return select;
   }
 
-  show({ roles }, focus) {
+  show(payload, focus) {
+    const { roles, without } = payload;
     this.box.hidden = !roles.length;
-    if (this.roles !== roles) this.offer(roles);
+    if (this.roles !== roles) this.offer(roles, !without?.surgery);
     this.roles = roles;
+    this.payload = payload;
     this.focus = focus;
     this.draw();
   }
 
-  offer(roles) {
-    const names = roles.map(({ name }) => name);
+  offer(roles, canSwitchOff) {
+    const names = [...roles.map(({ name }) => name), ...(canSwitchOff ? [SCATTER.effect] : [])];
     for (const [i, key] of ["across", "up"].entries()) {
       const select = this.choices[i];
       select.replaceChildren(...names.map((name) => make("option", { value: name, text: name })));
@@ -66,7 +75,10 @@ class Scatter {
 
   draw() {
     if (!this.box.open || !this.roles?.length) return;
-    const [x, y] = [this.chosen.across, this.chosen.up].map((name) => this.roles.find((role) => role.name === name));
+    const found = Object.values(this.chosen).includes(SCATTER.effect) ? effects.of(this.payload) : null;
+    this.say(found);
+    if (found && !isWhole(found)) return;
+    const [x, y] = [this.chosen.across, this.chosen.up].map((name) => this.axis(name));
     const heads = x.scores.flatMap((row, layer) => row.map((_, head) => [layer, head]));
     this.plot.draw({
       label: scatterLabel(x.name, y.name, heads.length),
@@ -76,10 +88,28 @@ class Scatter {
     });
   }
 
+  /** How far the measuring is; meanwhile the chart is dimmed, since it shows what was chosen before. */
+  say(found) {
+    const isWaiting = found !== null && !isWhole(found);
+    this.said.textContent = found ? found.problem || effectsSentence(found) : "";
+    this.said.className = found?.problem ? "hs-problem" : "hs-hint";
+    this.plot.element.toggleAttribute("data-dim", isWaiting);
+    this.box.setAttribute("aria-busy", String(isWaiting && !found.problem));
+  }
+
+  /** @returns {Axis} */
+  axis(name) {
+    if (name === SCATTER.effect)
+      return { name, title: SCATTER.effectTitle, scores: effects.of(this.payload).changes, baseline: 0 };
+    const { scores, baseline } = this.roles.find((role) => role.name === name);
+    return { name, title: name, scores, baseline, range: [-ROOM, 1 + ROOM] };
+  }
+
   /** Named are the heads that wear a badge of one of the two, and the chosen one, which is filled with ink. */
   trace(heads, x, y, ink) {
     const isChosen = ([layer, head]) => layer === this.focus.layer && head === this.focus.head;
-    const isNamed = (place) => isChosen(place) || worn([x, y], place[0], place[1]).length > 0;
+    const roles = this.roles.filter(({ name }) => name === x.name || name === y.name);
+    const isNamed = (place) => isChosen(place) || worn(roles, place[0], place[1]).length > 0;
     const each = (of) => heads.map(of);
     return {
       type: "scatter",
@@ -103,15 +133,26 @@ class Scatter {
   }
 }
 
-/** Both axes from 0 to 1; dotted: what uniform attention scores. */
+/** Roles from 0 to 1; dotted: what uniform attention scores, or no change. */
 function layoutOf(x, y, ink) {
-  const axis = (role) => ({ title: { text: plain(role.name) }, range: [-ROOM, 1 + ROOM], zeroline: false });
+  const axis = ({ title, range }) => ({
+    title: { text: plain(title) },
+    zeroline: false,
+    ...(range ? { range } : { autorange: true, rangemode: "tozero" }),
+  });
   const line = { type: "line", layer: "below", line: { color: ink.faint, width: 1, dash: "dot" } };
   const chance = [
     { ...line, x0: x.baseline, x1: x.baseline, y0: 0, y1: 1, yref: "paper" },
     { ...line, y0: y.baseline, y1: y.baseline, x0: 0, x1: 1, xref: "paper" },
   ];
-  return { showlegend: false, margin: { l: 46, r: 12, t: 16, b: 40 }, xaxis: axis(x), yaxis: axis(y), shapes: chance };
+  const left = y.range ? 46 : 64; // −0.05 is wider than 0.5
+  return {
+    showlegend: false,
+    margin: { l: left, r: 12, t: 16, b: 40 },
+    xaxis: axis(x),
+    yaxis: axis(y),
+    shapes: chance,
+  };
 }
 
 function tableOf(heads, x, y) {
@@ -120,8 +161,8 @@ function tableOf(heads, x, y) {
     columns: [{ name: SCATTER.head, kind: "row" }, x.name, y.name],
     rows: heads.map(([layer, head]) => [
       `L${layer} H${head}`,
-      x.scores[layer][head].toFixed(3),
-      y.scores[layer][head].toFixed(3),
+      score(x.scores[layer][head]),
+      score(y.scores[layer][head]),
     ]),
   });
 }

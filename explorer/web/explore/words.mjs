@@ -53,13 +53,26 @@ export const ABOUT = {
 
 export const SCATTER = {
   title: "Heads by two scores",
-  hint: "Each point is a head. Dotted: what uniform attention scores. Click a point to look at its head.",
+  hint:
+    "Each point is a head. Dotted: what uniform attention scores, or no change of the loss. Click a point to look at " +
+    "its head.",
   across: ["Across", "previous token"],
   up: ["Up", "induction"],
   head: "head",
+  effect: "loss when switched off",
+  effectTitle: "change of the loss, nats per token",
 };
-export const pointText = (layer, head, ...roles) =>
-  [headTitle(layer, head), ...roles.map(({ name, scores }) => `${name}: ${scores[layer][head].toFixed(3)}`)].join("\n");
+export const score = (x) => x.toFixed(3).replace("-", "−");
+export const pointText = (layer, head, ...axes) =>
+  [headTitle(layer, head), ...axes.map(({ name, scores }) => `${name}: ${score(scores[layer][head])}`)].join("\n");
+export function effectsSentence({ changes, loss, of }) {
+  if (!of) return "Waiting for the measurement …";
+  if (changes.length < of) return `Switching off one head after another: ${changes.length} of ${of} layers are done …`;
+  return (
+    `Your text's mean loss is ${loss.toFixed(3)} nats per token. Each head was set to zero on its own: above 0, the ` +
+    "loss grew without it."
+  );
+}
 export const scatterLabel = (across, up, count) =>
   `${count} heads, by their scores as “${across}” across and “${up}” up. The table has every number.`;
 
