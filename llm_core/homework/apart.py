@@ -137,7 +137,7 @@ class Apart:
             raise Ended(NONSENSE)
         return {**answer, "stopped": self._read_with(read_stopped, answer.get("stopped"))}
 
-    def _list(self, question: str, **given: object) -> list:
+    def _list(self, question: str, **given: Any) -> list:
         answer = self.ask(question, **given)
         if not isinstance(answer, list):
             raise Ended(NONSENSE)
