@@ -211,7 +211,7 @@ def test_the_grid_can_be_sorted_by_every_role(js):
 
 def test_every_role_has_a_sign_of_its_own(js):
     signs = js("ui/badges", "({sign}, names) => names.map(sign)", [role.name for role in ROLES])
-    assert len(set(signs)) == len(ROLES) == 7
+    assert len(set(signs)) == len(ROLES) == 8
 
 
 # on the page

@@ -227,7 +227,7 @@ def test_the_head_that_came_nearest_to_a_task_is_the_highest_of_all(js: Modules,
     nearest = js("train/timeline/data", "({modelOf}, info) => modelOf(info, {}).nearest", info)
     best = {}
     for stack, roles in info["scores"].items():
-        for role in {"previous token", "induction"} & set(roles):
+        for role in {"previous token", "prefix matching", "induction"} & set(roles):
             scores, base = np.array(roles[role]["scores"][-1]), roles[role]["baseline"]
             lift = (scores.max() - base) / (1 - base)
             best[lift] = (stack, role, *np.unravel_index(scores.argmax(), scores.shape), scores.max())

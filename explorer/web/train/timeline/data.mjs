@@ -26,7 +26,7 @@ export async function loadPrompt(model, k) {
 
 const once = (address, read) => load(address, { read, cached: true, quiet: true });
 
-const MARKED = ["previous token", "induction"];
+const MARKED = ["previous token", "prefix matching", "induction"];
 const TITLES = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };
 
 /** What timeline.json says, as the views ask for it. */

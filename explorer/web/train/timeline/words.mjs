@@ -27,8 +27,7 @@ export const LOSS = {
   scale: "How the steps are spaced",
   heldOut: "held out: articles it never trains on",
   training: "training: the articles it trains on",
-  previous: " a head becomes a previous-token head, ",
-  induction: " an induction head: press to go there",
+  marks: "Press a mark to go to the step from which a head is:",
 };
 export const guessText = (loss) => `uniform guess: ${loss.toFixed(2)}`;
 export const moreText = (count) => `${count} more`;
@@ -88,6 +87,8 @@ export const drawsText = ({ seed, temperature, top_p }) =>
 
 export const ROLES = {
   meanings: "What each role means",
+  half:
+    "Induction is matching and copying. This recording has the matching alone: copying is not measured in it.",
   hint:
     "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
     "that has found its task.",
@@ -123,7 +124,7 @@ export function lossText(loss, vocabulary, masked) {
 }
 
 export const NO_EVENTS =
-  "In this run no head became a previous-token head or an induction head and stayed one to the end.";
+  "In this run no head became a previous-token, prefix-matching, or induction head and stayed one to the end.";
 
 /** "The closest was L4 H6: previous token 0.362, by chance 0.035". */
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
@@ -140,14 +141,21 @@ export const NO_ROLES =
   "Roles are measured on one text whose tokens attend to each other. Cross-attention goes from one text to " +
   "another, so it has none.";
 
-const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };
+const BECOMES = {
+  "previous token": "a previous-token head",
+  "prefix matching": "a prefix-matching head",
+  induction: "an induction head",
+};
+const nameOf = (role) => BECOMES[role] ?? `a head of the role “${role}”`;
+
+/** What the marks with a role's sign say, in the key. */
+export const markText = (role) => ` ${nameOf(role)}`;
 
 /** "L2 H5 becomes an induction head at step 512". */
 export function eventText({ layer, head, role, step }, stackTitle = "") {
-  const name = BECOMES[role] ?? `a head of the role “${role}”`;
   return (
     `${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head} ${step === 0 ? "is" : "becomes"} ` +
-    `${name} at step ${grouped(step)}`
+    `${nameOf(role)} at step ${grouped(step)}`
   );
 }
 
@@ -165,6 +173,10 @@ export function scoresText({ layer, head, series, steps, i }) {
   const each = series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline));
   return `Scores of layer ${layer}, head ${head} over the steps. ${each.join("; ")}.`;
 }
+
+/** Whether a recording has only the matching half of induction. */
+export const isHalf = (roles) =>
+  roles.some(({ name }) => name === "prefix matching") && !roles.some(({ name }) => name === "induction");
 
 /** Which badges the head wears at this step. */
 export function badgeText(names) {
