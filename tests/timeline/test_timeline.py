@@ -174,7 +174,7 @@ def test_roles_and_held_out_loss_are_those_of_each_snapshot(name, shelf, runs):
     for i, model in enumerate(models):
         for kind, roles in info["scores"].items():
             measured = head_roles(model, tokenizer, stack=kind if isinstance(model, EncoderDecoder) else "")
-            assert set(roles) == set(measured.scores) >= {"previous token", "induction", "first token"}
+            assert set(roles) == set(measured.scores) >= {"previous token", "prefix matching", "first token"}
             for role, found in roles.items():
                 assert found["baseline"] == pytest.approx(measured.baselines[role], abs=1e-6)
                 torch.testing.assert_close(

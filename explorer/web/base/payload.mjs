@@ -70,6 +70,12 @@ export const layerOf = (/** @type {Payload} */ { layers }, layer) => layers?.[la
 export const headOf = (/** @type {Payload} */ { heads }, head) => heads?.[head] ?? head;
 
 /**
+ * How far a weight may be off that has traveled in 16 bits. Of a single one 2, 3 and 4 decimals are the tensor's all
+ * the same (see payload.py); of what is computed from several they need not be.
+ */
+export const OFF = 1.6e-5;
+
+/**
  * Attention weight of one cell, 0..1.
  * @param {Payload} payload
  */

@@ -46,7 +46,7 @@ DRAWN = """({drawn}, bytes, focus, T) => import("/base/payload.mjs").then(async 
     return {
         title: shown.title, name: shown.name(4, 3), block: Array.from(shown.block),
         rows: all.map((q) => Array.from(shown.row(q))), states: all.map((q) => all.map((k) => shown.state(q, k))),
-        digits: all.slice(1).map((q) => shown.digits(q)), first: all.map((q) => shown.first(q)),
+        first: all.map((q) => shown.first(q)),
         received: Array.from(received(shown), (p) => (Number.isNaN(p) ? null : p)),
         given: all.map((q) => given(shown, q)),
     };
@@ -113,13 +113,6 @@ def test_where_almost_nothing_is_left_of_a_row_no_share_is_shown(js):
     ]  # fmt: skip
     assert got["rows"][4] == [0] * 5 and got["rows"][0] == [0]
     assert got["given"][4] is None and got["given"][0] is None
-
-
-def test_so_many_decimals_are_shown_as_are_right(js):
-    digits = js("patterns/sink", "({digits}, all) => all.map(digits)", [0.005, 0.02, 0.1, 0.31, 1])
-    assert digits == [2, 2, 3, 4, 4]
-    for left, shown_digits in zip([0.005, 0.02, 0.1, 0.31, 1], digits):
-        assert 0.5 / 65535 / left <= 0.5 * 10**-shown_digits, "half a step of 16 bits, over what is left"
 
 
 @pytest.mark.parametrize("by", ["one", "mean", "max"])

@@ -3,6 +3,7 @@
 
 import { parseSafetensors } from "../../base/safetensors.mjs";
 import { load } from "../../state/ask.mjs";
+import { OFF_SCORE } from "./words.mjs";
 
 /** {models: [{name, title, sentence}], missing: what to do if there are none}. */
 export function loadIndex() {
@@ -86,7 +87,7 @@ function rolesAt(roles, scores, i) {
       const found = scores[role.name].scores[i];
       const lift = (score) => (baseline > 0.9995 ? score : (score - baseline) / (1 - baseline)); // 1: "broad"
       const lifts = found.map((heads) => heads.map(lift));
-      return { ...role, baseline, scores: found, lifts };
+      return { ...role, baseline, scores: found, off: OFF_SCORE, lifts };
     });
 }
 

@@ -72,7 +72,11 @@ export class LossCurve {
     if (this.told === model) return;
     this.told = model;
     const marked = [...new Set(model.events.map(({ role }) => role))];
-    const signs = marked.flatMap((role) => [make("span", { className: "hs-mark", text: sign(role) }), markText(role), " "]);
+    const signs = marked.flatMap((role) => [
+      make("span", { className: "hs-mark", text: sign(role) }),
+      markText(role),
+      " ",
+    ]);
     const marks = signs.length ? [make("span", { className: "hs-tl-key-part" }, LOSS.marks, " ", ...signs)] : [];
     const rises = model.restarts.length ? [keyPart("restart", RISES)] : [];
     this.key.replaceChildren(keyPart(HELD_OUT, LOSS.heldOut), keyPart(TRAINING, LOSS.training), ...rises, ...marks);

@@ -1,7 +1,14 @@
 // What the timeline says in plain words; only what its numbers show. Pure: no DOM.
 
-import { fineProbability, grouped, label, quoted, visible } from "../../base/text.mjs";
+import { certain, fineProbability, grouped, label, quoted, visible } from "../../base/text.mjs";
 import { short } from "../../charts/axis.mjs";
+
+// What is recorded is rounded, and off by at most half of its last decimal.
+export const OFF_SCORE = 5e-5;
+const OFF_LOSS = 5e-6;
+const OFF_FILL = 5e-7;
+const ofScore = (score) => certain(score, OFF_SCORE, 3);
+const ofLoss = (loss) => certain(loss, OFF_LOSS, 3);
 
 export const PAGE = {
   about:
@@ -33,7 +40,7 @@ export const guessText = (loss) => `uniform guess: ${loss.toFixed(2)}`;
 export const moreText = (count) => `${count} more`;
 export const lossLabel = (last, step, loss) =>
   `Loss over ${grouped(last)} steps. At step ${grouped(step)} the held-out ` +
-  `loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`;
+  `loss is ${loss === undefined ? "not measured" : ofLoss(loss)}.`;
 
 export const RUNS = {
   title: "All recorded runs in one chart",
@@ -54,7 +61,7 @@ export const RUNS = {
   lossHeldOut: "held-out loss",
 };
 export const smoothText = (width) => (width === 1 ? "as recorded" : `mean of ${width} losses`);
-export const lossText3 = (loss) => (Number.isFinite(loss) ? loss.toFixed(3) : "not measured");
+export const lossText3 = (loss) => (Number.isFinite(loss) ? ofLoss(loss) : "not measured");
 export const runsLabel = (runs) =>
   `Loss of ${runs.length} runs. At the last snapshot: ` +
   `${runs.map(({ title, heldOut }) => `${title} ${lossText3(heldOut.at(-1)[1])}`).join("; ")}.`;
@@ -80,15 +87,14 @@ export const SAMPLE = {
 };
 export const writesTitle = (step) => `What it writes at step ${step}`;
 export const fillsTitle = (step) => `How it fills gaps at step ${step}`;
-export const fillTitle = (p) => `probability ${p.toFixed(3)}`;
+export const fillTitle = (p) => `probability ${certain(p, OFF_FILL, 3)}`;
 export const drawsText = ({ seed, temperature, top_p }) =>
   `Unedited, below the gray title. The random draws are the same at every step (seed ${seed}, temperature ` +
   `${temperature}, top-p ${top_p}), so every difference is something the model has learned.`;
 
 export const ROLES = {
   meanings: "What each role means",
-  half:
-    "Induction is matching and copying. This recording has the matching alone: copying is not measured in it.",
+  half: "Induction is matching and copying. This recording has the matching alone: copying is not measured in it.",
   hint:
     "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
     "that has found its task.",
@@ -99,7 +105,7 @@ export const doesTitle = (layer, head, step) => `What layer ${layer}, head ${hea
 export const cameTitle = (layer, head) => `How layer ${layer}, head ${head} came to do it`;
 export const goText = (step) => `Go to step ${grouped(step)}`;
 export const riseText = ({ name, from, to, low, high }) =>
-  `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at ` +
+  `The largest rise: ${name}, from ${ofScore(low)} at step ${grouped(from)} to ${ofScore(high)} at ` +
   `step ${grouped(to)}. `;
 
 /** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
@@ -118,7 +124,7 @@ export function lossText(loss, vocabulary, masked) {
   const compared =
     Math.abs(loss - even) < 0.1 ? `, about what a uniform guess over all ${grouped(vocabulary)} tokens gives` : "";
   return (
-    `Loss ${loss.toFixed(3)} on held-out articles: for ${what} it is as unsure as between ${as} ` +
+    `Loss ${ofLoss(loss)} on held-out articles: for ${what} it is as unsure as between ${as} ` +
     `equally likely ones${compared}.`
   );
 }
@@ -130,7 +136,7 @@ export const NO_EVENTS =
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
   return (
     `The closest was ${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head}: ${role} ` +
-    `${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`
+    `${ofScore(score)}, by chance ${ofScore(baseline)}`
   );
 }
 
@@ -163,8 +169,8 @@ export function eventText({ layer, head, role, step }, stackTitle = "") {
 export function roleText(name, scores, steps, i, baseline) {
   const most = scores.reduce((best, score, at) => (score > scores[best] ? at : best), 0);
   return (
-    `${name}: ${scores[i].toFixed(3)} now; by chance ${baseline.toFixed(3)}, at most ` +
-    `${scores[most].toFixed(3)} at step ${grouped(steps[most])}`
+    `${name}: ${ofScore(scores[i])} now; by chance ${ofScore(baseline)}, at most ` +
+    `${ofScore(scores[most])} at step ${grouped(steps[most])}`
   );
 }
 
