@@ -121,7 +121,7 @@ def test_what_a_timeline_has_recorded(js, pattern):
     call = "({roleText}, scores) => scores.map((score) => roleText('', [score], [0], 0, 0.5))"
     for text, true in zip(js("train/timeline/words", call, np.round(scores, 4).tolist()), scores):
         assert agrees(text.split()[1], true) >= 1
-    call = "({lossText3}, losses) => losses.map(lossText3)"
+    call = "({lossText3}, losses) => losses.map((loss) => lossText3(loss))"
     for text, true in zip(js("train/timeline/words", call, np.round(9 * scores, 5).tolist()), 9 * scores):
         assert agrees(text, true) >= 2
 

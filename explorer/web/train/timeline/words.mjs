@@ -5,10 +5,10 @@ import { short } from "../../charts/axis.mjs";
 
 // What is recorded is rounded, and off by at most half of its last decimal.
 export const OFF_SCORE = 5e-5;
-const OFF_LOSS = 5e-6;
+export const OFF_LOSS = { heldOut: 5e-6, training: 5e-5 };
 const OFF_FILL = 5e-7;
 const ofScore = (score) => certain(score, OFF_SCORE, 3);
-const ofLoss = (loss) => certain(loss, OFF_LOSS, 3);
+const ofLoss = (loss, off = OFF_LOSS.heldOut) => certain(loss, off, 3);
 
 export const PAGE = {
   about:
@@ -61,7 +61,7 @@ export const RUNS = {
   lossHeldOut: "held-out loss",
 };
 export const smoothText = (width) => (width === 1 ? "as recorded" : `mean of ${width} losses`);
-export const lossText3 = (loss) => (Number.isFinite(loss) ? ofLoss(loss) : "not measured");
+export const lossText3 = (loss, off) => (Number.isFinite(loss) ? ofLoss(loss, off) : "not measured");
 export const runsLabel = (runs) =>
   `Loss of ${runs.length} runs. At the last snapshot: ` +
   `${runs.map(({ title, heldOut }) => `${title} ${lossText3(heldOut.at(-1)[1])}`).join("; ")}.`;
