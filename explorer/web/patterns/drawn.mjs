@@ -52,7 +52,7 @@ function weights(payload, focus) {
   };
   plain.first = (query) => plain.at(query, 0) / plain.total(query);
   plain.offShare = (query, share) =>
-    sumsToOne ? plain.off(query) : offQuotient(share, plain.total(query), OFF * (last(query) + 1));
+    sumsToOne ? plain.off() : offQuotient(share, plain.total(query), OFF * (last(query) + 1));
   return withRows(focus.sink === "hidden" ? hiding(payload, focus, plain) : plain);
 }
 
