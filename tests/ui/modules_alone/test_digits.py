@@ -113,7 +113,9 @@ def test_what_a_timeline_has_recorded(js, pattern):
     """Weights as nearest 16-bit fractions, scores with four decimals, losses with five: read as tables, words and CSV."""
     flat = pattern.flatten()
     units = np.rint(flat.astype(np.float32) * np.float32(65535)) / 65535
-    call = """({probability}, all) => import("/base/payload.mjs").then(({OFF}) => all.map((p) => probability(p, OFF)))"""
+    call = (
+        """({probability}, all) => import("/base/payload.mjs").then(({OFF}) => all.map((p) => probability(p, OFF)))"""
+    )
     texts = js("base/text", call, units.tolist())
     for text, true in zip(texts, flat):
         assert (text == "<0.001" and true < 0.0005) or agrees(text, true) >= 2
