@@ -28,7 +28,7 @@ def own_logits(decoder: Decoder, layer: int, z: Tensor, tokens: Tensor) -> Tenso
 
 
 def copying_on_repeats(decoder: Decoder, layer: int, z: Tensor, ids: Tensor) -> Tensor:
-    """How often each head of ``layer`` copies, (H,), 0..1: z (H, 2n, D) on n different tokens ``ids`` (n,) written twice.
+    """How often each head of ``layer`` copies, (H,), 0..1: z (H, 2n, D) on n different tokens, (n,), written twice.
 
     The share of the second half's places at which, of the n tokens, a head's own logits put the one that came next
     the first time highest; 1 / n by chance. The copying half of induction: Olsson et al. 2022, "In-context Learning

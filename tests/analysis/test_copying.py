@@ -1,4 +1,4 @@
-"""What a head copies equals a loop over heads and places that holds the norm's scale itself; a head made to copy does."""
+"""What a head copies equals a loop over heads and places that scales by the norm itself; a head made to copy does."""
 
 import random
 

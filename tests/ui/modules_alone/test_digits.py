@@ -26,7 +26,8 @@ WRITTEN = """({drawn}, bytes, focus, T) => import("/base/payload.mjs").then(asyn
         cells: all.map((q) => all.filter((k) => shown.state(q, k) === "seen")
             .map((k) => [k, certain(shown.at(q, k), shown.off(q, k))])),
         ...(shown.block && {
-            received: Array.from(received(shown), (p, key) => (Number.isNaN(p) ? null : certain(p, offReceived(shown, key)))),
+            received: Array.from(received(shown),
+                (p, key) => (Number.isNaN(p) ? null : certain(p, offReceived(shown, key)))),
             given: all.map(gives),
         }),
     };
@@ -95,7 +96,8 @@ def test_the_rollout_of_several_layers(js, pattern):
 def test_differences_of_two_weights(js, pattern):
     def units(p: np.ndarray) -> list[float]:
         """As they have traveled; what the page gets from the payload's bytes."""
-        call = """({parsePayload}, bytes) => Array.from(parsePayload(buffer(bytes)).arrays.pattern.data, (u) => u / 65535)"""
+        call = """({parsePayload}, bytes) =>
+            Array.from(parsePayload(buffer(bytes)).arrays.pattern.data, (u) => u / 65535)"""
         return js("base/payload", call, packed(p[None, None]))
 
     was, now = pattern[0, 1], pattern[0, 3]
@@ -110,7 +112,7 @@ def test_differences_of_two_weights(js, pattern):
 
 
 def test_what_a_timeline_has_recorded(js, pattern):
-    """Weights as nearest 16-bit fractions, scores with four decimals, losses with five: read as tables, words and CSV."""
+    """Weights as the nearest 16-bit fractions, scores with four decimals, losses with five."""
     flat = pattern.flatten()
     units = np.rint(flat.astype(np.float32) * np.float32(65535)) / 65535
     call = (
