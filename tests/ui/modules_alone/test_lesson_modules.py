@@ -267,7 +267,7 @@ def test_names_on_the_map_do_not_cover_each_other_and_lead_to_their_points(js):
         tails = [(x + one["ax"], y + one["ay"]) for (x, y), one in zip(heads, found)]
         down = [y for _, y in tails]
         assert [y for _, y in heads] == sorted(y for _, y in heads)  # so that no line crosses another
-        assert all(b - a >= 17 - 1e-9 for a, b in pairwise(down))
+        assert all(b - a >= 19 - 1e-9 for a, b in pairwise(down))
         assert min(down) >= 0 and max(down) <= height
         right = found[0]["xanchor"] == "left"
         assert all(

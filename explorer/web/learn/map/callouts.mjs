@@ -1,7 +1,7 @@
 // The names of marked points in a column beside them, each with a line to its own: where points lie close together,
 // names at the points would cover each other. Pure: no DOM.
 
-const GAP = 17; // px from name to name
+const GAP = 19; // px from name to name
 const AWAY = 28; // px from the outermost point to the names
 const ROOM = 76; // px that a name needs
 

@@ -18,6 +18,7 @@ const OPACITY = { 2: 0.75, 3: 0.3 }; // what lies behind others is seen through 
 const EYE = { x: 1.1, y: 1.1, z: 0.7 };
 const NARROW = 600; // px: the names of the axes need more room then
 const MARGIN = { l: 48, r: 8, t: 28, b: 44 };
+const LEGEND = 93; // px of the top where the legend has a row for each kind
 
 const touched = () => matchMedia("(pointer: coarse)").matches;
 
@@ -164,7 +165,7 @@ class TokenMap {
     const { points, extent } = flat(tokens, [chosen, ...tokens.near(chosen).map(({ id }) => id)]);
     const size = {
       width: plot.area.clientWidth - MARGIN.l - MARGIN.r,
-      height: plot.area.clientHeight - MARGIN.t - MARGIN.b,
+      height: plot.area.clientHeight - (plot.area.clientWidth < NARROW ? LEGEND : MARGIN.t) - MARGIN.b,
     };
     const look = { font: { color: ink.ink, size: 13 }, bgcolor: ink.ground, arrowcolor: ink.muted };
     return callouts(points, extent, size).map((one) => ({ ...one, ...look }));
