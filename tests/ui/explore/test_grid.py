@@ -11,6 +11,7 @@ from explorer.engine.payload import pack, unpack
 from llm_core.analysis.patterns import received
 from llm_core.analysis.roles import ROLES, badges, head_roles
 
+from ..digits import agrees, all_agree
 from ..reference import same
 from ..screen import ROOM, Screen
 
@@ -325,10 +326,11 @@ def test_columns_and_what_tokens_receive_and_give_are_torchs(screen: Screen, ref
             own, to_first = pattern[i, i].item(), pattern[i, 0].item() if i else 0
             expected = (receives[i].item(), to_first, 1 - to_first - own, own)
             assert int(at) == i
-            assert [float(number) for number in numbers] == pytest.approx(expected, abs=0.5e-4 + 3e-5)
+            all_agree(numbers, expected, least=2)
             compared += len(numbers)
         key = place["key"]
-        assert f"receives {receives[key]:.3f} on average from the {36 - key} tokens" in got["margins"]
+        number, _, rest = got["margins"].partition("receives ")[2].partition(" ")
+        assert agrees(number, receives[key]) >= 2 and rest.startswith(f"on average from the {36 - key} tokens")
     assert compared >= 200
 
 
