@@ -74,6 +74,7 @@ export const headOf = (/** @type {Payload} */ { heads }, head) => heads?.[head] 
  * the same (see payload.py); of what is computed from several they need not be.
  */
 export const OFF = 1.6e-5;
+export const OFF_NEAREST = 8e-6; // of one that is the nearest of all fractions, in timelines and live runs
 
 /**
  * Attention weight of one cell, 0..1.

@@ -104,7 +104,7 @@ def test_what_a_timeline_has_recorded(js, pattern):
     flat = pattern.flatten()
     units = np.rint(flat.astype(np.float32) * np.float32(65535)) / 65535
     call = (
-        """({probability}, all) => import("/base/payload.mjs").then(({OFF}) => all.map((p) => probability(p, OFF)))"""
+        """({probability}, all) => import("/base/payload.mjs").then(({OFF_NEAREST}) => all.map((p) => probability(p, OFF_NEAREST)))"""
     )
     texts = js("base/text", call, units.tolist())
     for text, true in zip(texts, flat):
