@@ -146,7 +146,8 @@ def head_roles(
     one token, in which there is nothing to look at.
     """
     _check(model, tokenizer, stack)
-    subject, measured = _subject(model, stack), {}
+    subject = _subject(model, stack)
+    measured: dict[str, list[tuple[Tensor, float]]] = {}
     texts = _texts(model, tokenizer, stack, random.Random(seed))
     for title, ids in texts:
         pattern, visible = _attention(_record(model, stack, title, ids), subject)

@@ -474,7 +474,7 @@ def three_lenses(e: Evidence) -> Step:
 
     found = lenses(e.runner)
     names = ["embedding", *(f"after layer {layer}" for layer in range(e.L))]
-    series = {"logit lens": (found.plain, None), "fitted lens": (found.fitted, found.fit)}
+    series: dict = {"logit lens": (found.plain, None), "fitted lens": (found.fitted, found.fit)}
     if found.lens:
         series["tuned lens"] = (found.tuned, found.lens)
     own = text_stream(e)  # L+1 of (C,)

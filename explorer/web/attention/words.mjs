@@ -129,8 +129,8 @@ function nothingSeen(payload, shown, column, token) {
 function faint(payload, shown, query) {
   return (
     `Without the first token almost nothing is left of the row of ${named(payload, query)}: ` +
-    `${certain(shown.left(query), OFF * shown.T)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding error, ` +
-    "so none are shown."
+    `${certain(shown.left(query), OFF * shown.T)}, less than ${LEAST_LEFT}. Shares of so little would be mostly ` +
+    "rounding error, so none are shown."
   );
 }
 
@@ -209,8 +209,8 @@ export function countText({ floor, lines, hidden, lost, off = 0 }, { least }) {
   if (floor > least / 1000)
     return (
       `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
-      `${certain(100 * (1 - lost), 100 * off, 1)} % of the weight: more at once would be no picture. Choose a token to ` +
-      "see all of its lines."
+      `${certain(100 * (1 - lost), 100 * off, 1)} % of the weight: more at once would be no picture. Choose a token ` +
+      "to see all of its lines."
     );
   return (
     `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +

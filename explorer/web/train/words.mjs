@@ -28,8 +28,10 @@ export const headLabel = (title, part, said) =>
 
 const named = (token) => quoted(label(token, 24));
 /** `best`: [{token, p}]. */
-export const looksMost = (from, best) =>
-  `${named(from)} looks most at ${best.map(({ token, p }) => `${named(token)} ${probability(p, OFF_NEAREST)}`).join(", ")}.`;
+export function looksMost(from, best) {
+  const each = best.map(({ token, p }) => `${named(token)} ${probability(p, OFF_NEAREST)}`);
+  return `${named(from)} looks most at ${each.join(", ")}.`;
+}
 export const cannotSee = (from, to) => `${named(from)} cannot see ${named(to)}: the mask hides it.`;
 export const looksAt = (from, to) => `${named(from)} looks at ${named(to)} with weight `;
 

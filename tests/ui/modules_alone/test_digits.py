@@ -103,9 +103,8 @@ def test_what_a_timeline_has_recorded(js, pattern):
     """Weights as the nearest 16-bit fractions, scores with four decimals, losses with five."""
     flat = pattern.flatten()
     units = np.rint(flat.astype(np.float32) * np.float32(65535)) / 65535
-    call = (
-        """({probability}, all) => import("/base/payload.mjs").then(({OFF_NEAREST}) => all.map((p) => probability(p, OFF_NEAREST)))"""
-    )
+    call = """({probability}, all) => import("/base/payload.mjs").then(
+            (sent) => all.map((p) => probability(p, sent.OFF_NEAREST)))"""
     texts = js("base/text", call, units.tolist())
     for text, true in zip(texts, flat):
         assert agrees(text, true) >= 2

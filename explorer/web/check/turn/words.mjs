@@ -5,8 +5,8 @@ import { several } from "../../base/text.mjs";
 export const TURN = {
   list: "Your turn",
   about:
-    "Write the parts that are blank (____). The names, and what goes in and comes out, are the homework’s. You may use " +
-    "torch, nn, F (torch.nn.functional), math, and the blocks of earlier exercises. Escape, then Tab, leaves the " +
+    "Write the parts that are blank (____). The names, and what goes in and comes out, are the homework’s. You may " +
+    "use torch, nn, F (torch.nn.functional), math, and the blocks of earlier exercises. Escape, then Tab, leaves the " +
     "editor. What you write is kept in this browser.",
   check: "Check it",
   checking: "Checking …",
