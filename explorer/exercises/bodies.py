@@ -89,7 +89,8 @@ BODIES = {
         for _ in range(max_new_tokens):
             logits, _ = model.decoder(text, hidden_cache=«hidden»)  # (B, P+T, V)
             chances = F.softmax(«logits[:, -1] / temperature», dim=-1)
-            text = torch.cat(«[text, torch.multinomial(chances, 1)]», dim=1)
+            new = «torch.multinomial(chances, 1)»  # (B, 1)
+            text = torch.cat(«[text, new]», dim=1)  # (B, T+1)
         return «text»
     """,
 }

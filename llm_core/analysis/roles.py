@@ -1,8 +1,9 @@
 """What the heads of a model do, measured: one score per head and role, on the tests of the literature.
 
 Two kinds of sequences are run: sample articles, and random tokens repeated once, where nothing but the repetition
-can be known. A score is a mean attention, 0..1. What uniform attention would score on the same sequences is kept
-beside it, because in a short text every token gets much of it; a badge needs a score far above that.
+can be known. A score is a mean attention, 0..1; that of induction is the lower of such a mean and of how often the
+head copies. What uniform attention would score on the same sequences is kept beside it, because in a short text every
+token gets much of it; a badge needs a score far above that.
 """
 
 import random
@@ -15,10 +16,11 @@ from torch import Tensor, nn
 
 from ..model.architectures import Decoder, Encoder, EncoderDecoder
 from ..model.masks import causal_mask
-from ..model.recording import record
+from ..model.recording import Trace, record
 from ..paths import ASSETS
 from ..text.articles import read_articles
 from ..text.tokenizer import Tokenizer
+from .copying import copying_on_repeats, has_direct_path
 from .patterns import uniform
 from .tables import head_table
 
@@ -39,8 +41,10 @@ class Role:
     threshold: float
 
 
-BROAD = "broad"
+BROAD, INDUCTION = "broad", "induction"
+COPYING = "copying"  # measured for induction, and no role of its own
 CLARK = "Clark et al. 2019, What Does BERT Look At?"
+OLSSON = "Olsson et al. 2022, In-context Learning and Induction Heads"
 ROLES: tuple[Role, ...] = (
     Role(
         name="previous token",
@@ -61,10 +65,18 @@ ROLES: tuple[Role, ...] = (
         threshold=0.4,
     ),
     Role(
-        name="induction",
+        name="prefix matching",
         sentence="In random tokens repeated once: mean attention from the repeat to the token that came next the "
-        "first time (the matching half of induction; whether the head also copies that token is not measured).",
-        source="Olsson et al. 2022, In-context Learning and Induction Heads",
+        "first time, which is the one half of induction.",
+        source=OLSSON,
+        threshold=0.4,
+    ),
+    Role(
+        name=INDUCTION,
+        sentence="Matching and copying, the lower of the two: the score in prefix matching, and the share of those "
+        "repeats at which what the head itself writes raises the logit of the token that came next the first time "
+        "above those of all other tokens in the sequence.",
+        source=OLSSON,
         threshold=0.4,
     ),
     Role(
@@ -90,7 +102,8 @@ ROLES: tuple[Role, ...] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Roles:
-    """What ``head_roles`` measured. A role that the model's window is too short to measure is in neither table."""
+    """What ``head_roles`` measured. A role that the model's window is too short to measure is in neither table, nor is
+    induction in a model that predicts no next token."""
 
     scores: dict[str, Tensor]  # role -> (L, H), 0..1
     baselines: dict[str, float]  # role -> what uniform attention scores on the same sequences
@@ -133,23 +146,30 @@ def head_roles(
     one token, in which there is nothing to look at.
     """
     _check(model, tokenizer, stack)
+    subject = _subject(model, stack)
     measured: dict[str, list[tuple[Tensor, float]]] = {}
     texts = _texts(model, tokenizer, stack, random.Random(seed))
     for title, ids in texts:
-        pattern, visible = _attention(model, stack, title, ids)
+        pattern, visible = _attention(_record(model, stack, title, ids), subject)
         marks = delimiters([*title, *ids][-len(visible) :], tokenizer)  # a title in front is part of the text
         _note(measured, text_scores(pattern, visible, marks), text_scores(uniform(visible), visible, marks))
     title = texts[0][0]
     for ids in repeats(tokenizer, _window(model, stack), random.Random(seed)):
-        pattern, visible = _attention(model, stack, title, ids)
+        trace = _record(model, stack, title, ids)
+        pattern, visible = _attention(trace, subject)
         own = (..., slice(-len(ids), None), slice(-len(ids), None))
         _note(measured, repeat_scores(pattern[own]), repeat_scores(uniform(visible)[own]))
+        if has_direct_path(subject):
+            _note(measured, {COPYING: _copying(trace, subject, ids)}, {COPYING: torch.tensor(2 / len(ids))})
     if not any(0 < base < 1 for _, base in measured["delimiter"]):  # none in sight, or nothing else
         del measured["delimiter"]
-    by_role = {role.name: list(zip(*measured[role.name])) for role in ROLES if role.name in measured}
+    means = {name: _means(noted) for name, noted in measured.items()}
+    if COPYING in means:
+        means[INDUCTION] = tuple(map(torch.minimum, means["prefix matching"], means[COPYING]))
+    by_role = {role.name: means[role.name] for role in ROLES if role.name in means}
     return Roles(
-        scores={name: torch.stack(scores).mean(0) for name, (scores, _) in by_role.items()},
-        baselines={name: sum(chances) / len(chances) for name, (_, chances) in by_role.items()},
+        scores={name: score for name, (score, _) in by_role.items()},
+        baselines={name: chance.item() for name, (_, chance) in by_role.items()},
     )
 
 
@@ -177,7 +197,7 @@ def repeat_scores(pattern: Tensor) -> dict[str, Tensor]:
     n = pattern.shape[-1] // 2
     second, first = torch.arange(n, 2 * n, device=pattern.device), torch.arange(n, device=pattern.device)
     return {
-        "induction": pattern[..., second, first + 1].mean(-1),
+        "prefix matching": pattern[..., second, first + 1].mean(-1),
         "duplicate token": pattern[..., second, first].mean(-1),
     }
 
@@ -202,17 +222,36 @@ def _window(model: Encoder | Decoder | EncoderDecoder, stack: str) -> int:
 
 
 @torch.no_grad()
-def _attention(model: nn.Module, stack: str, title: list[int], ids: list[int]) -> tuple[Tensor, Tensor]:
-    """The patterns (L, H, M, M) on one sequence, and who sees whom, (M, M): M is T, and P+T with a prefix."""
+def _record(model: nn.Module, stack: str, title: list[int], ids: list[int]) -> Trace:
+    """Pattern and z of every layer on one sequence."""
     subject = _subject(model, stack)
     row = lambda ids: torch.tensor([ids], device=subject.device)  # noqa: E731
     memory = {"memory": model.encoder.hidden(row(title))} if title else {}
-    with record(subject, ["blocks.*.attn.pattern"]) as trace:
+    with record(subject, ["blocks.*.attn.pattern", "blocks.*.attn.z"]) as trace:
         subject.hidden(row(ids), **memory)
+    return trace
+
+
+def _attention(trace: Trace, subject: Encoder | Decoder) -> tuple[Tensor, Tensor]:
+    """The patterns (L, H, M, M) on one sequence, and who sees whom, (M, M): M is T, and P+T with a prefix."""
     pattern = torch.cat([trace.attention(i) for i in range(subject.config.n_layer)]).float().cpu()
     M = pattern.shape[-1]
     visible = causal_mask(M)[0, 0] if isinstance(subject, Decoder) else torch.ones(M, M, dtype=torch.bool)
     return pattern, visible
+
+
+def _copying(trace: Trace, subject: Decoder, ids: list[int]) -> Tensor:
+    """(L, H), of a sequence that ``repeats`` gave."""
+    half = torch.tensor(ids[: len(ids) // 2])
+    layers = range(subject.config.n_layer)
+    own = [trace[f"blocks.{i}.attn.z"][0, :, -len(ids) :] for i in layers]  # (H, 2n, D), behind a prefix
+    return torch.stack([copying_on_repeats(subject, i, own[i], half) for i in layers]).cpu()
+
+
+def _means(noted: list[tuple[Tensor, float]]) -> tuple[Tensor, Tensor]:
+    """Of what was noted of all sequences: the score (L, H), and what uniform attention gets, float64."""
+    scores, chances = zip(*noted)
+    return torch.stack(scores).mean(0), torch.tensor(chances, dtype=torch.float64).mean()
 
 
 def _note(measured: dict[str, list], scores: dict[str, Tensor], chances: dict[str, Tensor]) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..analysis.copying import own_logits
 from ..analysis.patterns import uniform
 from ..analysis.roles import ROLES
 from ..model.masks import causal_mask
@@ -61,7 +62,8 @@ PREVIOUS = HeadRole(
 INDUCTION = HeadRole(
     "induction",
     "an induction head",
-    "A letter that occurs again attends to the letter that followed it the first time: that is the answer.",
+    "A letter that occurs again attends to the letter that followed it the first time, and what the head itself writes "
+    "raises the logit of just that letter above all others: it matches and copies.",
 )
 DUPLICATE = HeadRole(
     "duplicate token",
@@ -129,7 +131,7 @@ class Observer:
         return "decoder.logits" if self.choices.architecture == "encoder-decoder" else "logits"
 
     def _record(self, batch: Batch) -> Trace:
-        with _eval(self.model), torch.no_grad(), record(self.model, ["*attn.pattern", "*logits"]) as trace:
+        with _eval(self.model), torch.no_grad(), record(self.model, ["*attn.pattern", "*attn.z", "*logits"]) as trace:
             self.model(**inputs(batch))
         return trace
 
@@ -142,7 +144,10 @@ class Observer:
             lifts[DUPLICATE] = own, self._lift(trace, own, earlier(queries), queries, queries)
         if self.task.finds:
             role, meant = self._meant(queries, keys, batch.targets)
-            lifts[role] = answering, self._lift(trace, answering, meant, queries, keys)
+            lift = self._lift(trace, answering, meant, queries, keys)
+            if role is INDUCTION:  # both halves: matching and copying
+                lift = torch.minimum(lift, self._copying(trace, meant.any(-1), batch.targets))
+            lifts[role] = answering, lift
         return lifts
 
     def _meant(self, queries: Tensor, keys: Tensor, targets: Tensor) -> tuple[HeadRole, Tensor]:
@@ -163,6 +168,18 @@ class Observer:
         score = (kind.patterns(trace, self.choices.n_layer) * meant).sum((1, 3, 4)) / num_queries  # (L, H)
         chance = (uniform(visible)[:, None] * meant).sum() / num_queries
         return (score - chance) / (1 - chance)
+
+    def _copying(self, trace: Trace, asked: Tensor, targets: Tensor) -> Tensor:
+        """(L, H): how often a head's own logits put the target highest, at the places (B, T) that are ``asked``; 0 by
+        chance, 1 always."""
+        tokens = torch.arange(TOKENIZER.n_vocab)
+        shares = []
+        for layer in range(self.choices.n_layer):
+            best = own_logits(self.model, layer, trace[f"blocks.{layer}.attn.z"], tokens).argmax(-1)  # (B, H, T)
+            right = (best == targets[:, None]) & asked[:, None]
+            shares.append(right.sum((0, 2)) / asked.sum())  # (H,)
+        chance = 1 / len(tokens)
+        return (torch.stack(shares) - chance) / (1 - chance)
 
 
 def inputs(batch: Batch) -> dict[str, Tensor]:

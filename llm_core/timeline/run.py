@@ -21,7 +21,7 @@ from .prompts import TITLE, Prompt, prompts_for
 MOST_SNAPSHOTS = 32
 HELD_OUT_ROWS = 32  # windows or articles that the held-out loss is measured on, at every step the same
 CURVE_START, CURVE_REST = 100, 200  # points of the loss curve: so many are kept as they are, the rest are means
-MARKED = ("previous token", "induction")
+MARKED = ("previous token", "prefix matching", "induction")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

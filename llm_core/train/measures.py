@@ -98,7 +98,7 @@ def tokens_in_epoch(batches: Batches) -> int:
 class OnRepeats:
     """What a model does on random tokens written twice, where nothing but the repetition can be known."""
 
-    scores: dict[str, Tensor]  # "induction" and "duplicate token" -> mean attention of each head, (L, H)
+    scores: dict[str, Tensor]  # "prefix matching" and "duplicate token" -> mean attention of each head, (L, H)
     chance: dict[str, float]  # what uniform attention scores
     losses: tuple[float, float] | None  # nats per token, the first time and the second; None for an encoder
 
@@ -118,7 +118,7 @@ def on_repeats(model: nn.Module, tokenizer: Tokenizer, title: str, seed: int = 0
     if not isinstance(model, Encoder):
         halves = [_losses_of_halves(model, ids, tokenizer.encode(title)) for ids in sequences]
         losses = tuple(torch.stack(halves).mean(0).tolist())
-    kinds = ("induction", "duplicate token")
+    kinds = ("prefix matching", "duplicate token")
     return OnRepeats(
         scores={kind: roles.scores[kind] for kind in kinds},
         chance={kind: roles.baselines[kind] for kind in kinds},

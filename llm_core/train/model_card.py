@@ -221,19 +221,19 @@ def _columns(head: str, rows: list[tuple[str, str]], name: str) -> str:
 
 
 def _on_repeats(model: nn.Module, repeats: OnRepeats) -> str:
-    induction, duplicate = repeats.scores["induction"], repeats.scores["duplicate token"]  # (L, H)
+    matching, duplicate = repeats.scores["prefix matching"], repeats.scores["duplicate token"]  # (L, H)
     lines = [
         f"| {layer} | {_best(a)} | {a.mean():.3f} | {_best(b)} | {b.mean():.3f} |"
-        for layer, (a, b) in enumerate(zip(induction, duplicate))
+        for layer, (a, b) in enumerate(zip(matching, duplicate))
     ]
-    chance = [f"{repeats.chance[name]:.3f}" for name in ("induction", "duplicate token")]
+    chance = [f"{repeats.chance[name]:.3f}" for name in ("prefix matching", "duplicate token")]
     return f"""## What its heads do with repeats
 
-Random tokens written twice, so that only the repetition is predictable. Induction is the mean attention from a
-repeated token to the one that came next the first time (Olsson et al. 2022): a head that does it can copy. Duplicate
-is the attention to the same token's first occurrence. Layers and heads count from 0.{_who_reads(model)}
+Random tokens written twice, so that only the repetition is predictable. Prefix matching is the mean attention from a
+repeated token to the one that came next the first time: what an induction head copies from (Olsson et al. 2022).
+Duplicate is the attention to the same token's first occurrence. Layers and heads count from 0.{_who_reads(model)}
 
-| Layer | Induction: highest | mean | Duplicate: highest | mean |
+| Layer | Matching: highest | mean | Duplicate: highest | mean |
 |--:|--:|--:|--:|--:|
 {chr(10).join(lines)}
 | chance | {chance[0]} | {chance[0]} | {chance[1]} | {chance[1]} |
@@ -247,7 +247,7 @@ def _best(scores: torch.Tensor) -> str:
 
 def _who_reads(model: nn.Module) -> str:
     if isinstance(model, Encoder):
-        return " An encoder sees both copies at once and predicts no next token, so it has little need of induction."
+        return " An encoder sees both copies at once and predicts no next token, so it has little need to match."
     if isinstance(model, EncoderDecoder):
         return f' It is the decoder\'s attention to its own tokens, after the title "{PROMPTS[0]}".'
     return ""

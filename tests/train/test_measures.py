@@ -117,7 +117,7 @@ def test_repeats_score_as_head_roles_does(architecture, models, tokenizer):
     model = models[architecture]
     stack = "decoder" if isinstance(model, EncoderDecoder) else ""
     roles, found = head_roles(model, tokenizer, 4, stack), on_repeats(model, tokenizer, TITLE, seed=4)
-    assert list(found.scores) == ["induction", "duplicate token"]
+    assert list(found.scores) == ["prefix matching", "duplicate token"]
     for name, scores in found.scores.items():
         torch.testing.assert_close(scores, roles.scores[name])
         assert found.chance[name] == pytest.approx(roles.baselines[name], rel=1e-5)

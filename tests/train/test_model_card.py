@@ -110,12 +110,12 @@ def test_induction_by_layer(architecture):
     roles = head_roles(tiny(architecture), load_tokenizer(), stack=name)
     for layer in range(2):
         cells = [str(layer)]
-        for role in ("induction", "duplicate token"):
+        for role in ("prefix matching", "duplicate token"):
             scores = roles.scores[role][layer].tolist()
             highest = max(scores)
             cells += [f"{highest:.3f} (head {scores.index(highest)})", f"{sum(scores) / 3:.3f}"]
         assert f"| {' | '.join(cells)} |" in text.splitlines()
-    chances = [f"{roles.baselines[role]:.3f}" for role in ("induction", "duplicate token") for _ in range(2)]
+    chances = [f"{roles.baselines[role]:.3f}" for role in ("prefix matching", "duplicate token") for _ in range(2)]
     assert f"| chance | {' | '.join(chances)} |" in text.splitlines()
     assert ("nats per token the first time" in text) == (architecture != "encoder")
 

@@ -9,7 +9,7 @@ from llm_core import generate, load_model, load_tokenizer, record
 from llm_core.generation.warping import Warped, warp_logits
 
 SHOWN = 8  # bars of the next-token view
-HALF_OF = {3: 0.5e-3 + 2e-6, 4: 0.5e-4 + 1e-5}  # what a number with so many decimals may differ by; 16 bits included
+HALF_OF = {1: 0.05 + 2e-6, 2: 0.5e-2 + 2e-6, 3: 0.5e-3 + 2e-6, 4: 0.5e-4 + 1e-5}  # of a number with so many decimals
 
 
 class Reference:

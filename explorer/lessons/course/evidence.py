@@ -6,11 +6,17 @@ Heads are changed one at a time, all in one batch: row n of it is the text with 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
+
+from llm_core.paths import ASSETS
 
 from ...engine.runner import Runner
 
+if TYPE_CHECKING:
+    from llm_core.analysis.tuned_lens import TunedLens
+
 FITTED, TESTED, LONGEST = 24, 12, 64  # articles that lenses are fitted and tested on, and tokens of each
-RIDGE = 0.01  # of the mean square: keeps a fit of few texts from following their noise
+TUNED = ASSETS / "lens" / "decoder.safetensors"  # made by llm_core.tune_lens
 
 
 def with_each_head(model, ids: list[int], change: Callable):
@@ -65,43 +71,31 @@ class Lenses:
 
     plain: list[float]
     fitted: list[float]
-    maps: list  # (C, C) and (C,) for each row but the last: what is added before the final norm reads it
-
-
-def fit(x, y):
-    """The affine map that takes x (N, C) nearest to y (N, C), least squares: A (C, C) and b (C,), y ≈ x + x A + b."""
-    import torch
-
-    middle = x.mean(0)
-    centered, change = x - middle, y - x
-    square = centered.T @ centered  # (C, C)
-    square += RIDGE * square.diagonal().mean() * torch.eye(len(square))
-    A = torch.linalg.solve(square, centered.T @ (change - change.mean(0)))
-    return A, change.mean(0) - middle @ A
+    tuned: list[float] | None  # of the shipped decoder
+    fit: "TunedLens"  # by least squares
+    lens: "TunedLens | None"
 
 
 @cache
 def lenses(runner: Runner) -> Lenses:
-    """The logit lens, and one with an affine map for each layer, fitted on some articles and tested on others.
-
-    Belrose et al. 2023, "Eliciting Latent Predictions from Transformers with the Tuned Lens", train theirs on the
-    prediction itself; a least-squares fit of the stream is the simplest of its kind.
-    """
+    """The logit lens, one fitted by least squares on some articles, and for the shipped decoder its tuned lens, which
+    has read none of these: all tested on others. Belrose et al. 2023."""
     import torch
 
+    from llm_core.analysis.tuned_lens import TunedLens, divergences, least_squares
     from llm_core.text.articles import read_articles
 
     from ..mistakes.effects import ARTICLES
 
     articles = list(read_articles(str(ARTICLES)))
+    lens = TunedLens.load(TUNED) if runner.is_shipped else None
     with runner.alone(), torch.no_grad():
         seen = [streams(runner, article) for article in articles[: FITTED + TESTED]]
         x, test = (torch.cat(part, dim=1) for part in (seen[:FITTED], seen[FITTED:]))  # (L+1, N, C)
-        maps = [fit(row, x[-1]) for row in x[:-1]]
-        own = read(runner.model, test[-1])  # (N, V)
-        plain = [divergence(own, read(runner.model, row)) for row in test]
-        fitted = [divergence(own, read(runner.model, row + row @ A + b)) for row, (A, b) in zip(test, maps)]
-    return Lenses(plain, [*fitted, 0.0], maps)
+        fitted = least_squares(x)
+        plain, by_fit = divergences(runner.model, test), divergences(runner.model, test, fitted)
+        tuned = divergences(runner.model, test, lens) if lens else None
+    return Lenses(plain, by_fit, tuned, fitted, lens)
 
 
 def streams(runner: Runner, article):
@@ -117,13 +111,3 @@ def streams(runner: Runner, article):
     with record(model, names) as trace:
         model(torch.tensor([ids]))
     return torch.stack([residual_stream(model, trace, row)[0] for row in range(len(names) - 1)])
-
-
-def read(model, stream):
-    """Log-probabilities (N, V), as the model would read them off a stream (N, C)."""
-    return model.lm_head(model.before_head(model.ln_f(stream))).log_softmax(-1)
-
-
-def divergence(own, other) -> float:
-    """Mean KL(own || other) of log-probabilities (N, V), in nats."""
-    return float((own.exp() * (own - other)).sum(-1).mean())

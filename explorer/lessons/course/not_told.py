@@ -11,7 +11,7 @@ from ..questions import distinct
 from ..settings import head_control, layer_control
 from ..source import code_of
 from .attention import attention_code
-from .evidence import FITTED, TESTED, contributions, fit, lenses, read, with_each_head, with_each_token
+from .evidence import FITTED, TESTED, contributions, lenses, with_each_head, with_each_token
 
 STEPS = 9
 LAYER, HEAD = 1, 1  # looked at first: its largest weight is not its largest contribution
@@ -122,7 +122,7 @@ def build(scene: Scene) -> list[Step]:
         made_up(evidence),
         another_pattern(evidence),
         patched(evidence),
-        two_lenses(evidence),
+        three_lenses(evidence),
     ]
 
 
@@ -466,50 +466,68 @@ def patched(e: Evidence) -> Step:
     )
 
 
-def two_lenses(e: Evidence) -> Step:
+def three_lenses(e: Evidence) -> Step:
     import torch
+
+    from llm_core.analysis.tuned_lens import fit, read
+    from llm_core.analysis.tuned_lens import train as train_lens
 
     found = lenses(e.runner)
     names = ["embedding", *(f"after layer {layer}" for layer in range(e.L))]
-    own = torch.stack([row for row in text_stream(e)])  # (L+1, C)
+    series: dict = {"logit lens": (found.plain, None), "fitted lens": (found.fitted, found.fit)}
+    if found.lens:
+        series["tuned lens"] = (found.tuned, found.lens)
+    own = text_stream(e)  # L+1 of (C,)
+
+    def of_answer(lens) -> list[float]:
+        rows = [lens.translated(x, row) if lens else x for row, x in enumerate(own)]
+        return [float(read(e.model, x[None])[0, e.answer].exp()) for x in rows]
+
     with torch.no_grad(), e.runner.alone():
-        plain = [float(read(e.model, row[None])[0, e.answer].exp()) for row in own]
-        mapped = [row + row @ A + b for row, (A, b) in zip(own, found.maps)] + [own[-1]]
-        fitted = [float(read(e.model, row[None])[0, e.answer].exp()) for row in mapped]
-    place = e.L - 1
-    options = distinct(
-        Option(
-            "the fitted one",
-            found.fitted[place] < found.plain[place],
-            "A map of its own undoes what layers still change.",
-        ),
-        Option(
-            "the plain one", found.fitted[place] >= found.plain[place], "It reads every layer as if it were the last."
-        ),
-    )
+        on_text = {name: of_answer(lens) for name, (_, lens) in series.items()}
     return Step(
-        title="Two lenses on what comes before",
+        title="Lenses on what comes before",
         text="The logit lens reads the stream after each layer as if it were the last; early layers write in another form, so it "
-        "misreads them. A tuned lens (Belrose et al. 2023) first learns a map for each layer from its stream to the end. Here the "
-        f"simplest kind, least squares, fitted on {FITTED} articles and tested on {TESTED} others: KL says how far each is from "
-        "the model's own prediction. Both tell what could be read there, not what the model uses.",
+        "misreads them. Other lenses first translate the stream, by an affine map for each layer. The fitted lens brings it "
+        f"near the last stream: least squares, on {FITTED} articles. "
+        + (
+            "The tuned lens (Belrose et al. 2023) is trained on the prediction itself, "
+            f"{int(found.lens.about['tokens']):,} tokens of other articles. "
+            if found.lens
+            else "A tuned lens (Belrose et al. 2023) would be trained on the prediction itself. "
+        )
+        + f"KL, on {TESTED} articles that none of them has read, says how far each is from the model's own prediction. All tell what "
+        "could be read there, not what the model uses.",
         show=[
             Bars(
                 title="KL to the model's prediction on other texts, in nats: lower is nearer",
                 names=names,
-                series={"logit lens": found.plain, "fitted lens": found.fitted},
+                series={name: kl for name, (kl, _) in series.items()},
             ),
-            Bars(
-                title=f"On your text: probability of {e.named}",
-                names=names,
-                series={"logit lens": plain, "fitted lens": fitted},
-            ),
+            Bars(title=f"On your text: probability of {e.named}", names=names, series=on_text),
         ],
-        code=[code_of(read), code_of(fit, "A = torch.linalg.solve(")],
-        question=Question(
-            prompt=f"One layer before the end ({names[place]}), which lens is nearer to the model's own prediction?",
-            options=options,
-        ),
+        code=[
+            code_of(read),
+            code_of(fit, "A = torch.linalg.solve("),
+            *([code_of(train_lens, "losses = [")] if found.lens else []),
+        ],
+        question=lens_question(e, {name: kl for name, (kl, _) in series.items()}, names),
+    )
+
+
+def lens_question(e: Evidence, series: dict[str, list[float]], names: list[str]) -> Question:
+    place = e.L - 1
+    best = min(series, key=lambda name: series[name][place])
+    why = {
+        "logit lens": "It reads every layer as if it were the last.",
+        "fitted lens": "It brings the stream near the last one in all directions, whether the prediction reads them or not.",
+        "tuned lens": "It was trained to make the prediction, and nothing else, come out alike.",
+    }
+    return Question(
+        prompt=f"One layer before the end ({names[place]}), which lens is nearest to the model's own prediction?",
+        options=[
+            Option(f"the {name}", name == best, f"{kl[place]:.3f} nats. {why[name]}") for name, kl in series.items()
+        ],
     )
 
 

@@ -3,7 +3,7 @@
 
 import { cssColor, prepare } from "../base/dom.mjs";
 import { label, probability } from "../base/text.mjs";
-import { mixing, sharesOf } from "../patterns/rollout.mjs";
+import { mixing, offsOf, sharesOf } from "../patterns/rollout.mjs";
 
 const LEAST = 0.005; // shares below draw nothing; the row's sentence and table have them
 
@@ -88,13 +88,18 @@ function drawPoints(context, layout, shares) {
 }
 
 function drawTokens(context, layout, payload, input, query, key) {
+  const offs = offsOf(payload, query);
   const limit = Math.max(6, Math.floor((layout.column - 40) / 7));
   context.font = `${Math.min(13, layout.row - 1)}px system-ui, sans-serif`;
   for (let i = 0; i < layout.T; i++) {
     const text = label(payload.tokens[i], limit);
     context.textAlign = "right";
     context.fillStyle = cssColor(i === key ? "--hs-key" : i > query ? "--hs-faint" : "--hs-ink");
-    context.fillText(input[i] >= LEAST ? `${text}  ${probability(input[i])}` : text, layout.column, down(layout, i));
+    context.fillText(
+      input[i] >= LEAST ? `${text}  ${probability(input[i], offs[i])}` : text,
+      layout.column,
+      down(layout, i),
+    );
     context.textAlign = "left";
     context.fillStyle = cssColor(i === query ? "--hs-query" : "--hs-faint");
     context.fillText(text, layout.width - layout.column, down(layout, i));

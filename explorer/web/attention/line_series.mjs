@@ -2,7 +2,7 @@
 
 import { drawn } from "../patterns/drawn.mjs";
 import { headsShown, lineStyle } from "../color/heads.mjs";
-import { headOf } from "../base/payload.mjs";
+import { headOf, OFF } from "../base/payload.mjs";
 import { readsColumn, reading } from "../patterns/reading.mjs";
 
 export const MOST = 3000; // lines that are drawn at once: more take too long, and are no picture any more
@@ -73,5 +73,5 @@ export function counted(series, focus, T) {
       lost += p;
     });
   }
-  return { floor, lines, hidden, lost: weight > 0 ? lost / weight : 0 };
+  return { floor, lines, hidden, lost: weight > 0 ? lost / weight : 0, off: weight > 0 ? (OFF * lines) / weight : 0 };
 }

@@ -5,7 +5,7 @@ import { cssColor, prepare } from "../base/dom.mjs";
 import { hatch } from "../color/hatching.mjs";
 import { eachLine, floorOf, isDrawn, seriesOf, standsOut } from "./line_series.mjs";
 import { readsColumn, reading } from "../patterns/reading.mjs";
-import { label, probability } from "../base/text.mjs";
+import { certain, label, probability } from "../base/text.mjs";
 import { LINES } from "./words.mjs";
 
 const FONT = "system-ui, sans-serif";
@@ -159,7 +159,7 @@ function drawNames(context, layout, payload, focus, series, floor) {
     if (isMasked) drawMark(context, layout, i, [1]);
     else if (numbers[0].state === "out") drawMark(context, layout, i, [1, -1]);
     else if (series.length > 1) drawBars(context, layout, i, numbers, colors);
-    else if (isDrawn(numbers[0].p, floor)) drawNumber(context, layout, i, numbers[0].p, nameWidth, ink);
+    else if (isDrawn(numbers[0].p, floor)) drawNumber(context, layout, i, numbers[0], nameWidth, ink);
   }
 }
 
@@ -190,17 +190,17 @@ function drawName(context, layout, text, i, isFar, isChosen, color) {
 }
 
 /** The weight of the only head: behind a key's name, before a query's, or between name and lines. */
-function drawNumber(context, layout, i, p, nameWidth, color) {
+function drawNumber(context, layout, i, { p, off }, nameWidth, color) {
   const { down, width, column, isColumn, bars } = layout;
   context.fillStyle = color;
   if (down) {
     context.font = `10px ${FONT}`;
     context.textAlign = "center";
-    context.fillText(p.toFixed(2).replace(/^0/, ""), along(layout, i), barsFrom(layout) + bars / 2);
+    context.fillText(certain(p, off, 2).replace(/^0/, ""), along(layout, i), barsFrom(layout) + bars / 2);
   } else {
     context.textAlign = isColumn ? "right" : "left";
     context.fillText(
-      probability(p),
+      probability(p, off),
       isColumn ? column - nameWidth - 8 : width - column + nameWidth + 8,
       along(layout, i),
     );

@@ -3,7 +3,7 @@
 
 import { make } from "../base/dom.mjs";
 import { headOf } from "../base/payload.mjs";
-import { label } from "../base/text.mjs";
+import { certain, label } from "../base/text.mjs";
 import { chosen, everyHead, headsShown, lineStyle, withIsolated, withToggled } from "../color/heads.mjs";
 import { reading } from "../patterns/reading.mjs";
 import { store } from "../state/store.mjs";
@@ -173,6 +173,6 @@ function tableOf(payload, series, readings) {
   });
 }
 
-function numberOf({ p, state, digits }) {
-  return LINES.unseen[state] ?? p.toFixed(digits);
+function numberOf({ p, state, off }) {
+  return LINES.unseen[state] ?? certain(p, off);
 }

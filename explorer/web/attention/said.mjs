@@ -2,8 +2,8 @@
 // cut for reading only.
 
 import { make } from "../base/dom.mjs";
-import { label } from "../base/text.mjs";
-import { given, received } from "../patterns/marginals.mjs";
+import { certain, label } from "../base/text.mjs";
+import { given, offGiven, offReceived, received } from "../patterns/marginals.mjs";
 import { table } from "../ui/table.mjs";
 import { cellWords, PAGE, STATES } from "./words.mjs";
 
@@ -13,17 +13,17 @@ export function cellText(payload, shown, query, key, title) {
   if (query === null || key === null || shown.state(query, key) !== "seen") return [words];
   return [
     words,
-    make("strong", { className: "hs-number", text: shown.at(query, key).toFixed(shown.digits(query)) }),
+    make("strong", { className: "hs-number", text: certain(shown.at(query, key), shown.off(query, key)) }),
     make("code", { text: shown.name(query, key), title }),
   ];
 }
 
 /** The rows of the chosen token as a table. */
 export function readingTable(payload, { column, others }) {
-  const rows = others.map(({ place, p, state, digits }) => [
+  const rows = others.map(({ place, p, state, off }) => [
     String(place),
     label(payload.tokens[place], 24),
-    state === "seen" ? p.toFixed(digits) : STATES[state],
+    state === "seen" ? certain(p, off) : STATES[state],
   ]);
   return numbersOf(PAGE.weights, ["place", column ? "query token" : "key token", "weight"], rows);
 }
@@ -33,9 +33,15 @@ export function marginTable(payload, shown) {
   const all = received(shown);
   const rows = payload.tokens.map((token, i) => {
     const parts = given(shown, i);
-    const numbers = ["first", "others", "itself"].map((part) => (parts ? parts[part].toFixed(shown.digits(i)) : "–"));
+    const offs = parts && offGiven(shown, i, parts);
+    const numbers = ["first", "others", "itself"].map((part) => (parts ? certain(parts[part], offs[part]) : "–"));
     if (shown.hidden) numbers[0] = STATES.out;
-    return [String(i), label(token, 24), Number.isNaN(all[i]) ? "–" : all[i].toFixed(4), ...numbers];
+    return [
+      String(i),
+      label(token, 24),
+      Number.isNaN(all[i]) ? "–" : certain(all[i], offReceived(shown, i)),
+      ...numbers,
+    ];
   });
   const names = ["place", "token", "receives", "gives to the first", "to others", "keeps"];
   return numbersOf(PAGE.margins, names, rows);

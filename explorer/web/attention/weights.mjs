@@ -1,6 +1,6 @@
 // Attention as a matrix: what the head, or several as one, give, with bars of what each token receives and gives.
 
-import { labels } from "../base/text.mjs";
+import { certain, labels } from "../base/text.mjs";
 import { sequential, UNITS } from "../color/scale.mjs";
 import { FEW, readBrush, WHOLE } from "../matrix/brush.mjs";
 import { layoutOf } from "../matrix/layout.mjs";
@@ -33,7 +33,8 @@ export function drawWeights(canvas, { width, height = Infinity }, payload, focus
     scale: sequential(dark, { limit: UNITS }),
     hidden: (row, key) => ["later", "far"].includes(shown.state(row, key)),
     numbers: {
-      write: (row, key) => (shown.state(row, key) === "seen" ? shown.at(row, key).toFixed(2).replace(/^0/, "") : ""),
+      write: (row, key) =>
+        shown.state(row, key) === "seen" ? certain(shown.at(row, key), shown.off(row, key), 2).replace(/^0/, "") : "",
       from: NUMBERS_FROM,
     },
     focus: column ? { row: focus.query, column: token } : { row: token, column: focus.key },

@@ -1,8 +1,9 @@
 // The words of the pictures of attention, to be read in one go; neuron_words.mjs tells a score step by step. Whatever
 // is cut of a text is cut for reading only. Pure: no DOM.
 
-import { label, probability, quoted } from "../base/text.mjs";
-import { given, received } from "../patterns/marginals.mjs";
+import { OFF } from "../base/payload.mjs";
+import { certain, label, probability, quoted } from "../base/text.mjs";
+import { given, offGiven, offReceived, received } from "../patterns/marginals.mjs";
 import { LEAST_LEFT } from "../patterns/sink.mjs";
 
 export const PAGE = {
@@ -93,11 +94,6 @@ const NAMED = 4; // tokens in the sentence
 
 const named = (payload, place) => quoted(label(payload.tokens[place], 24));
 
-/** A share with the decimals that are right, at most `most`. */
-function written(p, digits, most = 3) {
-  return digits >= most && most === 3 ? probability(p) : p.toFixed(Math.min(digits, most));
-}
-
 /** What is said of the cell under the focus; its number follows where it is seen. */
 export function cellWords(payload, shown, query, key) {
   if (query === null || key === null) return PAGE.hover;
@@ -119,7 +115,7 @@ export function readingText(payload, shown, { column, token, others }) {
   const best = seen.sort((a, b) => b.p - a.p).slice(0, NAMED);
   return (
     `${name} ${verb} ` +
-    `${best.map(({ place, p, digits }) => `${named(payload, place)} ${written(p, digits)}`).join(", ")}.`
+    `${best.map(({ place, p, off }) => `${named(payload, place)} ${probability(p, off)}`).join(", ")}.`
   );
 }
 
@@ -133,8 +129,8 @@ function nothingSeen(payload, shown, column, token) {
 function faint(payload, shown, query) {
   return (
     `Without the first token almost nothing is left of the row of ${named(payload, query)}: ` +
-    `${shown.left(query).toFixed(4)}, less than ${LEAST_LEFT}. Shares of so little would be mostly rounding error, ` +
-    "so none are shown."
+    `${certain(shown.left(query), OFF * shown.T)}, less than ${LEAST_LEFT}. Shares of so little would be mostly ` +
+    "rounding error, so none are shown."
   );
 }
 
@@ -146,11 +142,21 @@ export function sinkText(payload, shown, { column, token }) {
       "adds up to 1.";
   const had = "the first token's share of the sum was";
   if (!column && token > 0)
-    return `${rule} In the row of ${named(payload, token)}, ${had} ${probability(shown.first(token))}.`;
+    return `${rule} In the row of ${named(payload, token)}, ${had} ${firstShare(shown, token, token)}.`;
   if (shown.T < 2) return rule;
-  let sum = 0;
-  for (let query = 1; query < shown.T; query++) sum += shown.first(query);
-  return `${rule} In the later rows, ${had} ${probability(sum / (shown.T - 1))} on average.`;
+  return `${rule} In the later rows, ${had} ${firstShare(shown, 1, shown.T - 1)} on average.`;
+}
+
+/** Of the rows from one query to another, the mean. */
+function firstShare(shown, from, to) {
+  let [sum, off] = [0, 0];
+  for (let query = from; query <= to; query++) {
+    const share = shown.first(query);
+    sum += share;
+    off += from === to ? shown.offShare(query, share) : Math.max(OFF, shown.offShare(query, share));
+  }
+  const count = to - from + 1;
+  return probability(sum / count, off / count);
 }
 
 /** What the chosen token receives and gives. */
@@ -160,27 +166,26 @@ export function marginText(payload, shown, token) {
   const count = shown.open ? shown.T : shown.T - token;
   const first = Number.isNaN(got)
     ? ""
-    : `${name} receives ${probability(got)} on average from the ${count} ` +
+    : `${name} receives ${probability(got, offReceived(shown, token))} on average from the ${count} ` +
       `${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
   const parts = given(shown, token);
   if (!parts) return first.trim();
-  const gives = givenWords(shown, token, parts);
-  const keeps = `${gives.length ? "and keeps" : "keeps"} ${share(parts.itself, shown, token)} for itself`;
+  const offs = offGiven(shown, token, parts);
+  const gives = givenWords(shown, token, parts, offs);
+  const keeps = `${gives.length ? "and keeps" : "keeps"} ${probability(parts.itself, offs.itself)} for itself`;
   const sentence = gives.length ? `It gives ${gives.join(", ")} ${keeps}` : `It ${keeps}`;
   return `${first}${sentence}${shown.sumsToOne || shown.hidden ? "." : ", as shares of its row's sum."}`;
 }
 
 /** What a token gives to others: to the first, and to the rest that it sees. */
-function givenWords(shown, token, { first, others }) {
+function givenWords(shown, token, { first, others }, offs) {
   const rest = shown.open ? "other" : shown.hidden ? "earlier" : "other earlier";
   const hasRest = shown.open || token > (shown.hidden ? 1 : 0);
   return [
-    !shown.hidden && token > 0 && `${share(first, shown, token)} to the first token`,
-    hasRest && `${share(others, shown, token)} to ${rest} tokens`,
+    !shown.hidden && token > 0 && `${probability(first, offs.first)} to the first token`,
+    hasRest && `${probability(others, offs.others)} to ${rest} tokens`,
   ].filter(Boolean);
 }
-
-const share = (p, shown, token) => written(p, shown.digits(token));
 
 export const pictureLabel = (title, T, said, reading) => `${title}: attention of ${T} tokens.${said} ${reading}`;
 export const inSight = (part) => ` In sight: ${part}.`;
@@ -196,7 +201,7 @@ export const looksAt = (from, to) => `${quoted(from)} looks at ${quoted(to)} wit
 export const headLabel = (head) => `Head ${head}`;
 export const lineTable = (isColumn) => `This ${isColumn ? "column" : "row"} of every head as a table`;
 
-export function countText({ floor, lines, hidden, lost }, { least }) {
+export function countText({ floor, lines, hidden, lost, off = 0 }, { least }) {
   const from = floor.toFixed(3);
   if (!hidden) return lines === 1 ? "The one line is drawn." : `All ${lines} lines are drawn.`;
   if (hidden === lines)
@@ -204,19 +209,19 @@ export function countText({ floor, lines, hidden, lost }, { least }) {
   if (floor > least / 1000)
     return (
       `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
-      `${(100 * (1 - lost)).toFixed(1)} % of the weight: more at once would be no picture. Choose a token to ` +
-      "see all of its lines."
+      `${certain(100 * (1 - lost), 100 * off, 1)} % of the weight: more at once would be no picture. Choose a token ` +
+      "to see all of its lines."
     );
   return (
     `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +
-    `${(100 * lost).toFixed(1)} % of the weight.`
+    `${certain(100 * lost, 100 * off, 1)} % of the weight.`
   );
 }
 
 /** What the lines of one head say. */
 export function lineText(payload, name, { column, token, others }) {
   const seen = others.filter(({ state }) => state === "seen").sort((a, b) => b.p - a.p);
-  const places = seen.slice(0, 3).map(({ place, p }) => `${named(payload, place)} ${probability(p)}`);
+  const places = seen.slice(0, 3).map(({ place, p, off }) => `${named(payload, place)} ${probability(p, off)}`);
   const verb = VERBS.looks[column ? "column" : "row"];
   return `${name}: ${named(payload, token)} ${verb} ${places.join(", ") || "nothing that is shown"}.`;
 }

@@ -70,6 +70,13 @@ export const layerOf = (/** @type {Payload} */ { layers }, layer) => layers?.[la
 export const headOf = (/** @type {Payload} */ { heads }, head) => heads?.[head] ?? head;
 
 /**
+ * How far a weight may be off that has traveled in 16 bits. Of a single one 2, 3 and 4 decimals are the tensor's all
+ * the same (see payload.py); of what is computed from several they need not be.
+ */
+export const OFF = 1.6e-5;
+export const OFF_NEAREST = 8e-6; // of one that is the nearest of all fractions, in timelines and live runs
+
+/**
  * Attention weight of one cell, 0..1.
  * @param {Payload} payload
  */

@@ -41,9 +41,19 @@ export function fixed(value, decimals) {
   return Number(text) === 0 ? text.replace("-", "") : text;
 }
 
-/** A probability with three decimals; small ones in words that stay true. */
-export function probability(p) {
-  return p > 0 && p < 0.0005 ? "<0.001" : p.toFixed(3);
+/**
+ * A number that is known to within `off`: with as many decimals, at most `most`, as both ends of what it may be are
+ * rounded to alike, so that each digit is its own.
+ */
+export function certain(value, off, most = 4) {
+  let decimals = most;
+  while (decimals > 0 && fixed(value - off, decimals) !== fixed(value + off, decimals)) decimals -= 1;
+  return fixed(value, decimals);
+}
+
+/** A probability, known to within `off`, with three decimals; small ones in words that stay true. */
+export function probability(p, off = 0) {
+  return p > 0 && p + off < 0.0005 ? "<0.001" : certain(p, off, 3);
 }
 
 /** A probability with two digits that count where three decimals would hide what differs. */

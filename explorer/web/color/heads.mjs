@@ -43,18 +43,19 @@ export function lineStyle(head) {
   return { color: `--hs-head-${(head % COLORS) + 1}`, dash: DASHES[Math.floor(head / COLORS) % DASHES.length] };
 }
 
-/** One look for each role of roles.py, in its order: colours that are told apart, and dashes beside them. */
-const ROLES = [
-  [6, [7, 3]],
-  [5, [2, 3]],
-  [3, [9, 3, 2, 3]],
-  [1, []],
-  [2, [5, 2, 1, 2, 1, 2]],
-  [7, [1, 3]],
-  [8, [12, 4]],
-];
+/** One look for each role of roles.py: colours that are told apart, and dashes beside them. */
+const ROLES = {
+  "previous token": [6, [7, 3]],
+  "same token": [5, [2, 3]],
+  "first token": [3, [9, 3, 2, 3]],
+  "prefix matching": [4, [4, 2]],
+  induction: [1, []],
+  "duplicate token": [2, [5, 2, 1, 2, 1, 2]],
+  delimiter: [7, [1, 3]],
+  broad: [8, [12, 4]],
+};
 
-export function roleLook(index) {
-  const [color, dash] = ROLES[index % ROLES.length];
+export function roleLook(name) {
+  const [color, dash] = ROLES[name];
   return { color: `--hs-head-${color}`, dash };
 }

@@ -1,6 +1,7 @@
 // What the Compare page says in plain words. Pure: no DOM.
 
-import { fineProbability, fixed, grouped, label, pieceName, probability, quoted, several } from "../base/text.mjs";
+import { OFF } from "../base/payload.mjs";
+import { certain, fineProbability, grouped, label, pieceName, probability, quoted, several } from "../base/text.mjs";
 
 export const PAGE = {
   title: "Architectures side by side",
@@ -267,9 +268,10 @@ export const patternOption = ({ index, title, name }, part) => `${index + 1} ${t
 export const scaleEnds = (top) => [`−${top} more in the second`, `more in the first +${top}`];
 export const differenceLabel = (sentence) => `${DIFFERENCE.title}. ${sentence}`;
 export const largestDifference = (most) =>
-  `The largest difference is ${most.toFixed(4)}. Hover over a cell to read its number.`;
+  `The largest difference is ${certain(most, 2 * OFF)}. Hover over a cell to read its number.`;
+/** The difference of two weights, each of which may be off. */
 export function signed(number) {
-  const text = fixed(number, 4);
+  const text = certain(number, 2 * OFF);
   return Number(text) > 0 ? `+${text}` : text;
 }
 export const differenceSentence = (from, to, first, second) =>

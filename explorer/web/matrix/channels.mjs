@@ -3,13 +3,14 @@
 // part = {T, S, mask: T·S numbers 0 or 1, queries, keys: tokens, prefix: how many of both are a prefix, or 0}; a block
 // is T·S numbers 0..65535.
 
-import { fixed, labels } from "../base/text.mjs";
+import { OFF } from "../base/payload.mjs";
+import { certain, labels } from "../base/text.mjs";
 import { diverging, named, sequential } from "../color/scale.mjs";
 
 const LETTERS = 12; // of a name
 
-/** Attention of one head. */
-export function pattern(part, block, dark) {
+/** Attention of one head; `off`: how far what is written of a weight may be off. */
+export function pattern(part, block, dark, off = 0) {
   const value = (query, key) => block[query * part.S + key] / 65535;
   return {
     ...sidesOf(part),
@@ -17,10 +18,7 @@ export function pattern(part, block, dark) {
     scale: sequential(dark),
     hidden: hiddenBy(part),
     numbers: {
-      write: (...cell) =>
-        value(...cell)
-          .toFixed(2)
-          .replace(/^0/, ""),
+      write: (...cell) => certain(value(...cell), off, 2).replace(/^0/, ""),
     },
   };
 }
@@ -39,7 +37,7 @@ export function difference(part, /** @type {Uint16Array[]} */ [first, second], m
     scale: diverging(limit, dark),
     hidden: (query, key) => masks.every((one) => one[query * part.S + key] === 0),
     numbers: {
-      write: (...cell) => fixed(value(...cell), 2).replace("0.", "."),
+      write: (...cell) => certain(value(...cell), 2 * OFF, 2).replace("0.", "."),
     },
   };
 }

@@ -4,15 +4,16 @@
 // number as one would write it in Python}
 // and what stands behind the rows:
 // {at(query, key): one share, state(query, key): "seen", "later" or "far" (masked), "out" (the hidden first token) or
-//  "faint" (almost nothing is left of its row), digits(query): decimals that are right, hidden: whether the first token
-//  is, first(query): its share of the row all the same, left(query): what is left without it, total(query): the row's
-//  sum, block: T×T numbers 0..65535 (none for the rollout)}
+//  "faint" (almost nothing is left of its row), off(query, key): how far what is written of it may be off, hidden:
+//  whether the first token is, first(query): its share of the row all the same, left(query): what is left without it,
+//  total(query): the row's sum, offShare(query, share): how far a share of that may be off, block: T×T numbers 0..65535
+//  (none for the rollout)}
 // A number that is not "seen" is 0 in rows and blocks.
 
-import { lastSeen, windowOf } from "../base/payload.mjs";
+import { lastSeen, OFF, windowOf } from "../base/payload.mjs";
 import { blockOf, numberName, rowName, titleOf } from "./aggregate.mjs";
-import { sharesOf } from "./rollout.mjs";
-import { digits, LEAST_LEFT, leftOf, withoutFirst } from "./sink.mjs";
+import { offsOf, sharesOf } from "./rollout.mjs";
+import { LEAST_LEFT, leftOf, withoutFirst } from "./sink.mjs";
 
 const last = new WeakMap(); // by payload: {key, value}; several views ask for the same in one frame
 
@@ -45,11 +46,13 @@ function weights(payload, focus) {
     block: units,
     at: (query, key) => units[query * T + key] / 65535,
     state: (query, key) => (key > last(query) ? "later" : query - key >= window ? "far" : "seen"),
-    digits: () => 4,
+    off: () => (focus.by === "mean" ? OFF : 0),
     total: (query) => (sumsToOne ? 1 : sum(units, query * T, last(query)) / 65535),
     name: (query, key) => numberName(payload, focus, query, key),
   };
   plain.first = (query) => plain.at(query, 0) / plain.total(query);
+  plain.offShare = (query, share) =>
+    sumsToOne ? plain.off() : offQuotient(share, plain.total(query), OFF * (last(query) + 1));
   return withRows(focus.sink === "hidden" ? hiding(payload, focus, plain) : plain);
 }
 
@@ -70,7 +73,8 @@ function hiding(payload, focus, plain) {
     hidden: true,
     state,
     at: (query, key) => (state(query, key) === "seen" ? plain.at(query, key) / left[query] : 0),
-    digits: (query) => digits(left[query]),
+    off: (query, key) =>
+      offQuotient(plain.at(query, key) / left[query], left[query], sumsToOne ? OFF : OFF * last(query)),
     total: () => 1,
     left: (query) => left[query],
     get block() {
@@ -93,7 +97,7 @@ function rollout(payload) {
     sumsToOne: true,
     at: (query, key) => sharesOf(payload, query)[0][key],
     state: (query, key) => (key > last(query) ? "later" : "seen"),
-    digits: () => 4,
+    off: (query, key) => offsOf(payload, query)[key],
     total: () => 1,
     name: (query, key) => `rollout[${query}, ${key}]`,
   });
@@ -104,6 +108,9 @@ function sightOf(payload) {
   const T = payload.arrays.pattern.shape[2];
   return { T, open: payload.mask === "none", last: (query) => lastSeen(payload, query) };
 }
+
+/** How far a weight over `whole` may be off, which may itself be off by `offWhole`. */
+const offQuotient = (share, whole, offWhole) => (OFF + share * offWhole) / (whole - offWhole);
 
 function withRows(shown) {
   const row = (query) => Float64Array.from({ length: shown.last(query) + 1 }, (_, key) => shown.at(query, key));

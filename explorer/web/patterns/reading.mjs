@@ -9,7 +9,7 @@ export function readsColumn({ read, draw }) {
 }
 
 /**
- * {column, token, others: [{place, p, state}]}: the token that is spoken of, and every token that it sees, or that
+ * {column, token, others: [{place, p, state, off}]}: the token that is spoken of, and every token that it sees, or that
  * sees it. Without a choice, the last token looks, and the first one that is shown is looked at.
  */
 export function reading({ tokens }, focus, shown) {
@@ -20,7 +20,7 @@ export function reading({ tokens }, focus, shown) {
   for (let place = 0; place < T; place++) {
     const cell = column ? [place, token] : [token, place];
     if (cell[1] > shown.last(cell[0])) continue;
-    others.push({ place, p: shown.at(...cell), state: shown.state(...cell), digits: shown.digits(cell[0]) });
+    others.push({ place, p: shown.at(...cell), state: shown.state(...cell), off: shown.off(...cell) });
   }
   return { column, token, others };
 }

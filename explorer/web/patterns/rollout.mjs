@@ -2,7 +2,7 @@
 // attention and the way around it carry half each. A(layer) = (mean over heads of its pattern + identity) / 2, each
 // row divided by its sum; rollout = A(last) · … · A(2) · A(1). Pure: no DOM.
 
-import { lastSeen } from "../base/payload.mjs";
+import { lastSeen, OFF } from "../base/payload.mjs";
 import { blockOf } from "./aggregate.mjs";
 
 const known = new WeakMap(); // by payload: A of every layer
@@ -37,6 +37,27 @@ export function sharesOf(payload, query) {
   const found = shared.get(payload);
   if (!found.has(query)) found.set(query, sharesThrough(payload, query));
   return found.get(query);
+}
+
+/**
+ * How far what `query` draws on each token of the input may be off: each row of A is off by half of what its weights
+ * are, and of what their sum misses 1; what a layer adds comes on through all layers below.
+ */
+export function offsOf(payload, query) {
+  const [layers, shares, T] = [mixing(payload), sharesOf(payload, query), payload.arrays.pattern.shape[2]];
+  let offs = new Float64Array(T);
+  for (let layer = layers.length - 1; layer >= 0; layer--) {
+    const next = new Float64Array(T);
+    for (let q = 0; q <= lastSeen(payload, query); q++) {
+      const [share, seen] = [shares[layer + 1][q], lastSeen(payload, q)];
+      for (let k = 0; k <= seen; k++) {
+        const mixed = layers[layer][q * T + k];
+        next[k] += offs[q] * mixed + (share * OFF * (1 + mixed * seen)) / 2;
+      }
+    }
+    offs = next;
+  }
+  return offs;
 }
 
 function sharesThrough(payload, query) {

@@ -1,5 +1,5 @@
 // The sink: many heads put most of a row on the first token. Without it, what is left of a row is divided by its sum.
-// Pure: no DOM. Weights travel as 16-bit fractions, so little that is left says little: see LEAST_LEFT and digits.
+// Pure: no DOM. Weights travel as 16-bit fractions, so little that is left says little: see LEAST_LEFT.
 
 export const LEAST_LEFT = 0.005; // of a row: below, rounding would be a visible part of what is shown
 const UNITS = 65535;
@@ -12,11 +12,6 @@ export function leftOf(units, T, query, sumsToOne, last = query) {
   let sum = 0;
   for (let k = 1; k <= last; k++) sum += units[start + k];
   return sum / UNITS;
-}
-
-/** How many decimals of a share are right, where `left` of the row is left: 2 to 4. */
-export function digits(left) {
-  return Math.min(4, Math.max(2, Math.floor(Math.log10((left * UNITS) / 2))));
 }
 
 /** The whole block without its first column, rows divided by what is left; where that is almost nothing, zeros. */

@@ -1,7 +1,7 @@
 // The numbers that a view shows, as the rows of a table, and a table as CSV.
 
 import { headBlock, headOf, layerOf, nextTokens } from "../base/payload.mjs";
-import { visible } from "../base/text.mjs";
+import { certain, visible } from "../base/text.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 
 const places = ({ tokens }) => tokens.map(({ text }, i) => `${i} ${visible(text)}`);
@@ -17,7 +17,7 @@ const NUMBERS = {
     const shown = drawn(payload, focus);
     return [
       ["query \\ key", ...places(payload)],
-      ...places(payload).map((name, q) => [name, ...Array.from(shown.row(q), (p) => p.toFixed(shown.digits(q)))]),
+      ...places(payload).map((name, q) => [name, ...Array.from(shown.row(q), (p, k) => certain(p, shown.off(q, k)))]),
     ];
   },
   grid_view: (payload) => {

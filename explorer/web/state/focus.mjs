@@ -20,7 +20,17 @@ export const CHOICES = {
   read: ["row", "column"], // see reading.mjs
   sink: ["shown", "hidden"], // the first token: see sink.mjs
   // the grid, by a role
-  sort: ["place", "previous token", "same token", "first token", "induction", "duplicate token", "delimiter", "broad"],
+  sort: [
+    "place",
+    "previous token",
+    "same token",
+    "first token",
+    "prefix matching",
+    "induction",
+    "duplicate token",
+    "delimiter",
+    "broad",
+  ],
   panel: ["attention", "pipeline", "lens", "residual", "surgery", "patch"],
   margins: ["off", "on"], // what tokens receive and give, beside the matrix
   stage: STAGE_IDS, // of the pipeline, and how its tensor is shown

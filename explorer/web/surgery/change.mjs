@@ -18,6 +18,7 @@ import { operation } from "./state.mjs";
 import {
   attentionTitle,
   cellParts,
+  changeOf,
   lossParts,
   MAPS,
   mapLabel,
@@ -223,7 +224,7 @@ function legendOf(limit) {
 function rowTable({ tokens }, { before, after }, query) {
   const rowOf = (token, key) => {
     const [was, now] = [before, after].map((block) => block[query * tokens.length + key] / 65535);
-    return [String(key), label(token, 24), was.toFixed(4), now.toFixed(4), signed(now - was, 4)];
+    return [String(key), label(token, 24), was.toFixed(4), now.toFixed(4), changeOf(was, now)];
   };
   return table({
     label: PAGE.rowTable,

@@ -1,6 +1,7 @@
 // The words of the Surgery page, to be read in one go; edits.mjs names what can be done, leaks.mjs tells what leaked.
 
-import { label, probability, quoted, visible } from "../base/text.mjs";
+import { OFF } from "../base/payload.mjs";
+import { certain, label, probability, quoted, visible } from "../base/text.mjs";
 import { editName, placeName } from "./edits.mjs";
 
 const FUTURE = " Later tokens that it may look at are drawn in the Surgery tab only; the other views hatch them.";
@@ -125,7 +126,13 @@ export function whySame(layer, first) {
 export const NO_CELL = "Hover over a cell to read its three numbers.";
 export function cellParts(from, to, was, now) {
   const pair = [from, to].map((token) => quoted(label(token, 24))).join(" → ");
-  return [`${pair}: `, was.toFixed(4), " before, ", now.toFixed(4), " after, ", signed(now - was, 4)];
+  return [`${pair}: `, was.toFixed(4), " before, ", now.toFixed(4), " after, ", changeOf(was, now)];
+}
+
+/** The difference of two weights, each of which may be off. */
+export function changeOf(was, now) {
+  const text = certain(now - was, 2 * OFF).replace("-", "−");
+  return Number(text) > 0 ? `+${text}` : text;
 }
 
 export const expectsAfter = (token) => `What the model expects after ${quoted(label(token, 24))}`;

@@ -1,6 +1,7 @@
 // One head, large, at one step: what each token looks at.
 
 import { make } from "../base/dom.mjs";
+import { OFF_NEAREST } from "../base/payload.mjs";
 import { label, probability } from "../base/text.mjs";
 import { weightLegend } from "../color/legend.mjs";
 import { pairOf, pattern } from "../matrix/channels.mjs";
@@ -73,7 +74,7 @@ export class HeadAtStep {
     const block = part.block(layer, head);
     const width = Math.max(240, this.picture.clientWidth);
     this.layout = drawMatrix(this.canvas, {
-      ...pattern(part, block, dark),
+      ...pattern(part, block, dark, OFF_NEAREST),
       width,
       focus: { row: focus.query, column: focus.key },
       cells: CELLS,
@@ -110,7 +111,7 @@ function readout({ part, layer, head }, block, { query, key }) {
   if (!mask[query * S + key]) return [make("span", { text: cannotSee(from, to) })];
   return [
     make("span", { text: looksAt(from, to) }),
-    make("strong", { className: "hs-number", text: probability(block[query * S + key] / 65535) }),
+    make("strong", { className: "hs-number", text: probability(block[query * S + key] / 65535, OFF_NEAREST) }),
     make("code", {
       text: `${part.tensor.replace("{layer}", layer)}[0, ${head}, ${query}, ${key}]`,
       title: HEAD.tensor,
@@ -119,7 +120,7 @@ function readout({ part, layer, head }, block, { query, key }) {
 }
 
 function rowTable({ S, mask, keys }, block, query) {
-  const weight = (key) => (mask[query * S + key] ? probability(block[query * S + key] / 65535) : "masked");
+  const weight = (key) => (mask[query * S + key] ? probability(block[query * S + key] / 65535, OFF_NEAREST) : "masked");
   return table({
     label: HEAD.table,
     columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "weight"],

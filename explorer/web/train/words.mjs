@@ -1,5 +1,6 @@
 // The words of both parts of the Train page, to be read in one go. Pure: no DOM.
 
+import { OFF_NEAREST } from "../base/payload.mjs";
 import { label, probability, quoted } from "../base/text.mjs";
 
 export const PARTS = { live: "Train a tiny model now", timeline: "Watch a model learn" };
@@ -27,8 +28,10 @@ export const headLabel = (title, part, said) =>
 
 const named = (token) => quoted(label(token, 24));
 /** `best`: [{token, p}]. */
-export const looksMost = (from, best) =>
-  `${named(from)} looks most at ${best.map(({ token, p }) => `${named(token)} ${probability(p)}`).join(", ")}.`;
+export function looksMost(from, best) {
+  const each = best.map(({ token, p }) => `${named(token)} ${probability(p, OFF_NEAREST)}`);
+  return `${named(from)} looks most at ${each.join(", ")}.`;
+}
 export const cannotSee = (from, to) => `${named(from)} cannot see ${named(to)}: the mask hides it.`;
 export const looksAt = (from, to) => `${named(from)} looks at ${named(to)} with weight `;
 

@@ -4,6 +4,7 @@ const SIGNS = {
   "previous token": "P",
   "same token": "S",
   "first token": "F",
+  "prefix matching": "M",
   induction: "I",
   "duplicate token": "D",
   delimiter: "¶",

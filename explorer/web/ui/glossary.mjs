@@ -48,8 +48,8 @@ export const GLOSSARY = {
   dropout:
     "During training, sets random numbers to 0 and scales up the rest, so that the model relies on no single one.",
   induction:
-    "A pattern in which a head finds an earlier occurrence of the current token and attends to what followed it: it " +
-    "copies.",
+    "A pattern in which a head finds an earlier occurrence of the current token, attends to what followed it " +
+    "(matching), and raises the logit of just that token (copying).",
   "logit lens":
     "Reads the residual stream after each layer as if it were the last, to see what the model would predict there.",
   "zero ablation": "Replaces a component's output by zeros, to measure how much the model depends on it.",

@@ -1,6 +1,7 @@
 // A table of roles: the score of one head in each, and what uniform attention would score.
 
 import { make } from "../base/dom.mjs";
+import { certain } from "../base/text.mjs";
 import { fillTable, table } from "./table.mjs";
 
 const COLUMNS = [
@@ -25,13 +26,14 @@ export function roleMeaning({ name, sentence, source, threshold, baseline }, wri
   return [make("dt", { text: written }), make("dd", { text: `${sentence} Badge: ${least}. (${source})` })];
 }
 
-function row({ name, scores, lifts, threshold, baseline }, layer, head) {
+/** `off`: how far scores that were recorded may be off. */
+function row({ name, scores, lifts, threshold, baseline, off = 0 }, layer, head) {
   const score = scores[layer][head];
   const fill = make("span", { className: "hs-fill", style: `width: ${Math.max(0, Math.min(1, score)) * 100}%` });
   const wears = lifts[layer][head] >= threshold;
   const bar = [
     make("span", { className: "hs-track" }, fill),
-    make("span", { className: "hs-number", text: score.toFixed(3) }),
+    make("span", { className: "hs-number", text: certain(score, off, 3) }),
   ];
-  return { className: wears ? "hs-marked" : "", cells: [wears ? `★ ${name}` : name, bar, baseline.toFixed(3)] };
+  return { className: wears ? "hs-marked" : "", cells: [wears ? `★ ${name}` : name, bar, certain(baseline, off, 3)] };
 }

@@ -12,7 +12,7 @@ ROWS = """({ drawn }, numbers, focus) => {
     return [tokens.map((_, q) => Array.from(shown.row(q))), [...new Set(states)].sort(), shown.open];
 }"""
 READ = """({ reading }, column) => {
-    const shown = { hidden: false, last: () => 6, at: (q, k) => 10 * q + k, state: () => "seen", digits: () => 4 };
+    const shown = { hidden: false, last: () => 6, at: (q, k) => 10 * q + k, state: () => "seen", off: () => 0 };
     const focus = { draw: "matrix", read: column ? "column" : "row", query: 2, key: 2 };
     return reading({ tokens: Array(7) }, focus, shown).others.map(({ place, p }) => [place, p]);
 }"""

@@ -11,6 +11,7 @@ from explorer.engine.payload import pack, unpack
 from llm_core.analysis.patterns import received
 from llm_core.analysis.roles import ROLES, badges, head_roles
 
+from ..digits import agrees, all_agree
 from ..reference import same
 from ..screen import ROOM, Screen
 
@@ -46,7 +47,7 @@ DRAWN = """({drawn}, bytes, focus, T) => import("/base/payload.mjs").then(async 
     return {
         title: shown.title, name: shown.name(4, 3), block: Array.from(shown.block),
         rows: all.map((q) => Array.from(shown.row(q))), states: all.map((q) => all.map((k) => shown.state(q, k))),
-        digits: all.slice(1).map((q) => shown.digits(q)), first: all.map((q) => shown.first(q)),
+        first: all.map((q) => shown.first(q)),
         received: Array.from(received(shown), (p) => (Number.isNaN(p) ? null : p)),
         given: all.map((q) => given(shown, q)),
     };
@@ -113,13 +114,6 @@ def test_where_almost_nothing_is_left_of_a_row_no_share_is_shown(js):
     ]  # fmt: skip
     assert got["rows"][4] == [0] * 5 and got["rows"][0] == [0]
     assert got["given"][4] is None and got["given"][0] is None
-
-
-def test_so_many_decimals_are_shown_as_are_right(js):
-    digits = js("patterns/sink", "({digits}, all) => all.map(digits)", [0.005, 0.02, 0.1, 0.31, 1])
-    assert digits == [2, 2, 3, 4, 4]
-    for left, shown_digits in zip([0.005, 0.02, 0.1, 0.31, 1], digits):
-        assert 0.5 / 65535 / left <= 0.5 * 10**-shown_digits, "half a step of 16 bits, over what is left"
 
 
 @pytest.mark.parametrize("by", ["one", "mean", "max"])
@@ -211,7 +205,7 @@ def test_the_grid_can_be_sorted_by_every_role(js):
 
 def test_every_role_has_a_sign_of_its_own(js):
     signs = js("ui/badges", "({sign}, names) => names.map(sign)", [role.name for role in ROLES])
-    assert len(set(signs)) == len(ROLES) == 7
+    assert len(set(signs)) == len(ROLES) == 8
 
 
 # on the page
@@ -332,10 +326,11 @@ def test_columns_and_what_tokens_receive_and_give_are_torchs(screen: Screen, ref
             own, to_first = pattern[i, i].item(), pattern[i, 0].item() if i else 0
             expected = (receives[i].item(), to_first, 1 - to_first - own, own)
             assert int(at) == i
-            assert [float(number) for number in numbers] == pytest.approx(expected, abs=0.5e-4 + 3e-5)
+            all_agree(numbers, expected, least=2)
             compared += len(numbers)
         key = place["key"]
-        assert f"receives {receives[key]:.3f} on average from the {36 - key} tokens" in got["margins"]
+        number, _, rest = got["margins"].partition("receives ")[2].partition(" ")
+        assert agrees(number, receives[key]) >= 2 and rest.startswith(f"on average from the {36 - key} tokens")
     assert compared >= 200
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from explorer.examples import EXAMPLES, EXPLORED
 
+from ..digits import agrees
 from ..modules_alone.test_modules import ARRAYS, AS_TEXT, H, T
 from ..reference import same
 from ..screen import Screen
@@ -229,7 +230,7 @@ def test_rows_and_columns_of_several_heads_are_torchs(screen: Screen, reference)
             r"\d+ of (\d+) lines are drawn; the (\d+) below 0\.020 are not, and carry ([\d.]+) %", now["count"]
         ).groups()
         assert (int(lines), int(below)) == (weights.numel(), int(hidden.sum()))
-        assert float(percent) == pytest.approx(100 * float(weights[hidden].sum() / weights.sum()), abs=0.06)
+        agrees(percent, 100 * float(weights[hidden].sum() / weights.sum()))
         for head, sentence in zip(heads, now["list"]):
             best = pattern[head, query, : query + 1].topk(3).values.tolist()
             assert all(same(shown, p) for shown, p in zip(re.findall(r"” (<?[\d.]+\d)", sentence), best))

@@ -53,7 +53,7 @@ def test_every_head_shows_its_own_scores_and_badges(screen: Screen, measured):
 def test_each_role_is_explained_with_its_source(screen: Screen):
     screen.page.click('[data-view="roles_view"] summary')
     told = screen.page.locator('[data-view="roles_view"] dd').all_text_contents()
-    assert [text.startswith(role.sentence) and role.source in text for text, role in zip(told, ROLES)] == [True] * 7
+    assert [text.startswith(role.sentence) and role.source in text for text, role in zip(told, ROLES)] == [True] * 8
 
 
 def points(page) -> list[tuple]:

@@ -13,6 +13,7 @@ from llm_core import load_model, load_tokenizer, record
 from llm_core.analysis.effects import edited_losses, held_out_batches, paired_effect
 from llm_core.analysis.surgery import Edit, edits_from
 
+from ..reference import same
 from ..screen import Screen, rows_of
 
 TEXT = "How to Make a Paper Boat"
@@ -177,8 +178,8 @@ def test_cut_heads_and_mlps_change_attention_next_tokens_and_loss_as_in_torch(pa
     for query, found in enumerate(page.evaluate(ALL_ROWS, T)):
         for key, cells in enumerate(found["attention"]):
             was, now = (trace["blocks.4.attn.pattern"][0, 2, query, key].item() for trace in (before, after))
-            shown = [float(cell.replace("−", "-")) for cell in cells]
-            assert shown == pytest.approx([was, now, now - was], abs=9e-5)
+            shown = [cell.replace("−", "-").removeprefix("+") for cell in cells]
+            assert all(same(text, value) for text, value in zip(shown, (was, now, now - was)))
             compared += 3
         probs = [trace["logits"][0, query].softmax(-1) for trace in (before, after)]
         best = torch.cat([p.topk(8).indices for p in probs]).unique()

@@ -252,3 +252,25 @@ def luminance(color: list[float]) -> float:
     parts = [c / 255 for c in color]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_names_on_the_map_do_not_cover_each_other_and_lead_to_their_points(js):
+    """In the width of a phone, of a screen, and for points at the right edge; the tails of arrows in px of the plot."""
+    extent = {"left": -3, "right": 3, "low": -1, "high": 1}
+    close = [{"x": -0.3 + 0.05 * i, "y": -0.3 + 0.011 * (i * 5 % 9), "text": f"name {i}"} for i in range(9)]
+    edge = [{**point, "x": 2.9} for point in close]
+    for points, width, height in ((close, 298, 350), (close, 700, 460), (edge, 298, 350), (close[:1], 298, 350)):
+        size = {"width": width, "height": height}
+        found = js("learn/map/callouts", "({callouts}, ...given) => callouts(...given)", points, extent, size)
+        assert sorted(one["text"] for one in found) == sorted(point["text"] for point in points)
+        heads = [((one["x"] + 3) / 6 * width, (1 - one["y"]) / 2 * height) for one in found]
+        tails = [(x + one["ax"], y + one["ay"]) for (x, y), one in zip(heads, found)]
+        down = [y for _, y in tails]
+        assert [y for _, y in heads] == sorted(y for _, y in heads)  # so that no line crosses another
+        assert all(b - a >= 19 - 1e-9 for a, b in pairwise(down))
+        assert min(down) >= 0 and max(down) <= height
+        right = found[0]["xanchor"] == "left"
+        assert all(
+            (x <= width - 76 if right else x >= 76) and one["xanchor"] == found[0]["xanchor"]
+            for (x, _), one in zip(tails, found)
+        )

@@ -11,7 +11,7 @@ import { COMMANDS } from "../words.mjs";
 import { Editor } from "./editor.mjs";
 import { hintList } from "./hints.mjs";
 import { BLANK, Written } from "./kept.mjs";
-import { blanksLeft, savedSentence, TURN, titleOf } from "./words.mjs";
+import { blanksLeft, isOfShapes, savedSentence, TURN, titleOf } from "./words.mjs";
 
 const FILE = "my_llm_implementation.py";
 
@@ -175,7 +175,8 @@ class Turn {
     const faults = block.faults.map((fault) => (hasSeenAll ? fault : { ...fault, idea: "" }));
     const line = block.line && { ...block.line, number: block.line.number - this.written.linesBefore(id) };
     const { element, repaint } = blockPanel({ ...block, faults, line }, this.lessons);
-    this.result.replaceChildren(element);
+    const ofShapes = isOfShapes(block.sentence) ? [make("p", { text: TURN.shapes })] : [];
+    this.result.replaceChildren(element, ...ofShapes);
     this.repaint = repaint;
   }
 }

@@ -8,13 +8,19 @@ import { ask } from "../../state/ask.mjs";
 import { choiceOf } from "../../ui/choice.mjs";
 import { fillTable, table } from "../../ui/table.mjs";
 import { aboutMap, cutText, MAP, mapLabel, nearestTitle, regionTitle } from "./words.mjs";
-import { axisNames, clouds, found, named, rowOf, tokensOf } from "./tokens.mjs";
+import { callouts } from "./callouts.mjs";
+import { axisNames, clouds, flat, found, named, rowOf, tokensOf } from "./tokens.mjs";
 
 const MOST_LISTED = 200; // tokens of a region, and of the table
 const COLUMNS = [{ name: MAP.columns[0], kind: "row" }, ...MAP.columns.slice(1)];
 const SIZE = { 2: 4, 3: 3 }; // px of a point
 const OPACITY = { 2: 0.75, 3: 0.3 }; // what lies behind others is seen through them
 const EYE = { x: 1.1, y: 1.1, z: 0.7 };
+const NARROW = 600; // px: the names of the axes need more room then
+const MARGIN = { l: 48, r: 8, t: 28, b: 44 };
+const LEGEND = 93; // px of the top where the legend has a row for each kind
+
+const touched = () => matchMedia("(pointer: coarse)").matches;
 
 /** A step's map, which asks for its tokens by itself. */
 export function tokenMap({ chosen }) {
@@ -27,7 +33,7 @@ class TokenMap {
   constructor(chosen) {
     this.chosen = chosen;
     this.dims = 2;
-    this.drag = matchMedia("(pointer: coarse)").matches ? "pan" : "zoom";
+    this.drag = touched() ? "pan" : "zoom";
     this.region = [];
     this.clearings = 0;
     this.said = make("p", { className: "hs-hint", role: "status", text: MAP.loading });
@@ -108,7 +114,7 @@ class TokenMap {
     this.byDims.mark(dims);
     this.byDrag.mark(this.drag);
     this.byDrag.hidden = dims === 3;
-    this.about.textContent = `${aboutMap(tokens, dims)} ${MAP.hint}`;
+    this.about.textContent = `${aboutMap(tokens, dims)} ${touched() ? MAP.tap : MAP.hint}`;
     this.tell();
     this.clouds[dims] ??= clouds(tokens, dims);
     const near = named(
@@ -119,7 +125,7 @@ class TokenMap {
     return this.plot.draw({
       label: mapLabel(tokens, dims, tokens.names[chosen]),
       traces: (ink) => this.traces(ink, near, named(tokens, [chosen], dims)),
-      layout: () => this.layout(),
+      layout: (ink) => this.layout(ink),
       config: { scrollZoom: true },
       table: () => this.table(),
     });
@@ -138,17 +144,31 @@ class TokenMap {
     return [...all, ...letters].map((trace) => ({ ...trace, type: type(trace.type) }));
   }
 
-  layout() {
+  layout(ink) {
     const [x, y, z] = axisNames(this.tokens).map((text) => ({ title: { text } }));
-    const common = { ...this.cleared(), margin: { l: 48, r: 8, t: 28, b: 44 } };
-    if (this.dims === 2) return { ...common, dragmode: this.drag, xaxis: x, yaxis: y };
-    const camera = { eye: EYE };
+    const common = { ...this.cleared(), margin: MARGIN };
+    if (this.dims === 2) return { ...common, dragmode: this.drag, xaxis: x, yaxis: y, annotations: this.names(ink) };
+    const back = this.plot.area.clientWidth < NARROW ? 1.5 : 1;
+    const camera = { eye: { x: back * EYE.x, y: back * EYE.y, z: back * EYE.z } };
     return {
       ...common,
+      annotations: [],
       dragmode: "turntable",
       margin: { l: 0, r: 0, t: 28, b: 0 },
       scene: { xaxis: x, yaxis: y, zaxis: z, camera },
     };
+  }
+
+  /** Of the marked tokens, on the flat map. */
+  names(ink) {
+    const { tokens, chosen, plot } = this;
+    const { points, extent } = flat(tokens, [chosen, ...tokens.near(chosen).map(({ id }) => id)]);
+    const size = {
+      width: plot.area.clientWidth - MARGIN.l - MARGIN.r,
+      height: plot.area.clientHeight - (plot.area.clientWidth < NARROW ? LEGEND : MARGIN.t) - MARGIN.b,
+    };
+    const look = { font: { color: ink.ink, size: 13 }, bgcolor: ink.ground, arrowcolor: ink.muted };
+    return callouts(points, extent, size).map((one) => ({ ...one, ...look }));
   }
 
   /** Without a region none is drawn, and no token is faint. */

@@ -58,17 +58,29 @@ export function clouds(tokens, dims) {
   }));
 }
 
-/** The trace of some tokens, with their names beside them. */
+/** The trace of some tokens; in space with their names beside them. */
 export function named(tokens, ids, dims) {
   const texts = ids.map((id) => plain(tokens.names[id]));
   return {
     ...placed(tokens, ids, dims),
-    mode: "markers+text",
+    mode: dims === 3 ? "markers+text" : "markers",
     text: texts,
     textposition: "top center",
     hoverinfo: "skip",
     showlegend: false,
   };
+}
+
+/** Marked tokens as points of the flat map, and where all tokens lie on it. */
+export function flat(tokens, ids) {
+  const points = ids.map((id) => ({ x: tokens.at(id)[0], y: tokens.at(id)[1], text: plain(tokens.names[id]) }));
+  let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (let id = 0; id < tokens.count; id++) {
+    const [x, y] = tokens.at(id);
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [low, high] = [Math.min(low, y), Math.max(high, y)];
+  }
+  return { points, extent: { left, right, low, high } };
 }
 
 function placed(tokens, ids, dims) {

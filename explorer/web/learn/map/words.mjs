@@ -13,6 +13,7 @@ export const MAP = {
   lasso: "Select a region",
   find: "Find a token",
   hint: "Hover over a point for its token and neighbors; click it to mark them.",
+  tap: "Tap a point to mark its token and neighbors.",
   found: "Tokens that are found",
   nothing: "No token has these letters.",
   columns: ["token", "id", "cosine"],

@@ -3,6 +3,7 @@
 
 import { parseSafetensors } from "../../base/safetensors.mjs";
 import { load } from "../../state/ask.mjs";
+import { OFF_SCORE } from "./words.mjs";
 
 /** {models: [{name, title, sentence}], missing: what to do if there are none}. */
 export function loadIndex() {
@@ -26,7 +27,7 @@ export async function loadPrompt(model, k) {
 
 const once = (address, read) => load(address, { read, cached: true, quiet: true });
 
-const MARKED = ["previous token", "induction"];
+const MARKED = ["previous token", "prefix matching", "induction"];
 const TITLES = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };
 
 /** What timeline.json says, as the views ask for it. */
@@ -86,7 +87,7 @@ function rolesAt(roles, scores, i) {
       const found = scores[role.name].scores[i];
       const lift = (score) => (baseline > 0.9995 ? score : (score - baseline) / (1 - baseline)); // 1: "broad"
       const lifts = found.map((heads) => heads.map(lift));
-      return { ...role, baseline, scores: found, lifts };
+      return { ...role, baseline, scores: found, off: OFF_SCORE, lifts };
     });
 }
 

@@ -5,7 +5,7 @@ import { nearest, rangeOf } from "../../charts/axis.mjs";
 import { keyPart, lineChart } from "../../charts/line_chart.mjs";
 import { sign } from "../../ui/badges.mjs";
 import { choiceOf } from "../../ui/choice.mjs";
-import { eventText, guessText, LOSS, lossLabel, moreText, NO_EVENTS, nearestText, RISES } from "./words.mjs";
+import { eventText, guessText, LOSS, lossLabel, markText, moreText, NO_EVENTS, nearestText, RISES } from "./words.mjs";
 
 const HEIGHT = 230;
 const HELD_OUT = { color: "--hs-ink" };
@@ -71,20 +71,15 @@ export class LossCurve {
   tell(model) {
     if (this.told === model) return;
     this.told = model;
-    const signs = model.events.length
-      ? [
-          make(
-            "span",
-            { className: "hs-tl-key-part" },
-            make("span", { className: "hs-mark", text: "P" }),
-            LOSS.previous,
-            make("span", { className: "hs-mark", text: "I" }),
-            LOSS.induction,
-          ),
-        ]
-      : [];
+    const marked = [...new Set(model.events.map(({ role }) => role))];
+    const signs = marked.flatMap((role) => [
+      make("span", { className: "hs-mark", text: sign(role) }),
+      markText(role),
+      " ",
+    ]);
+    const marks = signs.length ? [make("span", { className: "hs-tl-key-part" }, LOSS.marks, " ", ...signs)] : [];
     const rises = model.restarts.length ? [keyPart("restart", RISES)] : [];
-    this.key.replaceChildren(keyPart(HELD_OUT, LOSS.heldOut), keyPart(TRAINING, LOSS.training), ...rises, ...signs);
+    this.key.replaceChildren(keyPart(HELD_OUT, LOSS.heldOut), keyPart(TRAINING, LOSS.training), ...rises, ...marks);
   }
 
   /** Every event as a button: what a mark says, and goes there. */

@@ -6,9 +6,20 @@ import { roleLook } from "../../color/heads.mjs";
 import { sign, worn } from "../../ui/badges.mjs";
 import { folding } from "../../ui/fold.mjs";
 import { fillRoles, roleMeaning, roleTable } from "../../ui/role_table.mjs";
-import { badgeText, cameTitle, doesTitle, goText, NO_ROLES, ROLES, riseText, scoresText, steepest } from "./words.mjs";
+import {
+  badgeText,
+  cameTitle,
+  doesTitle,
+  goText,
+  isHalf,
+  NO_ROLES,
+  ROLES,
+  riseText,
+  scoresText,
+  steepest,
+} from "./words.mjs";
 
-const ALWAYS = ["induction", "previous token"];
+const ALWAYS = ["previous token", "prefix matching", "induction"];
 const HEIGHT = 210;
 
 export class RolesAtStep {
@@ -23,6 +34,7 @@ export class RolesAtStep {
     this.key = make("p", { className: "hs-hint hs-tl-key" });
     this.rise = make("p", { "aria-live": "polite" });
     this.more = make("details", { className: "hs-role-words" }, make("summary", { text: ROLES.meanings }));
+    this.half = make("p", { className: "hs-hint", text: ROLES.half });
     this.none = make("p", { className: "hs-hint", text: NO_ROLES });
     this.scores = folding(
       this.title,
@@ -31,6 +43,7 @@ export class RolesAtStep {
       this.badge,
       this.none,
       this.table,
+      this.half,
       this.more,
     );
     this.curve = folding(
@@ -52,6 +65,7 @@ export class RolesAtStep {
     const now = roles(i);
     this.title.textContent = doesTitle(layer, head, steps[i]);
     this.none.hidden = now.length > 0;
+    this.half.hidden = !isHalf(now);
     for (const element of [this.badge, this.table, this.more, this.curve]) element.hidden = now.length === 0;
     this.curveTitle.textContent = cameTitle(layer, head);
     if (!now.length) return;
@@ -73,7 +87,7 @@ export class RolesAtStep {
       .filter(({ role, ever }) => ever || ALWAYS.includes(role.name));
     const drawn = series.map(({ role, scores }) => ({
       name: role.name,
-      ...roleLook(now.indexOf(role)),
+      ...roleLook(role.name),
       points: scores.map((score, at) => [steps[at], score]),
       dots: true,
     }));

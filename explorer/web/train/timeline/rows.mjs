@@ -1,8 +1,9 @@
 // What the timeline shows now, as the rows of a table: to be saved as CSV. Pure: no DOM.
 
-import { visible } from "../../base/text.mjs";
+import { OFF_NEAREST } from "../../base/payload.mjs";
+import { certain, visible } from "../../base/text.mjs";
 
-const exact = (unit) => (unit / 65535).toFixed(4); // it was recorded in 16 bits
+const exact = (unit) => certain(unit / 65535, OFF_NEAREST); // it was recorded in 16 bits
 
 /**
  * {model, prompt, part, state, i, place}: losses at all steps, then the head's weights and the prediction at this

@@ -7,7 +7,7 @@ import { Plot } from "../../charts/plot.mjs";
 import { choiceOf } from "../../ui/choice.mjs";
 import { table } from "../../ui/table.mjs";
 import { smoothed } from "./smooth.mjs";
-import { lossText3, RUNS, runsLabel, smoothText } from "./words.mjs";
+import { lossText3, OFF_LOSS, RUNS, runsLabel, smoothText } from "./words.mjs";
 
 export class AllRuns {
   /** `load()` gives every recorded model, as `modelOf` makes it. */
@@ -86,8 +86,8 @@ export class AllRuns {
 /** Held out with points, drawn as measured; training thin, and smoothed. One press on the legend hides both. */
 function tracesOf({ title, train, heldOut }, color, width) {
   const common = { type: "scatter", legendgroup: title, name: plain(title) };
-  const held = columns(heldOut);
-  const hover = (what) => `%{y:.3f}<extra>${plain(title)}, ${what}</extra>`;
+  const held = columns(heldOut, OFF_LOSS.heldOut);
+  const hover = (what) => `%{hovertext}<extra>${plain(title)}, ${what}</extra>`;
   return [
     {
       ...common,
@@ -99,7 +99,7 @@ function tracesOf({ title, train, heldOut }, color, width) {
     },
     {
       ...common,
-      ...columns(smoothed(train, width)),
+      ...columns(smoothed(train, width), OFF_LOSS.training),
       mode: "lines",
       opacity: 0.55,
       showlegend: false,
@@ -109,7 +109,11 @@ function tracesOf({ title, train, heldOut }, color, width) {
   ];
 }
 
-const columns = (points) => ({ x: points.map(([step]) => step), y: points.map(([, loss]) => loss) });
+const columns = (points, off) => ({
+  x: points.map(([step]) => step),
+  y: points.map(([, loss]) => loss),
+  hovertext: points.map(([, loss]) => lossText3(loss, off)),
+});
 
 function tableOf(runs) {
   return table({

@@ -180,8 +180,9 @@ class Timeline {
 
   /** To begin with, the head that becomes an induction head first, or does most of such a task. */
   openFirst() {
-    const event =
-      this.model.events.find(({ role }) => role === "induction") ?? this.model.events[0] ?? this.model.nearest;
+    const { events, nearest } = this.model;
+    const first = (name) => events.find(({ role }) => role === name);
+    const event = first("induction") ?? first("prefix matching") ?? events[0] ?? nearest;
     if (event) Object.assign(this.state, { layer: event.layer, head: event.head, stack: event.stack });
   }
 

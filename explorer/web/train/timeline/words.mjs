@@ -1,7 +1,14 @@
 // What the timeline says in plain words; only what its numbers show. Pure: no DOM.
 
-import { fineProbability, grouped, label, quoted, visible } from "../../base/text.mjs";
+import { certain, fineProbability, grouped, label, quoted, visible } from "../../base/text.mjs";
 import { short } from "../../charts/axis.mjs";
+
+// What is recorded is rounded, and off by at most half of its last decimal.
+export const OFF_SCORE = 5e-5;
+export const OFF_LOSS = { heldOut: 5e-6, training: 5e-5 };
+const OFF_FILL = 5e-7;
+const ofScore = (score) => certain(score, OFF_SCORE, 3);
+const ofLoss = (loss, off = OFF_LOSS.heldOut) => certain(loss, off, 3);
 
 export const PAGE = {
   about:
@@ -27,14 +34,13 @@ export const LOSS = {
   scale: "How the steps are spaced",
   heldOut: "held out: articles it never trains on",
   training: "training: the articles it trains on",
-  previous: " a head becomes a previous-token head, ",
-  induction: " an induction head: press to go there",
+  marks: "Press a mark to go to the step from which a head is:",
 };
 export const guessText = (loss) => `uniform guess: ${loss.toFixed(2)}`;
 export const moreText = (count) => `${count} more`;
 export const lossLabel = (last, step, loss) =>
   `Loss over ${grouped(last)} steps. At step ${grouped(step)} the held-out ` +
-  `loss is ${loss === undefined ? "not measured" : loss.toFixed(3)}.`;
+  `loss is ${loss === undefined ? "not measured" : ofLoss(loss)}.`;
 
 export const RUNS = {
   title: "All recorded runs in one chart",
@@ -55,7 +61,7 @@ export const RUNS = {
   lossHeldOut: "held-out loss",
 };
 export const smoothText = (width) => (width === 1 ? "as recorded" : `mean of ${width} losses`);
-export const lossText3 = (loss) => (Number.isFinite(loss) ? loss.toFixed(3) : "not measured");
+export const lossText3 = (loss, off) => (Number.isFinite(loss) ? ofLoss(loss, off) : "not measured");
 export const runsLabel = (runs) =>
   `Loss of ${runs.length} runs. At the last snapshot: ` +
   `${runs.map(({ title, heldOut }) => `${title} ${lossText3(heldOut.at(-1)[1])}`).join("; ")}.`;
@@ -81,13 +87,14 @@ export const SAMPLE = {
 };
 export const writesTitle = (step) => `What it writes at step ${step}`;
 export const fillsTitle = (step) => `How it fills gaps at step ${step}`;
-export const fillTitle = (p) => `probability ${p.toFixed(3)}`;
+export const fillTitle = (p) => `probability ${certain(p, OFF_FILL, 3)}`;
 export const drawsText = ({ seed, temperature, top_p }) =>
   `Unedited, below the gray title. The random draws are the same at every step (seed ${seed}, temperature ` +
   `${temperature}, top-p ${top_p}), so every difference is something the model has learned.`;
 
 export const ROLES = {
   meanings: "What each role means",
+  half: "Induction is matching and copying. This recording has the matching alone: copying is not measured in it.",
   hint:
     "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
     "that has found its task.",
@@ -98,7 +105,7 @@ export const doesTitle = (layer, head, step) => `What layer ${layer}, head ${hea
 export const cameTitle = (layer, head) => `How layer ${layer}, head ${head} came to do it`;
 export const goText = (step) => `Go to step ${grouped(step)}`;
 export const riseText = ({ name, from, to, low, high }) =>
-  `The largest rise: ${name}, from ${low.toFixed(3)} at step ${grouped(from)} to ${high.toFixed(3)} at ` +
+  `The largest rise: ${name}, from ${ofScore(low)} at step ${grouped(from)} to ${ofScore(high)} at ` +
   `step ${grouped(to)}. `;
 
 /** "step 512 of 20,000 · 16.8 M tokens seen": what the slider says. */
@@ -117,19 +124,19 @@ export function lossText(loss, vocabulary, masked) {
   const compared =
     Math.abs(loss - even) < 0.1 ? `, about what a uniform guess over all ${grouped(vocabulary)} tokens gives` : "";
   return (
-    `Loss ${loss.toFixed(3)} on held-out articles: for ${what} it is as unsure as between ${as} ` +
+    `Loss ${ofLoss(loss)} on held-out articles: for ${what} it is as unsure as between ${as} ` +
     `equally likely ones${compared}.`
   );
 }
 
 export const NO_EVENTS =
-  "In this run no head became a previous-token head or an induction head and stayed one to the end.";
+  "In this run no head became a previous-token, prefix-matching, or induction head and stayed one to the end.";
 
 /** "The closest was L4 H6: previous token 0.362, by chance 0.035". */
 export function nearestText({ layer, head, role, score, baseline }, stackTitle = "") {
   return (
     `The closest was ${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head}: ${role} ` +
-    `${score.toFixed(3)}, by chance ${baseline.toFixed(3)}`
+    `${ofScore(score)}, by chance ${ofScore(baseline)}`
   );
 }
 
@@ -140,14 +147,21 @@ export const NO_ROLES =
   "Roles are measured on one text whose tokens attend to each other. Cross-attention goes from one text to " +
   "another, so it has none.";
 
-const BECOMES = { "previous token": "a previous-token head", induction: "an induction head" };
+const BECOMES = {
+  "previous token": "a previous-token head",
+  "prefix matching": "a prefix-matching head",
+  induction: "an induction head",
+};
+const nameOf = (role) => BECOMES[role] ?? `a head of the role “${role}”`;
+
+/** What the marks with a role's sign say, in the key. */
+export const markText = (role) => ` ${nameOf(role)}`;
 
 /** "L2 H5 becomes an induction head at step 512". */
 export function eventText({ layer, head, role, step }, stackTitle = "") {
-  const name = BECOMES[role] ?? `a head of the role “${role}”`;
   return (
     `${stackTitle ? `${stackTitle} ` : ""}L${layer} H${head} ${step === 0 ? "is" : "becomes"} ` +
-    `${name} at step ${grouped(step)}`
+    `${nameOf(role)} at step ${grouped(step)}`
   );
 }
 
@@ -155,8 +169,8 @@ export function eventText({ layer, head, role, step }, stackTitle = "") {
 export function roleText(name, scores, steps, i, baseline) {
   const most = scores.reduce((best, score, at) => (score > scores[best] ? at : best), 0);
   return (
-    `${name}: ${scores[i].toFixed(3)} now; by chance ${baseline.toFixed(3)}, at most ` +
-    `${scores[most].toFixed(3)} at step ${grouped(steps[most])}`
+    `${name}: ${ofScore(scores[i])} now; by chance ${ofScore(baseline)}, at most ` +
+    `${ofScore(scores[most])} at step ${grouped(steps[most])}`
   );
 }
 
@@ -165,6 +179,10 @@ export function scoresText({ layer, head, series, steps, i }) {
   const each = series.map(({ role, scores }) => roleText(role.name, scores, steps, i, role.baseline));
   return `Scores of layer ${layer}, head ${head} over the steps. ${each.join("; ")}.`;
 }
+
+/** Whether a recording has only the matching half of induction. */
+export const isHalf = (roles) =>
+  roles.some(({ name }) => name === "prefix matching") && !roles.some(({ name }) => name === "induction");
 
 /** Which badges the head wears at this step. */
 export function badgeText(names) {
