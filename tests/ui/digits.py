@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 def decimals(text: str) -> int:
-    assert re.fullmatch(r"-?\d+(\.\d+)?", text), text
+    assert re.fullmatch(r"[+-]?\d+(\.\d+)?", text), text
     return len(text.partition(".")[2])
 
 

@@ -35,6 +35,7 @@ DRAWN_ANEW = """([name, seq]) => {
 BEGIN_ANEW = """() => {
     document.activeElement?.blur();
     document.body.classList.remove('dark');
+    for (const one of document.querySelectorAll('[data-view] details[open]')) one.open = false;
     localStorage.clear();
     scrollTo(0, 0);
     history.replaceState(null, "", location.pathname);

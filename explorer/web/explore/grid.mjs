@@ -112,7 +112,7 @@ function thumbnail(payload, layer, head, roles) {
   const names = roles.map(({ name }) => name);
   const title = headTitle(layerOf(payload, layer), headOf(payload, head));
   const badges = roles.map(({ name }) =>
-    make("span", { className: "hs-mark", "aria-hidden": "true", text: sign(name) }),
+    make("span", { className: "hs-mark", "aria-hidden": "true", "data-sign": sign(name) }),
   );
   return make(
     "button",

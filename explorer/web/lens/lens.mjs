@@ -10,7 +10,7 @@ export const MEASURES = {
     array: "lens_probs",
     label: "probability",
     note: "of the cell's token",
-    write: probability,
+    write: (value) => probability(value),
     limit: () => 1,
     ticks: () => TICKS,
     root: true,

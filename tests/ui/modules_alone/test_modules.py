@@ -227,7 +227,7 @@ def test_label_without_a_limit_cuts_after_fourteen(js):
 
 def test_probability_is_the_number_at_three_decimals(js):
     values = [0.0, 0.0005, 0.00049999, 1e-30, 1.0, 0.5, *np.random.default_rng(1).random(50).tolist()]
-    shown = js("base/text", "({probability}, values) => values.map(probability)", values)
+    shown = js("base/text", "({probability}, values) => values.map((p) => probability(p))", values)
     assert shown == ["<0.001" if 0 < p < 0.0005 else f"{p:.3f}" for p in values]
 
 

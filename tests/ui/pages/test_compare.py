@@ -16,6 +16,7 @@ from llm_core.model.checkpoints import num_parameters
 from llm_core.model.masks import causal_mask, padding_mask
 
 from ...common import randomised
+from ..digits import decimals
 from ..serving import App
 
 TITLE, REST = "How to Wash a Red Cup", "1. Fill a bowl with warm water and add soap."
@@ -273,7 +274,8 @@ def test_the_page_says_what_each_costs(columns: Columns, reference):
     second = trace.attention(0)[0, 0, -1].tolist()
     for (_, first, minus, difference), p in zip(rows, second, strict=True):
         assert abs(float(minus) - p) < 6.1e-5
-        assert abs(float(difference) - (float(first) - float(minus))) < 1.1e-4
+        half = 0.5 * 10.0 ** -decimals(difference)
+        assert abs(float(difference) - (float(first) - float(minus))) < half + 1.1e-4
     columns.page.select_option(".hs-compare-pair select >> nth=1", "2")
     columns.frame()
     why = columns.text(".hs-compare-difference > p:nth-of-type(2)")

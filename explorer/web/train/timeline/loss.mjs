@@ -10,7 +10,7 @@ import { eventText, guessText, LOSS, lossLabel, markText, moreText, NO_EVENTS, n
 const HEIGHT = 230;
 const HELD_OUT = { color: "--hs-ink" };
 const TRAINING = { color: "--hs-faint", thin: true };
-const LISTED = 6; // events in sight; the others open
+const LISTED = 3; // events in sight; the others open
 
 export class LossCurve {
   /** `on` = {show(index), setLog(whether), open(event)}. */

@@ -43,7 +43,6 @@ export class RolesAtStep {
       this.badge,
       this.none,
       this.table,
-      this.half,
       this.more,
     );
     this.curve = folding(
@@ -134,6 +133,7 @@ export class RolesAtStep {
     this.told = roles.map(({ name }) => name).join();
     this.more.replaceChildren(
       this.more.firstElementChild,
+      this.half,
       make("dl", {}, ...roles.flatMap((role) => roleMeaning(role, `${sign(role.name)} ${role.name}`))),
     );
   }

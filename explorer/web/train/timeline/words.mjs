@@ -34,7 +34,7 @@ export const LOSS = {
   scale: "How the steps are spaced",
   heldOut: "held out: articles it never trains on",
   training: "training: the articles it trains on",
-  marks: "Press a mark to go to the step from which a head is:",
+  marks: "Marks, to press: a head becomes",
 };
 export const guessText = (loss) => `uniform guess: ${loss.toFixed(2)}`;
 export const moreText = (count) => `${count} more`;
@@ -94,7 +94,7 @@ export const drawsText = ({ seed, temperature, top_p }) =>
 
 export const ROLES = {
   meanings: "What each role means",
-  half: "Induction is matching and copying. This recording has the matching alone: copying is not measured in it.",
+  half: "Of induction, this recording has only the matching half.",
   hint:
     "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
     "that has found its task.",
