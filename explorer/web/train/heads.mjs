@@ -68,7 +68,9 @@ export class HeadsAtStep {
 
   dress(button, layer, head, roles) {
     const names = roles.map(({ name }) => name);
-    const badges = names.map((name) => make("span", { className: "hs-mark", "aria-hidden": "true", "data-sign": sign(name) }));
+    const badges = names.map((name) =>
+      make("span", { className: "hs-mark", "aria-hidden": "true", "data-sign": sign(name) }),
+    );
     const said = badgesLabel(layer, head, names);
     button.querySelector(".hs-marks").replaceChildren(...badges);
     button.setAttribute("aria-label", said);
