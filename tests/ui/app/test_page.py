@@ -218,6 +218,12 @@ def test_the_address_shows_another_reader_the_same(screen: Screen):
     assert screen.address() == "show=explore&layer=0&head=0&query=5&key=2"
 
 
+def test_a_page_is_used_again_without_being_loaded(screen: Screen):
+    screen.page.evaluate("globalThis.before_ = true")
+    screen.open_anew()
+    assert screen.page.evaluate("globalThis.before_"), "FIRST in screen.py lacks a view that Explore begins with"
+
+
 def test_a_short_text_is_part_of_the_address_and_runs_on_load(screen: Screen, reference):
     screen.run("one two <b>three</b> & four")
     screen.choose_token(6)

@@ -34,7 +34,7 @@ export const LOSS = {
   scale: "How the steps are spaced",
   heldOut: "held out: articles it never trains on",
   training: "training: the articles it trains on",
-  marks: "Marks, to press: a head becomes",
+  marks: "Press a mark to see a head become",
 };
 export const guessText = (loss) => `uniform guess: ${loss.toFixed(2)}`;
 export const moreText = (count) => `${count} more`;
@@ -94,7 +94,7 @@ export const drawsText = ({ seed, temperature, top_p }) =>
 
 export const ROLES = {
   meanings: "What each role means",
-  half: "Of induction, this recording has only the matching half.",
+  half: "This recording covers one half of induction, prefix matching; copying was not recorded.",
   hint:
     "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
     "that has found its task.",
