@@ -10,6 +10,8 @@ import signal
 import sys
 from typing import NoReturn
 
+from llm_core.heap import share_freed_memory
+
 from .classroom import TRAININGS_EACH, Classroom
 from .engine.place import BYTES, DEVICES, Place
 from .engine.runner import SHIPPED, Runner
@@ -98,6 +100,7 @@ def shelf_of(args: argparse.Namespace) -> Shelf:
 def main() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it starts there is nothing to tidy up
     args = parse_arguments()
+    share_freed_memory()
     LIVE.at_once = args.train_at_once
     try:
         if LIVE.at_once < 1:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-CACHE_BYTES = 128 * 2**20
+CACHE_BYTES = 64 * 2**20
 
 
 class Stored(NamedTuple):

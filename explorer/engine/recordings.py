@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-MOST, BYTES = 6, 2**27
+MOST, BYTES = 6, 2**26
 
 
 class Recordings:

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from ..heap import keep_freed_memory
 from ..model.architectures import EncoderDecoder
 from ..model.checkpoints import load_model, save_model
 from ..model.config import ModelConfig
@@ -22,7 +23,7 @@ from ..text.tokenizer import SPECIAL_TOKENS, Tokenizer, load_tokenizer
 from .annealing import decayed_copy
 from .config import TrainConfig
 from .corpus import make_tokens, open_tokens
-from .devices import can_compile, default_device, describe_device, has_fast_bf16, keep_freed_memory, require_present
+from .devices import can_compile, default_device, describe_device, has_fast_bf16, require_present
 from .distributed import join_workers
 from .loop import Trainer, batches_for, build_model
 from .loss_plot import plot_history

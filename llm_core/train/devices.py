@@ -1,6 +1,5 @@
 """What the machine can do: on which device to train, and what is faster there."""
 
-import ctypes
 import os
 import platform
 import shutil
@@ -44,14 +43,6 @@ def can_compile() -> bool:
     """True if there is what ``torch.compile`` needs: a C++ compiler, and Python's headers."""
     has_headers = Path(sysconfig.get_path("include"), "Python.h").exists()
     return sys.platform != "win32" and has_headers and any(map(shutil.which, ("g++", "clang++")))
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what it frees: else it gets the large tensors of every step from the system anew, page by page."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        most_mappings, trim_threshold = -4, -1  # M_MMAP_MAX and M_TRIM_THRESHOLD of malloc.h
-        libc.mallopt(most_mappings, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
 
 
 def describe_device(device: str, bf16: bool, compiled: bool, num_processes: int = 1) -> str:

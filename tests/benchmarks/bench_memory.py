@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.bench_memory [--texts 500] [--trainings 30]
 
-The app runs as its user starts it, with a folder for temporary files of its own. One text and one training come first,
-since some things are loaded and started once; then new texts of 20 to 256 tokens, and trainings, two at a time, each
-watched to its end. Bars: at most 900 MB at the end, and of all else no more than after the first text and training. It
+The app runs as its user starts it, with a folder for temporary files of its own. A text of each length and one training
+come first, since some things are loaded and started once; then new texts of 20 to 256 tokens, and trainings, two at a
+time, each watched to its end. Bars: at most 900 MB at the end, and of all else no more than after those first ones. It
 ends with status 1 if one is missed.
 """
 
@@ -26,6 +26,8 @@ from .visitors import WORDS, read, train, visitors
 
 MOST_MB, SETTLES = 900, 60  # seconds within which what is over has gone
 STEPS = 100  # of a training
+LENGTHS = 13  # of texts
+RESTS = 8  # seconds after which the server has closed a connection that nobody uses
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ async def work(client: httpx.AsyncClient, texts: range, trainings: range) -> Non
 
     async def reads() -> None:
         for number in texts:
-            await read(client, f"{number} {WORDS * (1 + number % 13)}")
+            await read(client, f"{number} {WORDS * (1 + number % LENGTHS)}")
 
     async def trains(page: int) -> None:
         for seed in trainings[page::2]:
@@ -82,17 +84,17 @@ async def work(client: httpx.AsyncClient, texts: range, trainings: range) -> Non
 async def measure(app: App, temporary: Path, texts: int, trainings: int) -> list[str]:
     """Prints what there was at the start and at the end; returns the names of the bars that were missed."""
     async with visitors(app.url) as client:
-        await work(client, range(1), range(1))
-        await asyncio.sleep(5)  # by then the training's process has ended
+        await work(client, range(LENGTHS), range(1))
+        await asyncio.sleep(RESTS)  # by then the training's process has ended
         first = Held.by(app, temporary)
         print(line("at first", app, first), flush=True)
         began = time.monotonic()
-        await work(client, range(1, texts + 1), range(1, trainings + 1))
+        await work(client, range(LENGTHS, texts + LENGTHS), range(1, trainings + 1))
         print(f"{texts} texts and {trainings} trainings took {time.monotonic() - began:.0f} s", flush=True)
         began = time.monotonic()
         while list((last := Held.by(app, temporary)).beyond(first)) and time.monotonic() < began + SETTLES:
-            await asyncio.sleep(2)
             await read(client, "Idle threads end when there is work for others.")
+            await asyncio.sleep(RESTS)
         print(line("at last", app, last), f"  settled after {time.monotonic() - began:.0f} s", flush=True)
         return [*last.beyond(first), *(["memory"] if megabytes(app, "VmRSS") > MOST_MB else [])]
 

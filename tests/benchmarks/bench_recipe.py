@@ -19,9 +19,10 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from llm_core.heap import keep_freed_memory
 from llm_core.train.config import TrainConfig
 from llm_core.train.data import PackedBatches, TokenStore
-from llm_core.train.devices import can_compile, has_fast_bf16, keep_freed_memory
+from llm_core.train.devices import can_compile, has_fast_bf16
 from llm_core.train.distributed import Worker
 from llm_core.train.loop import Trainer, build_model
 from llm_core.train.presets import RECIPE

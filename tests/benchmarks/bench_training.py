@@ -22,11 +22,12 @@ import torch
 from torch import Tensor
 
 from llm_core.analysis.costs import flops
+from llm_core.heap import keep_freed_memory
 from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
 from llm_core.train.config import TrainConfig
 from llm_core.train.data import PackedBatches, TokenStore
-from llm_core.train.devices import can_compile, has_fast_bf16, keep_freed_memory
+from llm_core.train.devices import can_compile, has_fast_bf16
 from llm_core.train.distributed import Worker
 from llm_core.train.loop import Trainer
 from llm_core.train.schedule import learning_rate
