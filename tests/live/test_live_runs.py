@@ -1,5 +1,6 @@
 """Runs of tiny models on the server: who trains and who waits, what ends them, and what is kept of them."""
 
+import gc
 import json
 import os
 import subprocess
@@ -227,6 +228,23 @@ def test_what_a_run_saved_for_itself_goes_with_it(runs):
     assert any(folder.iterdir())
     runs.close(page.run.id)
     until(lambda: not folder.exists())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+def test_a_run_that_has_ended_leaves_no_pipe(runs):
+    def num_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    gc.disable()  # what only waits to be collected counts
+    try:
+        before = num_files()
+        pages = [Watcher(runs.start(name, {"steps": 3})) for name in ("one", "two")]
+        for page in pages:
+            page.wait_for("done")
+            runs.close(page.run.id)
+        until(lambda: num_files() <= before)
+    finally:
+        gc.enable()
 
 
 def test_the_number_of_kept_models_is_bounded(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from llm_core import load_model, load_tokenizer
@@ -17,6 +18,7 @@ from llm_core.model.architectures import Decoder
 from llm_core.model.config import ModelConfig
 from llm_core.text.articles import read_articles
 from llm_core.train import command as train
+from llm_core.train import optimizers
 from llm_core.train.config import TrainConfig
 from llm_core.train.data import IGNORE, PackedBatches, TokenStore
 from llm_core.train.distributed import Worker
@@ -169,6 +171,23 @@ def test_muon_takes_the_matrices_of_the_blocks_and_makes_their_update_orthogonal
             assert singular.min() > 0.6 and singular.max() < 1.3, name
         else:
             torch.testing.assert_close(update, -0.5 * p.grad.sign(), rtol=1e-3, atol=1e-5, msg=name)  # Adam's first
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_a_step_of_muon_is_pytorchs_whether_in_bf16_or_in_float32(is_fast, monkeypatch):
+    monkeypatch.setattr(optimizers, "has_fast_bf16", lambda device: is_fast)
+    shapes = [(24, 8), (8, 24), (16, 16), (5, 7)]
+    ours, theirs = ([nn.Parameter(torch.full(shape, 0.5)) for shape in shapes] for _ in range(2))
+    options = {"lr": 0.1, "weight_decay": 0.3}
+    steps = optimizers.Muon(ours, **options), torch.optim.Muon(theirs, **options, adjust_lr_fn="match_rms_adamw")
+    torch.manual_seed(0)
+    for _ in range(3):
+        for a, b in zip(ours, theirs):
+            a.grad = b.grad = torch.randn(a.shape)
+        for optimizer in steps:
+            optimizer.step()
+    for a, b in zip(ours, theirs):
+        assert (a - b).norm() <= (1e-6 if is_fast else 0.02) * (b - 0.5).norm()
 
 
 def test_a_muon_run_resumes_with_the_losses_of_an_unbroken_one(tmp_path, store):
