@@ -18,7 +18,7 @@ WEB = ROOT / "explorer" / "web"
 # Each room imports from those in front of it alone, and what stands beside those in one tuple never meets.
 FLOORS = {
     "llm_core": [
-        ("paths",),
+        ("paths", "heap"),
         ("hub",),
         ("text",),
         ("model",),
