@@ -23,7 +23,7 @@ WORDS: dict[str, Any] = {
     "“{answer}”, {percent}.",
     "off": "“{answer}” falls from {percent} to {percent_off}. A head that copies needs a head that remembers the "
     "previous token: {off} had marked “{answer}” as the token after “{before}”.",
-    "heads": ("{count} heads, three lit: ", "one copies", ", ", "two remember the previous token"),
+    "heads": ("{count} heads, three marked: ", "one copies", ", ", "two remember the previous token"),
     "ask": "Or try your own text",
     "go": "Look inside",
     "steps": {
@@ -44,8 +44,8 @@ WORDS: dict[str, Any] = {
         ),
         "heads": (
             "All {count} heads look at once",
-            "{n_layer} layers of {n_head} heads, both counted from 0. The darker the dot, the more attention that head "
-            "pays from “{last}” to “{answer}”: {finders} heads put more than half of theirs there.",
+            "{n_layer} layers of {n_head} heads, both counted from 0. The stronger a dot’s color, the more attention "
+            "that head pays from “{last}” to “{answer}”: {finders} heads put more than half of theirs there.",
         ),
         "prediction": (
             "What they find becomes a prediction",

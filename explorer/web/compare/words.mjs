@@ -36,8 +36,8 @@ export const STAGES = [
   ["Its mask", "Which tokens may attend to which: a row for each query, a column for each key. Hatched: masked."],
   [
     "Its attention",
-    "Attention weights of one head: how strongly each query (row) attends to each key (column). Darker means " +
-      "more. Hover over a cell to read its number; click to pin it.",
+    "Attention weights of one head: how strongly each query (row) attends to each key (column). A " +
+      "stronger color means more. Hover over a cell to read its number; click to pin it.",
   ],
   ["What it predicts", ""],
   [

@@ -6,7 +6,7 @@ export const PAGE = {
   examples: "Examples",
   exampleList: "Example texts",
   heads: "All heads",
-  headsHint: "One picture per head: a row for each token, darker where it attends. Hover to preview, click to pin.",
+  headsHint: "One picture per head: a row for each token, colored where it attends. Hover to preview, click to pin.",
   byPlace: "All heads: one row for each layer",
   order: "Order of the heads",
   usual: "layer and head",

@@ -97,7 +97,7 @@ export function stateSentence({ hasEnded, slid, isEmpty, depth, most, hasAhead }
     isEmpty && "There is no text: the model begins as it would any article.",
     `${depth} of at most ${grouped(most)} tokens written.`,
     hasAhead && "Gray: where you went from here before.",
-    "Darker background: more confident.",
+    "Stronger background: more confident.",
   ]
     .filter(Boolean)
     .join(" ");

@@ -30,7 +30,7 @@ export function scaleOf(panel, limit, dark) {
 export function sentenceOf(panel, shape) {
   const colors = {
     origin: "colored by the token each number came from",
-    probability: "darker means closer to 1",
+    probability: "the stronger the color, the closer to 1",
     diverging: "teal above zero, brown below",
   };
   return (

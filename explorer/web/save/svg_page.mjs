@@ -320,23 +320,43 @@ class Walk {
       this.parts.push(
         tag("rect", { ...box, rx: round, fill: field.checked ? style.color : "none", stroke: style.color }),
       );
-    } else {
-      const said = field.selectedOptions?.[0]?.text ?? field.value;
-      const paint = paintOf(style.color);
-      const size = parseFloat(style.fontSize);
-      if (said && paint)
-        this.line(
-          said,
-          {
-            left: rect.left + parseFloat(style.paddingLeft) + 1,
-            top: middle + this.origin.top - size * 0.6,
-            width: 0,
-            height: size * 1.2,
-          },
-          style,
-          paint,
-        );
+    } else this.written(field, rect, style);
+  }
+
+  /** The text in a field, in lines where it has several; or, paler, what stands there until something is written. */
+  written(field, rect, style) {
+    const said = field.selectedOptions?.[0]?.text ?? (field.value || field.placeholder);
+    const paint = paintOf(style.color);
+    if (!said || !paint) return;
+    const [left, right, above] = ["Left", "Right", "Top"].map((side) => parseFloat(style[`padding${side}`]) + 1);
+    const hasLines = field instanceof HTMLTextAreaElement;
+    const height = (hasLines && parseFloat(style.lineHeight)) || 1.2 * parseFloat(style.fontSize);
+    const top = hasLines ? rect.top + above - field.scrollTop : rect.top + (rect.height - height) / 2;
+    const opacity = paint.opacity * (field.value ? 1 : 0.6);
+    for (const [i, text] of (hasLines ? this.wrapped(said, rect.width - left - right, style) : [said]).entries())
+      if (top + (i + 1) * height <= rect.bottom + 1)
+        this.line(text, { left: rect.left + left, top: top + i * height, width: 0, height }, style, {
+          ...paint,
+          opacity,
+        });
+  }
+
+  /** A text in lines of so many pixels, broken between words as a field breaks it. */
+  wrapped(text, width, { fontStyle, fontWeight, fontSize, fontFamily }) {
+    this.pen.font = `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`;
+    const lines = [];
+    for (const paragraph of text.split("\n")) {
+      let line = "";
+      for (const word of paragraph.split(/(?<= )/)) {
+        if (line && this.pen.measureText((line + word).trimEnd()).width > width) {
+          lines.push(line);
+          line = "";
+        }
+        line += word;
+      }
+      lines.push(line);
     }
+    return lines;
   }
 
   // drawings

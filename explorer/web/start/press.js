@@ -67,8 +67,9 @@
   const percent = (part) => (part >= 0.01 ? `${Math.round(100 * part)}%` : "<1%");
 
   function show() {
-    const { weights, next } = state.isOff ? data.after : data.before;
-    root.dataset.off = String(state.isOff);
+    const isOff = state.isOff && state.step === "first"; // the walk goes through the model as it is
+    const { weights, next } = isOff ? data.after : data.before;
+    root.dataset.off = String(isOff);
     root.dataset.step = state.step;
     for (const [i, arc] of arcs.entries()) {
       arc.style.strokeWidth = String(weights[i] < LEAST ? 0 : Math.max(1, WIDEST * weights[i]));
@@ -82,9 +83,9 @@
       number.textContent = percent(probability);
       /** @type {HTMLElement} */ (bar).style.setProperty("--part", probability);
     }
-    button.textContent = data.buttons[state.isOff ? "off" : "on"];
-    button.setAttribute("aria-pressed", String(state.isOff));
-    one(".hs-start-press > p").textContent = data.sentences[state.isOff ? "off" : "on"];
+    button.textContent = data.buttons[isOff ? "off" : "on"];
+    button.setAttribute("aria-pressed", String(isOff));
+    one(".hs-start-press > p").textContent = data.sentences[isOff ? "off" : "on"];
   }
 
   function fillMatrix() {

@@ -36,7 +36,7 @@ export const cannotSee = (from, to) => `${named(from)} cannot see ${named(to)}: 
 export const looksAt = (from, to) => `${named(from)} looks at ${named(to)} with weight `;
 
 export const headsHint = (advice) =>
-  "Each picture is one head: a row for each token, darker where that token attends. Press one to see it " +
+  "Each picture is one head: a row for each token, colored where that token attends. Press one to see it " +
   `large; ${advice}.`;
 export const headsLabel = (title) => `All heads of ${title}: one row for each layer`;
 export const badgesLabel = (layer, head, names) =>
