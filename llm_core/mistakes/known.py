@@ -334,7 +334,7 @@ MISTAKES = (
             ),
             (
                 "https://github.com/lbcb-sci/RiNALMo/issues/9",
-                "A model of RNA took the residual path behind the norm; its authors keep it, as their weights were "
+                "A model of RNA took the residual path after the norm; its authors keep it, as their weights were "
                 "trained with it.",
             ),
         ),

@@ -356,7 +356,7 @@ def softmax_of_a_row(head: Head) -> Step:
     score = Operand(name="row", values=row, letters="S")
     return Step(
         title="Softmax, written out for one row",
-        text=f"The `row` of {head.token(head.last)}: take the largest score away from all (that changes nothing, and keeps "
+        text=f"The `row` of {head.token(head.last)}: subtract the largest score from all (that changes nothing, and keeps "
         "numbers small), raise e to each, divide by their sum. What comes out is positive and sums to 1.",
         show=[
             line("row", row, where=head.name("attn.scores", str(head.head), str(head.last), "{0}"), title="scores"),

@@ -325,7 +325,7 @@ def the_time(layer: Layer, measure: bool) -> Step:
 
 
 def nothing_measured() -> Message:
-    return Message(text="", words="Nothing was measured yet. Press “Measure now”: it takes about a second.")
+    return Message(text="", words="Not measured yet. Press “Measure now”: it takes about a second.")
 
 
 def measured(layer: Layer) -> list[Shown]:

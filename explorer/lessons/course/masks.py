@@ -441,7 +441,7 @@ def either_side(masked: Masked) -> Step:
     return Step(
         title="Padding on the right or on the left",
         text="Training usually pads on the right, writing on the left: then the last place of every row is its last real "
-        "token, and the next token belongs right behind it. `positions` count real tokens only, so that a token has the "
+        "token, and the next token belongs right after it. `positions` count real tokens only, so that a token has the "
         "same position embedding wherever padding stands.",
         show=[
             right.row(1, "right", "the second text, padded on the right"),

@@ -201,7 +201,7 @@ def every_merge(merging: Merging, number: int) -> Step:
     at = min(number, count)
     parts = merging.merges[at - 1].before if at else merging.end
     said = (
-        f"At merge {at}, {merging.written(merging.merges[at - 1].token)!r} comes of two neighbors, because their rank, "
+        f"At merge {at}, {merging.written(merging.merges[at - 1].token)!r} joins two neighbors, because their rank, "
         f"{merging.merges[at - 1].rank}, is the lowest. "
         if at
         else ""
@@ -261,7 +261,7 @@ def same_ids(merging: Merging) -> Step:
     return Step(
         title="Ids, and what no text can say",
         text="What is left are the ids that the model reads. tiktoken, which does the same in Rust, agrees. A token's id is its "
-        f"rank, so a small id is a piece that was frequent in training. Special tokens stand behind all others and never come "
+        f"rank, so a small id is a piece that was frequent in training. Special tokens come after all others and never come "
         f"out of a text: “<|mask|>” typed by you is {len(special)} ordinary tokens.",
         show=[
             Panel(

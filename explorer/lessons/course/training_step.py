@@ -512,7 +512,7 @@ def perplexity(batch: Batch) -> Step:
                 number_text="ln 2",
             ),
         ),
-        row("bytes", lengths, "of text behind each target", decimals=0),
+        row("bytes", lengths, "of the text of each target", decimals=0),
         Facts(
             facts=[
                 ("loss, nats per token", f"{mean:.3f}", ""),

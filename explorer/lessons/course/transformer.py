@@ -547,7 +547,7 @@ def one_more_token(run: Forward) -> Step:
     return Step(
         title="One token is drawn, and it starts again",
         text=f"A number u between 0 and 1 is drawn, here {u:.2f}: the first token at which the sum of probabilities exceeds it is "
-        f"taken, {run.quoted(new)}. Always taking the likeliest is called greedy. The token is set behind the text, and the "
+        f"taken, {run.quoted(new)}. Always taking the likeliest is called greedy. The token is appended to the text, and the "
         f"whole model runs once more: now {run.quoted(again[0])} is likeliest. So a model writes, one token at a time, until "
         "it draws the token for the end of the text.",
         show=[

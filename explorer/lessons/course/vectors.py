@@ -175,7 +175,7 @@ def as_product(table: Table) -> Step:
         title="The same as a product with one-hot rows",
         text="Written as a matrix product, a lookup is a row of zeros with a single 1 in the column of the id, times the table: "
         "every other row is multiplied by 0. So in training only the rows whose tokens occur learn from it. Computed over "
-        f"all {V:,} columns it gives the same numbers, for {2 * T * V * C:,} operations in place of none. Shown are the columns "
+        f"all {V:,} columns it gives the same numbers, for {2 * T * V * C:,} operations instead of none. Shown are the columns "
         "of the tokens that occur; all others hold zeros only.",
         show=[
             Panel(

@@ -404,8 +404,8 @@ def end_of_text(writer: Writer) -> Step:
         "that have ended are filled up with it until the last one ends.",
         show=[
             Bars(
-                title="Probability of the end token, inside an article on average and behind it",
-                names=["inside", "behind its last token"],
+                title="Probability of the end token, inside an article on average and after it",
+                names=["inside", "after its last token"],
                 series={"p": [inside, behind]},
                 decimals=4,
             ),
@@ -471,8 +471,8 @@ def several_prompts(writer: Writer) -> Step:
         question=Question(
             prompt="Two prompts of different lengths in one batch. On which side are they padded for writing?",
             options=[
-                Option("left", True, "The last column then holds the last token of each, and the new ones come right behind."),
-                Option("right", False, "New tokens would stand behind the padding, and `logits[:, -1]` would be padding's."),
+                Option("left", True, "The last column then holds the last token of each, and the new ones come right after it."),
+                Option("right", False, "New tokens would come after the padding, and `logits[:, -1]` would be padding's."),
                 Option("either", False, "The mask allows both, but the loop reads the last column."),
             ],
         ),

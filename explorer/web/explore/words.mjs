@@ -99,8 +99,8 @@ export function badgeSentence(names) {
   if (names.length)
     return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
   return (
-    "No badge: in no role does it score far above uniform attention. Measured on sample " +
-    "articles and on repeated random tokens, not on your text."
+    "No badge: in every role it scores below what earns one. Measured on sample articles and on repeated random " +
+    "tokens, not on your text."
   );
 }
 

@@ -7,7 +7,7 @@ export const PAGE = {
   about:
     "The model reads the corrupted text, with one activation replaced by what it was on the clean text. 100: the " +
     "clean answer is fully back; 0: nothing changed (Meng et al. 2022; Wang et al. 2022).",
-  experiments: "Ready experiments",
+  experiments: "Ready experiments, each with two texts of its own",
   clean: "Clean: the text above",
   corrupted: "Corrupted: the same, with a word changed",
   answer: "Answer",
@@ -16,7 +16,7 @@ export const PAGE = {
   answerTitle: "The next token that the clean text should lead to; empty: the likeliest one",
   otherTitle: "The next token that the corrupted text leads to; empty: the likeliest one",
   run: "Patch",
-  begin: "Choose an experiment, or change a word of the text and press Patch. Both texts need as many tokens.",
+  begin: "Choose an experiment, or change a word of the text and press Patch. Both texts must have the same number of tokens.",
   pair: "Both texts, token by token",
   site: "What is put in",
   metric: "How the answer is measured",

@@ -12,7 +12,7 @@ export const PAGE = {
   show: "Show the changed model",
   where: "Where to show the changed model",
   tool: "What to do",
-  experiments: "Experiments",
+  experiments: "Ready experiments, each with a text of its own",
   heads: "All heads",
   headsHint: "Press a head, a layer’s attention or an MLP to change it. Hover to look at a head; Shift-click pins it.",
   board: "Heads, attention and MLP of every layer",

@@ -11,5 +11,6 @@ export function experimentButtons(experiments, label, choose) {
       make("strong", { text: experiment.name }),
       make("span", { text: experiment.says }),
     );
-  return make("div", { className: "hs-experiments", role: "group", "aria-label": label }, ...experiments.map(one));
+  const group = { className: "hs-experiments", role: "group", "aria-label": label };
+  return make("div", {}, make("p", { className: "hs-hint", text: label }), make("div", group, ...experiments.map(one)));
 }

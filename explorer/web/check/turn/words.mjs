@@ -25,7 +25,7 @@ export const TURN = {
   here: "Or start the app so that it checks code for you, on this machine only:",
   shapes:
     "Shapes that do not fit often went wrong on an earlier line: compare what each line gives with the shape that is " +
-    "written behind it.",
+    "written after it.",
   lost: "The check was stopped.",
 };
 

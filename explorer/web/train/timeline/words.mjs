@@ -188,7 +188,7 @@ export const isHalf = (roles) =>
 export function badgeText(names) {
   const worn = names.length
     ? `Badge: ${names.join(", ")}.`
-    : "No badge at this step: in none of the roles is it far above what uniform attention scores.";
+    : "No badge at this step: in every role it scores below what earns one.";
   return `${worn} Measured on sample articles and on repeated random tokens, not on the prompt.`;
 }
 
