@@ -9,7 +9,7 @@ Nothing here draws: the browser does, from the payload that ``encode`` makes of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -103,6 +103,10 @@ class Bars:
     series: Mapping[str, Sequence[float]]
     decimals: int = 3
     unit: str = ""
+    full: float | None = None  # the number that fills a bar; None takes the largest
+    by_row: bool = False  # each row has a scale of its own: its largest number fills the bar
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)  # columns of words beside the bars
+    marks: Sequence[int] = ()  # rows that stand out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,11 @@ def test_the_lens_says_how_far_the_prediction_has_come(case):
     best = int(hand.logits.argmax())
     assert bars(steps[7]).series["probability"] == pytest.approx([float(row[best]) for row in hand.lens], abs=1e-4)
     first = next(i for i, row in enumerate(hand.lens) if int(row.argmax()) == best)
+    assert list(bars(steps[7]).marks) == [first]
+    said = [f"“{written(load_tokenizer().piece(int(row.argmax())))}” {float(row.max()):.3f}" for row in hand.lens]
+    shown = [text.rsplit(" ", 1) for text in bars(steps[7]).words["likeliest"]]
+    assert [token for token, _ in shown] == [text.rsplit(" ", 1)[0] for text in said]
+    assert [float(p) for _, p in shown] == pytest.approx([float(row.max()) for row in hand.lens], abs=1e-3)
     if steps[7].question:
         assert right(steps[7]) == bars(steps[7]).names[first]
 
@@ -126,8 +131,17 @@ def test_the_token_is_drawn_where_u_falls(case):
     with torch.inference_mode():
         after = model(torch.tensor([[*hand.ids, int(order.indices[place])]]))[0, -1].softmax(-1).topk(5)
     assert bars(steps[9], 1).series["probability"] == pytest.approx(after.values.tolist(), abs=1e-4)
+    line = bars(steps[9])
+    (mark,) = line.marks
+    assert line.names[mark] == f"{place + 1:,}. {drawn}" and line.full == 1 and line.decimals >= 3
+    sums = line.series["sum so far"]
+    assert sums[mark] == pytest.approx(float(order.values[: place + 1].sum()), abs=1e-5)
+    assert round(sums[mark], line.decimals) > u / 100  # as it is written
+    if place > 0:
+        assert line.names[mark - 1].startswith(f"{place:,}. ") and sums[mark - 1] <= u / 100
     if steps[9].question:
         assert right(steps[9]).strip("“”") == written(drawn)
+        assert not any(item.marks for item in steps[9].question.before)
 
 
 def test_right_answers_follow_the_numbers(case):

@@ -29,6 +29,7 @@ STEPS = 10
 LAYER, HEAD = 5, 0  # looked at first: the head of the first screen
 LIKELIEST = 10  # tokens that are shown of the vocabulary
 U = 85  # percent
+FIRST_OF_LINE, BESIDE = 3, 2  # ranks shown of the line that u falls on: the first, and those on each side of u
 
 
 def write_on(model, ids, u: float):
@@ -416,20 +417,8 @@ def block_after_block(run: Forward) -> Step:
         lens = [lens_logits(run.model, run.trace, row)[0, -1].softmax(-1) for row in range(L + 1)]  # (V,) each
     stream = torch.stack([residual_stream(run.model, run.trace, row)[0, -1] for row in range(L + 1)])  # (L+1, C)
     names = ["embedding", *(f"after layer {layer}" for layer in range(L))]
-    first = next(row for row, probabilities in enumerate(lens) if int(probabilities.argmax()) == best)
-    options = distinct(
-        Option(names[first], True, f"There {run.quoted(best)} is likeliest for the first time: see the bars."),
-        *(
-            Option(
-                names[row],
-                False,
-                f"There the likeliest is {run.quoted(int(lens[row].argmax()))}"
-                + (", but it was so earlier already." if row > first else "."),
-            )
-            for row in (0, L // 2, L)
-            if row != first
-        ),
-    )
+    leaders = [int(probabilities.argmax()) for probabilities in lens]
+    first = leaders.index(best)
     return Step(
         title="Layer after layer",
         text=f"Attention and MLP together are a layer, or block; the model has {L}, each with weights of its own. `stream` is "
@@ -438,19 +427,40 @@ def block_after_block(run: Forward) -> Step:
         show=[
             Panel(name="stream", values=stream, letters=("", "C"), title="the last token's row", rows=names),
             Bars(
-                title=f"Probability of {run.quoted(best)}, if the model ended there",
+                title=f"If the model ended there: probability of {run.quoted(best)}, and the likeliest token",
                 names=names,
                 series={"probability": [float(probabilities[best]) for probabilities in lens]},
+                words={"likeliest": [f"{run.quoted(id)} {float(p[id]):.3f}" for id, p in zip(leaders, lens)]},
+                marks=[first],
             ),
         ],
         code=[code_of(Decoder.hidden, "x = block(")],
-        question=Question(
-            prompt=f"In the end the model predicts {run.quoted(best)}. Where does that token first lead?",
-            options=options,
-        )
-        if len(options) > 1
-        else None,
+        question=where_it_leads(run, names, leaders),
     )
+
+
+def where_it_leads(run: Forward, names: list[str], leaders: list[int]) -> Question | None:
+    best, L = run.likeliest[0], run.sizes.n_layer
+    first = leaders.index(best)
+    options = distinct(
+        Option(
+            names[first],
+            True,
+            f"There {run.quoted(best)} is the likeliest token, and in no row before: see the last column.",
+        ),
+        *(
+            Option(
+                names[row],
+                False,
+                f"There the likeliest is {run.quoted(leaders[row])}"
+                + (", but it was so earlier already." if leaders[row] == best else "."),
+            )
+            for row in (0, L // 2, L)
+            if row != first
+        ),
+    )
+    prompt = f"In the end the model predicts {run.quoted(best)}. Where is that token the likeliest for the first time?"
+    return Question(prompt=prompt, options=options) if len(options) > 1 else None
 
 
 def to_probabilities(run: Forward) -> Step:
@@ -461,7 +471,7 @@ def to_probabilities(run: Forward) -> Step:
     rows = run.model.lm_head.weight.detach()[ids]  # (K, C)
     bias = run.model.lm_head.bias
     plain = type(run.model.before_head).__name__ == "Identity"  # else something stands between
-    names = [run.piece(id) for id in ids]
+    names = [written(run.piece(id)) for id in ids]
     logits = run.logits[ids]
     powers = (run.logits - run.logits.max()).exp()
     total = float(powers.sum())
@@ -536,25 +546,19 @@ def one_more_token(run: Forward) -> Step:
     with run.scene.runner.alone(), torch.inference_mode():
         ids = write_on(run.model, torch.tensor([run.ids]), u)  # (1, T+1)
         after = run.model(ids[:, -run.model.config.block_size :])[0, -1].softmax(-1)  # (V,)
-    new = int(ids[0, -1])
-    sums = run.probabilities[run.likeliest].cumsum(-1).tolist()
-    bars = Bars(
-        title="The line that u falls on, the likeliest token first",
-        names=[run.piece(id) for id in run.likeliest],
-        series={"probability": run.probabilities[run.likeliest].tolist(), "sum so far": sums},
-    )
+    line = Line(run, int(ids[0, -1]), u)
     again = after.topk(min(5, len(after))).indices.tolist()
     return Step(
         title="One token is drawn, and it starts again",
         text=f"A number u between 0 and 1 is drawn, here {u:.2f}: the first token at which the sum of probabilities exceeds it is "
-        f"taken, {run.quoted(new)}. Always taking the likeliest is called greedy. The token is appended to the text, and the "
-        f"whole model runs once more: now {run.quoted(again[0])} is likeliest. So a model writes, one token at a time, until "
-        "it draws the token for the end of the text.",
+        f"taken, {run.quoted(line.drawn)}. Always taking the likeliest is called greedy. The token is appended to the text, "
+        f"and the whole model runs once more: now {run.quoted(again[0])} is likeliest. So a model writes, one token at a time, "
+        "until it draws the token for the end of the text.",
         show=[
-            bars,
+            line.bars([line.shown.index(line.rank)]),
             Facts(
                 facts=[
-                    ("drawn", run.piece(new), ""),
+                    ("drawn", run.piece(line.drawn), ""),
                     ("greedy", run.piece(run.likeliest[0]), ""),
                     ("tokens now", str(ids.shape[1]), ""),
                 ]
@@ -563,26 +567,72 @@ def one_more_token(run: Forward) -> Step:
                 title="What comes after that",
                 names=[run.piece(id) for id in again],
                 series={"probability": [float(after[id]) for id in again]},
+                full=1,
             ),
         ],
         code=[code_of(write_on, "new = draw(", "return torch.cat("), code_of(draw, "place = torch.searchsorted(")],
-        question=drawing(run, new, u, bars),
+        question=line.question(),
     )
 
 
-def drawing(run: Forward, new: int, u: float, bars: Bars) -> Question | None:
-    others = [id for id in (run.likeliest[0], *run.likeliest[1:4]) if id != new][:2]
-    options = distinct(
-        Option(
-            run.quoted(new), True, f"Going from the likeliest on, it is the first at which the sum exceeds {u:.2f}."
-        ),
-        *(
-            Option(run.quoted(id), False, "The sum of the probabilities up to it does not exceed u, or did so earlier.")
-            for id in others
-        ),
-    )
-    prompt = f"The likeliest tokens come first on a line from 0 to 1. u = {u:.2f}: which token is drawn?"
-    return Question(prompt=prompt, options=options, before=[bars]) if len(options) > 1 else None
+class Line:
+    """All tokens on a line from 0 to 1, the likeliest first, each as long as its probability; u falls on one of them."""
+
+    def __init__(self, run: Forward, drawn: int, u: float):
+        from llm_core.generation.warping import Warping
+
+        self.run, self.drawn, self.u = run, drawn, u
+        probabilities, ids = Warping().most_likely(run.logits[None])  # (1, V) each
+        self.probabilities, self.ids = probabilities[0], ids[0].tolist()
+        self.sums = self.probabilities.cumsum(-1)
+        self.rank = self.ids.index(drawn)  # from 0
+
+    @property
+    def shown(self) -> list[int]:
+        """Ranks: the first few, and those around the one that u falls on."""
+        around = range(self.rank - BESIDE, self.rank + BESIDE + 1)
+        return sorted({*range(FIRST_OF_LINE), *around} & set(range(len(self.ids))))
+
+    @property
+    def decimals(self) -> int:
+        """As many as show that the sum exceeds u first at the token that is drawn."""
+        reached = float(self.sums[self.rank])
+        return next((decimals for decimals in range(3, 7) if round(reached, decimals) > self.u), 7)
+
+    def bars(self, marks: list[int]) -> Bars:
+        return Bars(
+            title="The line that u falls on: tokens by rank, the likeliest first",
+            names=[f"{rank + 1:,}. {self.run.piece(self.ids[rank])}" for rank in self.shown],
+            series={
+                "probability": self.probabilities[self.shown].tolist(),
+                "sum so far": self.sums[self.shown].tolist(),
+            },
+            decimals=self.decimals,
+            full=1,
+            marks=marks,
+        )
+
+    def question(self) -> Question | None:
+        others = [rank for rank in (0, self.rank - 1, self.rank + 1) if rank != self.rank and 0 <= rank < len(self.ids)]
+        options = distinct(
+            Option(
+                self.run.quoted(self.drawn),
+                True,
+                f"Going from the likeliest on, it is the first at which the sum exceeds {self.u:.2f}.",
+            ),
+            *(
+                Option(
+                    self.run.quoted(self.ids[rank]),
+                    False,
+                    f"The sum up to it, {float(self.sums[rank]):.{self.decimals}f}, does not exceed u."
+                    if rank < self.rank
+                    else "The sum exceeds u one token earlier already.",
+                )
+                for rank in others
+            ),
+        )
+        prompt = f"The likeliest tokens come first on a line from 0 to 1. u = {self.u:.2f}: which token is drawn?"
+        return Question(prompt=prompt, options=options, before=[self.bars([])]) if len(options) > 1 else None
 
 
 def controls(runner) -> list[Control]:

@@ -12,23 +12,31 @@ export function otherShown(item) {
   return DRAWN[item.kind](item);
 }
 
-function bars({ title, names, series, decimals, unit }) {
+function bars({ title, names, series, decimals, unit, full, by_row, words, marks }) {
   const labels = Object.keys(series);
-  const top = Math.max(...Object.values(series).flat(), 1e-9);
-  const bar = (value) => {
-    const fill = make("span", { className: "hs-fill", style: `width: ${(Math.max(0, value) / top) * 100}%` });
+  const least = 10 ** -decimals; // what is rounded to nothing fills no bar
+  const largest = Math.max(...Object.values(series).flat(), 1e-9);
+  const topOf = (i) => (by_row ? Math.max(...labels.map((label) => series[label][i]), least) : (full ?? largest));
+  const bar = (value, top) => {
+    const share = Math.min(1, Math.max(0, value) / top);
+    const fill = make("span", { className: "hs-fill", style: `width: ${share * 100}%` });
     const number = make("span", { className: "hs-number", text: fixed(value, decimals) + (unit && ` ${unit}`) });
     return [make("span", { className: "hs-track" }, fill), number];
   };
+  const row = (name, i) => ({
+    className: marks.includes(i) ? "hs-marked" : "",
+    cells: [
+      visible(name),
+      ...labels.map((label) => bar(series[label][i], topOf(i))),
+      ...Object.values(words).map((column) => visible(column[i])),
+    ],
+  });
+  const heads = [...labels, ...Object.keys(words)].map((name) => ({ name, kind: "text" }));
   return make(
     "figure",
     { className: "hs-beside hs-lesson-bars" },
     make("figcaption", { text: title }),
-    table({
-      label: title,
-      columns: [{ name: "", kind: "row" }, ...labels.map((name) => ({ name, kind: "text" }))],
-      rows: names.map((name, i) => [visible(name), ...labels.map((label) => bar(series[label][i]))]),
-    }),
+    table({ label: title, columns: [{ name: "", kind: "row" }, ...heads], rows: names.map(row) }),
   );
 }
 
@@ -41,7 +49,7 @@ function facts({ facts }) {
         "div",
         { className: tone ? `hs-${tone}` : "" },
         make("dt", { text: what }),
-        make("dd", { className: "hs-number", text: value }),
+        make("dd", { className: "hs-number", text: visible(value) }),
       ),
     ),
   );
