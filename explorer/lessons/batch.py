@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .lesson import LIMIT, Control, Panel, Scene, readable
+from .lesson import LIMIT, OWN, Control, Panel, Scene, readable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 PADDING = "padding"
+BOTH_TEXTS = f"{OWN} The second text is the one typed above."  # whose numbers a step shows
 
 
 def second_control(value: str, steps: Sequence[int] = ()) -> Control:

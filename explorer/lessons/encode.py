@@ -85,6 +85,7 @@ class Store:
             "text": step.text,
             "show": [self.shown(item) for item in step.show],
             "code": [self.code(code) for code in step.code],
+            "source": step.source,
             "question": self.question(step.question) if step.question else None,
         }
 

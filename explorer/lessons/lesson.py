@@ -156,6 +156,9 @@ class Question:
             raise ValueError(f"{self.prompt!r} needs one right answer among different ones, not {self.options}")
 
 
+OWN = "{own}"  # stands for: the numbers are the lesson's model's, for the learner's text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     title: str
@@ -163,6 +166,7 @@ class Step:
     show: Sequence[Shown]
     code: Sequence[Code] = ()
     question: Question | None = None
+    source: str = OWN  # under the picture: whose numbers they are, for which text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,8 +106,8 @@ MISTAKES = (
             ),
             (
                 "https://github.com/zhouhaoyi/Informer2020/issues/100",
-                "The code of a research model for time series merged with a view alone; its authors thanked and "
-                "repaired it.",
+                "The code of a research model for time series merged with a view alone; its authors thanked the "
+                "reporter and fixed it.",
             ),
         ),
     ),

@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 from torch.nn import functional as F
 
-from explorer.lessons.course.evidence import FITTED, LONGEST, TUNED, lenses
-from explorer.lessons.lesson import Bars, Facts, as_array
+from explorer.lessons.course.evidence import FITTED, LONGEST, TESTED, TUNED, lenses
+from explorer.lessons.lesson import Bars, Facts, Message, as_array
 from explorer.lessons.mistakes.effects import ARTICLES
 from explorer.lessons.teach import teach
 from llm_core import intervene, load_model, load_tokenizer, record
@@ -128,6 +128,9 @@ def test_patching_puts_back_what_one_head_said(case, runner):
     worst = min(broken, key=lambda row: log_p(logits_with(model, row), answer))
     low = log_p(logits_with(model, worst), answer)
     (facts,) = [dict((what, number) for what, number, _ in i.facts) for i in steps[7].show if isinstance(i, Facts)]
+    best = divmod(int(values(steps[7], "restored").argmax()), 8)
+    assert facts["by"] == "layer {}, head {}".format(*best)
+    assert float(facts["most restored"]) == pytest.approx(values(steps[7], "restored")[best], abs=1e-3)
     assert float(facts["ln p, whole text"]) == pytest.approx(clean, abs=2e-4)
     assert float(facts["ln p, token replaced"]) == pytest.approx(low, abs=2e-4)
     for layer, head in HEADS:
@@ -175,7 +178,11 @@ def test_lenses_are_measured_on_texts_that_they_were_not_fitted_on(case, runner)
     assert all(tuned < fitted for tuned, fitted in zip(found.tuned[1:-1], found.fitted[1:-1]))  # behind any layer
     bars = [item for item in steps[8].show if isinstance(item, Bars)]
     assert bars[0].series["logit lens"] == found.plain and bars[0].series["tuned lens"] == found.tuned
-    assert right(steps[8]) == "the tuned lens"
+    assert right(steps[8]) == "the tuned lens" and bars[0].by_row
+    assert found.fitted[0] < found.tuned[0]  # and there alone, as is said between the charts
+    said = [item.words for item in steps[8].show if isinstance(item, Message)]
+    assert f"here at: embedding ({found.fitted[0]:.3f} against {found.tuned[0]:.3f})." in said[0] and len(said) == 2
+    assert (found.read, found.tested) == (FITTED * LONGEST, TESTED * LONGEST)
     answer = int(trace["logits"][0, -1].argmax())
     last = float(trace["logits"][0, -1].softmax(-1)[answer])
     assert [series[-1] for series in bars[1].series.values()] == pytest.approx([last] * 3, abs=1e-4)

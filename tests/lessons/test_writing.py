@@ -64,7 +64,11 @@ def test_the_drawn_token_is_the_first_whose_sum_exceeds_u(case, last):
     u = float(torch.rand(1, 1, generator=torch.Generator().manual_seed(given["seed"])))
     p, ids = last.softmax(-1).sort(descending=True)
     place = int((p.double().cumsum(-1) > u).nonzero()[0])
-    assert facts(steps[DRAW]) == {"u": f"{u:.4f}", "drawn": label(one, int(ids[place]))}
+    told = facts(steps[DRAW])
+    assert (told["u"], told["drawn"]) == (f"{u:.4f}", label(one, int(ids[place])))
+    assert told["its rank"] == f"{int(place) + 1:,}"
+    before, with_it = float(told["sum before it"]), float(told["sum with it"])
+    assert before <= u + 1e-5 and u <= with_it + 1e-5 and with_it > before
     np.testing.assert_allclose(values(steps[DRAW], "cumulative"), p[:10].cumsum(0), atol=1e-5)
     (shares,) = bars(steps[DRAW])
     for p, share in zip(shares.series["p"], shares.series["share"]):  # five standard errors

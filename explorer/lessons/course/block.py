@@ -239,7 +239,7 @@ def norm_of_a_row(road: Road) -> Step:
 
 def how_long(road: Road, row: "Tensor", root: float) -> Question:
     return Question(
-        prompt=f"How long is the row `normed`, with its C = {road.C} numbers?",
+        prompt=f"What is the length of the vector `normed`, the root of the sum of its C = {road.C} squared numbers?",
         options=distinct(
             Option(f"{root:.1f}", True, f"Its numbers have a mean square of 1, so it is √{road.C} = {math.sqrt(road.C):.1f} long."),
             Option("1.0", False, "The spread of its numbers is 1, not the length of the row."),
@@ -260,6 +260,7 @@ def before_or_after(road: Road) -> Step:
     better = min(final, key=lambda name: final[name])
     return Step(
         title="Norm before or after",
+        source="The numbers are those of the small decoders, on articles that they were not trained on; your text plays no part.",
         text="The Transformer of 2017 normed the stream itself, after each sum. Since GPT-2 the norm stands before each part, on "
         "a copy, and the road is free from end to end. Both were trained here: two small decoders of 8 layers on a few "
         "articles, byte by byte, with the same batches. With the norm after, this one has learned hardly more than how "
@@ -370,6 +371,7 @@ def gelu(road: Road) -> Step:
     at = float(F.gelu(torch.tensor(-1.0)))
     return Step(
         title="GELU, exact and with tanh",
+        source="The rows are computed from the two formulas; only the change of a logit is the model's, for your text.",
         text="GELU is x times the probability that a normal variable is below x: nearly x for large x, nearly 0 for very "
         "negative x, with a soft bend and a dip below 0 between. GPT-2 uses an approximation with tanh. It is not the same "
         "function, but close. A model should run with the one that it was trained with.",

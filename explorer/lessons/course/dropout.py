@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cache, cached_property, lru_cache, partial
 
 from ...engine.runner import Runner
-from ..lesson import Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step
+from ..lesson import OWN, Bars, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step
 from ..mistakes.effects import HELD_OUT, held_out_loss, next_token_bars
 from ..questions import distinct
 from ..settings import head_control, layer_control
@@ -560,6 +560,7 @@ def left_on(head: Dropped) -> Step:
     losses = loss_in(runner), loss_in(runner, head.p)
     return Step(
         title="Training mode left on by accident",
+        source=f"{OWN} Losses are means over {HELD_OUT} other texts.",
         text=f"A finished model, but `model.eval()` was forgotten: every dropout acts, with p = {head.p:g}, in attention, MLP "
         "and embedding. The same text gets other predictions each time, and nothing raises an error. (What runs is a copy: "
         "this page's model stays in eval mode.)",

@@ -74,6 +74,8 @@ class Lenses:
     tuned: list[float] | None  # of the shipped decoder
     fit: "TunedLens"  # by least squares
     lens: "TunedLens | None"
+    read: int  # tokens that were fitted
+    tested: int  # and tokens that all are tested on
 
 
 @cache
@@ -95,7 +97,7 @@ def lenses(runner: Runner) -> Lenses:
         fitted = least_squares(x)
         plain, by_fit = divergences(runner.model, test), divergences(runner.model, test, fitted)
         tuned = divergences(runner.model, test, lens) if lens else None
-    return Lenses(plain, by_fit, tuned, fitted, lens)
+    return Lenses(plain, by_fit, tuned, fitted, lens, x.shape[1], test.shape[1])
 
 
 def streams(runner: Runner, article):

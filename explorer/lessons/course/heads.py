@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ...engine.runner import Runner
-from ..lesson import Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step, Tape
+from ..lesson import OWN, Control, Facts, Formula, Lesson, Message, Operand, Option, Panel, Question, Scene, Step, Tape
 from ..mistakes.effects import HELD_OUT, broken_model, loss_with, next_token_bars, right_and_wrong
 from ..questions import distinct
 from ..settings import layer_control
@@ -453,6 +453,7 @@ def other_words(scene: Scene, mistaken: Run) -> Step:
     )
     return Step(
         title="Wrong heads predict other words",
+        source=f"{OWN} Losses are means over {HELD_OUT} other texts.",
         text="The bars show what the same weights expect as the next token with either split. The loss tells how surprised "
         f"the model is by each next token of {HELD_OUT} texts it was not trained on, measured in nats. Lower is better; "
         "uniform guessing among all V tokens would give ln V.",
@@ -708,6 +709,7 @@ def merged_wrongly(scene: Scene, merge: Merge) -> Step:
     )
     return Step(
         title="The transpose forgotten",
+        source=f"{OWN} Losses are means over {HELD_OUT} other texts.",
         text=text,
         show=[loss_facts(runner, losses, "merge"), merge.rows(title="right"), wrong],
         code=right_and_wrong("wrong-merge"),

@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from ..lesson import (
+    OWN,
     Bars,
     Control,
     Facts,
@@ -41,6 +42,8 @@ T = 16  # bytes of the text that are shown
 SEEDS = (1, 2)
 TRAINED, BATCH, RATE = 60, 16, 3e-3  # steps, windows of a step, learning rate
 HELD_OUT = 8  # articles that the loss is measured on
+UNTRAINED = f"{OWN} They are as they were drawn at random: it is not trained."
+COUNTED = "Counted for the six tiny models; your text plays no part."  # where a step shows sizes
 BYTES_PER_NUMBER = 4
 
 
@@ -187,6 +190,7 @@ def table(numbers) -> list[Shown]:
 def the_chain() -> Step:
     return Step(
         title="Five changes",
+        source=COUNTED,
         text="Llama is GPT-2 with five changes, each a field of one config: rotary positions in place of a learned table, RMSNorm in "
         "place of LayerNorm, a gated MLP, fewer heads for keys and values, no biases. Here they are made one after the other in "
         "a tiny model (2 layers, 4 heads, 32 wide) that reads bytes. Each row has all changes up to it.",
@@ -220,6 +224,7 @@ def positions(gpt2: Tiny, rotary: Tiny) -> Step:
     rows = gpt2.model.embedding.position_table.weight.numel()
     return Step(
         title="Learned positions become turns",
+        source=UNTRAINED,
         text=f"GPT-2 adds a row of a learned table to each token: {rows:,} numbers here. Llama has no such table. Queries and keys "
         "are turned by their places instead, in every layer: `q` before, `rot_q` after. A score then depends on the distance "
         "of two tokens, and a text may be longer than any that was trained on. Su et al. 2021.",
@@ -268,6 +273,7 @@ def norms(gpt2: Tiny) -> Step:
     mean_operand = Operand(name="mean", values=torch.stack([mean]), letters="")
     return Step(
         title="LayerNorm becomes RMSNorm",
+        source=UNTRAINED,
         text="LayerNorm subtracts the mean of a token's numbers and divides by their standard deviation. RMSNorm does not subtract: "
         "it divides by the root of the mean square. Where the mean is near 0 the two are nearly the same. It saves the mean and "
         "a learned bias. Shown before the learned weights, for the last byte. Zhang and Sennrich 2019.",
@@ -301,15 +307,20 @@ def gates(before: Tiny, after: Tiny) -> Step:
     gate, up = (after.trace[f"blocks.0.mlp.{name}"][0] for name in ("gate", "up"))
     old, new = before.model.config.hidden_width, after.model.config.hidden_width
     C = BASE["n_embd"]
+    narrow = round(8 * C / 3)
     options = distinct(
         Option(
-            str(round(8 * C / 3)), True, f"Three matrices of {round(8 * C / 3)} have as many numbers as two of {4 * C}."
+            str(narrow),
+            True,
+            f"Three matrices of {C} by {narrow} have {3 * C * narrow:,} numbers, about as many as two of {C} by {4 * C}: "
+            f"{2 * C * 4 * C:,}.",
         ),
         Option(str(4 * C), False, "Then the MLP would have half as many numbers again."),
         Option(str(2 * C), False, "That would be fewer: three matrices of half the width."),
     )
     return Step(
         title="GELU becomes a gate: SwiGLU",
+        source=UNTRAINED,
         text=f"GPT-2's MLP widens a token to {old} numbers and sends each through GELU. SwiGLU makes two wide versions: one goes "
         "through an activation, SiLU, and becomes the `gate`; the other, `up`, is multiplied by it, number by number. That takes "
         f"three matrices in place of two, so the width is cut to {new}, about two thirds. Shazeer 2020.",
@@ -332,7 +343,7 @@ def gates(before: Tiny, after: Tiny) -> Step:
         ],
         code=[code_of(GatedMLP.forward, "gate = self.gate(", "post = self.post(")],
         question=Question(
-            prompt=f"Two matrices, C = {C} by {4 * C}, become three. How wide may they be, to have as many numbers?",
+            prompt=f"Two matrices, C = {C} by {4 * C}, become three. How wide may they be, to have about as many numbers?",
             options=options,
         ),
     )
@@ -350,6 +361,7 @@ def key_heads(before: Tiny, after: Tiny) -> Step:
     )
     return Step(
         title="Fewer heads for keys and values",
+        source=UNTRAINED,
         text=f"While a model writes, keys and values of all tokens so far are kept. With grouped queries {H} heads of queries share "
         f"{K} heads of keys and values, {H // K} each: `k` has {K} blocks where `q` has {H}. The cache shrinks from {kept[0]} to "
         f"{kept[1]} bytes for each token; the pattern still has {H} heads. Ainslie et al. 2023.",
@@ -377,6 +389,7 @@ def biases() -> Step:
     all_ = counted(len(CHANGES) - 2)["parameters"]
     return Step(
         title="No biases",
+        source=COUNTED,
         text=f"Every linear layer of GPT-2 adds a learned bias. Llama has none: {total:,} of {all_:,} numbers go here, {total / all_:.1%}, "
         "and far less in a wide model, where matrices grow with the square of the width and biases with the width. Chowdhery et "
         "al. 2022 (PaLM) found that large models train more stably without them.",
@@ -409,6 +422,7 @@ def all_together(is_pressed: bool) -> Step:
         )
     return Step(
         title="All together: cost and loss",
+        source=f"{COUNTED} Losses are on articles that the models were not trained on.",
         text="Llama reads as GPT-2 does: attention, MLP, residual stream, one head at the end. What changed is what it costs, and how "
         f"far it can be stretched. {said}",
         show=show,

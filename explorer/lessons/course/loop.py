@@ -15,6 +15,7 @@ import numpy as np
 
 from ...engine.runner import Runner
 from ..lesson import (
+    OWN,
     Bars,
     Control,
     Facts,
@@ -321,7 +322,8 @@ def the_time(layer: Layer, measure: bool) -> Step:
     )
     shown = measured(layer) if measure else [nothing_measured()]
     code = [code_of(one_head_after_the_other, "for head in range"), code_of(all_heads_at_once, "z = attn.")]
-    return Step(title="How long each takes", text=text, show=shown, code=code)
+    source = f"{OWN} Times are those of this machine."
+    return Step(title="How long each takes", text=text, show=shown, code=code, source=source)
 
 
 def nothing_measured() -> Message:
@@ -546,6 +548,7 @@ def how_tests_can_tell(layer: Layer) -> Step:
     loop, batch = products["loop"][own], products["batch"][own]
     return Step(
         title="How a test can tell",
+        source="Counts depend on the number of heads, not on the model's numbers or your text.",
         text="The homework forbids the loop. Comparing to the last bit is no test for it: correct batched code that "
         "projects q, k and v in one product, or uses einsum, rounds otherwise too. What tells is how many matrix products "
         f"torch is asked for, counted for these bars. With H = {H} the loop asks for {loop}, the batch for {batch}; only the loop's number grows with H.",

@@ -6,7 +6,7 @@ Two texts run through the model as one batch, padded on either side; what is sho
 import math
 from functools import cached_property
 
-from ..batch import Padded, padded, rows_of, second_control
+from ..batch import BOTH_TEXTS, Padded, padded, rows_of, second_control
 from ..lesson import Bars, Control, Facts, Formula, Lesson, Operand, Option, Panel, Question, Scene, Step
 from ..questions import distinct
 from ..settings import head_control, layer_control
@@ -123,6 +123,7 @@ def causal(masked: Masked) -> Step:
     T, count = masked.T, int(masked.causal.sum())
     return Step(
         title="Causal: a token sees itself and what stands before it",
+        source="A mask depends on how many tokens there are, here those of your text, and on nothing else.",
         text=f"`causal` has a row for each of the {T} tokens in its role as a query, and a column for each as a key. 1 means "
         "visible. Everything right of the diagonal is the future and is hidden. One mask serves all texts and all heads: "
         "its sizes for B and H are 1.",
@@ -149,6 +150,7 @@ def off_by_one(masked: Masked) -> Step:
     masks = wrong_masks(masked.T)
     return Step(
         title="Off by one: masks that only look right",
+        source="A mask depends on how many tokens there are, here those of your text, and on nothing else.",
         text="Each of these runs without an error. `tril(1)` shows each token the next one, which is what it has to predict: "
         "the training loss becomes wonderful, and the model cannot write. `tril(-1)` hides a token from itself, and "
         "leaves the first with nothing. `triu()` turns time around. Read one row aloud: who sees whom?",
@@ -184,6 +186,7 @@ def a_batch(masked: Masked) -> Step:
     batch = masked.right
     return Step(
         title="A batch is a rectangle: short rows are padded",
+        source=BOTH_TEXTS,
         text=f"Your text has {T} {tokens(T)}, the second {n}. A tensor needs rows of one length, so the shorter row is filled "
         f"up with the padding token (hatched). `attention_mask` remembers which places are real. Without it the model would "
         "read padding as text.",
@@ -216,6 +219,7 @@ def padding(masked: Masked) -> Step:
     names = ["your text", "second text"]
     return Step(
         title="Padding hides keys: columns, not rows",
+        source=BOTH_TEXTS,
         text="Nobody may look at padding, so padding is hidden as a key: a column. `padding` has the shape (B, 1, 1, S): one "
         "row for each text, the same for all heads and all queries. `rows` is the common mistake: it hides padding as "
         "a query. Then real tokens still look at padding, and padded queries see nothing.",
@@ -251,6 +255,7 @@ def both_at_once(masked: Masked) -> Step:
     )
     return Step(
         title="Both at once: the masks broadcast",
+        source=BOTH_TEXTS,
         text=f"A key is visible if both masks say so. (1, 1, {T}, {T}) & (2, 1, 1, {T}) gives (2, 1, {T}, {T}): where a size is "
         "1, its one entry counts for every index. Click a cell of `mask`: it is one entry of `causal` and one of "
         "`padding`. H stays 1 and broadcasts to all heads in attention.",
@@ -287,6 +292,7 @@ def minus_infinity(masked: Masked) -> Step:
     after = float((scores.softmax(-1) * seen).sum())
     return Step(
         title="Hidden means -∞, before the softmax",
+        source=BOTH_TEXTS,
         text=f"One row of scores in layer {masked.layer}, head {masked.head}: the query “{labels[query]}” of the second text, "
         "padded on the left. Hidden scores get the number on the left of each row of `filled`. Only e^-∞ is 0. A score of 0 is an "
         "ordinary score. -1e4 is small enough as long as the row sees anything at all. Hiding after the softmax is wrong too: "
@@ -360,6 +366,7 @@ def sees_nothing(masked: Masked) -> Step:
     scores = Operand(name="scores", values=masked.products.where(seen, -math.inf), letters="TS")
     return Step(
         title="A query that sees nothing",
+        source=BOTH_TEXTS,
         text="With padding on the left the first queries have no visible key: in their rows every score is -∞, and the softmax "
         "divides 0 by 0. `softmax` is NaN there, not a number. It does not stay there: in the next layer a weight of 0 "
         "times a value of NaN is NaN, in every row. So `pattern` sets these rows to 0; nobody reads them."
@@ -440,6 +447,7 @@ def either_side(masked: Masked) -> Step:
 
     return Step(
         title="Padding on the right or on the left",
+        source=BOTH_TEXTS,
         text="Training usually pads on the right, writing on the left: then the last place of every row is its last real "
         "token, and the next token belongs right after it. `positions` count real tokens only, so that a token has the "
         "same position embedding wherever padding stands.",
@@ -477,6 +485,7 @@ def alone_or_padded(masked: Masked) -> Step:
     shown = {"alone": alone, **{name: results[name] for name in ("padded left", "left, without mask")}}
     return Step(
         title="Alone or padded: the same numbers",
+        source=BOTH_TEXTS,
         text="The second text alone, and in the batch: what the model predicts after it is the same, wherever the padding "
         "stands. That is the test of a mask: run each text alone, and compare. Without a padding mask the left side fails. "
         "The right side passes, because the causal mask hides what comes later; an encoder would fail there, too.",

@@ -96,12 +96,12 @@ def byte_label(byte: int) -> str:
 
 def bytes_first(merging: Merging) -> Step:
     characters = len(merging.bytes.decode("utf-8", "replace"))
-    said = f"Of {merging.text[:40]!r}" if merging.text != STANDS_FOR_NOTHING else "Your text is empty, so: of 'lower'"
+    empty = "Your text is empty, so this is about 'lower'. " if merging.text == STANDS_FOR_NOTHING else ""
     return Step(
         title="A text is bytes, cut into pieces",
-        text=f"{said} the first {len(merging.bytes)} bytes, as UTF-8 writes them: one for each plain letter, two to four for "
-        "any other character. The 256 bytes are the first tokens of the vocabulary, so there is no text that cannot be "
-        "written. First a fixed rule cuts the text into words with the space in front of them, numbers, signs and white "
+        text=f"{empty}The first {len(merging.bytes)} bytes of {merging.text[:40]!r} in UTF-8: one for each plain letter, two to "
+        "four for any other character. The 256 bytes are the first tokens of the vocabulary, so there is no text that cannot be "
+        "written. First a fixed rule cuts the text into words with the space in front of them, numbers, punctuation and white "
         "space: no token will reach over two pieces. One color is one piece.".replace("`", "ˋ"),
         show=[byte_panel(merging), Facts(facts=[("pieces", str(len(merging.pieces)), "")])],
         code=[code_of(type(merging.tokenizer).encode, "return self.encoding.encode_ordinary(")],
@@ -208,7 +208,8 @@ def every_merge(merging: Merging, number: int) -> Step:
     ).replace("`", "ˋ")
     return Step(
         title="Merge by merge",
-        text=f"Each row is the text after one more merge, each color one token, each number its id. {said}After {count} merges no "
+        text=f"Each row is the text after one more merge, each color one token. A cell holds the id of its token; where "
+        f"there is no room to write it, hover over the cell or tap it. {said}After {count} merges no "
         "pair of neighbors is in the table any more: these are the tokens. Move the slider to see the ranks that each merge "
         "is chosen by.",
         show=[merge_panel(merging, at), rank_panel(merging, parts)],

@@ -8,7 +8,7 @@ the held-out loss, and what was measured of tiny models that were trained with t
 import math
 
 from ...engine.runner import Runner
-from ..lesson import Bars, Control, Facts, Lesson, Message, Panel, Scene, Shown, Step
+from ..lesson import OWN, Bars, Control, Facts, Lesson, Message, Panel, Scene, Shown, Step
 from ..mistakes import museum_questions as ask
 from ..mistakes.effects import HELD_OUT, loss_with, next_token_bars, right_and_wrong
 from ..mistakes.exhibit import MOST_CHANGED, Exhibit, Run, exhibit, noisy_runs
@@ -48,6 +48,7 @@ def entrance(scene: Scene) -> Step:
 
     return Step(
         title="Twelve mistakes that people made",
+        source="All losses are means over held-out articles; your text plays no part.",
         text="Each was found in someone's code. Here each is switched on in a copy of the trained model: the weights stay "
         "as they are, and only the marked lines differ. Press Next: the wrong line stands beside the right one, and you "
         "see what it does to attention, to the next token and to the loss.",
@@ -115,6 +116,7 @@ def step_of(shown: Exhibit) -> Step:
     picture = dropped_out(shown) if shown.mistake.mode == "train" else compared(shown)
     return Step(
         title=shown.mistake.title,
+        source=f"{OWN} Losses are means over held-out articles; those of models trained with the mistake are tiny models'.",
         text=shown.mistake.story,
         show=picture,
         code=right_and_wrong(shown.mistake.name),

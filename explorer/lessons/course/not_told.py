@@ -5,13 +5,28 @@ Attention shows where a head looks. Whether that matters for the prediction is a
 
 from functools import cached_property
 
-from ..lesson import Bars, Control, Facts, Formula, Lesson, Operand, Option, Panel, Question, Scene, Step, written
+from ..lesson import (
+    OWN,
+    Bars,
+    Control,
+    Facts,
+    Formula,
+    Lesson,
+    Message,
+    Operand,
+    Option,
+    Panel,
+    Question,
+    Scene,
+    Step,
+    written,
+)
 from ..mistakes.effects import next_token_bars
 from ..questions import distinct
 from ..settings import head_control, layer_control
 from ..source import code_of
 from .attention import attention_code
-from .evidence import FITTED, TESTED, contributions, lenses, with_each_head, with_each_token
+from .evidence import FITTED, TESTED, Lenses, contributions, lenses, with_each_head, with_each_token
 
 STEPS = 9
 LAYER, HEAD = 1, 1  # looked at first: its largest weight is not its largest contribution
@@ -152,8 +167,8 @@ def weight_and_length(e: Evidence) -> Step:
     return Step(
         title="A weight is half of it",
         text="Attention pictures show `weights`. What a token really passes on is its weight times its value, and values differ in "
-        "length: `lengths`, measured where they enter the residual stream. A large weight on a short value moves little; heads "
-        "that have nothing to do often park their attention so, on the start token. Kobayashi et al. 2020, “Attention is Not "
+        "length: `lengths`, measured where they enter the residual stream. A large weight on a short value moves little: many "
+        "heads that find nothing to look for put most of their weight on the start token, an attention sink. Kobayashi et al. 2020, “Attention is Not "
         "Only a Weight”.",
         show=[
             row(
@@ -259,7 +274,10 @@ def ablated(e: Evidence, name: str, values, words: str) -> tuple[Panel, Facts, i
     layer, head = divmod(worst, e.H)
     panel = e.by_head(name, values, f"change of ln p of {e.named}")
     fact = Facts(
-        facts=[(f"largest fall, {words}", f"{float(values.min()):.4f} nats", ""), ("by", f"{layer}.{head}", "")]
+        facts=[
+            (f"largest fall, {words}", f"{float(values.min()):.4f} nats", ""),
+            ("by", f"layer {layer}, head {head}", ""),
+        ]
     )
     return panel, fact, worst
 
@@ -306,6 +324,7 @@ def mean_ablation(e: Evidence) -> Step:
     zero, mean = float(e.zeroed[layer, head]), float(e.meaned[layer, head])
     return Step(
         title="Mean ablation: silent is not normal",
+        source=f"{OWN} The means are over the tokens of other texts.",
         text="0 is a value that later layers never saw: a head that always says the same is missed then, though it told nothing of "
         "this text. Mean ablation replaces what it says by its mean over the tokens of other texts: it stays as loud as ever, "
         f"and knows nothing. The two differ most for layer {layer}, head {head}: {zero:.3f} and {mean:.3f}. Say which one you "
@@ -458,7 +477,8 @@ def patched(e: Evidence) -> Step:
                 facts=[
                     ("ln p, whole text", f"{clean:.4f}", ""),
                     ("ln p, token replaced", f"{low:.4f}", ""),
-                    ("most restored", f"{float(restored.max()):.3f} by {best // e.H}.{best % e.H}", ""),
+                    ("most restored", f"{float(restored.max()):.3f}", ""),
+                    ("by", f"layer {best // e.H}, head {best % e.H}", ""),
                 ]
             ),
         ],
@@ -467,52 +487,81 @@ def patched(e: Evidence) -> Step:
 
 
 def three_lenses(e: Evidence) -> Step:
-    import torch
-
     from llm_core.analysis.tuned_lens import fit, read
     from llm_core.analysis.tuned_lens import train as train_lens
 
     found = lenses(e.runner)
     names = ["embedding", *(f"after layer {layer}" for layer in range(e.L))]
-    series: dict = {"logit lens": (found.plain, None), "fitted lens": (found.fitted, found.fit)}
+    lens_of: dict = {"logit lens": None, "fitted lens": found.fit}
+    kl = {"logit lens": found.plain, "fitted lens": found.fitted}
     if found.lens:
-        series["tuned lens"] = (found.tuned, found.lens)
-    own = text_stream(e)  # L+1 of (C,)
-
-    def of_answer(lens) -> list[float]:
-        rows = [lens.translated(x, row) if lens else x for row, x in enumerate(own)]
-        return [float(read(e.model, x[None])[0, e.answer].exp()) for x in rows]
-
-    with torch.no_grad(), e.runner.alone():
-        on_text = {name: of_answer(lens) for name, (_, lens) in series.items()}
+        lens_of["tuned lens"], kl["tuned lens"] = found.lens, found.tuned
+    trained = (
+        f"is trained on the prediction itself: {int(found.lens.about['tokens']):,} tokens of other articles."
+        if found.lens
+        else "would be trained on the prediction itself."
+    )
     return Step(
         title="Lenses on what comes before",
+        source=f"{OWN} The first chart is about {found.tested:,} tokens of {TESTED} other articles.",
         text="The logit lens reads the stream after each layer as if it were the last; early layers write in another form, so it "
-        "misreads them. Other lenses first translate the stream, by an affine map for each layer. The fitted lens brings it "
-        f"near the last stream: least squares, on {FITTED} articles. "
-        + (
-            "The tuned lens (Belrose et al. 2023) is trained on the prediction itself, "
-            f"{int(found.lens.about['tokens']):,} tokens of other articles. "
-            if found.lens
-            else "A tuned lens (Belrose et al. 2023) would be trained on the prediction itself. "
-        )
-        + f"KL, on {TESTED} articles that none of them has read, says how far each is from the model's own prediction. All tell what "
-        "could be read there, not what the model uses.",
+        "misreads them. Other lenses first translate the stream by an affine map for each layer, x A + b: a matrix product and "
+        "a bias. The fitted lens has the map that takes the stream nearest to the last one, in squared distance (least squares), "
+        f"over {found.read:,} tokens of {FITTED} articles. {'The' if found.lens else 'A'} tuned lens (Belrose et al. 2023) "
+        f"{trained} All tell what could be read there, not what the model uses.",
         show=[
             Bars(
-                title="KL to the model's prediction on other texts, in nats: lower is nearer",
+                title="KL to the model's prediction on other texts, in nats: lower is nearer. Each row has its own scale",
                 names=names,
-                series={name: kl for name, (kl, _) in series.items()},
+                series=kl,
+                by_row=True,
             ),
-            Bars(title=f"On your text: probability of {e.named}", names=names, series=on_text),
+            *nearer_once(found, names),
+            Bars(title=f"On your text: probability of {e.named}", names=names, series=on_text(e, lens_of), full=1),
+            Message(
+                text="",
+                words=f"The two charts ask different things. KL compares all probabilities at every position of those articles, "
+                f"on average; the second chart shows one token at one position, the last. A lens can be nearer in KL, and still "
+                f"give {e.named} less here.",
+            ),
         ],
         code=[
             code_of(read),
             code_of(fit, "A = torch.linalg.solve("),
             *([code_of(train_lens, "losses = [")] if found.lens else []),
         ],
-        question=lens_question(e, {name: kl for name, (kl, _) in series.items()}, names),
+        question=lens_question(e, kl, names),
     )
+
+
+def on_text(e: Evidence, lens_of: dict) -> dict[str, list[float]]:
+    """The answer's probability as each lens reads it after the learner's text, L+1 numbers each."""
+    import torch
+
+    from llm_core.analysis.tuned_lens import read
+
+    own = text_stream(e)  # L+1 of (C,)
+    with torch.no_grad(), e.runner.alone():
+        return {
+            name: [
+                float(read(e.model, (lens.translated(x, row) if lens else x)[None])[0, e.answer].exp())
+                for row, x in enumerate(own)
+            ]
+            for name, lens in lens_of.items()
+        }
+
+
+def nearer_once(found: Lenses, names: list[str]) -> list[Message]:
+    """Said where the fitted lens is nearer than the one that was trained to be near."""
+    if not found.lens:
+        return []
+    rows = [row for row in range(len(names) - 1) if found.fitted[row] < found.tuned[row]]
+    where = ", ".join(f"{names[row]} ({found.fitted[row]:.3f} against {found.tuned[row]:.3f})" for row in rows)
+    words = (
+        f"The fitted lens is the nearer one here at: {where}. The tuned lens is not the best possible map: it was trained "
+        f"for {found.lens.about['steps']} steps, and on other articles than those measured."
+    )
+    return [Message(text="", words=words)] if rows else []
 
 
 def lens_question(e: Evidence, series: dict[str, list[float]], names: list[str]) -> Question:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...engine.runner import Runner
-from ..batch import filler, second_control
+from ..batch import BOTH_TEXTS, filler, second_control
 from ..lesson import (
     Bars,
     Control,
@@ -89,6 +89,7 @@ def two_articles(batch: Batch) -> Step:
 
     return Step(
         title="Two articles become rows of tokens",
+        source=BOTH_TEXTS,
         text="A model learns from texts as they are: nobody labels them. Each article begins with a start token and ends with "
         "an end token. "
         + " ".join(f"{who} has {len(row)} tokens here." for who, row in zip(("Yours", "The second"), batch.rows))
@@ -108,6 +109,7 @@ def one_apart(batch: Batch) -> Step:
     at = f"“{labels[place]}” (place {place})"
     return Step(
         title="Inputs and targets are one place apart",
+        source=BOTH_TEXTS,
         text="The answer to every token is the token after it. `inputs` is the row without its last token, `targets` is the row "
         "without its first: the same cells, moved one place. Column by column: read the upper, predict the lower. "
         "Shift once: if the forward pass shifts as well, targets are off by two.",
@@ -141,6 +143,7 @@ def teacher_forcing(batch: Batch) -> Step:
     wrong = [t for t in range(batch.T - 1) if ids[t] != batch.targets[0, t]]
     return Step(
         title="Teacher forcing: all places at once, each with the true past",
+        source=BOTH_TEXTS,
         text=f"One forward pass predicts at all {batch.T} places. Each place reads the true tokens before it, whatever the model "
         "would have written itself: a wrong guess does not spoil the next place. That is called teacher forcing. The causal "
         "mask keeps it honest: no place sees its own target.",
@@ -180,6 +183,7 @@ def log_softmax(batch: Batch) -> Step:
     V = batch.logits.shape[-1]
     return Step(
         title="Logits become log-probabilities",
+        source=BOTH_TEXTS,
         text=f"`logits` has a number for each of {V:,} tokens at every place; shown are the columns of your text's tokens, each "
         "row's target outlined. Subtract from a row the logarithm of the sum of e^logit over all of its tokens: that is "
         "`log_p`. It is at most 0, and e^log_p is a probability.",
@@ -217,6 +221,7 @@ def picked_and_averaged(batch: Batch) -> Step:
     torchs = F.cross_entropy(batch.logits.flatten(0, 1), batch.targets.flatten()).item()
     return Step(
         title="Cross-entropy: pick the target, take the mean",
+        source=BOTH_TEXTS,
         text="Of each row of `log_p` only the outlined number counts: that of the target. Its negative is the surprise, 0 if the "
         "model was sure and right. The loss is the mean over all places that have a target. torch's `F.cross_entropy` "
         "does all of it in one call, from logits: never put a softmax in front.",
@@ -269,6 +274,7 @@ def ignored(batch: Batch) -> Step:
     counted = F.cross_entropy(batch.logits.flatten(0, 1), batch.targets.where(batch.counted, pad).flatten()).item()
     return Step(
         title="Padding has no target",
+        source=BOTH_TEXTS,
         text=f"Where a row is padded there is nothing to predict. `targets` holds {default} there, which `F.cross_entropy` leaves "
         "out of the sum and of the count. If padding were counted, the model would learn to say padding after every text, "
         "and the loss would mostly measure how long the padding is.",
@@ -312,6 +318,7 @@ def at_the_start(batch: Batch) -> Step:
     fresh = fresh_loss(batch.runner, tuple(map(tuple, batch.rows)), filler(batch.scene))
     return Step(
         title="At the start the loss is ln V",
+        source=f"{BOTH_TEXTS} The new model has the same sizes and random weights.",
         text=f"A model with random small weights knows nothing: it gives each of {V:,} tokens about the same probability, 1/V. "
         "Its surprise is -ln(1/V) = ln V at every place. If a training run begins far above that, something is wrong "
         "before the first step: wrong targets cannot be seen here, but a wrong start can.",
@@ -343,6 +350,7 @@ def backward(batch: Batch) -> Step:
     off = float((gradient - expected).abs().max())
     return Step(
         title="Backward: the gradient of the logits is p - y",
+        source=BOTH_TEXTS,
         text=f"`y` is 1 at the target and 0 elsewhere. What torch computes going backward, `gradient` × {count} targets, is "
         "simply p - y. At the target it is negative: a step against the gradient raises that logit. All other logits are "
         "lowered, each by its own probability. A place that was sure and right teaches almost nothing.",
@@ -403,6 +411,7 @@ def update(batch: Batch) -> Step:
     move = done.weight - done.new
     return Step(
         title="One step of the optimizer",
+        source=BOTH_TEXTS,
         text=f"Backward has left a gradient in every weight. Shown are {len(move)} weights of a copy: the row of “{token}” in the "
         f"token table. AdamW divides by the gradient's own size, so in its first step each weight moves by about the learning "
         f"rate, {batch.rate:g}, against the sign of its gradient. Then the same batch is read again. Try a larger rate: it overshoots.",
@@ -448,6 +457,7 @@ def forgotten_zeroing(batch: Batch) -> Step:
     runs = batch.stepped.runs
     return Step(
         title="Forgetting zero_grad",
+        source=BOTH_TEXTS,
         text="`backward()` adds to the gradients that are there. Without `zero_grad()` the second text's gradient is added to the "
         "first one's, and so on: every step also repeats all steps before it, although the weights have moved on. Nothing "
         "raises an error. The order is: zero, forward, backward, step.",

@@ -168,7 +168,7 @@ def tokens(run: Forward) -> Step:
     return Step(
         title="Text becomes tokens",
         text="The model never sees letters. A tokenizer cuts the text into tokens, pieces that are frequent in its training "
-        "texts: whole words, parts of words, signs. `ids` are their numbers in the vocabulary. “start” is a special token "
+        "texts: whole words, parts of words, punctuation marks. `ids` are their numbers in the vocabulary. “start” is a special token "
         "that stands before every text. Most words bring the space in front of them along.",
         show=[ids_panel(run), Facts(facts=[("words", str(words), ""), ("tokens", str(total), "")])],
         code=[code_of(type(run.scene.runner.tokenizer).encode)],
@@ -180,7 +180,9 @@ def counting(run: Forward, words: int, total: int) -> Question | None:
     characters, prefix = len(run.scene.text), len(run.scene.runner.tokenizer.prefix)
     options = distinct(
         Option(f"{total}", True, f"{prefix} in front of the text, and {total - prefix} for the text itself."),
-        Option(f"{words}", False, "That counts words. Signs are tokens of their own, and rare words are cut."),
+        Option(
+            f"{words}", False, "That counts words. Punctuation marks are tokens of their own, and rare words are cut."
+        ),
         Option(f"{characters}", False, "That counts characters. A token is usually longer than one."),
     )
     prompt = f"Your text has {words} words and {characters} characters. How many tokens does the model read?"

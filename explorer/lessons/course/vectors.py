@@ -273,6 +273,7 @@ def waves(table: Table) -> Step:
     rows = sinusoidal(N, max(2, table.C // 2 * 2))  # a sine and a cosine of each wave
     return Step(
         title="Positions as waves: sinusoidal",
+        source="Computed from a formula; neither the model nor your text plays a part.",
         text="The first Transformer learned nothing here: column by column, its positions are sines and cosines with ever longer "
         "waves, like the hands of many clocks. They were added to the token's row, too. The likeness of two places (the cosine "
         "of their angle) depends on their distance alone: in the lower picture, every diagonal has one color. No table ends.",
@@ -411,6 +412,7 @@ def neighbors(table: Table) -> Step:
     )
     return Step(
         title="Neighbors in the table",
+        source=f"The numbers are those of the {table.sizes.name} model's token table; your text plays no part.",
         text="Nobody told the table what words mean. But tokens that stand in the same places are pushed the same way in "
         "training, so their rows come to point in similar directions: the same word with and without a space, with a capital, "
         f"in the plural, words of the same kind. Half of all tokens have a cosine of less than ±{typical:.2f} with this one. "
@@ -436,6 +438,7 @@ def on_a_map(table: Table) -> Step:
     low, high = (", ".join(f"“{table.piece(id)}”" for id in ids) for ids in (along[:3], along[:-4:-1]))
     return Step(
         title="All tokens on a map",
+        source=f"The numbers are those of the {table.sizes.name} model's token table; your text plays no part.",
         text=f"A row has {table.C} numbers, a screen two directions, or three. Principal components are the directions in which "
         f"the rows differ most: the first holds {percent[0]} of all their variance, the next two {percent[1]} and {percent[2]}. "
         f"{low} lie at one end of the first, {high} at the other. So what is close together here can be far apart in the "

@@ -10,8 +10,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ...engine.runner import Runner
-from ..batch import padded, rows_of, second_control
+from ..batch import BOTH_TEXTS, padded, rows_of, second_control
 from ..lesson import (
+    OWN,
     Bars,
     Control,
     Facts,
@@ -157,6 +158,20 @@ def last_row(writer: Writer) -> Step:
     )  # fmt: skip
 
 
+def reached(logits: "Tensor", id: int) -> list[tuple[str, str, str]]:
+    """Where a token stands among all, the likeliest first, and the sum of probabilities before and with it."""
+    from llm_core.generation.warping import Warping
+
+    p, ids = (row[0] for row in Warping().most_likely(logits[None]))  # (V,)
+    rank = ids.tolist().index(id)
+    before, with_it = float(p[:rank].sum()), float(p[: rank + 1].sum())
+    return [
+        ("its rank", f"{rank + 1:,}", ""),
+        ("sum before it", f"{before:.5f}", ""),
+        ("sum with it", f"{with_it:.5f}", ""),
+    ]
+
+
 def drawing(writer: Writer) -> Step:
     import torch
 
@@ -177,7 +192,7 @@ def drawing(writer: Writer) -> Step:
         show=[
             writer.line("p", p, "softmax of the last row"),
             writer.line("cumulative", p.cumsum(0), "p added up from the left", marks=[] if place is None else [[place]]),
-            Facts(facts=[("u", f"{float(u):.4f}", ""), ("drawn", writer.label(drawn), "")]),
+            Facts(facts=[("u", f"{float(u):.4f}", ""), ("drawn", writer.label(drawn), ""), *reached(writer.last, drawn)]),
             Bars(
                 title=f"Probability, and how often it came in {DRAWS:,} draws",
                 names=writer.names,
@@ -361,7 +376,7 @@ def fed_back(writer: Writer) -> Step:
                 title="ids; hatched: not yet written",
                 color="origin",
                 origin=torch.arange(T + NEW).expand(NEW, -1),
-                rows=[f"{i}. draw" for i in range(1, NEW + 1)],
+                rows=[f"draw {i}" for i in range(1, NEW + 1)],
                 columns=[writer.label(id) for id in ids],
                 decimals=0,
                 hidden=hidden,
@@ -399,6 +414,7 @@ def end_of_text(writer: Writer) -> Step:
     stopped = any(step.id == writer.end for step in writer.written)
     return Step(
         title="End of text: who stops?",
+        source=f"{OWN} The first chart is about an article that the model was not trained on.",
         text="Every article in the training data ends with an end token, so the model has learned when to expect it. The "
         "loop has to look: when the end token is drawn it stops. Otherwise the model begins another article. In a batch, rows "
         "that have ended are filled up with it until the last one ends.",
@@ -411,7 +427,7 @@ def end_of_text(writer: Writer) -> Step:
             ),
             Bars(
                 title="At each draw of the step before",
-                names=[f"{i}. draw: {writer.label(step.id)}" for i, step in enumerate(writer.written, 1)],
+                names=[f"draw {i}: {writer.label(step.id)}" for i, step in enumerate(writer.written, 1)],
                 series={"p": here},
                 decimals=4,
             ),
@@ -451,7 +467,8 @@ def several_prompts(writer: Writer) -> Step:
     same = alone == together
     return Step(
         title="Prompts of different lengths",
-        text="Two prompts are written on at once. The shorter is padded on the left, so that the last place of both is their last "
+        source=BOTH_TEXTS,
+        text="Two prompts are continued at once. The shorter is padded on the left, so that the last place of both is their last "
         "token: `logits[:, -1]` serves both, and new tokens go into the same column. Padding is masked, positions count "
         "real tokens only, and so each row writes what it would have written alone.",
         show=[

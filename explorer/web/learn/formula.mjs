@@ -4,6 +4,9 @@
 import { fixed } from "../base/text.mjs";
 import { flatOf, indexOf } from "./geometry.mjs";
 
+const CHARACTER = 7.2; // px, of a digit in a cell
+const SQUEEZED = 1.15; // how much wider than its cell a number may be: it is drawn narrower
+
 /** The array behind a key of the payload: {data, shape}. */
 export function read(payload, key) {
   return payload.arrays[key];
@@ -41,6 +44,13 @@ export function number(value, decimals = 4) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   const vanishes = value !== 0 && decimals >= 3 && Math.abs(value) < 0.5 * 10 ** -decimals;
   return vanishes ? value.toExponential(1) : fixed(value, decimals);
+}
+
+/** A number inside a cell: one that is far too long for it by its power of ten. */
+export function inCell(value, decimals, { cw, large }) {
+  const text = number(value, decimals);
+  const fits = text.length * CHARACTER * large <= cw * SQUEEZED || Math.abs(value) < 1e4 || decimals === 0;
+  return fits ? text : value.toExponential(1).replace(".0", "").replace("+", "");
 }
 
 function nameOf(panel, index) {

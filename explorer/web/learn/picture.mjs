@@ -7,7 +7,7 @@ import { cssOf, inkOn } from "../color/scale.mjs";
 import { isDark } from "../state/store.mjs";
 import { otherShown } from "./beside.mjs";
 import { colorsOf, limitOf } from "./colors.mjs";
-import { explain, number, read } from "./formula.mjs";
+import { explain, inCell, number, read } from "./formula.mjs";
 import { blockAt, cellUnder, cornerOf, flatOf, indexOf, measure, tapeCorner } from "./geometry.mjs";
 import { ease, origins, SECONDS } from "./motion.mjs";
 import { withNouns } from "./nouns.mjs";
@@ -83,7 +83,7 @@ export class Picture {
       onkeydown: (event) => this.key(entry, event),
     });
     entry.limit = limitOf(panel, entry.data);
-    entry.scale = make("span", { className: "hs-scale-words" }, ...scaleOf(panel, entry.limit, isDark()));
+    entry.scale = make("span", { className: "hs-scale-words" }, ...scaleOf(panel, entry.data, entry.limit, isDark()));
     const head = make(
       "figcaption",
       {},
@@ -242,7 +242,8 @@ export class Picture {
   }
 
   redraw() {
-    for (const { panel, scale, limit } of this.panels) scale.replaceChildren(...scaleOf(panel, limit, isDark()));
+    for (const { panel, data, scale, limit } of this.panels)
+      scale.replaceChildren(...scaleOf(panel, data, limit, isDark()));
     if (this.payload) this.place(false);
   }
 }
@@ -281,7 +282,7 @@ function addPanel(payload, { panel, data, geometry, limit, x, y }, add, dark) {
       w: geometry.cw,
       h: geometry.ch,
       fill: color(i),
-      text: writes ? number(data[i], panel.decimals) : "",
+      text: writes ? inCell(data[i], panel.decimals, geometry) : "",
       size: 12 * geometry.large,
       key: `${panel.family}#${origin ? origin[i] : i}`,
       panel: panel.name,

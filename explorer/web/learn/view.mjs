@@ -17,6 +17,7 @@ import { readout, working } from "./readout.mjs";
 import { LessonSource } from "./source.mjs";
 import { tablesOf } from "./tables.mjs";
 import { ownTurns } from "./turns.mjs";
+import { ownSource } from "./words.mjs";
 
 export function mount(element, { props }) {
   const catalog = JSON.parse(props.catalog);
@@ -377,16 +378,9 @@ class Learn {
   }
 
   drawAbout() {
-    const { about } = this.payload;
-    if (!about) return this.about.replaceChildren();
-    const cut =
-      about.total > about.tokens.length
-        ? ` The text has ${about.total} tokens; the first ${about.tokens.length} are shown, so that single ` +
-          "numbers can be seen."
-        : "";
-    this.about.textContent =
-      `Every number is the ${about.model} model's, for ` +
-      `“${[...about.text].slice(0, 80).join("")}${about.text.length > 80 ? "…" : ""}”.${cut}`;
+    const { about, steps } = this.payload;
+    const own = about ? ownSource(about) : "";
+    this.about.textContent = steps[this.step].source.replace("{own}", () => own);
   }
 
   told(told, locked) {

@@ -20,11 +20,13 @@ export function shapeText(panel, shape) {
   return `(${shape.map((size, d) => (panel.letters[d] ? `${panel.letters[d]}=${size}` : size)).join(", ")})`;
 }
 
-/** The scale of its colours: a bar with its ends. */
-export function scaleOf(panel, limit, dark) {
+/** The scale of its colours: a bar with its ends; of a scale around 0 the upper half, where no number is below 0. */
+export function scaleOf(panel, data, limit, dark) {
   if (panel.color === "origin") return [];
-  const [low, high] = panel.color === "probability" ? ["0", "1"] : [number(-limit, 2), number(limit, 2)];
-  return shortBar(colors(panel, limit, dark), low, high);
+  const scale = colors(panel, limit, dark);
+  if (panel.color === "probability") return shortBar(scale, "0", "1");
+  if (data.every((value) => !(value < 0))) return shortBar({ ...scale, value: (at) => at * limit }, "0", number(limit, 2));
+  return shortBar(scale, number(-limit, 2), number(limit, 2));
 }
 
 export function sentenceOf(panel, shape) {
@@ -37,4 +39,15 @@ export function sentenceOf(panel, shape) {
     `${panel.name}${panel.title ? `, ${panel.title}` : ""}: shape ${shapeText(panel, shape)}, ` +
     `${colors[panel.color]}. Arrow keys go from cell to cell.`
   );
+}
+
+/** Whose the numbers are, if a step does not say otherwise. */
+export function ownSource({ model, text, total, tokens }) {
+  const characters = [...text];
+  const said = `“${characters.slice(0, 80).join("")}${characters.length > 80 ? "…" : ""}”`;
+  const cut =
+    total > tokens.length
+      ? ` The text has ${total} tokens; the first ${tokens.length} are shown, so that single numbers can be seen.`
+      : "";
+  return `The numbers are the ${model} model's, for ${said}.${cut}`;
 }

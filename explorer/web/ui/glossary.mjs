@@ -10,7 +10,7 @@ export const GLOSSARY = {
   D: "The width of one head, C / H.",
   V: "The size of the vocabulary: how many different tokens the model knows.",
   K: "How many of the likeliest tokens are kept, in top-k sampling for example.",
-  token: "A piece of text that the model reads as one unit: a word, a part of one, or a sign.",
+  token: "A piece of text that the model reads as one unit: a word, a part of one, or a punctuation mark.",
   embedding: "The learned vector of C numbers that stands for a token, or for a position.",
   attention:
     "The part of a layer in which each token reads from other tokens, weighted by how well its query fits their keys.",
