@@ -25,7 +25,8 @@ export function scaleOf(panel, data, limit, dark) {
   if (panel.color === "origin") return [];
   const scale = colors(panel, limit, dark);
   if (panel.color === "probability") return shortBar(scale, "0", "1");
-  if (data.every((value) => !(value < 0))) return shortBar({ ...scale, value: (at) => at * limit }, "0", number(limit, 2));
+  if (data.every((value) => !(value < 0)))
+    return shortBar({ ...scale, value: (at) => at * limit }, "0", number(limit, 2));
   return shortBar(scale, number(-limit, 2), number(limit, 2));
 }
 

@@ -274,3 +274,18 @@ def test_names_on_the_map_do_not_cover_each_other_and_lead_to_their_points(js):
             (x <= width - 76 if right else x >= 76) and one["xanchor"] == found[0]["xanchor"]
             for (x, _), one in zip(tails, found)
         )
+
+
+def test_a_number_far_too_long_for_its_cell_is_a_power_of_ten(js):
+    cases = [[-1e4, 1, 46], [-1e4, 1, 90], [50256, 0, 20], [-0.17, 2, 36], [23456.7, 1, 40]]
+    short = "(m, cases) => cases.map(([value, decimals, cw]) => m.inCell(value, decimals, { cw, large: 1 }))"
+    assert js("learn/formula", short, cases) == ["-1e4", "-10000.0", "50256", "-0.17", "2.3e4"]
+
+
+def test_a_step_says_whose_numbers_it_shows(js):
+    about = {"model": "decoder", "text": "$& " + "👩" * 90, "total": 30, "tokens": [{}] * 16}
+    said = js("learn/words", "(m, about) => m.ownSource(about)", about)
+    assert said == (
+        f"The numbers are the decoder model's, for “$& {'👩' * 77}…”. The text has 30 tokens; the first 16 are shown, so "
+        "that single numbers can be seen."
+    )
