@@ -70,7 +70,7 @@ export const cellParts = (name, value, share, isExact) => [
   `${name}: the metric becomes `,
   fixed(value),
   ", which brings back ",
-  `${percent(share)} %`,
+  `${percent(share)}%`,
   isExact ? "." : " (estimated).",
 ];
 
