@@ -427,7 +427,7 @@ function drawExample(canvas, { T, S, prefix }, sees, dark) {
 
 /** The text with another word, to begin with. The last word that is one token becomes one that is, too. */
 function changedText({ text, tokens }) {
-  const isWord = (i) => /^ \p{Ll}+$/u.test(tokens[i].text) && !/^\p{L}/u.test(tokens[i + 1]?.text ?? "");
+  const isWord = (i) => /^ \p{L}{3,}$/u.test(tokens[i].text) && !/^\p{L}/u.test(tokens[i + 1]?.text ?? "");
   const at = tokens.findLastIndex((_, i) => isWord(i));
   const before = tokens.slice(0, Math.max(at, 0)).filter(({ special }) => !special);
   const start = before.map((token) => token.text).join("");

@@ -238,7 +238,7 @@ export const expectsAfter = (token, isLast) =>
   `What it expects after ${quoted(label(token, 24))}${isLast ? ", the end of the text" : ""}`;
 export const restSentence = (others, rest) => `The other ${grouped(others)} tokens share ${probability(rest)}.`;
 export const truthSentence = (text, p, rank, V) =>
-  `Actual token: ${quoted(pieceName(text))}, probability ${fineProbability(p)}, place ` +
+  `Actual token: ${quoted(pieceName(text))}, probability ${fineProbability(p)}, rank ` +
   `${grouped(rank)} of ${grouped(V)}.`;
 
 const named = (token) => quoted(label(token, 24));

@@ -228,7 +228,7 @@ def test_another_token_can_be_hidden_and_another_one_asked_what_follows(columns:
             else f"{columns.cell(1, 3)} .hs-hint ~ p:not(.hs-after):not(.hs-hint)"
         )
         p = row[saved.whole[real]]
-        found = re.search(r"probability (\S+), place ([\d,]+) of 8,192", said)
+        found = re.search(r"probability (\S+), rank ([\d,]+) of 8,192", said)
         assert close(found[1], p.item())
         assert int(found[2].replace(",", "")) == 1 + int((row > p).sum())
     assert "mask=3" in columns.page.evaluate("location.search")
@@ -294,9 +294,9 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
     assert "own=2.6&" in columns.page.evaluate("location.search + '&'")
     columns.click('.hs-compare-controls button[data-name="texts"]')
     columns.settled()
-    assert "second=How+to+Make+a+Paper+House" in columns.page.evaluate("location.search")
+    assert "second=How+to+water+a+Paper+Boat" in columns.page.evaluate("location.search")
     assert [columns.text(f"{columns.cell(i, 0)} blockquote") for i in (0, 1)] == [
-        "How to Make a Paper Boat", "How to Make a Paper House",
+        "How to Make a Paper Boat", "How to water a Paper Boat",
     ]  # fmt: skip
     columns.page.click('a[data-page="explore"]')
     assert columns.page.evaluate("location.search") == "?show=explore&text=How+to+Make+a+Paper+Boat"
