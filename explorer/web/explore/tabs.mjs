@@ -3,6 +3,7 @@
 import { make } from "../base/dom.mjs";
 import { store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
+import { hint } from "../ui/terms.mjs";
 import { ABOUT, PAGE, TABS } from "./words.mjs";
 
 export function mount(element) {
@@ -17,7 +18,8 @@ export function mount(element) {
       document.body.dataset.panel = panel;
       bringIntoSight(tabs, tabs.querySelector(`[data-name="${focus.panel}"]`));
     }
-    about.textContent = missing ?? ABOUT[focus.panel];
+    const said = missing ?? ABOUT[focus.panel];
+    if (about.textContent !== said) about.replaceChildren(...hint(said).childNodes);
   };
   store.subscribe(element, draw, null, false);
 }

@@ -156,7 +156,7 @@ function drawMap(parts, payload, map, focus) {
   const { site, metric } = store.focus.locked;
   const at = columnOf(site, focus);
   parts.summary.replaceChildren(...numbered(metricParts(metric, map.facts)));
-  parts.about.textContent = SITE_ABOUT[site];
+  parts.about.replaceChildren(...hint(SITE_ABOUT[site]).childNodes);
   const shape = `${site}/${map.estimated.length}x${map.estimated[0].length}`;
   if (grid.dataset.shape !== shape || grid.map !== map) {
     grid.dataset.shape = shape;
