@@ -11,6 +11,7 @@ import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { experimentButtons } from "../ui/experiments.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import { experiment, recovered, valueAt } from "./experiment.mjs";
 import {
   cellParts,
@@ -56,7 +57,6 @@ const layersOf = (payload) => payload.arrays.pattern.shape[0];
 /** The elements, from top to bottom. */
 function build(element, experiments) {
   const empty = { columns: [], rows: [] };
-  const hint = (text) => make("p", { className: "hs-hint", text });
   const grid = table({ label: PAGE.map, className: "hs-patch-map", role: "grid", tabindex: "0", ...empty });
   const parts = {
     ready: experimentButtons(experiments, PAGE.experiments, begin),
