@@ -59,7 +59,7 @@ def check_handin(handin: Handin, name: str, limits: Limits | None = None, progre
             place = copy.parent / helper
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
-        copy.write_bytes(encoded(handin.source))
+        copy.write_bytes(encoded(handin.code))
         results, problem = _checked(copy, handin, limits, began + limits.seconds, progress)
     seconds = round(time.monotonic() - began, 1)
     missing = nothing_checked() if problem else _out_of_time(limits)
@@ -89,7 +89,8 @@ def _checked(
 
         try:
             answers.load()
-            judge(Student(handin.source, Outline.of(handin.source), answers), list(BLOCKS), keep, progress)
+            outline = Outline.of(handin.code, handin.broken)
+            judge(Student(handin.source, outline, answers), list(BLOCKS), keep, progress)
         except Problem as error:
             return {}, printable(handin.told(error.sentence))
         except OutOfTime:
