@@ -76,7 +76,7 @@ class Outline:
         elif isinstance(part, Function):
             self.functions[part.name] = part
             self.given |= {(owner, part.name): part for owner in _handed_to(part)}
-        elif isinstance(part, ast.Assign | ast.ImportFrom):
+        elif isinstance(part, ast.Assign | ast.AnnAssign | ast.ImportFrom):
             self.assigned |= set(_bound(part))
         for owner, method, function in _given(part):
             self.given[owner, method] = self.functions.get(function, _CALLING)
@@ -213,8 +213,8 @@ class Outline:
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.Assign):
-        for target in node.targets:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
     elif isinstance(node, ast.ImportFrom):
         yield from (alias.asname or alias.name for alias in node.names)

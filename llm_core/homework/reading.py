@@ -18,6 +18,8 @@ from io import BytesIO
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
+from .inside.syntax import syntax_sentence
+
 LARGEST = 1_000_000  # bytes of Python
 LARGEST_NOTEBOOK = 50_000_000  # its outputs are large
 NAME = "my_llm_implementation"
@@ -208,9 +210,7 @@ def _broken(lines: list[str], places: list[tuple[int, int]]) -> Iterator[Broken]
         error = _wrong_with(text)
         if isinstance(error, SyntaxError):
             line = numbers[0] + min(error.lineno or 1, len(numbers)) - 1
-            why = re.sub(r" \(detected at line \d+\)", "", error.msg)
-            told = f"There is a Python syntax error in line {line}: {why}."
-            yield Broken(range(numbers[0], numbers[-1] + 1), DEFINED.findall(text), line, told)
+            yield Broken(range(numbers[0], numbers[-1] + 1), DEFINED.findall(text), line, syntax_sentence(error, line))
 
 
 def _writes(text: str) -> bool:

@@ -20,6 +20,7 @@ from llm_core.homework.inside import probes, training
 from llm_core.homework.inside.answers import Answers
 from llm_core.homework.inside.loading import load
 from llm_core.homework.inside.probes import PROBES
+from llm_core.homework.inside.worker import import_sentence
 from llm_core.homework.report import BLOCKS as ALL
 from llm_core.mistakes.known import MISTAKES
 
@@ -440,6 +441,12 @@ def test_masks_are_tested_before_the_transformer_is_written(file):
 def test_a_file_that_cannot_be_run(source, sentence, file):
     report = check(file(source))
     assert report["problem"].startswith(sentence) and report["points"] == 0 and len(report["blocks"]) == 10
+
+
+def test_syntax_of_a_later_python_is_no_error_of_the_students():
+    for text in ("type Tokens = list[int]\n", "def first[T](x: list[T]) -> T:\n"):
+        told = import_sentence(SyntaxError("invalid syntax", ("f.py", 7, 1, text)), "f.py")
+        assert told.startswith("What stands in line 7 needs a later Python than the 3.")
 
 
 def test_the_module_is_whole_again(file):
