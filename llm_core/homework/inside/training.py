@@ -33,10 +33,10 @@ class AdamW:
         """Takes the gradients away as well."""
         self._steps += 1
         for parameters, decay in self._groups:
-            found = [(p, slope) for p in parameters if (slope := p.grad) is not None]
+            found = {p: slope for p in parameters if (slope := p.grad) is not None}
             if found:
-                self._move(*map(list, zip(*found)), decay)
-            for p, _ in found:
+                self._move(list(found), list(found.values()), decay)
+            for p in found:
                 p.grad = None
 
     def _move(self, parameters: list[nn.Parameter], slopes: list[Tensor], decay: float) -> None:
