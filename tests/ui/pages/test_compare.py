@@ -298,6 +298,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
     assert [columns.text(f"{columns.cell(i, 0)} blockquote") for i in (0, 1)] == [
         "How to Make a Paper Boat", "How to water a Paper Boat",
     ]  # fmt: skip
+    fits_the_paper(columns)
     columns.page.click('a[data-page="explore"]')
     assert columns.page.evaluate("location.search") == "?show=explore&text=How+to+Make+a+Paper+Boat"
 
@@ -307,6 +308,19 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
 
 
 # the modules alone
+
+
+def fits_the_paper(columns: Columns) -> None:
+    """Letter and A4 on their long side are both wider than 960 px; what is drawn stays in its column."""
+    columns.page.emulate_media(media="print")
+    columns.page.set_viewport_size({"width": 960, "height": 700})
+    inside = columns.page.evaluate(
+        """() => [...document.querySelectorAll('.hs-compare-cell')].every((cell) => [...cell.children].every((child) =>
+            child.getBoundingClientRect().right <= Math.min(cell.getBoundingClientRect().right + 1, innerWidth)))"""
+    )
+    assert inside
+    columns.page.emulate_media(media="screen")
+    columns.page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_the_small_pictures_show_the_masks_of_llm_core(js):
