@@ -212,6 +212,7 @@ def test_patterns_and_predictions_of_all_four_architectures_are_torchs(columns: 
         shown = columns.bars(column)
         assert [text for text, _ in shown] == [names[id] for id in best.indices.tolist()]
         assert all(close(number, p) for (_, number), p in zip(shown, best.values.tolist()))
+    fits_the_paper(columns)
 
 
 def test_another_token_can_be_hidden_and_another_one_asked_what_follows(columns: Columns, saved: Saved):
@@ -298,7 +299,6 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
     assert [columns.text(f"{columns.cell(i, 0)} blockquote") for i in (0, 1)] == [
         "How to Make a Paper Boat", "How to water a Paper Boat",
     ]  # fmt: skip
-    fits_the_paper(columns)
     columns.page.click('a[data-page="explore"]')
     assert columns.page.evaluate("location.search") == "?show=explore&text=How+to+Make+a+Paper+Boat"
 
