@@ -2,7 +2,12 @@
 
 import { make } from "../base/dom.mjs";
 import { ask } from "../state/ask.mjs";
-import { turnList } from "./turns.mjs";
+import { address } from "../state/history.mjs";
+import { GLOSSARY } from "../ui/glossary.mjs";
+import { openGlossary } from "../ui/terms.mjs";
+import { placesFor, termsFor } from "./elsewhere.mjs";
+import { turnList, turnsNamed } from "./turns.mjs";
+import { FOUND } from "./words.mjs";
 
 const MARKS = { right: "✓", wrong: "✗", shown: "•", seen: "•" };
 const WORDS = { right: "answered correctly", wrong: "answered incorrectly", shown: "revealed", seen: "seen" };
@@ -10,6 +15,7 @@ const WORDS = { right: "answered correctly", wrong: "answered incorrectly", show
 export class Contents {
   constructor(catalog, turns, { onLesson, onStep, onFound, onForget }) {
     this.catalog = catalog;
+    this.turns = turns;
     this.onLesson = onLesson;
     this.onStep = onStep;
     this.onFound = onFound;
@@ -45,8 +51,14 @@ export class Contents {
     const steps = await ask("find_in_lessons", { words }, { newest: "find", quiet: true, cached: true }).catch(
       () => [],
     );
-    const none = words.trim() && !steps.length ? [make("li", { className: "hs-hint", text: "No lesson has it." })] : [];
-    this.found.replaceChildren(...none, ...steps.map((found) => this.foundLink(found)));
+    const found = [
+      ...turnsNamed(this.turns, words),
+      ...steps.map((step) => this.foundLink(step)),
+      ...placesFor(words).map(placeLink),
+      ...termsFor(words).map(termLink),
+    ];
+    const none = words.trim() && !found.length ? [make("li", { className: "hs-hint", text: FOUND.none })] : [];
+    this.found.replaceChildren(...none, ...found);
   }
 
   foundLink({ lesson, step, title }) {
@@ -117,4 +129,24 @@ export class Contents {
       ),
     );
   }
+}
+
+/** A place of the app that has what was looked for. */
+function placeLink({ text, search }) {
+  const onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
+    event.preventDefault();
+    address.goTo(search);
+  };
+  return make("li", {}, make("a", { className: "hs-step-link", href: search, text: `${text} ▸`, onclick }));
+}
+
+/** A term with its sentence; a press opens the glossary there. */
+function termLink(term) {
+  return make(
+    "li",
+    { className: "hs-found-term" },
+    make("p", {}, make("strong", { text: term }), ` ${GLOSSARY[term]}`),
+    make("button", { type: "button", className: "hs-link", text: FOUND.glossary, onclick: () => openGlossary(term) }),
+  );
 }

@@ -3,6 +3,8 @@
 import { make } from "../base/dom.mjs";
 import { address } from "../state/history.mjs";
 
+const SHORTEST_NAME = 4; // letters
+
 /** All of them, below the lessons; the open one is marked. */
 export function turnList(turns) {
   const links = turns.map((turn) => link(turn, turn.title));
@@ -26,6 +28,13 @@ export function turnList(turns) {
 export function ownTurns(turns, lesson) {
   const own = turns.filter((turn) => turn.lesson === lesson);
   return own.map((turn) => link(turn, `Your turn: write ${turn.title} ▸`));
+}
+
+/** Those that `words` name, "prefix_generate" for example. */
+export function turnsNamed(turns, words) {
+  const asked = words.trim().toLowerCase();
+  const named = turns.filter(({ title }) => asked.length >= SHORTEST_NAME && title.toLowerCase().includes(asked));
+  return named.map((turn) => make("li", {}, link(turn, `Your turn: ${turn.title} ▸`)));
 }
 
 function link({ id }, text) {
