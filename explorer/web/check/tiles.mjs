@@ -63,9 +63,9 @@ function tile(block, i, onclick) {
   return made;
 }
 
-/** A name that may break between its words: Generic·Self·Attention·.forward. */
+/** A name that may break between its words: Generic·Self·Attention.·forward. */
 export function breakable(name) {
   return name
-    .split(/(?<=[a-z])(?=[A-Z.])|(?<=_)/)
+    .split(/(?<=[a-z])(?=[A-Z])|(?<=[._])/)
     .flatMap((word, i) => (i ? [document.createElement("wbr"), word] : [word]));
 }

@@ -12,6 +12,8 @@ import { FOUND } from "./words.mjs";
 const MARKS = { right: "✓", wrong: "✗", shown: "•", seen: "•" };
 const WORDS = { right: "answered correctly", wrong: "answered incorrectly", shown: "revealed", seen: "seen" };
 
+const OPENS = ".hs-lesson-link, .hs-step-link, .hs-turn-link";
+
 export class Contents {
   constructor(catalog, turns, { onLesson, onStep, onFound, onForget }) {
     this.catalog = catalog;
@@ -44,7 +46,19 @@ export class Contents {
       }),
     );
     this.element = make("nav", { className: "hs-contents", "aria-label": "Lessons" }, this.open);
+    this.open.addEventListener("click", ({ target }) => target.closest(OPENS) && this.left());
+    this.fold();
+  }
+
+  /** On a phone the list stands before what it opens. */
+  fold() {
     if (matchMedia("(max-width: 720px)").matches) this.open.removeAttribute("open");
+  }
+
+  /** What was chosen is seen from its top. */
+  left() {
+    this.fold();
+    scrollTo(0, 0);
   }
 
   async find(words) {

@@ -98,3 +98,28 @@ def test_elsewhere_the_command_is_told_and_all_nine_make_a_file(page: Page, app:
     assert saved.value.suggested_filename == "my_llm_implementation.py"
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_what_is_chosen_low_in_the_list_is_seen_from_its_top(page: Page, app: App):
+    """Lessons, steps, and exercises, on a screen and on a phone, where the list folds; and links at the end of a view."""
+    is_top = "selector => { const { top } = document.querySelector(selector).getBoundingClientRect(); return "
+    is_top += "scrollY === 0 && top > 0 && top < innerHeight / 2; }"
+    for width, height in ((1440, 500), (390, 800)):
+        page.set_viewport_size({"width": width, "height": height})
+        opened(page, app.url, "embedding")
+        is_phone = width < 720
+        for link, title in (
+            ('.hs-contents [data-turn="prefix-generate"]', f"{TURN} h2"),
+            (".hs-lesson-link >> nth=14", ".hs-lesson h2"),
+            (".hs-step-list .hs-step-link >> nth=3", ".hs-lesson h2"),
+        ):
+            if is_phone:
+                page.click(".hs-contents summary")
+            page.locator(link).scroll_into_view_if_needed()
+            page.click(link)
+            page.wait_for_function(is_top, arg=title)
+            assert page.is_visible(".hs-contents .hs-lesson-link >> nth=0") != is_phone
+        page.evaluate("headscope.address.follow('?show=learn&turn=embedding')")
+        page.evaluate("scrollTo(0, 400)")
+        page.click("text=Next exercise")
+        page.wait_for_function(is_top, arg=f"{TURN} h2")
