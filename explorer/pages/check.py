@@ -27,7 +27,9 @@ def check_page(shelf: Shelf, code_upload: bool) -> None:
     """Lay out the page inside the current Blocks."""
     upload = _blocks() if code_upload else None
     ids = [{"id": one.id} for one in exercises()]
-    Check(elem_id="check", given=json.dumps({"lessons": catalog(), "known": _known(), "upload": upload, "exercises": ids}))
+    Check(
+        elem_id="check", given=json.dumps({"lessons": catalog(), "known": _known(), "upload": upload, "exercises": ids})
+    )
     if code_upload:
         _offer_api(shelf)
 

@@ -62,16 +62,22 @@ export class Contents {
   }
 
   async find(words) {
+    this.drawFound(words, []);
     const steps = await ask("find_in_lessons", { words }, { newest: "find", quiet: true, cached: true }).catch(
       () => [],
     );
+    this.drawFound(words, steps, true);
+  }
+
+  /** What the server finds comes later than what is known here. */
+  drawFound(words, steps, isAll = false) {
     const found = [
       ...turnsNamed(this.turns, words),
       ...steps.map((step) => this.foundLink(step)),
       ...placesFor(words).map(placeLink),
       ...termsFor(words).map(termLink),
     ];
-    const none = words.trim() && !found.length ? [make("li", { className: "hs-hint", text: FOUND.none })] : [];
+    const none = isAll && words.trim() && !found.length ? [make("li", { className: "hs-hint", text: FOUND.none })] : [];
     this.found.replaceChildren(...none, ...found);
   }
 

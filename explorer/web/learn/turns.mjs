@@ -1,6 +1,6 @@
 // The exercises that lessons end with: the nine blocks of the homework.
 
-import { make } from "../base/dom.mjs";
+import { breakable, DOTS, make } from "../base/dom.mjs";
 import { address } from "../state/history.mjs";
 
 const SHORTEST_NAME = 4; // letters
@@ -55,15 +55,18 @@ function link({ id }, text) {
     said.set("turn", id);
     return `?${said}`;
   };
-  return make("a", {
-    href: `?show=learn&turn=${id}`,
-    className: "hs-turn-link",
-    "data-turn": id,
-    text,
-    onclick: (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
-      event.preventDefault();
-      address.goTo(to());
+  return make(
+    "a",
+    {
+      href: `?show=learn&turn=${id}`,
+      className: "hs-turn-link",
+      "data-turn": id,
+      onclick: (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
+        event.preventDefault();
+        address.goTo(to());
+      },
     },
-  });
+    make("span", {}, ...breakable(text, DOTS)),
+  );
 }

@@ -1,13 +1,12 @@
 // Write it yourself: one block of the homework with blanks, in an editor; checked by the homework's checker, with the
 // learner's tensors beside the right ones.
 
-import { make } from "../../base/dom.mjs";
+import { breakable, DOTS, make } from "../../base/dom.mjs";
 import { address } from "../../state/history.mjs";
 import { outdated, stale } from "../../state/stale.mjs";
 import { blockPanel } from "../block.mjs";
 import { readReport } from "../report.mjs";
 import { command } from "../start.mjs";
-import { breakable } from "../tiles.mjs";
 import { Checker } from "../upload.mjs";
 import { COMMANDS } from "../words.mjs";
 import { Editor } from "./editor.mjs";
@@ -90,7 +89,7 @@ class Turn {
     this.checker.stop();
     this.open = found;
     if (!found) return;
-    this.title.replaceChildren(...breakable(titleOf(found.title)));
+    this.title.replaceChildren(...breakable(titleOf(found.title), DOTS));
     document.title = `${titleOf(found.title)} · Headscope`;
     this.editor.set(this.written.text(found.id));
     this.say(this.written.of(found.id).isRight ? TURN.right : "");
