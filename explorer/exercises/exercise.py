@@ -6,16 +6,16 @@ pieces()       the file itself: texts, and where an exercise's definition stands
 
 import ast
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from textwrap import dedent, indent
 
-from llm_core.homework.diagnosis.faults import faults_of
 from llm_core.homework.report import BLOCKS
 from llm_core.homework.skeleton import SKELETON
 
 from .bodies import BODIES
+from .ideas import idea_of
 
 BLANK = "____"
 BLANKS = re.compile("«(.*?)»")
@@ -39,6 +39,7 @@ class Exercise:
 
     id: str
     block: str  # as a report calls it
+    points: int
     title: str
     lesson: str
     start: str
@@ -73,22 +74,16 @@ def _exercise(block: str, definition: str) -> Exercise:
     marked = plain
     for name in names:
         marked = _written(marked, name.split(".")[-1], BODIES[name])
-    ideas = _once(fault.idea for fault in faults_of(block))
     return Exercise(
         id=_id(block),
         block=block,
+        points=BLOCKS[block][1],
         title=BLOCKS[block][0],
         lesson=LESSONS[block],
         start=_filled(marked, lambda _: False),
-        hints=(hint, "\n".join(ideas), _filled(marked, lambda i: i % 2 == 0)),
+        hints=(hint, idea_of(block), _filled(marked, lambda i: i % 2 == 0)),
         solution=_filled(marked, lambda _: True),
     )
-
-
-def _once(sentences: Iterable[str]) -> list[str]:
-    """Each sentence once; of two that begin alike, the longer."""
-    all_ = list(dict.fromkeys(sentences))
-    return [one for one in all_ if not any(other != one and other.startswith(one) for other in all_)]
 
 
 def _filled(marked: str, is_shown: Callable[[int], bool]) -> str:

@@ -168,7 +168,7 @@ class LiveRun:
         while (frame := _read_frame(process.stdout)) is not None:
             self._hear(frame, unpack(frame)[0])
         status = process.wait()
-        for pipe in (process.stdin, process.stdout):  # now, and not when the garbage is collected
+        for pipe in filter(None, (process.stdin, process.stdout)):  # now, and not when the garbage is collected
             with suppress(OSError):  # what was to be told to a process that has ended
                 pipe.close()
         if not self.is_over:

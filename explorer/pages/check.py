@@ -14,6 +14,7 @@ from llm_core.homework.report import BLOCKS
 
 from ..components import Check
 from ..engine.shelf import Shelf
+from ..exercises.exercise import exercises
 from ..lessons.teach import catalog
 from ..questions.asker import asker_of
 from ..questions.check import checked
@@ -24,8 +25,11 @@ ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "homework"}
 
 def check_page(shelf: Shelf, code_upload: bool) -> None:
     """Lay out the page inside the current Blocks."""
-    given = {"lessons": catalog(), "known": _known(), "upload": _blocks() if code_upload else None}
-    Check(elem_id="check", given=json.dumps(given))
+    upload = _blocks() if code_upload else None
+    ids = [{"id": one.id} for one in exercises()]
+    Check(
+        elem_id="check", given=json.dumps({"lessons": catalog(), "known": _known(), "upload": upload, "exercises": ids})
+    )
     if code_upload:
         _offer_api(shelf)
 

@@ -30,7 +30,8 @@ WORDS: dict[str, Any] = {
         "text": ("It starts as text", "A language model has one task: given a text, predict what comes next."),
         "tokens": (
             "The text becomes {count} tokens",
-            "Each token is an entry of the vocabulary; the model sees only its number. “start” marks the beginning.",
+            "Each token is an entry of the vocabulary, a word or a piece of one; the model sees only its number. "
+            "“start” marks the beginning.",
         ),
         "head": (
             "One head looks back",

@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 import gradio as gr
 
+from llm_core.homework.report import POSSIBLE
+
 from ..components import Turn
 from ..exercises.exercise import exercises, pieces
 from ..lessons.teach import catalog
@@ -16,8 +18,8 @@ SET = "() => globalThis.headscopeCode ?? ''"
 def turn_panel(code_upload: bool) -> None:
     """Lay out the exercise beside the lessons; it is checked here only with ``code_upload``."""
     written = [asdict(one) for one in exercises()]
-    given = {"exercises": written, "pieces": pieces(), "lessons": catalog(), "mayCheck": code_upload}
-    Turn(elem_id="turn-view", given=json.dumps(given))
+    given = {"exercises": written, "pieces": pieces(), "lessons": catalog()}
+    Turn(elem_id="turn-view", given=json.dumps({**given, "mayCheck": code_upload, "possible": POSSIBLE}))
     code = gr.Code(
         language="python", show_label=False, lines=12, interactive=True, elem_id="turn-code", label="Your code"
     )

@@ -17,17 +17,17 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .evening.batch import Plan, check_class
-from .evening.gradescope import results, write_autograder
-from .evening.grading import read_grading
-from .evening.page import report_page
 from .inside.limits import Limits
 from .leftovers import sweep
 from .rendering import print_report, to_junit, use_what_the_terminal_can
 from .report import BLOCKS, Report, to_json
 from .sandbox import check_file, refused
 from .skeleton import write_skeleton
+
+if TYPE_CHECKING:
+    from .evening.grading import Grading
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -93,6 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{args.new} is ready: fill in what says NotImplementedError, and check it whenever you like.")
             return 0
         if args.autograder:
+            from .evening.gradescope import write_autograder
+            from .evening.grading import read_grading
+
             read_grading(args.points)
             write_autograder(args.autograder, args.points)
             print(f"{args.autograder} is ready for Gradescope.")
@@ -113,6 +116,9 @@ def _reason(error: Exception) -> str:
 
 
 def _one(args: argparse.Namespace, limits: Limits) -> int:
+    """What only a class or a page needs is imported behind the check: the student's process imports torch meanwhile."""
+    from .evening.grading import read_grading
+
     show, grading = _progress(), read_grading(args.points)
     report = _of_folder(args.file, limits, show) if args.file.is_dir() else check_file(args.file, limits, show)
     show(None)
@@ -120,14 +126,22 @@ def _one(args: argparse.Namespace, limits: Limits) -> int:
         print(to_json(report))
     elif not args.gradescope:
         print_report(report)
+    _write(args, report, grading)
+    return 0 if report.is_complete else 1
+
+
+def _write(args: argparse.Namespace, report: Report, grading: "Grading") -> None:
+    """What the report is asked for as well."""
+    from .evening.gradescope import results
+    from .evening.page import report_page
+
     for path, text in (
-        (args.junit, to_junit(report)),
-        (args.html, report_page(report, grading)),
-        (args.gradescope, results(report, grading)),
+        (args.junit, lambda: to_junit(report)),
+        (args.html, lambda: report_page(report, grading)),
+        (args.gradescope, lambda: results(report, grading)),
     ):
         if path:
-            path.write_text(text, encoding="utf-8")
-    return 0 if report.is_complete else 1
+            path.write_text(text(), encoding="utf-8")
 
 
 def _of_folder(folder: Path, limits: Limits, show: Callable) -> Report:
@@ -161,6 +175,9 @@ def _progress() -> Callable[[str | None], None]:
 
 
 def _batch(args: argparse.Namespace, limits: Limits) -> int:
+    from .evening.batch import Plan, check_class
+    from .evening.grading import read_grading
+
     jobs = args.jobs or max(1, (os.cpu_count() or 1) // 2)
     plan = Plan(args.batch, args.csv, args.out, jobs, limits, read_grading(args.points), args.again)
     done = check_class(plan, lambda told: print(told, file=sys.stderr, flush=True))

@@ -40,7 +40,7 @@ class Student:
 
     def line(self, number: int | None) -> dict | None:
         """As a report carries it."""
-        lines = self.source.splitlines()
+        lines = self.source.split("\n")  # a form feed ends no line
         text = lines[number - 1].strip() if number and 0 < number <= len(lines) else ""
         return {"number": number, "text": text[:200]} if text else None
 

@@ -7,10 +7,11 @@ outline.slip("attention")           "GenericSelfAttention has foward instead of 
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .inside.probes import TESTED
+from .reading import Broken
 
 METHODS = {
     "embedding": "forward",
@@ -52,26 +53,33 @@ class Outline:
     functions: dict[str, Function] = field(default_factory=dict)
     tree: ast.Module = field(default_factory=lambda: ast.Module([], []))
     assigned: set[str] = field(default_factory=set)  # names that something else gives
-    given: dict[tuple[str, str], str] = field(default_factory=dict)  # (class, method): the function that it is given
+    given: dict[tuple[str, str], Function] = field(default_factory=dict)  # (class, method) that stand outside the class
+
+    broken: dict[str, Slip] = field(default_factory=dict)  # what stands in cells that are no Python
 
     @classmethod
-    def of(cls, source: bytes | str) -> "Outline":
+    def of(cls, source: bytes | str, broken: Sequence[Broken] = ()) -> "Outline":
         """Empty for what is no Python: importing it tells why."""
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return cls()
-        found = cls(tree=tree)
+        found = cls(tree=tree, broken={name: Slip(cell.sentence, cell.line) for cell in broken for name in cell.names})
         for node in tree.body:
             for part in ast.walk(node) if isinstance(node, ast.If | ast.Try | ast.With) else [node]:
-                if isinstance(part, ast.ClassDef):
-                    found.classes[part.name] = part
-                elif isinstance(part, Function):
-                    found.functions[part.name] = part
-                elif isinstance(part, ast.Assign | ast.Import | ast.ImportFrom):
-                    found.assigned |= set(_bound(part))
-                    found.given |= dict(_given(part))
+                found._take(part)
         return found
+
+    def _take(self, part: ast.AST) -> None:
+        if isinstance(part, ast.ClassDef):
+            self.classes[part.name] = _continued(part, self.classes.get(part.name))
+        elif isinstance(part, Function):
+            self.functions[part.name] = part
+            self.given |= {(owner, part.name): part for owner in _handed_to(part)}
+        elif isinstance(part, ast.Assign | ast.AnnAssign | ast.ImportFrom):
+            self.assigned |= set(_bound(part))
+        for owner, method, function in _given(part):
+            self.given[owner, method] = self.functions.get(function, _CALLING)
 
     def is_written(self, block: str) -> bool:
         name = TESTED[block]
@@ -87,25 +95,37 @@ class Outline:
         written = self._method(name, METHODS[block])
         if block == "block":  # its forward is given: a class that is built right is enough
             return init is not None if written is None else _computes(written)
-        own = any(isinstance(node, Function) for node in self.classes[name].body)
-        own |= any(owner == name for owner, _ in self.given)
+        own = any(isinstance(node, Function | ast.Assign | ast.AnnAssign) for node in self.classes[name].body)
+        own |= any(owner == name for owner, _ in self.given) or self._is_mixed(name)
         return own and written is not None and _computes(written)
 
     def _method(self, name: str, method: str, inherited: bool = True) -> Function | None:
         """Of a class, or of what it is made from in this file."""
-        seen = set()
-        while name in self.classes and name not in seen:
-            seen.add(name)
-            if (name, method) in self.given:
-                return self.functions.get(self.given[name, method], _CALLING)
-            for node in self.classes[name].body:
+        for owner in self._descent(name) if inherited else [name]:
+            if (owner, method) in self.given:
+                return self.given[owner, method]
+            for node in self.classes[owner].body:
                 if isinstance(node, Function) and node.name == method:
                     return node
                 if isinstance(node, ast.Assign) and method in _bound(node):
                     return _CALLING
-            bases = [base.id for base in self.classes[name].bases if isinstance(base, ast.Name)]
-            name = bases[0] if bases and inherited else ""
         return None
+
+    def _descent(self, name: str) -> list[str]:
+        """The class and what it is made from in this file, in the order in which a method is looked for."""
+        found, left = [], [name]
+        while left:
+            if (owner := left.pop(0)) in self.classes and owner not in found:
+                found.append(owner)
+                left = [*self._bases(owner), *left]
+        return found
+
+    def _bases(self, name: str) -> list[str]:
+        return [base.id for base in self.classes[name].bases if isinstance(base, ast.Name)]
+
+    def _is_mixed(self, name: str) -> bool:
+        """Whether a class of the student's own is among its bases, as none of the homework is."""
+        return any(base in self.classes and base not in TESTED.values() for base in self._bases(name))
 
     def line_of(self, block: str, fault: str) -> int | None:
         """Of a fault that no tensor shows: how often a loop runs, what is built. ``fault``: its name."""
@@ -139,6 +159,8 @@ class Outline:
 
     def _slips(self, block: str) -> Iterator[Slip]:
         name = TESTED[block]
+        if name in self.broken:
+            yield self.broken[name]
         if block not in METHODS:
             yield from self._other_function(name)
             return
@@ -191,19 +213,38 @@ class Outline:
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.Assign):
-        for target in node.targets:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
     elif isinstance(node, ast.ImportFrom):
         yield from (alias.asname or alias.name for alias in node.names)
 
 
-def _given(node: ast.stmt) -> Iterator[tuple[tuple[str, str], str]]:
-    """``Decoder.forward = forward``"""
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
-        for target in node.targets:
-            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-                yield (target.value.id, target.attr), node.value.id
+def _given(node: ast.AST) -> Iterator[tuple[str, str, str | None]]:
+    """(class, method, name of the function) of ``Decoder.forward = forward`` and ``setattr(Decoder, "forward", f)``."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            function = value.id if isinstance(value, ast.Name) else None
+            for target in targets:
+                if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                    yield target.value.id, target.attr, function
+        case ast.Expr(ast.Call(ast.Name("setattr"), [ast.Name(owner), ast.Constant(str(method)), value])):
+            yield owner, method, value.id if isinstance(value, ast.Name) else None
+
+
+def _handed_to(function: Function) -> Iterator[str]:
+    """Classes that a decorator is given, as ``@add_to_class(Decoder)``: it puts the function there."""
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call):
+            yield from (argument.id for argument in decorator.args if isinstance(argument, ast.Name))
+
+
+def _continued(node: ast.ClassDef, before: ast.ClassDef | None) -> ast.ClassDef:
+    """``class Decoder(Decoder)``, as notebooks go on with a class in another cell, has what it had before."""
+    if before is None or not any(isinstance(base, ast.Name) and base.id == node.name for base in node.bases):
+        return node
+    whole = ast.ClassDef(node.name, before.bases, [], [*node.body, *before.body], node.decorator_list)
+    return ast.copy_location(whole, node)
 
 
 def _functions(body: list[ast.stmt]) -> Iterator[Function]:

@@ -18,7 +18,7 @@ from .inside.training import built, train
 
 LETTERS = 256  # bytes; the decoder has one more: the end of the text
 TITLE, TEXT = 20, 40  # bytes at most
-STEPS, ROWS = 40, 16
+STEPS, ROWS = 24, 8
 CLOSE = 1e-4  # nats, at every step; right files, however they are written, stay within a tenth of that
 NEW = 8  # letters to write at the end
 

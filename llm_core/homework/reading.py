@@ -12,9 +12,13 @@ import json
 import re
 import tokenize
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path, PurePosixPath
+
+from .inside.syntax import syntax_sentence
 
 LARGEST = 1_000_000  # bytes of Python
 LARGEST_NOTEBOOK = 50_000_000  # its outputs are large
@@ -25,8 +29,18 @@ SHELL = re.compile(r"^(\s*)(?:(\w[\w, ]*)=\s*)?[!%](?!=).*$")
 HELP = re.compile(r"^(\s*)(?:\?{1,2}[\w.]+|[\w.]+\?{1,2})\s*$")
 CELLS = re.compile(r"^\s*%%(\w+)(.*)$")
 APPENDS = re.compile(r"\s(?:-a|--append)\b")
-DEFINES = re.compile(r"^(?:class|def) ", re.MULTILINE)
+DEFINED = re.compile(r"^(?:class|def) +(\w+)", re.MULTILINE)
 PYTHON_CELLS = {"capture", "time", "timeit", "prun"}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A notebook's cell that is no Python: the others run all the same. Lines are the source's, counted from 1."""
+
+    lines: range
+    names: list[str]  # of what it would have defined
+    line: int
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,14 @@ class Handin:
     is_notebook: bool = False
     lines: list[tuple[int, int]] = field(default_factory=list)
     helpers: dict[str, bytes] = field(default_factory=dict)
+    broken: list[Broken] = field(default_factory=list)
+
+    @property
+    def code(self) -> str:
+        """What of the source runs, in the same lines."""
+        silent = {number for cell in self.broken for number in cell.lines}
+        lines = self.source.split("\n")
+        return "\n".join("" if number in silent else line for number, line in enumerate(lines, 1))
 
     def place(self, line: int) -> tuple[int | None, int]:
         """(cell, line in it); no cell where there are none."""
@@ -114,11 +136,16 @@ def _of_python(text: str) -> Handin:
 
 
 def _parses(text: str) -> bool:
+    return _wrong_with(text) is None
+
+
+def _wrong_with(text: str) -> Exception | None:
+    """Why it is no Python."""
     try:
         ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return error
+    return None
 
 
 def _without_magic(text: str) -> str:
@@ -166,12 +193,24 @@ def of_cells(texts: list[tuple[int, str]]) -> Handin:
     places: list[tuple[int, int]] = []
     for number, text in written or texts:
         plain = _plain_cell(text)
-        if plain is None or (not written and _writes(text) and not DEFINES.search(text)):
+        if plain is None or (not written and _writes(text) and not DEFINED.search(text)):
             continue
         for i, line in enumerate(plain.split("\n"), 1):
             lines.append(line)
             places.append((number, i))
-    return Handin("\n".join(lines) + "\n", True, places)
+    source = "\n".join(lines) + "\n"
+    return Handin(source, True, places, broken=[] if written or _parses(source) else list(_broken(lines, places)))
+
+
+def _broken(lines: list[str], places: list[tuple[int, int]]) -> Iterator[Broken]:
+    """The cells that do not parse by themselves."""
+    for _, numbered in groupby(enumerate(places, 1), key=lambda place: place[1][0]):
+        numbers = [number for number, _ in numbered]
+        text = "\n".join(lines[number - 1] for number in numbers)
+        error = _wrong_with(text)
+        if isinstance(error, SyntaxError):
+            line = numbers[0] + min(error.lineno or 1, len(numbers)) - 1
+            yield Broken(range(numbers[0], numbers[-1] + 1), DEFINED.findall(text), line, syntax_sentence(error, line))
 
 
 def _writes(text: str) -> bool:
@@ -279,7 +318,7 @@ def _chosen(members: dict[str, bytes]) -> Handin:
         for name, content in members.items()
         if name != best[0] and name.endswith(".py") and beside in PurePosixPath(name).parents
     }
-    return Handin(found.source, found.is_notebook, found.lines, helpers)
+    return replace(found, helpers=helpers)
 
 
 NO_HOMEWORK = 3

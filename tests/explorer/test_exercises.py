@@ -39,6 +39,29 @@ def test_an_exercise_has_blanks_three_hints_and_one_way_to_write_it(one):
     assert [block for block in NINE if outline.is_written(block)] == [one.block]
 
 
+@pytest.mark.parametrize("one", exercises(), ids=lambda one: one.id)
+def test_ideas_are_numbered_each_said_once_and_give_no_line_of_the_solution(one):
+    lines = one.hints[1].splitlines()
+    numbers, ideas = zip(*(line.split(". ", 1) for line in lines))
+    assert list(numbers) == [str(i + 1) for i in range(len(lines))] and len(set(ideas)) == len(ideas)
+    assert all(len(line.strip()) < 30 or line.strip() not in one.hints[1] for line in one.solution.splitlines())
+
+
+def test_ideas_come_in_the_order_in_which_the_block_computes():
+    """What each idea is about stands in this order in the solution, too."""
+    for block, names in (
+        ("attention", ["view(", "q @", "√D", "-inf", "softmax over", "attn_dropout comes", "joined", "hidden_dropout"]),
+        ("transformer", ["num_tokens", "look-up", "concatenate", "Each block", "ln_f", "lm_head", "logits[:, P-1:-1]"]),
+    ):
+        idea = next(one for one in exercises() if one.block == block).hints[1]
+        assert [idea.index(name) for name in names] == sorted(idea.index(name) for name in names)
+
+
+def test_what_marks_padding_is_said_where_the_loss_is_computed():
+    idea = next(one for one in exercises() if one.block == "transformer").hints[1]
+    assert "ignore_index=-1" in idea and "-100 by default" in idea and "-1 marks padding" in idea
+
+
 def test_the_lessons_that_they_end_exist_as_far_as_they_are_written():
     assert "attention" in {one.lesson for one in exercises()} & set(LESSONS)
 

@@ -342,8 +342,99 @@ LOSS_BY_HAND = [
     ("        pos_emb = self.position_embeddings(pos)\n", "        pos_emb = self.position_embeddings.weight[:T]\n"),
 ]
 
+DECORATED = [
+    (
+        "\nimport math\n",
+        """from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+""",
+    ),
+    (
+        "class Embedding(DummyEmbedding):\n    def forward",
+        """@dataclass(slots=True)
+class Cut:
+    heads: int
+
+    @torch.compile(mode="reduce-overhead")
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(-1, (self.heads, -1)).movedim(-2, -3)
+
+
+def told(function):
+    @functools.wraps(function)
+    def inner(*args, **kwargs):
+        print(function.__qualname__, [getattr(x, "shape", x) for x in args])
+        return function(*args, **kwargs)
+
+    return inner
+
+
+class Embedding(DummyEmbedding):
+    @told
+    def forward""",
+    ),
+    (CUTS, "        q, k, v = map(Cut(heads=self.n_head), (q, k, v))\n"),
+    ("att = q @ k.transpose(-2, -1)", 'att = torch.einsum("...id,...jd->...ij", q, k)'),
+    ("def generate(", "@torch.no_grad()\n@told\n@torch.compile\ndef generate("),
+]
+
+ENCODER_MASK = """    def get_attention_mask(self, num_tokens):
+        T = int(num_tokens.max())
+        cols = torch.arange(T)[None, :] < num_tokens[:, None]
+        mask = cols[:, None, None, :].expand(-1, 1, T, T)
+        return mask.long()
+"""
+DECODER_MASK = """    def get_attention_mask(self, num_tokens):
+        T = int(num_tokens.max())
+        cols = (torch.arange(T)[None, :] < num_tokens[:, None])
+        mask = cols[:, None, None, :].expand(-1, 1, T, T)
+        causal = torch.tril(torch.ones(T, T, dtype=torch.bool))
+        return (mask & causal).long()
+"""
+BY_A_FLAG = """    def get_attention_mask(self, num_tokens):
+        T = int(num_tokens.max())
+        mask = (torch.arange(T) < num_tokens[:, None, None, None]).expand(-1, 1, T, T)
+        return mask.tril() if self.is_causal else mask
+"""
+MIXED_IN = [
+    (
+        "class Encoder(GenericTransformer):\n",
+        f"class Masked:\n{BY_A_FLAG}\n\nclass Encoder(Masked, GenericTransformer):\n",
+    ),
+    (ENCODER_MASK, "    is_causal = False\n"),
+    (DECODER_MASK, "    is_causal = True\n"),
+]
+ADDED_LATER = [
+    (
+        "set_seed(1234)\n",
+        """set_seed(1234)
+
+
+def add_to_class(owner):
+    return lambda function: setattr(owner, function.__name__, function)
+""",
+    ),
+    (
+        "class Encoder(GenericTransformer):\n",
+        "class Encoder(GenericTransformer):\n    pass\n\n\n@add_to_class(Encoder)\n",
+    ),
+    (ENCODER_MASK, ENCODER_MASK.replace("\n    ", "\n").strip() + "\n"),
+    ("class Decoder(Encoder):\n", "class Decoder(Encoder):\n    pass\n\n\n"),
+    (
+        DECODER_MASK,
+        DECODER_MASK.replace("\n    ", "\n").strip().replace("get_attention_mask", "both")
+        + '\n\n\nsetattr(Decoder, "get_attention_mask", both)\n',
+    ),
+]
+
 CORRECT = {
     "as it is": [],
+    "decorated and compiled": DECORATED,
+    "masks from a class beside": MIXED_IN,
+    "methods that are added later": ADDED_LATER,
     "einsum": EINSUM,
     "stacked weights": FUSED,
     "fused kernel": SDPA,

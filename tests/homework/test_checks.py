@@ -12,12 +12,15 @@ from explorer.lessons import LESSONS
 from llm_core.homework import pipeline
 from llm_core.homework.checks import check
 from llm_core.homework.diagnosis import solution
-from llm_core.homework.diagnosis.diagnose import known, suspicions
+from llm_core.homework.diagnosis.diagnose import known, spoken, suspicions
 from llm_core.homework.diagnosis.faults import FAULTS, NAMED, faults_of
-from llm_core.homework.inside import probes
+from llm_core.homework.diagnosis.places import Walk, right_walk
+from llm_core.homework.diagnosis.substitution import piece
+from llm_core.homework.inside import probes, training
 from llm_core.homework.inside.answers import Answers
 from llm_core.homework.inside.loading import load
 from llm_core.homework.inside.probes import PROBES
+from llm_core.homework.inside.worker import import_sentence
 from llm_core.homework.report import BLOCKS as ALL
 from llm_core.mistakes.known import MISTAKES
 
@@ -159,6 +162,23 @@ def test_right_files_train_alike(file):
         assert max(abs(a - b) for a, b in pairs) < pipeline.CLOSE / 10, name
 
 
+def test_the_optimizer_is_torchs():
+    """By its formula, with the constants that it has by default: torch's own takes seconds to import."""
+    ours = [torch.nn.Parameter(probes.numbers(3, 4, seed=i)) for i in range(3)]
+    theirs, decays = [p.detach().clone() for p in ours], (0.3, 0.0, 0.3)
+    mean, square = [torch.zeros(3, 4) for _ in ours], [torch.zeros(3, 4) for _ in ours]
+    optimizer = training.AdamW([{"params": [p], "weight_decay": decay} for p, decay in zip(ours, decays)])
+    for t in range(1, 4):
+        ((ours[0] ** 3).sum() + (ours[1] ** 2).sum()).backward()
+        optimizer.step()
+        for i, slope in enumerate((3 * theirs[0] ** 2, 2 * theirs[1])):
+            mean[i], square[i] = 0.9 * mean[i] + 0.1 * slope, 0.999 * square[i] + 0.001 * slope**2
+            move = mean[i] / (1 - 0.9**t) / ((square[i] / (1 - 0.999**t)).sqrt() + 1e-8)
+            theirs[i] -= training.TRAINING.learning_rate * (move + decays[i] * theirs[i])
+        assert all(p.grad is None for p in ours)
+        torch.testing.assert_close([p.detach() for p in ours], theirs)  # the third has no gradient, and stays
+
+
 def test_the_files_wishes_for_a_gpu_are_gone_afterwards(file):
     before = torch.cuda.is_available(), torch.get_default_dtype()
     load(file(edited(*CORRECT["written for a GPU"]) + "\ntorch.set_default_dtype(torch.float64)\n"))
@@ -259,6 +279,50 @@ def test_an_unknown_mistake_is_shown_all_the_same(file):
     assert re.search(
         r"replaced by the right one, all .* comes out right: .* in lines? 32( to 33)?\.$", report["sentence"]
     )
+
+
+HELPED = """def weights(scores, drop):
+    scores = drop(scores)
+    return scores.softmax(-1)
+
+
+@functools.lru_cache
+def triangle(T):
+    return torch.tril(torch.ones(T, T, dtype=torch.bool), 1)
+
+
+class GenericSelfAttention(Dummy"""
+HELPERS = [
+    ("import math\n", "import functools\nimport math\n"),
+    ("class GenericSelfAttention(Dummy", HELPED),
+    (
+        "        att = F.softmax(att, dim=-1)\n        att = self.attn_dropout(att)\n",
+        "        att = weights(att, lambda x: x)\n",
+    ),
+    ("causal = torch.tril(torch.ones(T, T, dtype=torch.bool))", "causal = triangle(T)"),
+]
+
+
+def test_lines_in_functions_that_are_called(file):
+    """What a function keeps of earlier calls hides no line; two that stand apart are told in the order they run."""
+    source = edited(*HELPERS)
+    report = block_of(check(file(source), only=["decoder mask"]), "decoder mask")
+    assert "Query i sees key i+1" in report["sentence"] and report["line"]["text"].startswith("return torch.tril(")
+    twice = source.replace("lambda x: x", "lambda x: x + x.flip(-1)")
+    lines = twice.split("\n")
+    call, last = (1 + next(i for i, line in enumerate(lines) if part in line) for part in ("x.flip", "scores.softmax"))
+    student = Answers(load(file(twice)))
+    found = piece("attention", student, Walk(student.run("attention")), right_walk("attention"))
+    assert found.lines == [call, last] and spoken(found.lines) == f"line {call}, then line {last}"
+
+
+def test_a_wrong_merge_is_where_it_merges(file):
+    """Not where the values come from."""
+    merge = "        y = y.transpose(1, 2).reshape(B, T, C)\n"
+    source = edited(("        y = att @ v\n" + merge, "        y = att @ v\n\n\n\n        y = y.reshape(B, T, C)\n"))
+    report = block_of(check(file(source), only=["attention"]), "attention")
+    assert [fault["name"] for fault in report["faults"]] == ["merge-by-reshape"]
+    assert report["line"]["text"] == "y = y.reshape(B, T, C)"
 
 
 def test_dropout_in_a_place_that_no_fault_has(file):
@@ -377,6 +441,12 @@ def test_masks_are_tested_before_the_transformer_is_written(file):
 def test_a_file_that_cannot_be_run(source, sentence, file):
     report = check(file(source))
     assert report["problem"].startswith(sentence) and report["points"] == 0 and len(report["blocks"]) == 10
+
+
+def test_syntax_of_a_later_python_is_no_error_of_the_students():
+    for text in ("type Tokens = list[int]\n", "def first[T](x: list[T]) -> T:\n"):
+        told = import_sentence(SyntaxError("invalid syntax", ("f.py", 7, 1, text)), "f.py")
+        assert told.startswith("What stands in line 7 needs a later Python than the 3.")
 
 
 def test_the_module_is_whole_again(file):

@@ -9,6 +9,7 @@ import torch
 
 from llm_core.homework.inside.limits import Limits
 from llm_core.homework.inside.loading import load
+from llm_core.homework.inside.probes import TESTED
 from llm_core.homework.outline import Outline
 from llm_core.homework.reading import Handin, chosen, encoded, of_cells, read, read_bytes
 from llm_core.homework.sandbox import check_handin
@@ -126,6 +127,36 @@ def test_a_method_that_a_class_is_given_later(tmp_path):
     module = loaded(handin, tmp_path)
     assert module.Embedding()(torch.zeros(1)).item() == 1 and not hasattr(module, "model")
     assert Outline.of(handin.source).is_written("embedding")
+
+
+BROKEN = [
+    "for i in range(3:\n    print(i)",
+    "only words",
+    's = """never closed',
+    "class Embedding(DummyEmbedding):\n  x\n y",
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_cell_takes_nothing_from_the_others(broken):
+    handin = of_cells(list(enumerate([*PARTS[:2], broken, *PARTS[2:]], 1)))
+    outline = Outline.of(handin.code, handin.broken)
+    assert all(map(outline.is_written, TESTED))
+    assert [handin.place(cell.line)[0] for cell in handin.broken] == [3]
+    assert handin.code.count("\n") == handin.source.count("\n")
+
+
+def test_a_block_in_a_broken_cell_is_said_to_be_there():
+    parts = [
+        part.replace("def forward(self, x, attention_mask):", "def forward(self, x, attention_mask)", 1)
+        for part in PARTS
+    ]
+    handin = of_cells(list(enumerate(parts[:3] + PARTS[3:], 1)))
+    outline = Outline.of(handin.code, handin.broken)
+    assert [name for name in TESTED if not outline.is_written(name)] == ["attention"]
+    slip = outline.slip("attention")
+    assert handin.told(slip.sentence) == "There is a Python syntax error in cell 3, line 2: expected ':'."
+    assert handin.place(slip.line) == (3, 2)
 
 
 def test_an_export_of_colab(tmp_path):

@@ -36,7 +36,7 @@ function drawLayers(context, layout) {
   context.textBaseline = "middle";
   context.fillStyle = cssColor("--hs-muted");
   context.textAlign = "center";
-  for (let step = 0; step <= layout.L; step++) context.fillText(step ? String(step) : "in", across(layout, step), 28);
+  for (let layer = 0; layer < layout.L; layer++) context.fillText(String(layer), across(layout, layer + 0.5), 28);
   context.fillText("layer", layout.width / 2, 10);
   context.textAlign = "right";
   context.fillText("comes from", layout.column, 28);

@@ -11,6 +11,7 @@ import { patternsOf } from "../state/layers.mjs";
 import { whenDrawn } from "../state/when_drawn.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import { counted, LEAST, seriesOf } from "./line_series.mjs";
 import { lineWidth } from "./lines.mjs";
 import { countText, headLabel, LINES, lineTable, lineText } from "./words.mjs";
@@ -43,7 +44,7 @@ export function linesControls() {
       all,
       one,
     ),
-    make("p", { className: "hs-hint", text: LINES.hint }),
+    hint(LINES.hint),
   );
   const slider = make("input", { type: "range", min: "0", max: String(LEAST.length - 1), step: "1", id: "hs-least" });
   const least = make("output", { className: "hs-number", for: "hs-least" });

@@ -6,6 +6,7 @@ import { lastSeen } from "../base/payload.mjs";
 import { label } from "../base/text.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { rowOf, table } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import { largest } from "./neuron_math.mjs";
 import { strip } from "./neuron_strip.mjs";
 import { signed } from "./neuron_words.mjs";
@@ -35,7 +36,7 @@ export function neuronKeys() {
     "div",
     { className: "hs-keys-of" },
     title,
-    make("p", { className: "hs-hint", text: NEURON.keysHint }),
+    hint(NEURON.keysHint),
     make("div", { className: "hs-keys-scroll" }, keys),
     sum,
     masked,

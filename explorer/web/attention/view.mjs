@@ -13,6 +13,7 @@ import { patternsOf } from "../state/layers.mjs";
 import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { foldedTable } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import * as between from "./between.mjs";
 import { Brushed } from "./brushed.mjs";
 import { attentionSettings } from "./controls.mjs";
@@ -83,7 +84,7 @@ function build(element) {
     canvas,
     picture,
     brushed: new Brushed(picture),
-    about: make("p", { className: "hs-hint hs-rollout", text: PAGE.rollout }),
+    about: make("div", { className: "hs-rollout" }, hint(PAGE.rollout)),
     scale: legend(),
     cell: make("p", { className: "hs-cell", "aria-live": "polite" }),
     row: make("p", { className: "hs-row" }),

@@ -12,7 +12,7 @@ export const PAGE = {
   rollout:
     "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer " +
     "counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The " +
-    "layers are multiplied, last · … · 1. It is an estimate from attention alone: values and MLPs do not " +
+    "layers are multiplied, last · … · 0. It is an estimate from attention alone: values and MLPs do not " +
     "count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out " +
     "of a sum over all of it.",
   ofFlow: "computed from all patterns, layer by layer",
@@ -209,12 +209,12 @@ export function countText({ floor, lines, hidden, lost, off = 0 }, { least }) {
   if (floor > least / 1000)
     return (
       `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
-      `${certain(100 * (1 - lost), 100 * off, 1)} % of the weight: more at once would be no picture. Choose a token ` +
+      `${certain(100 * (1 - lost), 100 * off, 1)}% of the weight: more at once would be no picture. Choose a token ` +
       "to see all of its lines."
     );
   return (
     `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +
-    `${certain(100 * lost, 100 * off, 1)} % of the weight.`
+    `${certain(100 * lost, 100 * off, 1)}% of the weight.`
   );
 }
 

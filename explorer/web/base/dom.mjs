@@ -13,6 +13,13 @@ export function make(tag, options = {}, ...children) {
   return element;
 }
 
+export const DOTS = /(?<=\.)/;
+
+/** A name that may break between its words: Generic·Self·Attention.·forward; or only `at` its dots. */
+export function breakable(name, at = /(?<=[a-z])(?=[A-Z])|(?<=[._])/) {
+  return name.split(at).flatMap((word, i) => (i ? [document.createElement("wbr"), word] : [word]));
+}
+
 /** A canvas of the given size in CSS pixels, sharp on every screen; returns its context. */
 export function prepare(canvas, width, height) {
   const ratio = devicePixelRatio || 1;

@@ -1,10 +1,9 @@
 // One block, opened: what is wrong, see it, why it matters, where to read.
 
-import { make } from "../base/dom.mjs";
+import { breakable, make } from "../base/dom.mjs";
 import { visible } from "../base/text.mjs";
 import { diverging, sequential } from "../color/scale.mjs";
 import { linkedCells } from "./cells.mjs";
-import { breakable } from "./tiles.mjs";
 import {
   BLOCK,
   codeLine,

@@ -1,15 +1,16 @@
 // What stands there before a report is open: what the page does, and what to do.
 
 import { make } from "../base/dom.mjs";
+import { address } from "../state/history.mjs";
 import { COMMANDS, copyLabel, knownTitle, progressSentence, START } from "./words.mjs";
 
 const COPIED_MS = 2000;
 
 /**
  * `actions`: {openReport(), showExample(), checkCode()}; `known`: mistakes, block by block; `mayUpload`: the app checks
- * files itself.
+ * files itself; `left()`: the exercise to write next, as its address says it.
  */
-export function startPage(actions, known, mayUpload) {
+export function startPage(actions, known, mayUpload, left) {
   return make(
     "div",
     { className: "hs-check-start" },
@@ -21,6 +22,7 @@ export function startPage(actions, known, mayUpload) {
       primary(START.example, actions.showExample),
       make("span", { className: "hs-hint", text: START.exampleHint }),
     ),
+    writeHere(left),
     make("p", { text: START.commands }),
     command(COMMANDS.install),
     make(
@@ -33,6 +35,18 @@ export function startPage(actions, known, mayUpload) {
     mayUpload ? uploadOn(actions.checkCode) : uploadOff(),
     knownFaults(known),
   );
+}
+
+/** The way to the exercises, to the one that is next when it is taken. */
+function writeHere(left) {
+  const to = () => `?show=learn&turn=${left()}`;
+  const onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
+    event.preventDefault();
+    address.goTo(to());
+  };
+  const link = make("a", { className: "hs-check-here", href: to(), text: START.writeHere, onclick });
+  return make("p", {}, START.here, link);
 }
 
 /** What a report can name. */

@@ -1,7 +1,7 @@
 // The row of eleven points: a tile for each block, as wide as its points, with a sign and a word for its colour.
 // The tiles are tabs: one Tab stop, arrows move, Enter or Space opens.
 
-import { make } from "../base/dom.mjs";
+import { breakable, make } from "../base/dom.mjs";
 import { points, REPORT, STATUS, tileLabel } from "./words.mjs";
 
 /** `first`: the name of the block that is open at first; else what failed, or was not started. */
@@ -61,11 +61,4 @@ function tile(block, i, onclick) {
   );
   made.style.setProperty("--points", Math.max(1, block.possible));
   return made;
-}
-
-/** A name that may break between its words: Generic·Self·Attention·.forward. */
-export function breakable(name) {
-  return name
-    .split(/(?<=[a-z])(?=[A-Z.])|(?<=_)/)
-    .flatMap((word, i) => (i ? [document.createElement("wbr"), word] : [word]));
 }

@@ -8,6 +8,7 @@ import { blockPanel } from "./block.mjs";
 import { checkSize, decode, readReport } from "./report.mjs";
 import { progressPage, startPage } from "./start.mjs";
 import { tileRow } from "./tiles.mjs";
+import { firstLeft } from "./turn/kept.mjs";
 import { Checker } from "./upload.mjs";
 import { points, REPORT, tookSentence } from "./words.mjs";
 
@@ -16,11 +17,12 @@ export function mount(element, { props }) {
 }
 
 class Check {
-  constructor(element, { lessons, known, upload }, checker) {
+  constructor(element, { lessons, known, upload, exercises }, checker) {
     this.element = element;
     this.lessons = lessons;
     this.known = known;
     this.upload = upload;
+    this.exercises = exercises;
     this.checker = checker;
     this.repaint = () => {};
     this.seen = { report: null, block: null }; // as the address says it: a report of one's own is in no address
@@ -64,6 +66,7 @@ class Check {
         },
         this.known,
         Boolean(this.upload),
+        () => firstLeft(this.exercises, Boolean(this.upload)).id,
       ),
     );
   }

@@ -18,8 +18,10 @@ export const START = {
     "points it earns, and why: one for each block, and two if all of them together train and write.",
   example: "See an example",
   exampleHint: "a report on a file with mistakes",
+  here: "You can write the blocks here in the browser, each with hints: ",
+  writeHere: "write the next block ▸",
   commands:
-    "Type the commands in a terminal, in the folder that holds app.py. The checker needs Python and what " +
+    "Or work in a file of your own. Type the commands in a terminal, in the folder that holds app.py. The checker needs Python and what " +
     "requirements.txt lists:",
   begin: ["Begin", "Writes a file with blanks to fill in. Already have one? Skip to step 2."],
   check: ["Check", "Compares your file with the reference and writes a report. Unfinished blocks are fine."],

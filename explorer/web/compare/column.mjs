@@ -9,7 +9,7 @@ import { listen } from "../matrix/listen.mjs";
 import { drawMatrix } from "../matrix/matrix.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 import { foldedTable, table } from "../ui/table.mjs";
-import { belowBars, tokenBar, topOf } from "../ui/token_bars.mjs";
+import { belowBars, tokenBar } from "../ui/token_bars.mjs";
 import {
   COLUMN,
   cannotSee,
@@ -205,7 +205,6 @@ export class Column {
       canvas.setAttribute("aria-label", maskLabel(part));
     }
     this.paintAttention(place, cellOf(this.open), dark);
-    this.paintPrediction(cellOf(this.ownPart()));
   }
 
   width(canvas) {
@@ -233,32 +232,45 @@ export class Column {
     this.table.fill(() => make("div", {}, patternTable(part, block, focus.query)));
   }
 
-  paintPrediction(cell) {
-    const { kind, place, actual, pieces, vocab_size } = this.prediction;
+  /** The place of its text at which it predicts: the masked one, or that of the focus, else the last. */
+  predictsAt(cellOf) {
+    if (this.prediction.kind === "masked") return this.prediction.place;
+    const { prefix, T } = this.ownPart();
+    const { query } = cellOf(this.ownPart());
+    return Math.max(0, (query === null || query < prefix ? T - 1 : query) - prefix);
+  }
+
+  /** The tokens that it finds likeliest there, and their probabilities. */
+  best(cellOf) {
+    const n = this.prediction.kind === "masked" ? 0 : this.predictsAt(cellOf);
+    const { ids, probs } = this.arrays;
+    const K = ids.shape[1];
+    return Array.from({ length: K }, (_, i) => ({
+      text: this.prediction.pieces[ids.data[n * K + i]],
+      p: probs.data[n * K + i],
+    }));
+  }
+
+  /** `top`: where the bars of all columns end, so that they compare. */
+  paintPrediction(cellOf, top) {
+    const { kind, place, actual, vocab_size } = this.prediction;
     const { prefix, T } = this.ownPart();
     const own = this.ownTokens();
-    const last = T - prefix - 1;
-    const at =
-      kind === "masked" ? place : Math.max(0, cell.query === null || cell.query < prefix ? last : cell.query - prefix);
+    const at = this.predictsAt(cellOf);
     const n = kind === "masked" ? 0 : at;
+    const best = this.best(cellOf);
     [...this.chips.children].forEach((chip, i) => {
       chip.classList.toggle("hs-query", i === at);
       chip.setAttribute("aria-pressed", String(i === at));
     });
-    const K = this.arrays.ids.shape[1];
-    const best = Array.from({ length: K }, (_, i) => ({
-      text: pieces[this.arrays.ids.data[n * K + i]],
-      p: this.arrays.probs.data[n * K + i],
-    }));
-    this.heading.textContent = kind === "masked" ? expectsHidden(place) : expectsAfter(own[at], at === last);
-    const top = topOf(best[0].p, 0.0005);
+    this.heading.textContent = kind === "masked" ? expectsHidden(place) : expectsAfter(own[at], at === T - prefix - 1);
     const truth = n < actual.length ? actual[n] : null;
     this.bars.replaceChildren(
       ...best.map(({ text, p }) => tokenBar(pieceName(text), p, top, text === truth, fineProbability(p))),
     );
     this.scale.replaceChildren(...belowBars(top));
     const rest = 1 - best.reduce((all, { p }) => all + p, 0);
-    this.rest.textContent = restSentence(vocab_size - K, Math.max(0, rest));
+    this.rest.textContent = restSentence(vocab_size - best.length, Math.max(0, rest));
     const { actual_probs: probs, actual_ranks: ranks } = this.arrays;
     this.actual.textContent =
       truth === null ? COLUMN.end : truthSentence(truth, probs.data[n], ranks.data[n], vocab_size);

@@ -14,6 +14,7 @@ import { isDark, store } from "../state/store.mjs";
 import { choiceOf } from "../ui/choice.mjs";
 import { table } from "../ui/table.mjs";
 import { withTerms } from "../ui/terms.mjs";
+import { topOf } from "../ui/token_bars.mjs";
 import { placePicker } from "./choice.mjs";
 import { Column } from "./column.mjs";
 import { Difference } from "./difference.mjs";
@@ -62,7 +63,12 @@ class Compare {
   build() {
     this.mode = choiceOf(PAGE.modes, PAGE.what, (mode) => this.changeMode(mode));
     this.chips = make("div", { className: "hs-compare-chips", role: "group", "aria-label": PAGE.models });
-    this.second = make("input", { type: "text", "aria-label": PAGE.second, placeholder: PAGE.second });
+    this.second = make("textarea", { rows: 2, "aria-label": PAGE.second, placeholder: PAGE.second });
+    this.second.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault(); // as in the main text: Shift+Enter begins a line
+      this.texts.requestSubmit();
+    });
     const send = make("button", { type: "submit", className: "hs-compare-button", text: PAGE.compare });
     this.texts = make("form", { className: "hs-compare-second" }, this.second, send);
     this.texts.addEventListener("submit", (event) => {
@@ -130,7 +136,7 @@ class Compare {
       return this.setup.second !== null && this.change({ second: null, models: [...FIRST.models], own: null });
     if (this.setup.second === null)
       this.change({
-        second: this.second.value || changedText(store.payload?.text ?? ""),
+        second: this.second.value || (store.payload ? changedText(store.payload) : ""),
         models: [models.includes("decoder") ? "decoder" : models[0]],
         own: null,
       });
@@ -370,12 +376,13 @@ class Compare {
     for (const [i, picker] of this.pickers.entries()) {
       picker.mark(this.setup.own ? this.place(shown[i]) : this.shared());
     }
-    for (const column of shown) column.paint(this.place(column), (part) => this.cell(part), dark);
-    this.difference.paint(
-      (column) => this.place(column),
-      (part) => this.cell(part),
-      dark,
-    );
+    const cellOf = (part) => this.cell(part);
+    const top = topOf(Math.max(...shown.map((column) => column.best(cellOf)[0].p)), 0.0005);
+    for (const column of shown) {
+      column.paint(this.place(column), cellOf, dark);
+      column.paintPrediction(cellOf, top);
+    }
+    this.difference.paint((column) => this.place(column), cellOf, dark);
     this.element.dataset.painted = String(Number(this.element.dataset.painted ?? 0) + 1);
   }
 }
@@ -418,7 +425,14 @@ function drawExample(canvas, { T, S, prefix }, sees, dark) {
   });
 }
 
-/** The text with its last word changed, to begin with: equally many tokens, most often. */
-function changedText(text) {
-  return text.replace(/(\p{L}+)(\P{L}*)$/u, (_, word, rest) => `${word === "Boat" ? "House" : "Boat"}${rest}`);
+/** The text with another word, to begin with. The last word that is one token becomes one that is, too. */
+function changedText({ text, tokens }) {
+  const isWord = (i) => /^ \p{L}{3,}$/u.test(tokens[i].text) && !/^\p{L}/u.test(tokens[i + 1]?.text ?? "");
+  const at = tokens.findLastIndex((_, i) => isWord(i));
+  const before = tokens.slice(0, Math.max(at, 0)).filter(({ special }) => !special);
+  const start = before.map((token) => token.text).join("");
+  const word = tokens[at]?.text;
+  return word && text.startsWith(start + word)
+    ? `${start}${word === " water" ? " paper" : " water"}${text.slice(start.length + word.length)}`
+    : `${text} water`;
 }

@@ -238,7 +238,7 @@ export const expectsAfter = (token, isLast) =>
   `What it expects after ${quoted(label(token, 24))}${isLast ? ", the end of the text" : ""}`;
 export const restSentence = (others, rest) => `The other ${grouped(others)} tokens share ${probability(rest)}.`;
 export const truthSentence = (text, p, rank, V) =>
-  `Actual token: ${quoted(pieceName(text))}, probability ${fineProbability(p)}, place ` +
+  `Actual token: ${quoted(pieceName(text))}, probability ${fineProbability(p)}, rank ` +
   `${grouped(rank)} of ${grouped(V)}.`;
 
 const named = (token) => quoted(label(token, 24));
@@ -252,12 +252,12 @@ export const timeSentence = ({ runs, threads }) =>
   `the fastest of ${runs} forward passes on this server's CPU, ${several(threads, "thread")}`;
 export const lossSentence = (unit) => `${unit}, on articles it was not trained on`;
 
-/** "(1,234,567): attention 40 %, …", what is under half a percent left out. */
+/** "(1,234,567): attention 40%, …", what is under half a percent left out. */
 export function sharesText(parts) {
   const all = sum(parts);
   const shares = Object.entries(parts)
     .filter(([, value]) => value >= all / 200)
-    .map(([name, value]) => `${name} ${Math.round((value / all) * 100)} %`);
+    .map(([name, value]) => `${name} ${Math.round((value / all) * 100)}%`);
   return `(${grouped(all)}): ${shares.join(", ")}`;
 }
 

@@ -112,7 +112,7 @@ export const STACKS = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-at
 export const expectsHidden = (place) => `What the model expects at place ${place}, which is hidden from it`;
 export const expectsAt = (token) => `What the model expects at ${quoted(label(token, 24))}, which it sees`;
 export const ownSentence = ({ text, p, rank }, V, isHidden) =>
-  `${isHidden ? "Hidden here is" : "Your text has"} ${quoted(visible(text))}: probability ${probability(p)}, place ` +
+  `${isHidden ? "Hidden here is" : "Your text has"} ${quoted(visible(text))}: probability ${probability(p)}, rank ` +
   `${grouped(rank)} of ${grouped(V)}.`;
 export const hideText = (token) => `Hide ${quoted(label(token, 24))} from the model`;
 export const unhideText = (token) => `Show ${quoted(label(token, 24))} again`;
@@ -121,7 +121,7 @@ export const expectsAfter = (token) => `What the model expects after ${quoted(la
 export const restSentence = (others, rest) =>
   `The other ${grouped(others)} tokens of the vocabulary share ${probability(rest)}.`;
 export const actualSentence = ({ text, p, rank }, V) =>
-  `Your text continues with ${quoted(visible(text))}: probability ${probability(p)}, place ` +
+  `Your text continues with ${quoted(visible(text))}: probability ${probability(p)}, rank ` +
   `${grouped(rank)} of ${grouped(V)}.`;
 
 /** Why nothing comes behind the last token that ran. */

@@ -27,5 +27,5 @@ export function card(name, found, onWalk) {
 }
 
 function share(value) {
-  return value === null ? "–" : `${Math.round(value * 1000) / 10} %`;
+  return value === null ? "–" : `${Math.round(value * 1000) / 10}%`;
 }

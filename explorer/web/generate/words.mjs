@@ -18,7 +18,7 @@ export const PAGE = {
   tree: "Branches you explored",
   treeHint:
     "Shared beginnings appear once. Press a token to go there and continue; with the keyboard, use the arrow keys.",
-  treeStart: "No branches yet. Go back to a token and choose another one: both continuations will stand here.",
+  treeStart: "No branches yet. Go back to a token and choose another one: both continuations then appear here.",
   treeList: "The tree as a list",
   cache: "The KV cache",
   cacheHint: "The cache lasts for one run; between two of your clicks the server keeps nothing.",
@@ -69,7 +69,7 @@ export const TABLE = {
 export const removesText = (count, mass) =>
   count === 0 ? "removes nothing" : `removes ${grouped(count)}: ${probability(mass)}`;
 export const movesText = (mass) => (mass < 0.0005 ? "moves nothing" : `moves ${probability(mass)}`);
-export const takeTitle = (id, place) => `token ${id}, place ${place}: take it and continue from there`;
+export const takeTitle = (id, place) => `token ${id}, rank ${place}: take it and continue from there`;
 export const othersText = (count) => `${grouped(count)} others`;
 export const fieldLabel = (label) => `number input for ${label}`;
 
@@ -105,7 +105,7 @@ export function stateSentence({ hasEnded, slid, isEmpty, depth, most, hasAhead }
 
 /** How the token that stands there was chosen: `how` is "draw", "hand" or a strategy's name. */
 export function chosenSentence({ how, name, p, place, settings, drawn }) {
-  const facts = `probability ${probability(p)} by the model, place ${grouped(place)}.`;
+  const facts = `probability ${probability(p)} by the model, rank ${grouped(place)}.`;
   if (how === "draw") return `${quoted(name)}: ${facts} Drawn with ${settings}. ${drawn}`;
   if (how === "hand") return `You took ${quoted(name)} by hand: ${facts} ${drawn}`;
   return `${how} wrote ${quoted(name)}: ${facts} With the current settings: ${drawn}`;
@@ -124,7 +124,7 @@ export function strategiesSentence(depth, most) {
 export function drawnSentence({ u, name, from, to }) {
   return (
     `The random number u = ${u.toFixed(4)} falls on ${quoted(name)}, ` +
-    `which has the line from ${from.toFixed(4)} to ${to.toFixed(4)}.`
+    `which covers ${from.toFixed(4)} to ${to.toFixed(4)} of the line.`
   );
 }
 
@@ -145,7 +145,7 @@ export function rowSentence(newest, best) {
 export const shareTitle = (place, share) => `place ${place}: ${probability(share)}`;
 
 export const writtenTitle = (p, rank, how) =>
-  p === null ? `written by ${how}` : `probability ${probability(p)}, place ${grouped(rank)}`;
+  p === null ? `written by ${how}` : `probability ${probability(p)}, rank ${grouped(rank)}`;
 export function nodeTitle({ logprob, depth, how }) {
   const p = logprob === null ? "" : `probability ${probability(Math.exp(logprob))}, `;
   return `token ${depth}: ${p}${{ draw: "drawn", hand: "chosen by hand" }[how] ?? `written by ${how}`}`;

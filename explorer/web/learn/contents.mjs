@@ -2,14 +2,22 @@
 
 import { make } from "../base/dom.mjs";
 import { ask } from "../state/ask.mjs";
-import { turnList } from "./turns.mjs";
+import { address } from "../state/history.mjs";
+import { GLOSSARY } from "../ui/glossary.mjs";
+import { openGlossary } from "../ui/terms.mjs";
+import { placesFor, termsFor } from "./elsewhere.mjs";
+import { turnList, turnsNamed } from "./turns.mjs";
+import { FOUND } from "./words.mjs";
 
 const MARKS = { right: "✓", wrong: "✗", shown: "•", seen: "•" };
 const WORDS = { right: "answered correctly", wrong: "answered incorrectly", shown: "revealed", seen: "seen" };
 
+const OPENS = ".hs-lesson-link, .hs-step-link, .hs-turn-link";
+
 export class Contents {
   constructor(catalog, turns, { onLesson, onStep, onFound, onForget }) {
     this.catalog = catalog;
+    this.turns = turns;
     this.onLesson = onLesson;
     this.onStep = onStep;
     this.onFound = onFound;
@@ -38,15 +46,39 @@ export class Contents {
       }),
     );
     this.element = make("nav", { className: "hs-contents", "aria-label": "Lessons" }, this.open);
+    this.open.addEventListener("click", ({ target }) => target.closest(OPENS) && this.left());
+    this.fold();
+  }
+
+  /** On a phone the list stands before what it opens. */
+  fold() {
     if (matchMedia("(max-width: 720px)").matches) this.open.removeAttribute("open");
   }
 
+  /** What was chosen is seen from its top. */
+  left() {
+    this.fold();
+    scrollTo(0, 0);
+  }
+
   async find(words) {
+    this.drawFound(words, []);
     const steps = await ask("find_in_lessons", { words }, { newest: "find", quiet: true, cached: true }).catch(
       () => [],
     );
-    const none = words.trim() && !steps.length ? [make("li", { className: "hs-hint", text: "No lesson has it." })] : [];
-    this.found.replaceChildren(...none, ...steps.map((found) => this.foundLink(found)));
+    this.drawFound(words, steps, true);
+  }
+
+  /** What the server finds comes later than what is known here. */
+  drawFound(words, steps, isAll = false) {
+    const found = [
+      ...turnsNamed(this.turns, words),
+      ...steps.map((step) => this.foundLink(step)),
+      ...placesFor(words).map(placeLink),
+      ...termsFor(words).map(termLink),
+    ];
+    const none = isAll && words.trim() && !found.length ? [make("li", { className: "hs-hint", text: FOUND.none })] : [];
+    this.found.replaceChildren(...none, ...found);
   }
 
   foundLink({ lesson, step, title }) {
@@ -117,4 +149,24 @@ export class Contents {
       ),
     );
   }
+}
+
+/** A place of the app that has what was looked for. */
+function placeLink({ text, search }) {
+  const onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a tab of its own
+    event.preventDefault();
+    address.goTo(search);
+  };
+  return make("li", {}, make("a", { className: "hs-step-link", href: search, text: `${text} ▸`, onclick }));
+}
+
+/** A term with its sentence; a press opens the glossary there. */
+function termLink(term) {
+  return make(
+    "li",
+    { className: "hs-found-term" },
+    make("p", {}, make("strong", { text: term }), ` ${GLOSSARY[term]}`),
+    make("button", { type: "button", className: "hs-link", text: FOUND.glossary, onclick: () => openGlossary(term) }),
+  );
 }

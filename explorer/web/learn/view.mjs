@@ -169,6 +169,7 @@ class Learn {
       this.inputs = {};
       this.revealed = this.answered();
       this.opened();
+      scrollTo(0, 0);
     } else if (this.payload?.lesson === lesson) {
       this.say(null);
       this.draw();

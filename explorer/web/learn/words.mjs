@@ -1,9 +1,12 @@
-// What is said about a panel beside its cells: shape, colour scale, and a sentence for those who do not see it.
+// What the search says, and what is said about a panel beside its cells: shape, colour scale, and a sentence for those
+// who do not see it.
 
 import { make } from "../base/dom.mjs";
 import { shortBar } from "../color/legend.mjs";
 import { scaleOf as colors } from "./colors.mjs";
 import { number } from "./formula.mjs";
+
+export const FOUND = { none: "Not in the lessons, the glossary, or the app.", glossary: "Open the glossary" };
 
 /** "(B=1, T=3, C=4)", every letter in its colour. */
 export function shapeOf(panel, shape) {

@@ -11,6 +11,7 @@ import { isDark, store } from "../state/store.mjs";
 import { choice } from "../ui/choice.mjs";
 import { experimentButtons } from "../ui/experiments.mjs";
 import { fillTable, paintCell, table } from "../ui/table.mjs";
+import { hint } from "../ui/terms.mjs";
 import { experiment, recovered, valueAt } from "./experiment.mjs";
 import {
   cellParts,
@@ -56,7 +57,6 @@ const layersOf = (payload) => payload.arrays.pattern.shape[0];
 /** The elements, from top to bottom. */
 function build(element, experiments) {
   const empty = { columns: [], rows: [] };
-  const hint = (text) => make("p", { className: "hs-hint", text });
   const grid = table({ label: PAGE.map, className: "hs-patch-map", role: "grid", tabindex: "0", ...empty });
   const parts = {
     ready: experimentButtons(experiments, PAGE.experiments, begin),
@@ -156,7 +156,7 @@ function drawMap(parts, payload, map, focus) {
   const { site, metric } = store.focus.locked;
   const at = columnOf(site, focus);
   parts.summary.replaceChildren(...numbered(metricParts(metric, map.facts)));
-  parts.about.textContent = SITE_ABOUT[site];
+  parts.about.replaceChildren(...hint(SITE_ABOUT[site]).childNodes);
   const shape = `${site}/${map.estimated.length}x${map.estimated[0].length}`;
   if (grid.dataset.shape !== shape || grid.map !== map) {
     grid.dataset.shape = shape;

@@ -16,7 +16,9 @@ export const PAGE = {
   answerTitle: "The next token that the clean text should lead to; empty: the likeliest one",
   otherTitle: "The next token that the corrupted text leads to; empty: the likeliest one",
   run: "Patch",
-  begin: "Choose an experiment, or change a word of the text and press Patch. Both texts must have the same number of tokens.",
+  begin:
+    "Choose an experiment, or change a word of the text and press Patch. Both texts must have the same number of " +
+    "tokens.",
   pair: "Both texts, token by token",
   site: "What is put in",
   metric: "How the answer is measured",
@@ -68,7 +70,7 @@ export const cellParts = (name, value, share, isExact) => [
   `${name}: the metric becomes `,
   fixed(value),
   ", which brings back ",
-  `${percent(share)} %`,
+  `${percent(share)}%`,
   isExact ? "." : " (estimated).",
 ];
 

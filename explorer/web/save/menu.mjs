@@ -23,8 +23,10 @@ function inSight() {
   return all.filter((view) => view.offsetParent);
 }
 
+/** Its heading; where it has none, what it is: "surgery_view" is "Surgery". */
 function nameOf(view) {
-  return view.querySelector("h2")?.textContent ?? view.getAttribute("aria-label");
+  const name = view.dataset.view.replace("_view", "");
+  return view.querySelector("h2")?.textContent || name[0].toUpperCase() + name.slice(1);
 }
 
 function line(label, actions, note, view = null) {

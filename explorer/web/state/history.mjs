@@ -102,6 +102,12 @@ class Address {
     this.back();
   }
 
+  /** The same, and what it leads to is seen from its top. */
+  goTo(search) {
+    this.follow(search);
+    scrollTo(0, 0);
+  }
+
   back() {
     this.forget();
     const { page, values } = said();

@@ -55,7 +55,7 @@ function why(before, after, { places, losses }) {
   if (share >= 1) return `${measured}: without the answer nothing is left of the fall.`;
   if (share <= 0) return `${measured}: the fall does not come from reading the answer.`;
   const percent = Math.round(100 * share);
-  return `${measured}: ${percent} % of the fall comes from reading the answer, the rest from the other changes.`;
+  return `${measured}: ${percent}% of the fall comes from reading the answer, the rest from the other changes.`;
 }
 
 function answerLine(tokens, reach, query, before, after) {

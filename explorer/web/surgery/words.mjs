@@ -66,7 +66,7 @@ export const MEASURE = {
   effects: "Effect of every head and MLP",
   ranking: "Heads and MLPs by effect",
   stale: "Measured before your latest changes: measure again.",
-  interval: "95 % interval",
+  interval: "95% interval",
 };
 
 /** "+0.123", "−0.123", and what is rounded to nothing without a sign. */

@@ -12,5 +12,10 @@ export function experimentButtons(experiments, label, choose) {
       make("span", { text: experiment.says }),
     );
   const group = { className: "hs-experiments", role: "group", "aria-label": label };
-  return make("div", {}, make("p", { className: "hs-hint", text: label }), make("div", group, ...experiments.map(one)));
+  return make(
+    "div",
+    { className: "hs-ready" },
+    make("p", { className: "hs-hint", text: label }),
+    make("div", group, ...experiments.map(one)),
+  );
 }

@@ -22,7 +22,7 @@ export function roleMeaning({ name, sentence, source, threshold, baseline }, wri
   const isUniform = baseline > 0.9995; // what uniform attention is, there is no way up from it
   const least = isUniform
     ? `a score of at least ${threshold.toFixed(2)}`
-    : `at least ${Math.round(100 * threshold)} % of the way from chance to 1`;
+    : `at least ${Math.round(100 * threshold)}% of the way from chance to 1`;
   return [make("dt", { text: written }), make("dd", { text: `${sentence} Badge: ${least}. (${source})` })];
 }
 

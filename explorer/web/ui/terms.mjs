@@ -38,6 +38,13 @@ export function glossaryList() {
   return make("dl", { className: "hs-glossary" }, ...entries);
 }
 
+/** The header's dialog, at a term. */
+export function openGlossary(name) {
+  const sentence = document.getElementById(idOf(name));
+  sentence.closest("dialog").showModal();
+  sentence.previousElementSibling.scrollIntoView({ block: "start" });
+}
+
 /** One tooltip for all terms of the page, and for the letters of shapes. */
 export function wireTerms() {
   const tip = make("div", { className: "hs-term-tip", popover: "manual", "aria-hidden": "true" });

@@ -102,22 +102,34 @@ def _in_names(block: str, student, names: list[str], found: Diagnosis, walked: W
     if not names and not found.error:
         patched = piece(block, student, walked, right_walk(block), masks_for(block))
         if patched:
-            place = place or Place(REPLACED, patched.expected, patched.found, patched.first)
-            reason.line = patched.first
+            place = place or Place(REPLACED, patched.expected, patched.found, patched.lines[0])
+            reason.line = patched.lines[0]
             reason.sentence = f"{_unnamed(found, walked)} {_patched(patched)}"
     reason.difference = difference(place) if place else None
     return reason
 
 
 REPLACED = "the tensor that was replaced"
+NEAR = 3  # lines: comments and blank ones between
 
 
 def _patched(piece: Piece) -> str:
-    lines = f"line {piece.first}" if piece.first == piece.last else f"lines {piece.first} to {piece.last}"
     return (
         f"If one tensor of yours, {tuple(piece.found.shape)}, is replaced by the right one, all that follows comes out "
-        f"right: the mistake is in {lines}."
+        f"right: the mistake is in {spoken(piece.lines)}."
     )
+
+
+def spoken(lines: list[int]) -> str:
+    """In the order in which they run: a function that is called may stand above."""
+    parts: list[list[int]] = []
+    for line in lines:
+        if parts and 0 <= line - parts[-1][-1] <= NEAR:
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    told = [f"line {part[0]}" if part[0] == part[-1] else f"lines {part[0]} to {part[-1]}" for part in parts]
+    return ", then ".join(told)
 
 
 def _in_ways(block: str, student, ways: tuple[Way, ...], found: Diagnosis, walked: Walk) -> Reason:

@@ -14,6 +14,7 @@ from ..inside.runs import Run, run
 from ..inside.watching import Step
 from .solution import among_stand_ins
 
+MOVES = ("transpose", "reshape")
 COPIES = ("detach", "clone")  # what is looked at on the way
 
 
@@ -77,6 +78,8 @@ def parting(right: Walk, wrong: Walk) -> Parting | None:
             continue
         if ours.operation == theirs.operation and right.steps_with(theirs.tensor):
             return Parting(theirs.tensor, _count(theirs.tensor, wrong.steps[:number]), ours.tensor)
+        if ours.operation in MOVES and theirs.operation in MOVES:
+            return None  # numbers that were to move twice moved once: the line is that of the move, where it went wrong
         if number and _lacks_a_step(right.steps[number:], wrong.steps[number:]):
             last = wrong.steps[number - 1].tensor
             return Parting(last, _count(last, wrong.steps[: number - 1]))

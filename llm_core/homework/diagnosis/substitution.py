@@ -17,10 +17,9 @@ MOST = 120  # substitutions
 
 @dataclass(frozen=True)
 class Piece:
-    """The smallest piece that has to be replaced: its lines, what it makes and what it should make."""
+    """The smallest piece that has to be replaced: its lines as they run, what it makes and what it should make."""
 
-    first: int
-    last: int
+    lines: list[int]
     found: Tensor
     expected: Tensor
 
@@ -53,7 +52,6 @@ def _is_in(tensor: Tensor, others: list[Tensor]) -> bool:
 
 
 def _between(walked: Walk, right: Walk, number: int, expected: Tensor) -> Piece:
-    last = walked.steps[number].line
     before = [i for i in range(number) if walked.steps[i].line and right.steps_with(walked.steps[i].tensor)]
     inside = [step.line for step in walked.steps[(before[-1] + 1 if before else 0) : number + 1] if step.line]
-    return Piece(min(inside, default=last), last, walked.steps[number].tensor, expected)
+    return Piece(list(dict.fromkeys(inside)), walked.steps[number].tensor, expected)

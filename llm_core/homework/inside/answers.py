@@ -1,5 +1,6 @@
 """Questions about a student's module, and their answers as plain data and tensors: all that leaves its process."""
 
+import functools
 from dataclasses import asdict
 from types import ModuleType
 from typing import Any
@@ -33,8 +34,15 @@ class Answers:
 
     @on_the_cpu()
     def run(self, block, training=True, instead: dict[int, Tensor] | None = None, masks=None) -> Run:
+        self._forget()
         with among_stand_ins(self._module, block, masks):
             return run(block, self._module, self._file, training, instead)
+
+    def _forget(self) -> None:
+        """What ``lru_cache`` keeps of earlier calls: a run shows all lines."""
+        for value in vars(self._module).values():
+            if isinstance(value, functools._lru_cache_wrapper):
+                value.cache_clear()
 
     @on_the_cpu()
     def outcomes(self, block: str, tries: list[list], masks=None) -> list[Tensor | None]:

@@ -5,7 +5,7 @@ import importlib.util
 import linecache
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,8 @@ from torch.overrides import TorchFunctionMode
 
 from .colab import get_ipython, pretend
 from .course import course
+
+NAME = "my_llm_implementation"
 
 
 class OnTheCPU(TorchFunctionMode):
@@ -34,10 +36,20 @@ def _is_device(x: object) -> bool:
     return isinstance(x, torch.device) or (isinstance(x, str) and x.split(":")[0] in ("cuda", "mps"))
 
 
+def _as_it_is(model: Callable | None = None, **_) -> Callable:
+    """In place of ``torch.compile``, which decorates with arguments and without."""
+    return _as_it_is if model is None else model
+
+
 @contextmanager
 def on_the_cpu() -> Iterator[None]:
-    """Within, code that chooses a GPU runs on the CPU, and defaults of torch that it sets are undone behind it."""
-    nothing = {"set_default_device": lambda device: None, "set_default_tensor_type": lambda kind: None}
+    """Within, code that chooses a GPU runs on the CPU, nothing is compiled (it takes minutes, and starts programs), and
+    defaults of torch that it sets are undone behind it."""
+    nothing = {
+        "set_default_device": lambda device: None,
+        "set_default_tensor_type": lambda kind: None,
+        "compile": _as_it_is,
+    }
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     with ExitStack() as stack:
         for name, instead in nothing.items():
@@ -63,9 +75,10 @@ def load(path: str | Path, is_notebook: bool = False) -> ModuleType:
     course()
     file = str(Path(path).resolve())
     linecache.checkcache(file)
-    spec = importlib.util.spec_from_loader("my_llm_implementation", loader=None, origin=file)
+    spec = importlib.util.spec_from_loader(NAME, loader=None, origin=file)
     module = importlib.util.module_from_spec(spec)
     module.__file__ = file
+    sys.modules[NAME] = module  # dataclasses and helpers look for it there
     if str(Path(file).parent) not in sys.path:
         sys.path.append(str(Path(file).parent))  # helpers beside it
     source = Path(file).read_bytes()  # bytes: in whatever encoding it declares
@@ -91,16 +104,22 @@ def _run_definitions(tree: ast.Module, file: str, module: ModuleType) -> None:
                 raise
 
 
-def _is_method(node: ast.Assign | ast.AnnAssign, own: set[str]) -> bool:
-    """``Decoder.forward = forward``, which gives a class its method in a cell of its own."""
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    to_class = [isinstance(x, ast.Attribute) and isinstance(x.value, ast.Name) and x.value.id in own for x in targets]
-    return bool(to_class) and all(to_class) and isinstance(node.value, ast.Name)
+def _is_method(node: ast.stmt, own: set[str]) -> bool:
+    """``Decoder.forward = forward`` or ``setattr(Decoder, "forward", forward)``: a class is given its method later."""
+    match node:
+        case ast.Assign(targets=targets, value=ast.Name() | ast.Lambda()):
+            owners = [x.value for x in targets if isinstance(x, ast.Attribute)]
+            return len(owners) == len(targets) and all(isinstance(x, ast.Name) and x.id in own for x in owners)
+        case ast.Expr(ast.Call(ast.Name("setattr"), [ast.Name(owner), ast.Constant(), ast.Name() | ast.Lambda()])):
+            return owner in own
+    return False
 
 
 def _defines(node: ast.stmt, own: set[str]) -> bool:
+    if _is_method(node, own):
+        return True
     if isinstance(node, ast.Assign | ast.AnnAssign):
-        return _is_method(node, own) or not any(isinstance(x, ast.Name) and x.id in own for x in ast.walk(node))
+        return not any(isinstance(x, ast.Name) and x.id in own for x in ast.walk(node))
     if isinstance(node, ast.If) and all(_defines(part, own) for part in [*node.body, *node.orelse]):
         return True
     if isinstance(node, ast.If | ast.Try):

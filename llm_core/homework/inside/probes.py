@@ -430,7 +430,7 @@ def among_stand_ins(student: ModuleType, block: str, masks: dict[str, Tensor] | 
     ours = {name: value for name, value in vars(stand_ins()).items() if name not in own}
     before = {name: vars(student).get(name) for name in ours}
     vars(student).update(ours)
-    encoder = next((base for base in bases[1:] if base.__name__ == "Encoder"), None) if masks else None
+    encoder = _overridden(bases) if masks else None
     try:
         with patch.object(encoder, "get_attention_mask", _looked_up(masks)) if encoder else nullcontext():
             yield
@@ -440,6 +440,13 @@ def among_stand_ins(student: ModuleType, block: str, masks: dict[str, Tensor] | 
                 vars(student).pop(name, None)
             else:
                 vars(student)[name] = value
+
+
+def _overridden(bases: Sequence[type]) -> type | None:
+    """The Encoder among them, if what stands before it has a mask of its own and may ask it for its."""
+    names = [base.__name__ for base in bases]
+    before = bases[: names.index("Encoder")] if "Encoder" in names else ()
+    return bases[len(before)] if any("get_attention_mask" in vars(base) for base in before) else None
 
 
 def _looked_up(masks: dict[str, Tensor]) -> Callable:

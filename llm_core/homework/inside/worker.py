@@ -23,6 +23,7 @@ from .kernel import confine, installation
 from .limits import Limits, TimeIsUp, at_most, hold_to, out_of_memory, too_slow
 from .loading import load
 from .observations import spoken_error
+from .syntax import syntax_sentence
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 BY_ITSELF = "put what should run only by itself under if __name__ == “__main__”"
@@ -116,8 +117,7 @@ def import_sentence(error: BaseException, file: str) -> str:
     line = _line(error, file)
     where = f" in line {line}" if line else ""
     if isinstance(error, SyntaxError):
-        place = f"line {error.lineno}" if error.lineno else "your file"
-        return f"There is a Python syntax error in {place}: {error.msg}."
+        return syntax_sentence(error, error.lineno)
     if isinstance(error, ModuleNotFoundError):
         return f"Your file imports “{error.name}”{where}, which is not installed here."
     if isinstance(error, ImportError):

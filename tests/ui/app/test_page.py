@@ -73,7 +73,7 @@ def test_the_true_next_token_has_torchs_probability_and_rank(screen: Screen, ref
     for place in (0, 11, len(ids) - 2):
         screen.choose_token(place)
         p = probabilities[place, ids[place + 1]]
-        said = re.search(r"probability (\S+), place ([\d,]+) of 8,192", screen.text_of(".hs-actual"))
+        said = re.search(r"probability (\S+), rank ([\d,]+) of 8,192", screen.text_of(".hs-actual"))
         assert same(said[1], p.item())
         assert int(said[2].replace(",", "")) == 1 + int((probabilities[place] > p).sum())
     screen.choose_token(len(ids) - 1)

@@ -227,7 +227,7 @@ def test_rows_and_columns_of_several_heads_are_torchs(screen: Screen, reference)
         weights = pattern[heads, query, : query + 1]
         hidden = weights < 0.02
         lines, below, percent = re.match(
-            r"\d+ of (\d+) lines are drawn; the (\d+) below 0\.020 are not, and carry ([\d.]+) %", now["count"]
+            r"\d+ of (\d+) lines are drawn; the (\d+) below 0\.020 are not, and carry ([\d.]+)%", now["count"]
         ).groups()
         assert (int(lines), int(below)) == (weights.numel(), int(hidden.sum()))
         agrees(percent, 100 * float(weights[hidden].sum() / weights.sum()))

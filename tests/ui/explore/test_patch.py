@@ -49,7 +49,7 @@ def test_an_experiment_shows_torch_s_numbers_by_mouse_and_keys_and_fits_a_phone(
     # a head: what it brings back, and the tokens of the three runs
     page.click("#hs-patch-5-3")
     said = page.locator("[data-view=patch_view] .hs-cell").text_content()
-    assert said.startswith("Layer 5, head 3: the metric becomes 2.5") and "74 %" in said
+    assert said.startswith("Layer 5, head 3: the metric becomes 2.5") and "74%" in said
     assert screen.title() == "Layer 5, head 3" or page.locator('[data-view="attention_view"]').is_hidden()
     p = patching.one("z", 5, head=3).softmax(-1)
     page.wait_for_function("() => document.querySelector('.hs-patch-next td')?.textContent.trim() === 'her'")

@@ -85,7 +85,7 @@ def test_leaks_are_told_with_what_they_did_to_the_loss(js):
         (
             1.0,
             3.5,
-        ): "it is 2.25 (measured at 2 places): 22 % of the fall comes from reading the answer, the rest from the "
+        ): "it is 2.25 (measured at 2 places): 22% of the fall comes from reading the answer, the rest from the "
         "other changes.",
         (0.25, 3.5): "it is 1.88 (measured at 2 places): the fall does not come from reading the answer.",
         (4.125, 3.5): "it is 3.81 (measured at 2 places): without the answer nothing is left of the fall.",
@@ -316,7 +316,7 @@ def test_effect_and_sweep_stream_and_can_be_cancelled(screen: Screen):
     open_panel(screen, "&edits=zero.m.1", edits=1)
     page.click('[data-name="effect"]')
     page.wait_for_selector(".hs-effect p")
-    found = numbers(screen.text_of(".hs-effect p").replace("95 %", ""))
+    found = numbers(screen.text_of(".hs-effect p").replace("95%", ""))
     assert found == pytest.approx([expected.mean, expected.low, expected.high, expected.before], abs=1e-3)
     assert expected.low > 1 and "make the model worse" in screen.text_of(".hs-effect p")
 

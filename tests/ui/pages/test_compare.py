@@ -212,6 +212,7 @@ def test_patterns_and_predictions_of_all_four_architectures_are_torchs(columns: 
         shown = columns.bars(column)
         assert [text for text, _ in shown] == [names[id] for id in best.indices.tolist()]
         assert all(close(number, p) for (_, number), p in zip(shown, best.values.tolist()))
+    fits_the_paper(columns)
 
 
 def test_another_token_can_be_hidden_and_another_one_asked_what_follows(columns: Columns, saved: Saved):
@@ -228,7 +229,7 @@ def test_another_token_can_be_hidden_and_another_one_asked_what_follows(columns:
             else f"{columns.cell(1, 3)} .hs-hint ~ p:not(.hs-after):not(.hs-hint)"
         )
         p = row[saved.whole[real]]
-        found = re.search(r"probability (\S+), place ([\d,]+) of 8,192", said)
+        found = re.search(r"probability (\S+), rank ([\d,]+) of 8,192", said)
         assert close(found[1], p.item())
         assert int(found[2].replace(",", "")) == 1 + int((row > p).sum())
     assert "mask=3" in columns.page.evaluate("location.search")
@@ -294,9 +295,9 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
     assert "own=2.6&" in columns.page.evaluate("location.search + '&'")
     columns.click('.hs-compare-controls button[data-name="texts"]')
     columns.settled()
-    assert "second=How+to+Make+a+Paper+House" in columns.page.evaluate("location.search")
+    assert "second=How+to+water+a+Paper+Boat" in columns.page.evaluate("location.search")
     assert [columns.text(f"{columns.cell(i, 0)} blockquote") for i in (0, 1)] == [
-        "How to Make a Paper Boat", "How to Make a Paper House",
+        "How to Make a Paper Boat", "How to water a Paper Boat",
     ]  # fmt: skip
     columns.page.click('a[data-page="explore"]')
     assert columns.page.evaluate("location.search") == "?show=explore&text=How+to+Make+a+Paper+Boat"
@@ -307,6 +308,19 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
 
 
 # the modules alone
+
+
+def fits_the_paper(columns: Columns) -> None:
+    """Letter and A4 on their long side are both wider than 960 px; what is drawn stays in its column."""
+    columns.page.emulate_media(media="print")
+    columns.page.set_viewport_size({"width": 960, "height": 700})
+    inside = columns.page.evaluate(
+        """() => [...document.querySelectorAll('.hs-compare-cell')].every((cell) => [...cell.children].every((child) =>
+            child.getBoundingClientRect().right <= Math.min(cell.getBoundingClientRect().right + 1, innerWidth)))"""
+    )
+    assert inside
+    columns.page.emulate_media(media="screen")
+    columns.page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_the_small_pictures_show_the_masks_of_llm_core(js):

@@ -191,6 +191,31 @@ def test_the_tape_says_where_a_number_lies(learn: LessonScreen):
     assert "place in memory = 0 + 0·12 + 3·1 + 1·4 = 7" in learn.readout() and learn.value() == "1"
 
 
+# the search
+
+
+def test_the_search_finds_steps_places_and_terms_and_opens_the_glossary(learn: LessonScreen):
+    learn.follow("reshape", 1)
+    page, search = learn.page, learn.page.locator(".hs-contents input[type=search]")
+    search.fill("induction")
+    term = page.locator(".hs-found-term")
+    term.wait_for()
+    assert page.locator(".hs-found a.hs-step-link").evaluate_all("all => all.map(a => a.getAttribute('href'))") == [
+        "?",
+        "?show=explore",
+    ]
+    term.get_by_role("button").click()
+    assert page.locator("#hs-term-induction").evaluate(
+        "e => { const { top, bottom } = e.getBoundingClientRect(); return top > 0 && bottom < innerHeight; }"
+    )
+    page.keyboard.press("Escape")
+    search.fill("GQA")
+    page.click(".hs-found .hs-step-link >> text=Fewer heads for keys and values")
+    learn.wait_for("llama", 5)
+    search.fill("xyzzy")
+    page.wait_for_selector(".hs-found >> text=Not in the lessons")
+
+
 # stepping
 
 

@@ -244,7 +244,7 @@ def test_a_run_from_the_button_to_a_checkpoint(page, app, engine, clean_runs):
     last = fresh[-1]
     assert [row[5:] for row in rows if row[1] == last["step"]] == [[last["loss"], last["accuracy"]]]
     legend = live.view.locator(".hs-live-legend li .hs-number").text_content()
-    assert legend == f"loss {last['loss']:.3f} · {100 * last['accuracy']:.1f} % right"
+    assert legend == f"loss {last['loss']:.3f} · {100 * last['accuracy']:.1f}% right"
     assert drawn_losses(page) == pytest.approx(points["loss"], abs=0.02)
     facts = engine[0][0]
     assert f"uniform guess: {math.log(260):.2f}" in live.view.locator(".hs-live-chart").first.text_content()

@@ -395,7 +395,7 @@ def test_every_number_at_every_step_is_torchs(screen: Screen, folder: Path):
             assert p == pytest.approx(expected, rel=0.06, abs=6e-4)
         truth = prompt["tokens"][place + 1]["id"]
         rank = int((probs > probs[truth]).sum()) + 1
-        assert screen.text(".hs-tl-truth").endswith(f"place {rank:,} of 8,192.")
+        assert screen.text(".hs-tl-truth").endswith(f"rank {rank:,} of 8,192.")
         roles = head_roles(snapshot(folder / "runs" / "decoder", step), tokenizer)
         table = screen.cells(".hs-tl-roles .hs-roles tr:has(td)", "th")
         for name, [score, chance] in table:
@@ -429,7 +429,7 @@ def test_every_architecture_shows_its_own_attention(screen: Screen, folder: Path
     place = [place for place, truth in zip(prompt["places"], prompt["truth"]) if truth is not None][-1]
     truth = prompt["truth"][prompt["places"].index(place)]
     probs = logits[place].softmax(-1)
-    assert screen.text(".hs-tl-truth").endswith(f"place {int((probs > probs[truth]).sum()) + 1:,} of 8,192.")
+    assert screen.text(".hs-tl-truth").endswith(f"rank {int((probs > probs[truth]).sum()) + 1:,} of 8,192.")
     has_roles = stack != "cross"
     assert screen.page.locator(f"{VIEW} .hs-tl-roles .hs-roles").is_visible() == has_roles
     if name != "encoder":

@@ -148,7 +148,7 @@ def test_the_sentence_says_probability_rank_and_random_number(writer: Writer, re
     writer.set(**SETTINGS, tokens=3)
     writer.write(3)
     writer.wait_for_picture("chosen")
-    said = re.search(r"probability (\S+) by the model, place ([\d,]+)\.", writer.said())
+    said = re.search(r"probability (\S+) by the model, rank ([\d,]+)\.", writer.said())
     assert same(said[1], before[new[2]].item())
     assert int(said[2].replace(",", "")) == 1 + int((before > before[new[2]]).sum())
     sure = writer.page.locator(".hs-written button").evaluate_all(

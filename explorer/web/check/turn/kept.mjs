@@ -5,6 +5,17 @@ export const BLANK = "____";
 
 /** @typedef {{text?: string, hints?: number, isRight?: boolean}} Kept what is kept of one exercise */
 
+/** What has become of an exercise. @returns {"right" | "written" | ""} */
+const stateOf = ({ text, isRight } = /** @type {Kept} */ ({})) =>
+  isRight ? "right" : text && !text.includes(BLANK) ? "written" : "";
+
+/** The first that is not right yet, or, where nothing is checked, not written; else the first of all. */
+export function firstLeft(exercises, mayCheck) {
+  const kept = load();
+  const isDone = ({ id }) => (mayCheck ? stateOf(kept[id]) === "right" : stateOf(kept[id]) !== "");
+  return exercises.find((one) => !isDone(one)) ?? exercises[0];
+}
+
 /** @returns {{[exercise: string]: Kept}} */
 function load() {
   try {
@@ -45,9 +56,14 @@ export class Written {
     this.keep(id, { hints });
   }
 
+  /** @returns {{[exercise: string]: "right" | "written" | ""}} */
+  get states() {
+    return Object.fromEntries(this.exercises.map(({ id }) => [id, stateOf(this.of(id))]));
+  }
+
   /** Which exercises have no blank left. */
   get written() {
-    return this.exercises.filter(({ id }) => this.of(id).text && !this.text(id).includes(BLANK)).map(({ id }) => id);
+    return this.exercises.filter(({ id }) => stateOf(this.of(id))).map(({ id }) => id);
   }
 
   /** A whole homework file: what is written of `ids`, and the skeleton's own text for the others. */

@@ -1,8 +1,9 @@
 // Write it yourself: one block of the homework with blanks, in an editor; checked by the homework's checker, with the
 // learner's tensors beside the right ones.
 
-import { make } from "../../base/dom.mjs";
+import { breakable, DOTS, make } from "../../base/dom.mjs";
 import { address } from "../../state/history.mjs";
+import { outdated, stale } from "../../state/stale.mjs";
 import { blockPanel } from "../block.mjs";
 import { readReport } from "../report.mjs";
 import { command } from "../start.mjs";
@@ -11,7 +12,7 @@ import { COMMANDS } from "../words.mjs";
 import { Editor } from "./editor.mjs";
 import { hintList } from "./hints.mjs";
 import { BLANK, Written } from "./kept.mjs";
-import { blanksLeft, isOfShapes, savedSentence, TURN, titleOf } from "./words.mjs";
+import { blanksLeft, doneSentence, noteOf, rightSentence, savedSentence, TURN, titleOf } from "./words.mjs";
 
 const FILE = "my_llm_implementation.py";
 
@@ -20,11 +21,12 @@ export function mount(element, { props }) {
 }
 
 class Turn {
-  constructor(element, { exercises, pieces, lessons, mayCheck }) {
+  constructor(element, { exercises, pieces, lessons, mayCheck, possible }) {
     this.element = element;
     this.exercises = exercises;
     this.lessons = lessons;
     this.mayCheck = mayCheck;
+    this.possible = possible;
     this.written = new Written(exercises, pieces);
     this.checker = new Checker();
     this.repaint = () => {};
@@ -39,6 +41,7 @@ class Turn {
     );
     new MutationObserver(() => this.repaint()).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     this.show(address.of("learn").turn);
+    this.tellDone();
     element.dataset.ready = "true";
   }
 
@@ -86,10 +89,10 @@ class Turn {
     this.checker.stop();
     this.open = found;
     if (!found) return;
-    this.title.textContent = titleOf(found.title);
+    this.title.replaceChildren(...breakable(titleOf(found.title), DOTS));
     document.title = `${titleOf(found.title)} · Headscope`;
     this.editor.set(this.written.text(found.id));
-    this.say("");
+    this.say(this.written.of(found.id).isRight ? TURN.right : "");
     this.result.replaceChildren();
     this.drawHints();
     this.element.dataset.turn = found.id;
@@ -99,7 +102,16 @@ class Turn {
   typed(text) {
     if (!this.open || text === this.written.text(this.open.id)) return;
     this.written.keep(this.open.id, { text, isRight: false });
+    this.tellDone();
     this.say("");
+    outdated(this.result, TURN.before);
+  }
+
+  /** The list of exercises, which is elsewhere, marks what is done. */
+  tellDone() {
+    const { states } = this.written;
+    const sentence = doneSentence(states, this.exercises, this.possible, this.mayCheck);
+    document.body.dataset.turns = JSON.stringify({ states, sentence });
   }
 
   drawHints() {
@@ -116,6 +128,7 @@ class Turn {
     this.written.forget(this.open.id);
     this.editor.set(this.open.start);
     this.result.replaceChildren();
+    this.tellDone();
     this.say("");
   }
 
@@ -129,14 +142,14 @@ class Turn {
   leave() {
     const { lesson } = this.open;
     const known = this.lessons.some(({ id }) => id === lesson) ? `&lesson=${lesson}` : "";
-    address.follow(`?show=learn${known}`);
+    address.goTo(`?show=learn${known}`);
   }
 
   next() {
     const after = this.exercises[(this.exercises.indexOf(this.open) + 1) % this.exercises.length];
     const said = new URLSearchParams(location.search);
     said.set("turn", after.id);
-    address.follow(`?${said}`);
+    address.goTo(`?${said}`);
   }
 
   say(sentence) {
@@ -150,6 +163,7 @@ class Turn {
     const blanks = this.written.text(id).split(BLANK).length - 1;
     if (blanks > 0) return this.say(blanksLeft(blanks));
     this.say(TURN.checking);
+    outdated(this.result, TURN.before);
     this.run.textContent = TURN.stop;
     try {
       const report = await this.checker.start(new File([this.written.file([id])], FILE), () => {});
@@ -169,14 +183,16 @@ class Turn {
     const block = report.blocks.find((one) => one.name === name);
     const isRight = block?.status === "passed";
     this.written.keep(id, { isRight });
-    this.say(isRight ? TURN.right : (report.problem ?? ""));
+    this.tellDone();
+    this.say(isRight ? rightSentence(block) : (report.problem ?? ""));
+    stale(this.result, null);
     if (!block || isRight || report.problem) return this.result.replaceChildren();
     const hasSeenAll = (this.written.of(id).hints ?? 0) >= hints.length;
     const faults = block.faults.map((fault) => (hasSeenAll ? fault : { ...fault, idea: "" }));
     const line = block.line && { ...block.line, number: block.line.number - this.written.linesBefore(id) };
     const { element, repaint } = blockPanel({ ...block, faults, line }, this.lessons);
-    const ofShapes = isOfShapes(block.sentence) ? [make("p", { text: TURN.shapes })] : [];
-    this.result.replaceChildren(element, ...ofShapes);
+    const note = noteOf(block.sentence);
+    this.result.replaceChildren(element, ...(note ? [make("p", { text: note })] : []));
     this.repaint = repaint;
   }
 }

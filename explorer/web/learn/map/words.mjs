@@ -29,7 +29,7 @@ export const GROUPS = {
   other: "special, or bytes of a character",
 };
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}%`;
 export const axisName = (i, share) => `component ${i + 1}: ${percent(share)}`;
 export const nearestTitle = (name) => `Nearest to ${quoted(name)} of all tokens, by the cosine of their rows`;
 export const regionTitle = (count) => `${MAP.region}: ${grouped(count)}`;

@@ -90,7 +90,7 @@ export const measuredText = (number, { loss, accuracy }, step) =>
 export const cursorText = (step, measured) => `Step ${grouped(step)}. ${measured.join(" · ")}`;
 export const lastText = ({ loss, accuracy }) => `loss ${lossWords(loss)} · ${percent(accuracy)} right`;
 
-export const percent = (share) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : "no number");
+export const percent = (share) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)}%` : "no number");
 export const lossWords = (loss) =>
   loss === null || !Number.isFinite(loss) ? "no number" : loss >= 1000 ? loss.toPrecision(3) : loss.toFixed(3);
 

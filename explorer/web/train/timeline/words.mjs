@@ -78,7 +78,7 @@ export const afterText = (token, step) => `After ${quoted(label(token, 24))}, at
 export const gapText = (place) => `What stands at place ${place}?`;
 export const truthText = ({ text, p, rank }, masked, vocabulary) =>
   `✓ ${masked ? "What was hidden" : "The text continues with"} ${quoted(visible(text))}: ` +
-  `probability ${fineProbability(p)}, place ${grouped(rank)} of ${grouped(vocabulary)}.`;
+  `probability ${fineProbability(p)}, rank ${grouped(rank)} of ${grouped(vocabulary)}.`;
 export const chipLabel = (masked, place, token) => `${masked ? "Token" : "After token"} ${place}: ${label(token)}`;
 
 export const SAMPLE = {
