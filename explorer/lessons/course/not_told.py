@@ -494,7 +494,7 @@ def three_lenses(e: Evidence) -> Step:
     names = ["embedding", *(f"after layer {layer}" for layer in range(e.L))]
     lens_of: dict = {"logit lens": None, "fitted lens": found.fit}
     kl = {"logit lens": found.plain, "fitted lens": found.fitted}
-    if found.lens:
+    if found.lens and found.tuned:
         lens_of["tuned lens"], kl["tuned lens"] = found.lens, found.tuned
     trained = (
         f"is trained on the prediction itself: {int(found.lens.about['tokens']):,} tokens of other articles."
@@ -553,7 +553,7 @@ def on_text(e: Evidence, lens_of: dict) -> dict[str, list[float]]:
 
 def nearer_once(found: Lenses, names: list[str]) -> list[Message]:
     """Said where the fitted lens is nearer than the one that was trained to be near."""
-    if not found.lens:
+    if not found.lens or not found.tuned:
         return []
     rows = [row for row in range(len(names) - 1) if found.fitted[row] < found.tuned[row]]
     where = ", ".join(f"{names[row]} ({found.fitted[row]:.3f} against {found.tuned[row]:.3f})" for row in rows)
