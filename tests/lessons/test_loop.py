@@ -212,7 +212,7 @@ def test_the_batch_asks_for_one_product_where_the_loop_asks_for_one_a_head(case)
 def test_nothing_is_measured_without_a_click(runner, monkeypatch):
     monkeypatch.setattr(loop, "seconds", lambda *_: pytest.fail("measured without being asked"))
     (message,) = steps_of(runner, "loop")[TIME].show
-    assert isinstance(message, Message) and message.words.startswith("Nothing was measured yet")
+    assert isinstance(message, Message) and message.words.startswith("Not measured yet")
 
 
 def test_a_click_measures_in_turns_and_shows_medians(runner, monkeypatch):
