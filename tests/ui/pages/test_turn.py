@@ -141,7 +141,7 @@ def test_elsewhere_the_command_is_told_and_all_nine_make_a_file(page: Page, app:
 
 
 def test_what_is_chosen_low_in_the_list_is_seen_from_its_top(page: Page, app: App):
-    """Lessons, steps, and exercises, on a screen and on a phone, where the list folds; and links at the end of a view."""
+    """Lessons, steps, and exercises, on a screen and on a phone, where the list folds; and links below a view."""
     is_top = "selector => { const { top } = document.querySelector(selector).getBoundingClientRect(); return "
     is_top += "scrollY === 0 && top > 0 && top < innerHeight / 2; }"
     for width, height in ((1440, 500), (390, 800)):
