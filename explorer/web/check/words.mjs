@@ -21,8 +21,8 @@ export const START = {
   here: "You can write the blocks here in the browser, each with hints: ",
   writeHere: "write the next block ▸",
   commands:
-    "Or work in a file of your own. Type the commands in a terminal, in the folder that holds app.py. The checker needs Python and what " +
-    "requirements.txt lists:",
+    "Or work in a file of your own. Type the commands in a terminal, in the folder that holds app.py. The checker " +
+    "needs Python and what requirements.txt lists:",
   begin: ["Begin", "Writes a file with blanks to fill in. Already have one? Skip to step 2."],
   check: ["Check", "Compares your file with the reference and writes a report. Unfinished blocks are fine."],
   look: ["Look", "Your report never leaves your browser. You can also drop the file on this page."],

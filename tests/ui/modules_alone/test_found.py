@@ -5,11 +5,12 @@ import pytest
 from explorer.lessons.search import steps_with
 
 BESIDE = "({placesFor, termsFor}, words) => [placesFor(words).map(({search}) => search), termsFor(words)]"
-USUAL = (
-    "induction,induction head,GQA,grouped,RoPE,BPE,tied,weight tying,positional encoding,multi-head,pre-norm,"
-    "beam search,activation patching,sink,attention sink,nucleus,-inf,sqrt,FLOPs,ignore_index,multinomial,hidden_cache,"
-    "KL divergence,perplexity,logit lens,unembedding"
-).split(",")
+USUAL = [
+    "induction", "induction head", "GQA", "grouped", "RoPE", "BPE", "tied", "weight tying", "positional encoding",
+    "multi-head", "pre-norm", "beam search", "activation patching", "sink", "attention sink", "nucleus", "-inf",
+    "sqrt", "FLOPs", "ignore_index", "multinomial", "hidden_cache", "KL divergence", "perplexity", "logit lens",
+    "unembedding",
+]  # fmt: skip
 
 
 def test_no_usual_name_is_left_without_an_answer(js):

@@ -6,9 +6,9 @@ import { ofPoints, points } from "../words.mjs";
 export const TURN = {
   list: "Your turn",
   about:
-    "Write the parts that are blank (____). This is one of the nine blocks of a course’s homework, a Transformer in " +
-    "one file, so names, inputs, and outputs are given. You may use torch, nn, F (torch.nn.functional), math, and the " +
-    "blocks of earlier exercises. Escape, then Tab, leaves the editor. What you write is kept in this browser.",
+    "Write the parts that are blank (____). This is one of the nine blocks of a course’s homework, a Transformer " +
+    "in one file, so names, inputs, and outputs are given. You may use torch, nn, F (torch.nn.functional), math, and " +
+    "the blocks of earlier exercises. Escape, then Tab, leaves the editor. What you write is kept in this browser.",
   check: "Check it",
   checking: "Checking …",
   stop: "Stop",
