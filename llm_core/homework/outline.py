@@ -136,7 +136,7 @@ class Outline:
         init = self._method(TESTED[block], "__init__") if block == "encoder-decoder" else None
         if init is None or stage not in ("models", "vocabulary", "no-end-of-text"):
             return None
-        wanted = "encoder" if value in ("decoder twice", "exchanged", "encoder", "both") else "decoder"
+        wanted = "encoder" if value in ("decoder twice", "exchanged", "configs", "encoder", "both") else "decoder"
         named = [part for part in ast.walk(init) if isinstance(part, ast.Attribute)]
         whole = [part for part in ast.walk(self.classes[TESTED[block]]) if isinstance(part, ast.Attribute)]
         changed = [part for part in whole if isinstance(part.ctx, ast.Store)]  # by a helper of the class, too

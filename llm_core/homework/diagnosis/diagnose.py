@@ -44,6 +44,11 @@ class Diagnosis:
         return self.found.error if self.found else None
 
     @property
+    def differs_before_the_error(self) -> bool:
+        name = self.tensor
+        return bool(self.found and name in self.found.tensors)
+
+    @property
     def line(self) -> int | None:
         return self.error.line if self.error else None
 
@@ -77,7 +82,8 @@ def explain(block: str, student, found: Diagnosis) -> Reason:
     walked = Walk(student.run(block, masks=masks_for(block)))
     singles, pairs = suspicions(block)
     names = _first(block, singles, found)
-    is_told = not found.error or found.error.is_misshapen or block == "embedding"  # other errors have many reasons
+    is_told = found.error is None or found.error.is_misshapen or found.differs_before_the_error
+    is_told = is_told or block == "embedding"  # other errors have many reasons
     ways = () if names or not is_told else explanation(block, found.seen, walked, most=1)
     if not names and not ways and not found.error:  # an error ends the probe: two mistakes are not seen
         names = _first(block, pairs, found)
@@ -136,7 +142,7 @@ def _in_ways(block: str, student, ways: tuple[Way, ...], found: Diagnosis, walke
     """Deviations in the words of the grammar; the line is that of the first."""
     in_eval = cache(lambda: Walk(student.run(block, training=False, masks=masks_for(block))))
     where = lines(block, ways, walked, in_eval)
-    line = found.line or next((where[way] for way in ways if where[way]), None) or _first_line(walked)
+    line = next((where[way] for way in ways if where[way]), None) or found.line or _first_line(walked)
     reason = Reason([_as_fault(block, way) for way in ways], "", line)
     place = first_landmark(block, walked) or _observed(found, walked)
     reason.difference = difference(place) if place else None
