@@ -131,7 +131,8 @@ def _explained(name: str, student: Student, found: Diagnosis, told: dict) -> dic
     except Ended:
         return told
     faults = [_told(fault) for fault in reason.faults]
-    line = next((line for fault in reason.faults if (line := student.outline.line_of(name, fault.name))), reason.line)
+    idle = student.outline.idle(reason.after, reason.line) or reason.line
+    line = next((line for fault in reason.faults if (line := student.outline.line_of(name, fault.name))), idle)
     return {
         **told,
         "sentence": " ".join(fault.sentence for fault in reason.faults) or reason.sentence or told["sentence"],

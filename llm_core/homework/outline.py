@@ -144,6 +144,17 @@ class Outline:
         made = [part.lineno for part in named if part.attr == wanted and isinstance(part.ctx, ast.Store)]
         return next(iter(made if stage == "models" else [*sizes, *made]), None)
 
+    def idle(self, after: int | None, line: int | None) -> int | None:
+        """A statement between two lines that only hands a tensor on (``x = y``); to the function's end without two."""
+        around = [node for node in ast.walk(self.tree) if isinstance(node, Function) and _spans(node, after)]
+        if not around or after is None:
+            return None
+        is_open = line is None or line <= after
+        kinds = (ast.Assign, ast.Return) if is_open else ast.Assign
+        bare = [part for part in ast.walk(around[-1]) if isinstance(part, kinds) and isinstance(part.value, ast.Name)]
+        found = sorted(part.lineno for part in bare if part.lineno > after)
+        return next((number for number in found if is_open or number < (line or 0)), None)
+
     def end_of(self, block: str) -> int | None:
         """The line in which a block's result leaves it, for code that shows no tensors (NumPy's)."""
         name = TESTED[block]
@@ -210,6 +221,10 @@ class Outline:
         """The class that begins last before this line."""
         before = [node for node in self.classes.values() if node.lineno < line]
         return max(before, key=lambda node: node.lineno).name if before else ""
+
+
+def _spans(node: Function, line: int | None) -> bool:
+    return line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:

@@ -62,6 +62,21 @@ PLAIN = [  # exercise, edits, what the sentence says, the line in the exercise
         "new_empty",
     ),
 ]
+LINES = [  # a line that is right is not blamed: exercise, edits, the line in the exercise
+    ("attention", [("self.attn_dropout(pattern)", "pattern")], "self.attn_dropout(pattern)"),
+    ("attention", [("z.transpose(1, 2).reshape", "z.reshape")], "z.transpose"),
+    ("transformer", [("num_tokens + P", "num_tokens")], "num_tokens + P"),
+    ("transformer", [("masked_fill(is_padding, 0)", "masked_fill(is_padding, -1)")], "masked_fill"),
+    ("transformer", [('self.transformer["ln_f"](x)', "x")], 'x = self.transformer["ln_f"]'),
+    ("embedding", [("token + position", "token")], "token + position"),
+    ("encoder-mask", [("columns <", "columns >=")], "columns <"),
+    ("decoder-mask", [("torch.tril(real)", "real")], "torch.tril"),
+    ("generate", [("last / temperature", "last")], "last / temperature"),
+    ("generate", [("torch.cat([idx, new], dim=1)", "new")], "[idx, new]"),
+    ("encoder-decoder", [("hidden_cache=hidden", "hidden_cache=hidden.detach()")], "hidden_cache=hidden"),
+    ("prefix-generate", [("prefix.new_empty(len(prefix), 0)", "prefix")], "new_empty"),
+    ("prefix-generate", [("hidden_cache=hidden", "hidden_cache=None")], "hidden_cache=hidden"),
+]
 
 
 def solved(number: str, edits: list[tuple[str, str]]) -> tuple[str, int]:
@@ -97,3 +112,9 @@ def test_a_newcomers_mistake_is_said_in_its_line(number, edits, sentence, at, tm
     assert block["status"] == "failed" and sentence in block["sentence"], block["sentence"]
     assert "locals" not in block["sentence"]
     assert line == line_with(number, at), block["line"]
+
+
+@pytest.mark.parametrize("number, edits, at", LINES, ids=[f"{n}: {at}" for n, _, at in LINES])
+def test_a_newcomers_line_is_exact(number, edits, at, tmp_path):
+    block, line = answer(number, edits, tmp_path)
+    assert block["status"] == "failed" and line == line_with(number, at), (block["sentence"], block["line"])

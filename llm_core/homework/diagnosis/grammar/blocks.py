@@ -151,7 +151,7 @@ BLOCK: dict[str, tuple[str, dict]] = {
             "parallel": ("Attention and MLP read the same input.", "parallel"),
             "post": ("You norm after the addition.", "post-norm"),
             "stream": ("Your stream itself is normed.", "stream-normalised"),
-            "behind": "Your norms stand behind the layers, x + ln_1(attn(x)): they should stand in front, attn(ln_1(x)).",
+            "behind": "Your norms stand behind the layers, x + ln_1(attn(x)); they belong in front, attn(ln_1(x)).",
         },
     ),
     "norms": (

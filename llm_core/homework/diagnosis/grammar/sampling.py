@@ -118,7 +118,7 @@ PREFIX: dict[str, tuple[str, dict]] = {
             "start too": "You start from a token 0 and return it too: one token more than asked for.",
             "start": "You start from a token 0 instead of from no token; it is not returned.",
             "start with prefix": "You start from the prefix's last token instead of from no token.",
-            "prefix first too": "Your text starts from the prefix, and is returned with it: start from no token, (B, 0).",
+            "prefix first too": "Your text starts from the prefix, which is returned too: start from no token, (B, 0).",
             "prefix first": "Your text starts from the prefix instead of from no token, (B, 0).",
             "flat": "Your text starts with shape (0,), and the model takes (B, T): start from no token, (B, 0).",
         },
