@@ -144,16 +144,22 @@ class Outline:
         made = [part.lineno for part in named if part.attr == wanted and isinstance(part.ctx, ast.Store)]
         return next(iter(made if stage == "models" else [*sizes, *made]), None)
 
-    def idle(self, after: int | None, line: int | None) -> int | None:
-        """A statement between two lines that only hands a tensor on (``x = y``); to the function's end without two."""
+    def gap(self, after: int, line: int) -> int:
+        """The line of a step that is missing behind one line and in front of another (or is not: the same line twice).
+
+        A statement there that only hands a tensor on (``x = y``); at a loop's end the loop's line, else the other.
+        """
         around = [node for node in ast.walk(self.tree) if isinstance(node, Function) and _spans(node, after)]
-        if not around or after is None:
-            return None
-        is_open = line is None or line <= after
-        kinds = (ast.Assign, ast.Return) if is_open else ast.Assign
-        bare = [part for part in ast.walk(around[-1]) if isinstance(part, kinds) and isinstance(part.value, ast.Name)]
-        found = sorted(part.lineno for part in bare if part.lineno > after)
-        return next((number for number in found if is_open or number < (line or 0)), None)
+        if not around:
+            return line
+        inside = list(ast.walk(around[-1]))
+        bare = [part.lineno for part in inside if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name)]
+        last = around[-1].body[-1]
+        if line == after and isinstance(last, ast.Return) and isinstance(last.value, ast.Name):
+            bare.append(last.lineno)
+        idle = [number for number in sorted(bare) if after < number and (number < line or line == after)]
+        loops = [part for part in inside if isinstance(part, ast.For | ast.While) and _spans(part, after)]
+        return idle[0] if idle else line if all(_spans(loop, line) for loop in loops) else after
 
     def end_of(self, block: str) -> int | None:
         """The line in which a block's result leaves it, for code that shows no tensors (NumPy's)."""
@@ -223,8 +229,8 @@ class Outline:
         return max(before, key=lambda node: node.lineno).name if before else ""
 
 
-def _spans(node: Function, line: int | None) -> bool:
-    return line is not None and node.lineno <= line <= (node.end_lineno or node.lineno)
+def _spans(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
