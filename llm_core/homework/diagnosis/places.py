@@ -127,7 +127,7 @@ def _count(x: Tensor, steps: list[Step]) -> int:
     return sum(step.operation not in COPIES and same(x, step.tensor) for step in steps)
 
 
-NEAR = 8  # steps
+NEAR = 5  # steps
 
 
 def _lacks_a_step(right: list[Step], wrong: list[Step]) -> bool:
