@@ -131,7 +131,10 @@ def _explained(name: str, student: Student, found: Diagnosis, told: dict) -> dic
     except Ended:
         return told
     faults = [_told(fault) for fault in reason.faults]
-    line = next((line for fault in reason.faults if (line := student.outline.line_of(name, fault.name))), reason.line)
+    where = reason.line
+    if where and reason.after:
+        where = student.outline.gap(reason.after, where)
+    line = next((line for fault in reason.faults if (line := student.outline.line_of(name, fault.name))), where)
     return {
         **told,
         "sentence": " ".join(fault.sentence for fault in reason.faults) or reason.sentence or told["sentence"],

@@ -136,13 +136,30 @@ class Outline:
         init = self._method(TESTED[block], "__init__") if block == "encoder-decoder" else None
         if init is None or stage not in ("models", "vocabulary", "no-end-of-text"):
             return None
-        wanted = "encoder" if value in ("decoder twice", "exchanged", "encoder", "both") else "decoder"
+        wanted = "encoder" if value in ("decoder twice", "exchanged", "configs", "encoder", "both") else "decoder"
         named = [part for part in ast.walk(init) if isinstance(part, ast.Attribute)]
         whole = [part for part in ast.walk(self.classes[TESTED[block]]) if isinstance(part, ast.Attribute)]
         changed = [part for part in whole if isinstance(part.ctx, ast.Store)]  # by a helper of the class, too
         sizes = [part.lineno for part in [*changed, *named] if part.attr == "vocab_size"]
         made = [part.lineno for part in named if part.attr == wanted and isinstance(part.ctx, ast.Store)]
         return next(iter(made if stage == "models" else [*sizes, *made]), None)
+
+    def gap(self, after: int, line: int) -> int:
+        """The line of a step that is missing behind one line and in front of another (or is not: the same line twice).
+
+        A statement there that only hands a tensor on (``x = y``); at a loop's end the loop's line, else the other.
+        """
+        around = [node for node in ast.walk(self.tree) if isinstance(node, Function) and _spans(node, after)]
+        if not around:
+            return line
+        inside = list(ast.walk(around[-1]))
+        bare = [part.lineno for part in inside if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name)]
+        last = around[-1].body[-1]
+        if line == after and isinstance(last, ast.Return) and isinstance(last.value, ast.Name):
+            bare.append(last.lineno)
+        idle = [number for number in sorted(bare) if after < number and (number < line or line == after)]
+        loops = [part for part in inside if isinstance(part, ast.For | ast.While) and _spans(part, after)]
+        return idle[0] if idle else line if all(_spans(loop, line) for loop in loops) else after
 
     def end_of(self, block: str) -> int | None:
         """The line in which a block's result leaves it, for code that shows no tensors (NumPy's)."""
@@ -210,6 +227,10 @@ class Outline:
         """The class that begins last before this line."""
         before = [node for node in self.classes.values() if node.lineno < line]
         return max(before, key=lambda node: node.lineno).name if before else ""
+
+
+def _spans(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:

@@ -639,6 +639,11 @@ WRONG: list[tuple[str, str, list[tuple[str, str]]]] = [
         "loss-over-padding",
         [("targets.reshape(-1).long(), ignore_index=-1)", "targets.reshape(-1).clamp(min=0).long())")],
     ),
+    (
+        "transformer",
+        "padding-not-ignored",
+        [("targets.reshape(-1).long(), ignore_index=-1)", "targets.reshape(-1).long(), ignore_index=-100)")],
+    ),
     ("transformer", "loss-summed", [("ignore_index=-1)", 'ignore_index=-1, reduction="sum")')]),
     (
         "encoder mask",

@@ -69,7 +69,7 @@ def test_every_switch_of_the_solution_is_in_the_table():
     for several in re.findall(r"\{([^{}]*)\} & faults", source):
         switches |= set(re.findall(r'"([a-z-]+)"', several))
     assert switches == set(NAMED)
-    assert len(NAMED) == len(FAULTS) == 66
+    assert len(NAMED) == len(FAULTS) == 67
 
 
 def test_every_link_to_a_lesson_exists():

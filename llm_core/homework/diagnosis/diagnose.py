@@ -15,11 +15,12 @@ from torch import Tensor
 
 from ..inside.observations import Observations, Stopped
 from ..inside.probes import PROBES, SOME_LENGTHS, Probe, does_the_same, observe
+from . import places
 from .faults import NAMED, Fault, faults_of
 from .grammar import Way
-from .grammar.search import explanation, lines
+from .grammar.search import explanation, left_at, lines
 from .patterns import patterns
-from .places import Place, Walk, first_landmark, line_of, place_of, right_walk
+from .places import Parting, Place, Walk, first_landmark, is_right, line_of, place_of, right_walk
 from .shown import difference
 from .solution import among_stand_ins
 from .substitution import Piece, piece
@@ -44,6 +45,11 @@ class Diagnosis:
         return self.found.error if self.found else None
 
     @property
+    def differs_before_the_error(self) -> bool:
+        name = self.tensor
+        return bool(self.found and name in self.found.tensors)
+
+    @property
     def line(self) -> int | None:
         return self.error.line if self.error else None
 
@@ -55,6 +61,7 @@ class Reason:
     faults: list[Fault] = field(default_factory=list)
     sentence: str = ""
     line: int | None = None
+    after: int | None = None  # the student's right line behind which something is missing, up to ``line``
     difference: dict | None = None
     patterns: dict | None = None
 
@@ -77,18 +84,43 @@ def explain(block: str, student, found: Diagnosis) -> Reason:
     walked = Walk(student.run(block, masks=masks_for(block)))
     singles, pairs = suspicions(block)
     names = _first(block, singles, found)
-    is_told = not found.error or found.error.is_misshapen or block == "embedding"  # other errors have many reasons
+    is_told = found.error is None or found.error.is_misshapen or found.differs_before_the_error
+    is_told = is_told or block == "embedding"  # other errors have many reasons
     ways = () if names or not is_told else explanation(block, found.seen, walked, most=1)
     if not names and not ways and not found.error:  # an error ends the probe: two mistakes are not seen
         names = _first(block, pairs, found)
         ways = () if names else explanation(block, found.seen, walked, most=2)
     if ways:
         reason = _in_ways(block, student, ways, found, walked)
+        left = left_at(block, ways[0])
     else:
         reason = _in_names(block, student, list(names), found, walked)
+        left = places.left_at(block, frozenset(names))
+    if len(names) + len(ways) == 1 and not CALLS & set(names):
+        _not_a_right_line(block, reason, left, found, walked)
     if block == "attention" and not found.error:
         reason.patterns = patterns(student)
     return reason
+
+
+def _not_a_right_line(block: str, reason: Reason, left: Parting | None, found: Diagnosis, walked: Walk) -> None:
+    """If all that is wrong is a step that is missing behind a right line, the line is the one that goes on without it.
+
+    At an error, the line that made what it stopped at; but a call of ours that refuses what it is given is itself one.
+    """
+    if left and left.is_end and found.error:
+        reason.line = found.line if found.error.is_misshapen else walked.line_at(left) or reason.line
+        return
+    if left and left.is_copy:
+        reason.line = walked.line_at(left) or reason.line
+    if left and (left.is_copy or left.expected is not None):
+        return
+    line = (walked.line_at(left) if left else None) or reason.line
+    if line and is_right(line, walked, right_walk(block)):
+        made = walked.makes(line)
+        reason.after, reason.line = line, (walked.line_behind(line, made) if made is not None else None) or line
+    elif left and found.error and not found.error.is_misshapen:
+        reason.line = line
 
 
 def _first(block: str, suspected: Iterable[tuple[str, ...]], found: Diagnosis) -> tuple[str, ...]:
@@ -136,7 +168,7 @@ def _in_ways(block: str, student, ways: tuple[Way, ...], found: Diagnosis, walke
     """Deviations in the words of the grammar; the line is that of the first."""
     in_eval = cache(lambda: Walk(student.run(block, training=False, masks=masks_for(block))))
     where = lines(block, ways, walked, in_eval)
-    line = found.line or next((where[way] for way in ways if where[way]), None) or _first_line(walked)
+    line = next((where[way] for way in ways if where[way]), None) or found.line or _first_line(walked)
     reason = Reason([_as_fault(block, way) for way in ways], "", line)
     place = first_landmark(block, walked) or _observed(found, walked)
     reason.difference = difference(place) if place else None

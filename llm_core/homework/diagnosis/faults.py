@@ -461,6 +461,16 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "training-step",
                 6,
             ),
+            padding_not_ignored=(
+                "Targets of -1 not ignored",
+                "The homework marks padding in the targets with -1, and your loss does not ignore it: ignore_index "
+                "must be -1 (cross_entropy's own is -100).",
+                "It stops with an index error: the vocabulary has no token -1.",
+                _LOSS,
+                "targets",
+                "training-step",
+                6,
+            ),
             loss_summed=(
                 "Loss summed",
                 "Your loss is the sum over all targets, not their mean.",

@@ -42,6 +42,8 @@ class Walk:
 
     def line_at(self, left: "Parting | None") -> int | None:
         """The student's line that does the same, if what belongs there does not come first."""
+        if left and left.is_copy and (copied := self._copied(left.tensor)):
+            return copied
         made = self._own(left.tensor) if left else []
         if left is None or not made:
             return None
@@ -50,6 +52,18 @@ class Walk:
         if not belongs or self.steps[belongs[0]].line == line:
             return line
         return None if belongs[0] < number or len(made) <= left.before else line
+
+    def makes(self, line: int | None) -> Tensor | None:
+        """The last tensor that a line makes, if it does more than hand one on."""
+        return next((step.tensor for step in reversed(self.steps) if step.line == line and changes(step)), None)
+
+    def line_behind(self, line: int, tensor: Tensor) -> int | None:
+        """The student's next line that goes on with this tensor of ``line``."""
+        later = [step for step in self.steps if step.line and step.line > line and step.given is not None]
+        return next((step.line for step in later if same(step.given, tensor)), None)
+
+    def _copied(self, tensor: Tensor) -> int | None:
+        return next((step.line for step in _detaches(self.steps) if step.line and same(step.tensor, tensor)), None)
 
     def _own(self, tensor: Tensor) -> list[int]:
         """Numbers of the steps of the student's own that made it."""
@@ -70,34 +84,68 @@ class Parting:
     tensor: Tensor
     before: int  # how often it was made before
     expected: Tensor | None = None  # in its place; None if a step is missing
+    is_copy: bool = False  # it took a detached one
+    is_end: bool = False  # it came no further
 
 
 def parting(right: Walk, wrong: Walk) -> Parting | None:
-    for number, (ours, theirs) in enumerate(zip(right.steps, wrong.steps)):
+    rights, wrongs = _changing(right.steps), _changing(wrong.steps)
+    for number, (ours, theirs) in enumerate(zip(rights, wrongs)):
         if ours.operation == theirs.operation and same(ours.tensor, theirs.tensor):
             continue
         if ours.operation == theirs.operation and right.steps_with(theirs.tensor):
-            return Parting(theirs.tensor, _count(theirs.tensor, wrong.steps[:number]), ours.tensor)
+            return Parting(theirs.tensor, _count(theirs.tensor, wrongs[:number]), ours.tensor)
         if ours.operation in MOVES and theirs.operation in MOVES:
             return None  # numbers that were to move twice moved once: the line is that of the move, where it went wrong
-        if number and _lacks_a_step(right.steps[number:], wrong.steps[number:]):
-            last = wrong.steps[number - 1].tensor
-            return Parting(last, _count(last, wrong.steps[: number - 1]))
+        last = wrongs[number - 1].tensor if number else ours.given
+        if last is not None and _lacks_a_step(rights[number:], wrongs[number:]):
+            return Parting(last, _count(last, wrongs[: max(number - 1, 0)]))
         return None
-    return Parting(wrong.steps[-1].tensor, 0) if 0 < len(wrong.steps) < len(right.steps) else None
+    if 0 < len(wrongs) < len(rights):
+        return Parting(wrongs[-1].tensor, 0, is_end=True)
+    return _detached(right, wrong)
+
+
+def _detached(right: Walk, wrong: Walk) -> Parting | None:
+    """The first tensor that the wrong run alone detaches."""
+    ours, theirs = ([step.tensor for step in _detaches(walk.steps)] for walk in (right, wrong))
+    own = next((x for x, other in zip(theirs, [*ours, torch.zeros(0)]) if not same(x, other)), None)
+    return None if own is None else Parting(own, 0, is_copy=True)
+
+
+def _detaches(steps: list[Step]) -> list[Step]:
+    """Without ours: what is looked at is detached and cloned, or made whole numbers."""
+    following = [*(step.operation for step in steps[1:]), ""]
+    return [s for s, then in zip(steps, following) if s.operation == "detach" and then not in ("clone", "long")]
+
+
+def _changing(steps: list[Step]) -> list[Step]:
+    return [step for step in steps if changes(step)]
 
 
 def _count(x: Tensor, steps: list[Step]) -> int:
     return sum(step.operation not in COPIES and same(x, step.tensor) for step in steps)
 
 
-NEAR = 8  # steps
+NEAR = 5  # steps
 
 
 def _lacks_a_step(right: list[Step], wrong: list[Step]) -> bool:
-    """What the wrong run does next, the right one does soon, and not the other way round."""
+    """What the wrong run does next, the right one does soon, and not the other way round; or one step later."""
     soon = [[step.operation for step in steps[1:NEAR]] for steps in (right, wrong)]
+    if soon[0] == [step.operation for step in wrong[: NEAR - 1]]:
+        return True
     return wrong[0].operation in soon[0] and right[0].operation not in soon[1]
+
+
+def changes(step: Step) -> bool:
+    return step.given is None or not same(step.given, step.tensor)
+
+
+def is_right(line: int | None, student: Walk, right: Walk) -> bool:
+    """Whether what a line of the student makes is made on the right way too."""
+    made = student.makes(line)
+    return made is not None and any(map(changes, right.steps_with(made)))
 
 
 @dataclass(frozen=True)
@@ -120,7 +168,7 @@ def marks(block: str, faults: frozenset[str]) -> list[tuple[Tensor, Tensor]]:
 
 def place_of(block: str, faults: frozenset[str], student: Walk, shown: str) -> Place | None:
     """The first mark of the faults in the student's walk, under the name ``shown`` if that has as many dimensions."""
-    left = parting(_walked(block, frozenset()), _walked(block, faults))
+    left = left_at(block, faults)
     line = student.line_at(left)
     if left and line and left.expected is not None:
         return Place(_title(shown, left.tensor), left.expected, left.tensor, line)
@@ -129,6 +177,20 @@ def place_of(block: str, faults: frozenset[str], student: Walk, shown: str) -> P
         if step:
             return Place(_title(shown, mark), right, step.tensor, line or step.line)
     return None
+
+
+def _expanded_from(mark: Tensor, block: str, student: Walk) -> int | None:
+    """The line that made it wrong before it was expanded: a mask (B, 1, T, T) whose rows are all alike, as (B, T)."""
+    core = mark
+    for axis in reversed(range(mark.dim())):
+        first = core.narrow(axis, 0, 1) if core.shape[axis] else core
+        core = first if same(first.expand_as(core), core) else core
+    is_smaller = 1 < core.numel() < mark.numel() and not _walked(block, frozenset()).steps_with(core)
+    return student.line_with(core) if is_smaller else None
+
+
+def left_at(block: str, faults: frozenset[str]) -> Parting | None:
+    return parting(_walked(block, frozenset()), _walked(block, faults))
 
 
 def _title(shown: str, x: Tensor) -> str:
@@ -141,7 +203,7 @@ def first_landmark(block: str, student: Walk) -> Place | None:
     for name, right in _walked(block, frozenset()).landmarks.items():
         found = student.landmarks.get(name)
         if found is not None and not same(found, right):
-            return Place(name, right, found, line_of(found, student))
+            return Place(name, right, found, _expanded_from(found, block, student) or line_of(found, student))
     return None
 
 

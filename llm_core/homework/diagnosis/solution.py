@@ -204,6 +204,8 @@ def transformer(names: Names, faults: frozenset[str]) -> None:
                 logits, targets = logits[:, :-1], targets[:, 1:]
             if "loss-over-padding" in faults:
                 return F.cross_entropy(logits.flatten(0, 1), targets.clamp(min=0).flatten())
+            if "padding-not-ignored" in faults:
+                return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
             how = "sum" if "loss-summed" in faults else "mean"
             return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=PADDING, reduction=how)
 

@@ -98,6 +98,22 @@ def shaped(name: str, value: object, *shape: int) -> Tensor:
     return tensor
 
 
+def tokens_of(value: object, cache: object) -> Tensor:
+    """What a model is called with, (B, T); and there is something to read, in the tokens or in the cache (B, P, C)."""
+    tokens = tensor_of("the tokens that you give the model", value)
+    if tokens.dim() != 2:
+        raise Misshapen(f"you pass tokens of shape {tuple(tokens.shape)} to the model, which takes (B, T)")
+    if isinstance(cache, tuple | list):
+        raise Misshapen(
+            f"hidden_cache is {spoken(cache)}: without return_hidden=True, encoder(...) returns (logits, loss)"
+        )
+    if cache is not None:
+        tensor_of("hidden_cache", cache)
+    elif not tokens.numel():
+        raise Misshapen(f"you pass tokens of shape {tuple(tokens.shape)} and no hidden_cache: there is nothing to read")
+    return tokens
+
+
 def pair_of(name: str, value: object) -> tuple[object, object]:
     """What should be (logits, loss)."""
     if not isinstance(value, tuple | list) or len(value) != 2:

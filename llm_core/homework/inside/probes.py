@@ -7,6 +7,7 @@ may make. A block has one probe or more, quick ones first. The other blocks are 
 """
 
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -17,7 +18,7 @@ from zlib import crc32
 import torch
 from torch import Tensor, nn
 
-from .observations import Misshapen, Observations, Stopped, pair_of, shaped, spoken_error, tensor_of
+from .observations import Misshapen, Observations, Stopped, pair_of, shaped, spoken_error, tensor_of, tokens_of
 from .standins import Names, stand_ins, visible
 from .watching import Products
 
@@ -232,7 +233,7 @@ class Fixed(nn.Module):
         self.fed: list[Tensor] = []
 
     def forward(self, idx, targets=None, hidden_cache=None, return_hidden=False):
-        self.fed.append(idx.detach().long())
+        self.fed.append(tokens_of(idx, hidden_cache).detach().long())
         V = len(self.table)
         if return_hidden:
             return self.table[idx.long() % V]  # (B, P, V)
@@ -388,9 +389,12 @@ def observe(probe: Probe, names: Names, file: str | None = None, wanted: Observa
     return found
 
 
+WITHIN = re.compile(r"\b\w+\.<locals>\.")  # a class in a function, as our own stand-ins are
+
+
 def stopped(error: Exception, file: str | None) -> Stopped:
     kind = type(error).__name__
-    message = spoken_error(error).removeprefix(kind).removeprefix(": ")
+    message = WITHIN.sub("", spoken_error(error).removeprefix(kind).removeprefix(": "))
     return Stopped(kind, message, line_of_error(error, file))
 
 

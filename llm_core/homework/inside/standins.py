@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .course import course
+from .observations import tokens_of
 
 Names = Any  # a student's module, or a namespace of ours: its classes are built while it runs
 
@@ -18,8 +19,8 @@ Names = Any  # a student's module, or a namespace of ours: its classes are built
 def stand_ins() -> SimpleNamespace:
     """By the names that a student's file gives its blocks; new classes each time."""
     names = SimpleNamespace(Embedding=_embedding(), GenericSelfAttention=_attention(), TransformerBlock=_block())
-    names.GenericTransformer = _Transformer
-    names.Encoder, names.Decoder = _Encoder, _Decoder
+    names.GenericTransformer = GenericTransformer
+    names.Encoder, names.Decoder = Encoder, Decoder
     names.generate = names.prefix_generate = names.EncoderDecoder = None
     return names
 
@@ -80,7 +81,7 @@ class Model(nn.Module):
         return [{"params": list(self.parameters()), "weight_decay": train_config.weight_decay}]
 
     def forward(self, idx, targets=None, hidden_cache=None, return_hidden=False):
-        self.fed.append(idx.detach().clone())
+        self.fed.append(tokens_of(idx, hidden_cache).detach().clone())
         self.cached = hidden_cache
         real = (idx != -1)[..., None]  # (B, T, 1)
         x = self.tokens(idx.long().clamp(min=0)) * real  # (B, T, C)
@@ -100,15 +101,15 @@ class Model(nn.Module):
         return (torch.logsumexp(logits[:, -T:], -1) * weight).mean() if T else logits.sum() * 0
 
 
-class _Encoder(Model):
+class Encoder(Model):
     causal = False
 
 
-class _Decoder(Model):
+class Decoder(Model):
     pass
 
 
-class _Transformer(Model):
+class GenericTransformer(Model):
     pass
 
 

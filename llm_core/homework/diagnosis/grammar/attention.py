@@ -119,7 +119,6 @@ WAYS: dict[str, tuple[str, dict]] = {
             "causal": "Your attention is causal by itself (is_causal or tril); the given mask is not used.",
             "causal too": "Your attention is causal by itself, on top of the given mask.",
             "added": ("You add the mask to the scores.", "mask-added"),
-            "multiplied": "You multiply the scores by the mask: what is hidden gets the score 0, not -inf.",
             "after": ("You apply the mask after the softmax.", "mask-after-softmax"),
             "one head": "Only the first head gets the mask.",
             **{
@@ -292,8 +291,6 @@ def _weighed(scores: Tensor, mask: Tensor, pick: dict[str, str]) -> Tensor:
         visible = torch.cat([visible[:, :1], torch.ones_like(visible[:, 1:])], dim=1)
     if how == "added":
         return _soft(scores + mask, axis)
-    if how == "multiplied":
-        return _soft(scores * (mask != 0), axis)
     if how == "after":
         return _soft(scores, axis) * visible
     if axis == "none":

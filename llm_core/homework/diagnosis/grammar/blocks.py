@@ -151,6 +151,7 @@ BLOCK: dict[str, tuple[str, dict]] = {
             "parallel": ("Attention and MLP read the same input.", "parallel"),
             "post": ("You norm after the addition.", "post-norm"),
             "stream": ("Your stream itself is normed.", "stream-normalised"),
+            "behind": "Your norms stand behind the layers, x + ln_1(attn(x)); they belong in front, attn(ln_1(x)).",
         },
     ),
     "norms": (
@@ -179,6 +180,7 @@ BLOCK: dict[str, tuple[str, dict]] = {
             "dropout 0.1": "There is an extra dropout of 0.1 on attention's result.",
             "dropout 0.5": "There is an extra dropout of 0.5 on attention's result.",
             "repeated": "Attention runs twice in one block.",
+            "normed": "ln_1 stands behind attention, x + ln_1(attn(x)): it should stand in front, attn(ln_1(x)).",
         },
     ),
     "transformed": (
@@ -194,6 +196,7 @@ BLOCK: dict[str, tuple[str, dict]] = {
             "dropout 0.1": "There is an extra dropout of 0.1 on the MLP's result.",
             "dropout 0.5": "There is an extra dropout of 0.5 on the MLP's result.",
             "of attention": "The MLP reads attention's result alone, not the stream.",
+            "normed": "ln_2 stands behind the MLP, x + ln_2(mlpf(x)): it should stand in front, mlpf(ln_2(x)).",
         },
     ),
     "mask": (
@@ -228,6 +231,8 @@ def block(names: Names, pick: dict[str, str]) -> None:
             mask = _passed_on(attention_mask, pick.get("mask"))
             attend = lambda y: self.attn(y, mask)  # noqa: E731
             order, first, second = pick.get("order"), pick.get("attended"), pick.get("transformed")
+            if order == "behind":
+                first = second = "normed"
             if order == "post":
                 y = one(x + attend(x))
                 out = two(y + self.mlpf(y))
@@ -265,6 +270,8 @@ def block(names: Names, pick: dict[str, str]) -> None:
 
 
 def _added(x: Tensor, norm, layer, how: str | None, given: Tensor | None = None) -> Tensor:
+    if how == "normed":
+        return x + norm(layer(x))
     normed = norm(x)
     out = layer(norm(given) if given is not None else normed)
     made = {

@@ -103,6 +103,7 @@ _MEMORY = {
     "zero": "The decoder gets zeros in place of the encoder's hidden states.",
     "none": "Nothing of the encoder reaches the decoder: hidden_cache is missing.",
     "doubled": "The encoder's hidden states are doubled.",
+    "pair": "encoder(...) is called without return_hidden=True: it returns (logits, loss), not the hidden states.",
 }
 
 PREFIX: dict[str, tuple[str, dict]] = {
@@ -117,6 +118,9 @@ PREFIX: dict[str, tuple[str, dict]] = {
             "start too": "You start from a token 0 and return it too: one token more than asked for.",
             "start": "You start from a token 0 instead of from no token; it is not returned.",
             "start with prefix": "You start from the prefix's last token instead of from no token.",
+            "prefix first too": "Your text starts from the prefix, which is returned too: start from no token, (B, 0).",
+            "prefix first": "Your text starts from the prefix instead of from no token, (B, 0).",
+            "flat": "Your text starts with shape (0,), and the model takes (B, T): start from no token, (B, 0).",
         },
     ),
 }
@@ -206,7 +210,7 @@ def _chances(last: Tensor, how: str | None) -> Tensor:
 def prefix_generate(names: Names, pick: dict[str, str]) -> None:
     @torch.no_grad()
     def prefix_generate(model, prefix, max_new_tokens, temperature=1.0):
-        memory = _remembered(lambda x: model.encoder(x, return_hidden=True), prefix, pick.get("memory"))
+        memory = _remembered(model.encoder, prefix, pick.get("memory"))
         start = _start(prefix, pick.get("returned"))
 
         def ask(tokens: Tensor) -> Tensor:
@@ -220,6 +224,7 @@ def prefix_generate(names: Names, pick: dict[str, str]) -> None:
             "last": lambda: text[:, -1:],
             "start": lambda: text[:, 1:],
             "start with prefix": lambda: text[:, 1:],
+            "prefix first": lambda: text[:, prefix.shape[1] :],
         }
         return made[pick["returned"]]() if pick.get("returned") in made else text
 
@@ -229,16 +234,20 @@ def prefix_generate(names: Names, pick: dict[str, str]) -> None:
 def _start(prefix: Tensor, how: str | None) -> Tensor:
     if how in ("start too", "start"):
         return torch.zeros_like(prefix[:, :1])
+    if how in ("prefix first", "prefix first too"):
+        return prefix
+    if how == "flat":
+        return prefix.new_empty(0)
     return prefix[:, -1:] if how == "start with prefix" else prefix[:, :0]
 
 
-def _remembered(encode, prefix: Tensor, how: str | None) -> Tensor | None:
+def _remembered(encoder, prefix: Tensor, how: str | None) -> Tensor | None:
     given = {
         "cut": lambda: prefix[:, :-1],
         "cut front": lambda: prefix[:, 1:],
         "prefix reversed": lambda: prefix.flip(1),
     }
-    hidden = encode(given[how]() if how in given else prefix)  # (B, P, C)
+    hidden = encoder(given[how]() if how in given else prefix, return_hidden=how != "pair")  # (B, P, C)
     made = {
         "mean": lambda: hidden.mean(1, keepdim=True),
         "last": lambda: hidden[:, -1:],
@@ -247,7 +256,7 @@ def _remembered(encode, prefix: Tensor, how: str | None) -> Tensor | None:
         "zero": lambda: 0 * hidden,
         "none": lambda: None,
         "doubled": lambda: 2 * hidden,
-        "detached": hidden.detach,
+        "detached": lambda: hidden.detach(),
         "normed": lambda: nn.functional.layer_norm(hidden, hidden.shape[-1:]),
     }
     return made[how]() if how in made else hidden
@@ -271,6 +280,7 @@ JOINED: dict[str, tuple[str, dict]] = {
         {
             "decoder twice": "Your encoder is a Decoder: it cannot see ahead.",
             "encoder twice": "Your decoder is an Encoder: it is not causal, and sees the future.",
+            "configs": "The configs are exchanged: the encoder gets decoder_config, the decoder encoder_config.",
             "exchanged": "Encoder and Decoder are exchanged: your encoder is a Decoder, your decoder an Encoder.",
         },
     ),
@@ -319,12 +329,14 @@ def encoder_decoder(names: Names, pick: dict[str, str]) -> None:
                 "encoder twice": kinds[:1] * 2,
                 "exchanged": kinds[::-1],
             }.get(models or "", kinds)
-            self.encoder, self.decoder = first(encoder_config), second(decoder_config)
+            configs = encoder_config, decoder_config
+            one, two = configs[::-1] if models == "configs" else configs
+            self.encoder, self.decoder = first(one), second(two)
 
         def forward(self, prefix, targets=None):
             if pick.get("order") == "exchanged" and targets is not None:
                 prefix, targets = targets, prefix
-            memory = _remembered(lambda x: self.encoder(x, return_hidden=True), prefix, pick.get("memory"))
+            memory = _remembered(self.encoder, prefix, pick.get("memory"))
             if targets is None:
                 return self.decoder(prefix[:, :0], None, memory)
             how, tokens = pick.get("targets"), self._tokens(prefix, targets)

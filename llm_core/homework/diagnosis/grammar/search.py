@@ -14,7 +14,7 @@ from torch import Tensor
 from ...inside.observations import Observations
 from ...inside.probes import Probe, does_the_same
 from ...inside.runs import run
-from ..places import Walk, parting
+from ..places import Parting, Walk, parting
 from .ways import Way, ways_of, with_picks
 
 FIRSTS, OTHERS = 8, 1500  # how many suspicions are followed further, and how many pairs that nothing points to
@@ -74,6 +74,10 @@ def lines(block: str, ways: tuple[Way, ...], student: Walk, in_eval: Callable[[]
         rest = tuple(other for other in ways if other is not way)
         found[way] = _line(block, ways, rest, student, True) or _line(block, ways, rest, in_eval(), False)
     return found
+
+
+def left_at(block: str, way: Way) -> Parting | None:
+    return parting(_walked(block, (), True), _walked(block, (way,), True))
 
 
 def _line(block: str, ways: tuple[Way, ...], rest: tuple[Way, ...], student: Walk, training: bool) -> int | None:
