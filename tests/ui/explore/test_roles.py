@@ -62,8 +62,8 @@ def points(page) -> list[tuple]:
     return page.evaluate(f"({data})(document.querySelector('[data-view=scatter_view] .hs-plot-area').data)")
 
 
-def test_heads_by_two_scores_are_the_measurement_and_a_press_chooses_one(screen: Screen, measured):
-    page = screen.page
+def test_heads_by_two_scores_are_the_measurement_and_a_press_chooses_one(page, screen: Screen, measured):
+    """On a page of its own, to which no other test has brought plotly."""
     view = page.locator('[data-view="scatter_view"]')
     asked = []
     page.on("request", lambda request: "plotly" in request.url and asked.append(request.url))

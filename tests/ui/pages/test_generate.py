@@ -81,7 +81,7 @@ def test_the_number_that_will_be_drawn_says_which_token_comes_next(writer: Write
     for count, step in enumerate(steps, start=1):
         writer.look_at("next")
         writer.page.wait_for_selector(f".hs-u:text-is('u = {step.u:.4f}')")  # the new seed's, after some frames
-        from_, to = (float(text) for text in re.search(r"from (\S+) to ([\d.]+)\.", writer.said()).groups())
+        from_, to = (float(text) for text in re.search(r"covers (\S+) to ([\d.]+) of", writer.said()).groups())
         p = step.warped.after_top_p[step.id].item()
         assert from_ <= step.u + 1e-4 and step.u <= to + 1e-4 and to - from_ == pytest.approx(p, abs=2e-4)
         drawn = writer.page.locator(".hs-choice tr.hs-drawn").get_attribute("data-id")
