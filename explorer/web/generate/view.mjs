@@ -235,8 +235,11 @@ class Generate {
 
   async readAgain() {
     const { named, tree } = this;
-    const isHere = store.payload && !store.asked && tree.text === (named?.text ?? store.firstText("generate"));
-    if (!named || named.isAsked || !isHere) return;
+    if (!named || named.isAsked || !store.payload || store.asked) return;
+    if (tree.text !== (named.text ?? store.firstText("generate"))) {
+      if (!store.isAsking) this.named = null; // another text was given before this one came
+      return;
+    }
     named.isAsked = true;
     try {
       const node = await this.pathOf(named.written, tree);

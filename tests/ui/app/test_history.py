@@ -81,6 +81,15 @@ def test_back_brings_the_text_back_that_the_page_had(screen: Screen, page: Page)
     assert screen.prompt.input_value() == "one two three"
 
 
+def test_the_address_follows_a_text_that_is_given_before_the_page_has_its_first(screen: Screen, page: Page):
+    page.route("**/*.bin*", lambda route: None)  # the text that Generate opens with never comes
+    page.click('#header a[data-page="generate"]')
+    page.wait_for_selector('[data-view="generate_view"].hs-generate')
+    screen.prompt.fill("one two three")
+    screen.prompt.press("Enter")
+    page.wait_for_function("location.search.includes('text=one+two+three')")
+
+
 def test_hovering_and_keeping_are_no_steps_of_their_own(screen: Screen, page: Page):
     count = page.evaluate("history.length")
     for layer, head in [(0, 1), (2, 3), (4, 5)]:

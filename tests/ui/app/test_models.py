@@ -307,7 +307,7 @@ def test_the_owner_opens_a_llama_and_reads_its_numbers(strip, tmp_path, problems
     for panel, view in PANELS.items():
         strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
         strip.page.wait_for_selector(f'[data-view="{view}"][data-ready="true"][data-waiting="false"][data-error=""]')
-    strip.page.click('[data-view="tabs_view"] [data-name="pipeline"]')
+    strip.choose_panel("pipeline")
     stages = strip.page.locator("[data-stage] .hs-stage-title").all_text_contents()
     assert {"Rotated queries", "Rotated keys", "RMSNorm", "Gate × up"} <= set(stages)
     assert "Position embedding" not in stages

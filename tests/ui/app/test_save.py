@@ -209,7 +209,7 @@ def test_layers_and_heads_of_a_saved_page_keep_their_numbers(page: Page):
     assert page.locator(".hs-grid .hs-axis").all_text_contents() == ["H1", "H3", "L2", "L4"]
     assert page.locator('.hs-switch [data-name="flow"]').count() == 0  # through all layers
     page.click('.hs-grid button[data-layer="0"][data-head="0"]')
-    assert page.locator('[data-view="attention_view"] h2').text_content() == "Layer 2, head 1"
+    page.locator('[data-view="attention_view"] h2', has_text="Layer 2, head 1").wait_for()
     page.locator('[data-view="attention_view"] canvas').first.click(position={"x": 60, "y": 60})
     name = page.locator("p.hs-cell code").first.text_content()
     attention = {"attention": pattern}
@@ -240,7 +240,7 @@ def test_encoder_decoder_and_cross_attention_are_one_page(page: Page):
     assert page.locator('[data-view="attention_view"]').count() == 0
     cross = view.patterns["cross"]
     page.click('.hs-grid button[data-layer="1"][data-head="2"]')
-    assert page.locator('[data-view="between_view"] h2').text_content() == "Layer 1, head 2"
+    page.locator('[data-view="between_view"] h2', has_text="Layer 1, head 2").wait_for()  # drawn once a frame
     page.locator('[data-view="between_view"] canvas').click(position={"x": 160, "y": 160})
     name = page.locator("p.hs-cell code").text_content()
     place = re.fullmatch(r"decoder\.blocks\.1\.cross_attn\.pattern\[0, 2, (\d+), (\d+)\]", name)

@@ -28,6 +28,7 @@ def cells(screen: Screen, site: str) -> list[float]:
     """What every cell of a site's map says, once all are exact."""
     page = screen.page
     page.click(f'[data-view=patch_view] [data-name="{site}"]')
+    screen.next_frame()  # until then the map is the one before
     page.wait_for_selector(f"{DONE} .hs-patch-map:not(:has(.hs-estimated)) td")
     screen.next_frame()
     return page.locator(".hs-patch-map td[data-layer]").evaluate_all(CELLS)
@@ -48,6 +49,7 @@ def test_an_experiment_shows_torch_s_numbers_by_mouse_and_keys_and_fits_a_phone(
 
     # a head: what it brings back, and the tokens of the three runs
     page.click("#hs-patch-5-3")
+    screen.next_frame()
     said = page.locator("[data-view=patch_view] .hs-cell").text_content()
     assert said.startswith("Layer 5, head 3: the metric becomes 2.5") and "74%" in said
     assert screen.title() == "Layer 5, head 3" or page.locator('[data-view="attention_view"]').is_hidden()
