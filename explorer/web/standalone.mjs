@@ -1,5 +1,6 @@
 // The page that stands alone: the Explore page's views of one text, on a payload that lies in the page itself.
 
+import { byHand } from "./base/hand.mjs";
 import * as between from "./attention/between.mjs";
 import * as attention from "./attention/view.mjs";
 import { make } from "./base/dom.mjs";
@@ -12,9 +13,10 @@ import { attach } from "./save/save.mjs";
 import { store } from "./state/store.mjs";
 import { choiceOf } from "./ui/choice.mjs";
 
-const ABOUT =
+const ABOUT = byHand(
   "A page saved from Headscope: it works without a network. Hover over a head, a token, or a cell to see its " +
-  "numbers; click to pin it.";
+    "numbers; click to pin it.",
+);
 
 const UNCHANGED = { edits: "", changed: "here" }; // the payload is of the model as it is
 const NAMES = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };

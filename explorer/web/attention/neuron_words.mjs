@@ -1,5 +1,6 @@
 // The neuron view in words: each step from q and k to the weight in a sentence, with its numbers and their names.
 
+import { byHand } from "../base/hand.mjs";
 import { make } from "../base/dom.mjs";
 import { fixed, label, quoted } from "../base/text.mjs";
 
@@ -117,7 +118,7 @@ function shared(at) {
 /** The numbers of the dimension that is pointed at. */
 export function dimensionText(at) {
   const { dim, row, pair, query, key } = at;
-  if (dim === null) return [text("Hover over a column to read its numbers; click to pin it.")];
+  if (dim === null) return [text(byHand("Hover over a column to read its numbers; click to pin it."))];
   return [
     text(`Dimension ${dim}: q `),
     number(row.q[dim]),

@@ -1,6 +1,7 @@
 // The words of the pictures of attention, to be read in one go; neuron_words.mjs tells a score step by step. Whatever
 // is cut of a text is cut for reading only. Pure: no DOM.
 
+import { byHand } from "../base/hand.mjs";
 import { OFF } from "../base/payload.mjs";
 import { certain, label, probability, quoted } from "../base/text.mjs";
 import { given, offGiven, offReceived, received } from "../patterns/marginals.mjs";
@@ -17,8 +18,8 @@ export const PAGE = {
     "of a sum over all of it.",
   ofFlow: "computed from all patterns, layer by layer",
   ofTensor: "the tensors and the index that this number comes from",
-  hover: "Hover over a cell or a token to read its number.",
-  hoverCell: "Hover over a cell to read its number.",
+  hover: byHand("Hover over a cell or a token to read its number."),
+  hoverCell: byHand("Hover over a cell to read its number."),
   row: "This row as a table",
   column: "This column as a table",
   weights: "Weights of the chosen token",
@@ -59,9 +60,10 @@ export const LEGEND = {
 
 export const LINES = {
   heads: "Heads of this layer whose lines are drawn",
-  hint:
+  hint: byHand(
     "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again " +
-    "for all. A double-click on a token in the picture does the same with its lines.",
+      "for all. A double-click on a token in the picture does the same with its lines.",
+  ),
   least: "weights from",
   sides: { "left-right": "left – right", "top-bottom": "top – bottom" },
   sidesLabel: "Where queries and keys stand",
@@ -78,9 +80,10 @@ export const NEURON = {
   pair: "q, k and products of this pair as a table",
   pairTable: "q, k and their products, dimension by dimension",
   keys: "Every key of the chosen token",
-  keysHint:
+  keysHint: byHand(
     "Each row is a key: teal dimensions pull the head there, brown ones push it away. Hover over a row to " +
-    "see it in the picture; click to pin it.",
+      "see it in the picture; click to pin it.",
+  ),
   exp: "exp(score − largest score of the row)",
 };
 

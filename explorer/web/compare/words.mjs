@@ -1,5 +1,6 @@
 // What the Compare page says in plain words. Pure: no DOM.
 
+import { byHand } from "../base/hand.mjs";
 import { OFF } from "../base/payload.mjs";
 import { certain, fineProbability, grouped, label, pieceName, probability, quoted, several } from "../base/text.mjs";
 
@@ -36,8 +37,10 @@ export const STAGES = [
   ["Its mask", "Which tokens may attend to which: a row for each query, a column for each key. Hatched: masked."],
   [
     "Its attention",
-    "Attention weights of one head: how strongly each query (row) attends to each key (column). A " +
-      "stronger color means more. Hover over a cell to read its number; click to pin it.",
+    byHand(
+      "Attention weights of one head: how strongly each query (row) attends to each key (column). A " +
+        "stronger color means more. Hover over a cell to read its number; click to pin it.",
+    ),
   ],
   ["What it predicts", ""],
   [
@@ -52,8 +55,8 @@ export const COLUMN = {
   numbersTable: "Attention weights: rows are queries, columns are keys",
   which: "Which attention",
   tabs: { encoder: "Encoder", decoder: "Decoder", cross: "Cross" },
-  hide: "One token is hidden for it to guess: click another.",
-  after: "Click a token to see what the model expects after it.",
+  hide: byHand("One token is hidden for it to guess: click another."),
+  after: byHand("Click a token to see what the model expects after it."),
   full: "The text fills the model's window: there is no room to continue.",
   blank: "(white space only)",
   empty: "(empty)",
@@ -145,10 +148,12 @@ export function whatToLookAt(columns, isTwoTexts) {
   } else {
     if (has("encoder") && has("decoder"))
       lines.push(
-        "Hover over a token in the middle: in the encoder its row (outlined) has weight on both sides of the " +
-          "diagonal; in the decoder everything to the right of the diagonal is masked (hatched). Their " +
-          "layers are built alike; this triangle, and what each was trained to predict (a masked token, or the next " +
-          "one), make the difference.",
+        byHand(
+          "Hover over a token in the middle: in the encoder its row (outlined) has weight on both sides of the " +
+            "diagonal; in the decoder everything to the right of the diagonal is masked (hatched). Their " +
+            "layers are built alike; this triangle, and what each was trained to predict (a masked token, or the " +
+            "next one), make the difference.",
+        ),
       );
     else if (has("decoder"))
       lines.push(
@@ -268,7 +273,7 @@ export const patternOption = ({ index, title, name }, part) => `${index + 1} ${t
 export const scaleEnds = (top) => [`−${top} more in the second`, `more in the first +${top}`];
 export const differenceLabel = (sentence) => `${DIFFERENCE.title}. ${sentence}`;
 export const largestDifference = (most) =>
-  `The largest difference is ${certain(most, 2 * OFF)}. Hover over a cell to read its number.`;
+  byHand(`The largest difference is ${certain(most, 2 * OFF)}. Hover over a cell to read its number.`);
 /** The difference of two weights, each of which may be off. */
 export function signed(number) {
   const text = certain(number, 2 * OFF);

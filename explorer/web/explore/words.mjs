@@ -1,12 +1,15 @@
 // The words of the Explore page around its pictures, to be read in one go.
 
+import { byHand } from "../base/hand.mjs";
 import { grouped, label, modelName, probability, quoted, several, visible } from "../base/text.mjs";
 
 export const PAGE = {
   examples: "Examples",
   exampleList: "Example texts",
   heads: "All heads",
-  headsHint: "One picture per head: a row for each token, colored where it attends. Hover to preview, click to pin.",
+  headsHint: byHand(
+    "One picture per head: a row for each token, colored where it attends. Hover to preview, click to pin.",
+  ),
   byPlace: "All heads: one row for each layer",
   order: "Order of the heads",
   usual: "layer and head",
@@ -23,7 +26,9 @@ export const PAGE = {
   own: "Prediction at this token",
   nothing: "Prediction",
   inFront: "This token is the encoder's: it stands in front of the decoder's text, and nothing is predicted after it.",
-  crossing: "These tokens look; what they look at, the encoder's text, is in the picture. Click a token to pin it.",
+  crossing: byHand(
+    "These tokens look; what they look at, the encoder's text, is in the picture. Click a token to pin it.",
+  ),
   tokens: "Tokens",
   tokenList: "Tokens of your text",
   picture: "Picture of the model",
@@ -53,9 +58,10 @@ export const ABOUT = {
 
 export const SCATTER = {
   title: "Heads by two scores",
-  hint:
+  hint: byHand(
     "Each point is a head. Dotted: what uniform attention scores, or no change of the loss. Click a point to look at " +
-    "its head.",
+      "its head.",
+  ),
   across: ["Across", "previous token"],
   up: ["Up", "induction"],
   head: "head",
@@ -133,7 +139,7 @@ export function colorSentence({ draw }, { column }, title) {
   const way = column
     ? "how strongly each token attends to the outlined one"
     : `how strongly the outlined token ${draw === "flow" ? "draws on" : "attends to"} each`;
-  return `Color: ${way} (${title}). Hover to preview, click to pin.`;
+  return byHand(`Color: ${way} (${title}). Hover to preview, click to pin.`);
 }
 
 export function tokenTitle(token, i) {

@@ -21,7 +21,7 @@ export const PAGE = {
   treeStart: "No branches yet. Go back to a token and choose another one: both continuations then appear here.",
   treeList: "The tree as a list",
   cache: "The KV cache",
-  cacheHint: "The cache lasts for one run; between two of your clicks the server keeps nothing.",
+  cacheHint: "The cache lasts for one run; between two runs the server keeps nothing.",
   measure: "Measure with and without",
   measuring: "Writing the same tokens twice …",
   strategies: "Several strategies, side by side",

@@ -1,5 +1,6 @@
 // What is known of one cell: its value, its tensor and index, and how it was computed, with the real numbers.
 
+import { byHand } from "../base/hand.mjs";
 import { make } from "../base/dom.mjs";
 import { table } from "../ui/table.mjs";
 import { number } from "./formula.mjs";
@@ -9,7 +10,7 @@ export function readout(told) {
     return [
       make("p", {
         className: "hs-hint",
-        text: "Hover over a cell to read its number; click to pin it and see how it was computed.",
+        text: byHand("Hover over a cell to read its number; click to pin it and see how it was computed."),
       }),
     ];
   const value = told.hidden ? "hidden by the mask" : number(told.value, told.decimals);

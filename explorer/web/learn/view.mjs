@@ -1,6 +1,7 @@
 // The lessons: contents, one step with its picture, the code that ran, and a question. Stepping is done here alone;
 // the server is asked for a lesson once, and again when the learner changes the text or a setting.
 
+import { byHand } from "../base/hand.mjs";
 import { make } from "../base/dom.mjs";
 import { address } from "../state/history.mjs";
 import { onPage, page, showPage } from "../state/pages.mjs";
@@ -323,7 +324,7 @@ class Learn {
     document.title = `${step.title} · Headscope`;
     this.title.textContent = step.title;
     this.text.replaceChildren(
-      ...withNounsAndTerms(waits ? "Predict first: answer the question, or reveal it." : step.text),
+      ...withNounsAndTerms(waits ? "Predict first: answer the question, or reveal it." : byHand(step.text)),
     );
     this.back.disabled = this.step === 0;
     this.where.textContent = `step ${this.step + 1} of ${this.payload.steps.length}`;

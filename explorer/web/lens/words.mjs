@@ -1,14 +1,16 @@
 // The words of the logit lens, to be read in one go; lens.mjs names the measures and the layers.
 
+import { byHand } from "../base/hand.mjs";
 import { label, quoted } from "../base/text.mjs";
 
 export const PAGE = {
   title: "Logit lens",
-  about:
+  about: byHand(
     "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
-    "its last one, through the final norm and the output matrix. The norm was never trained for early " +
-    "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
-    "2020). Hover over a cell to open it; click to pin it.",
+      "its last one, through the final norm and the output matrix. The norm was never trained for early " +
+      "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
+      "2020). Hover over a cell to open it; click to pin it.",
+  ),
   key: "Bold: already the token the model ends with.  ✓ the token that your text has there.",
   table: "Logit lens: a row for each layer, a column for each token",
   colors: "What the cells' color shows",

@@ -1,6 +1,7 @@
 // The stage that is open: what it does, and its whole tensor, a row for each token. Every number can be read with
 // its name, and how it follows from the stage before.
 
+import { byHand } from "../base/hand.mjs";
 import { make } from "../base/dom.mjs";
 import { label, labels, quoted, visible } from "../base/text.mjs";
 import { hatched, shortBar } from "../color/legend.mjs";
@@ -258,7 +259,7 @@ export class OpenStage {
   drawCell(payload, focus, part) {
     const { row, column } = this.marks;
     if (column === null) {
-      this.cell.textContent = "Hover over a cell to read its number; click to pin it.";
+      this.cell.textContent = byHand("Hover over a cell to read its number; click to pin it.");
       this.how.textContent = "";
       return;
     }

@@ -1,6 +1,7 @@
 // The picture of the whole pass: every stage is a button with a small picture of its tensor. Text to next token
 // from left to right; the chosen block is opened below its place in the row. On a phone all of it runs downwards.
 
+import { byHand } from "../base/hand.mjs";
 import { make } from "../base/dom.mjs";
 import { nextTokens } from "../base/payload.mjs";
 import { label, pieceName, probability } from "../base/text.mjs";
@@ -54,7 +55,7 @@ export class Picture {
       { className: "hs-pipe-stack" },
       make("span", { className: "hs-stage-title", text: "Blocks" }),
       this.blocks,
-      make("span", { className: "hs-pipe-hint", text: "click one to open it" }),
+      make("span", { className: "hs-pipe-hint", text: byHand("click one to open it") }),
     );
     this.element = make(
       "div",

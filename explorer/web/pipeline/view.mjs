@@ -1,5 +1,6 @@
 // The whole forward pass as one picture, and below it the stage that is open. See pipeline_stages.mjs for the stages.
 
+import { byHand } from "../base/hand.mjs";
 import { make } from "../base/dom.mjs";
 import { grouped } from "../base/text.mjs";
 import { MOST } from "../matrix/shrink.mjs";
@@ -30,9 +31,10 @@ export function mount(element) {
 function build(element, model) {
   const [picture, open] = [new Picture(model), new OpenStage()];
   const lead = make("p", {
-    text:
+    text: byHand(
       "Text goes in, the next token comes out. Each strip is what the model has just computed for the chosen token, " +
-      "carried along the stream; scores and attention are whole. Click one to open it, or walk with Next ▸.",
+        "carried along the stream; scores and attention are whole. Click one to open it, or walk with Next ▸.",
+    ),
   });
   const note = make("p", { className: "hs-hint" });
   element.numbers = () => wholeTensor(store.payload, store.focus.locked, partNow());

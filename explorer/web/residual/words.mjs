@@ -1,5 +1,6 @@
 // The words of the residual stream, to be read in one go; residual.mjs names the parts of the sum.
 
+import { byHand } from "../base/hand.mjs";
 import { grouped, label, pieceName, probability, quoted } from "../base/text.mjs";
 import { partsOf, signed } from "./residual.mjs";
 
@@ -20,7 +21,7 @@ export const PAGE = {
   crossing: "These are the heads of cross-attention; those of self-attention are in the sum, layer by layer.",
   heads: "Head by head",
   headsTable: "What each head adds: a row for each layer",
-  headsHint: "Hover over a head to see its attention; click to pin it.",
+  headsHint: byHand("Hover over a head to see its attention; click to pin it."),
   bias: "the bias of the output projection: it belongs to no head",
   mlp: "the whole MLP of this layer",
   tensor: "the tensor that this head wrote with, through its columns of out_proj",

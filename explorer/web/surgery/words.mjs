@@ -1,5 +1,6 @@
 // The words of the Surgery page, to be read in one go; edits.mjs names what can be done, leaks.mjs tells what leaked.
 
+import { byHand } from "../base/hand.mjs";
 import { OFF } from "../base/payload.mjs";
 import { certain, label, probability, quoted, visible } from "../base/text.mjs";
 import { editName, placeName } from "./edits.mjs";
@@ -14,15 +15,18 @@ export const PAGE = {
   tool: "What to do",
   experiments: "Ready experiments, each with a text of its own",
   heads: "All heads",
-  headsHint: "Press a head, a layer’s attention or an MLP to change it. Hover to look at a head; Shift-click pins it.",
+  headsHint: byHand(
+    "Press a head, a layer’s attention or an MLP to change it. Hover to look at a head; Shift-click pins it.",
+  ),
   board: "Heads, attention and MLP of every layer",
   everywhere: "All heads of all layers",
   changes: "What is changed",
   loss: "Loss: how surprised the model is by your text",
   losses: "Change of each token's loss",
-  lossHint:
+  lossHint: byHand(
     "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
-    "easier. Hover over one for both numbers.",
+      "easier. Hover over one for both numbers.",
+  ),
   noLoss: "A text of one token has nothing to predict.",
   leaked: "What leaked",
   next: "Next token",
@@ -123,7 +127,7 @@ export function whySame(layer, first) {
   return "";
 }
 
-export const NO_CELL = "Hover over a cell to read its three numbers.";
+export const NO_CELL = byHand("Hover over a cell to read its three numbers.");
 export function cellParts(from, to, was, now) {
   const pair = [from, to].map((token) => quoted(label(token, 24))).join(" → ");
   return [`${pair}: `, was.toFixed(4), " before, ", now.toFixed(4), " after, ", changeOf(was, now)];

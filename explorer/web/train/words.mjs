@@ -1,5 +1,6 @@
 // The words of both parts of the Train page, to be read in one go. Pure: no DOM.
 
+import { byHand } from "../base/hand.mjs";
 import { OFF_NEAREST } from "../base/payload.mjs";
 import { label, probability, quoted } from "../base/text.mjs";
 
@@ -7,9 +8,10 @@ export const PARTS = { live: "Train a tiny model now", timeline: "Watch a model 
 export const SWITCH = "What to see of training";
 
 export const HEAD = {
-  hint:
+  hint: byHand(
     "A row for each query token, a column for each key token. Hover over a cell to read it; click a row to " +
-    "pin that token.",
+      "pin that token.",
+  ),
   row: "This row as a table",
   table: "Weights of the chosen token",
   tensor: "the tensor and the index of this number",

@@ -1,10 +1,11 @@
 """For everybody: axe-core finds nothing serious, nothing runs on, few Tab stops, one screen, and four of a phone."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.gate import node
 
@@ -46,10 +47,9 @@ def axe() -> str:
 class Tour:
     """One page, which follows the app's own links: to load it for each address would take most of the time."""
 
-    def __init__(self, profile: BrowserContext, app: App, width: int, height: int):
+    def __init__(self, profile: BrowserContext, app: App):
         self.page, self.problems = profile.new_page(), Problems()
         self.page.set_default_timeout(PATIENCE)
-        self.page.set_viewport_size({"width": width, "height": height})
         listen(self.page, self.problems)
         self.page.goto(f"{app.url}?__theme=light")
         self.page.wait_for_selector("#start")
@@ -66,18 +66,19 @@ class Tour:
         return self.page
 
 
-def tour(*size: int):
+def tour(width: int, height: int, **screen: bool):
     @pytest.fixture(scope="module")
-    def made(profile: BrowserContext, app: App) -> Iterator[Tour]:
-        tour = Tour(profile, app, *size)
+    def made(browser: Browser, app: App) -> Iterator[Tour]:
+        profile = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light", **screen)
+        tour = Tour(profile, app)
         yield tour
-        tour.page.close()
+        profile.close()
         assert tour.problems.unexpected() == []
 
     return made
 
 
-wide, phone = tour(1440, 900), tour(390, 844)
+wide, phone = tour(1440, 900), tour(390, 844, is_mobile=True, has_touch=True)
 
 
 def serious(page: Page, options: dict) -> set[tuple[str, str]]:
@@ -109,11 +110,12 @@ def test_nothing_serious_is_found_on_any_page(wide: Tour, axe: str, address: str
 
 
 @pytest.mark.parametrize("address", [address.partition("&edits")[0] for address in PAGES])
-def test_a_page_fits_four_screens_of_a_phone(phone: Tour, address: str):
+def test_a_page_fits_four_screens_of_a_phone_and_speaks_of_fingers(phone: Tour, address: str):
     page = phone.to(address)
     size = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
     width, height = page.evaluate(size)
     assert width <= 390 and height <= 4 * 844
+    assert re.findall(r"\b(?:hover|click).*", page.locator("main:visible").inner_text(), re.IGNORECASE) == []
 
 
 @pytest.mark.parametrize("count", [9, 64, 256])
@@ -159,3 +161,22 @@ def test_the_keyboard_skips_to_the_content_and_walks_the_tokens(screen: Screen, 
     screen.prompt.focus()
     style = "getComputedStyle(document.activeElement).outlineWidth"
     assert screen.page.evaluate(style) == "2px"
+
+
+def test_a_sentence_for_a_mouse_reads_well_with_a_finger(js):
+    said = js("base/hand", "({ byHand }, all) => all.map((one) => byHand(one, true))", [
+        "Hover over a cell to read its number; click to pin it and see how it was computed.",
+        "A row for each token. Hover to preview, click to pin.",
+        "Hover over a point for its token and neighbors; click it to mark them.",
+        "Press a head to change it. Hover to look at a head; Shift-click pins it.",
+        "Click a head; double-click (or Shift+Enter) for it alone.",
+    ])  # fmt: skip
+    assert said == [
+        "Tap a cell to read its number and see how it was computed.",
+        "A row for each token. Tap a head to look at it.",
+        "Tap a point for its token and neighbors.",
+        "Press a head to change it. Tap a head to look at it.",
+        "Tap a head; double-tap for it alone.",
+    ]
+    same = js("base/hand", "({ byHand }) => byHand('Hover over a cell, click it', false)")
+    assert same == "Hover over a cell, click it"

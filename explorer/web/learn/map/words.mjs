@@ -1,5 +1,6 @@
 // The words of the map of all tokens. Pure: no DOM.
 
+import { byHand } from "../../base/hand.mjs";
 import { grouped, quoted } from "../../base/text.mjs";
 
 export const MAP = {
@@ -12,7 +13,7 @@ export const MAP = {
   pan: "Move",
   lasso: "Select a region",
   find: "Find a token",
-  hint: "Hover over a point for its token and neighbors; click it to mark them.",
+  hint: byHand("Hover over a point for its token and neighbors; click it to mark them."),
   tap: "Tap a point to mark its token and neighbors.",
   found: "Tokens that are found",
   nothing: "No token has these letters.",

@@ -1,5 +1,6 @@
 // What the timeline says in plain words; only what its numbers show. Pure: no DOM.
 
+import { byHand } from "../../base/hand.mjs";
 import { certain, fineProbability, grouped, label, quoted, visible } from "../../base/text.mjs";
 import { short } from "../../charts/axis.mjs";
 
@@ -44,10 +45,11 @@ export const lossLabel = (last, step, loss) =>
 
 export const RUNS = {
   title: "All recorded runs in one chart",
-  hint:
+  hint: byHand(
     "Thick, with points: held-out loss at the snapshots. Thin: training loss. Click a name in the legend to hide its " +
-    "run, drag to zoom. An encoder fills gaps and a decoder continues a text, so their losses answer different " +
-    "questions: compare how they fall, not how low they are. Step 0 has no place on a logarithmic axis.",
+      "run, drag to zoom. An encoder fills gaps and a decoder continues a text, so their losses answer different " +
+      "questions: compare how they fall, not how low they are. Step 0 has no place on a logarithmic axis.",
+  ),
   scales: { linear: "Even", log: "Logarithmic" },
   steps: "Steps",
   loss: "Loss",
