@@ -88,6 +88,8 @@
     one(".hs-start-press > p").textContent = data.sentences[isOff ? "off" : "on"];
   }
 
+  const wordOf = (place) => tokens[place].firstChild.textContent.trim();
+
   function fillMatrix() {
     const matrix = one(".hs-start-matrix");
     matrix.style.setProperty("--size", String(tokens.length));
@@ -96,7 +98,10 @@
         const cell = document.createElement("i");
         cell.style.setProperty("--part", weight);
         cell.style.setProperty("--from", String(last - query));
-        cell.className = key > query ? "hs-hidden" : query === last && key === data.target ? "hs-is-arc" : "";
+        const isArc = query === last && key === data.target;
+        if (key === 0) cell.dataset.row = wordOf(query);
+        if (isArc) cell.dataset.column = wordOf(key);
+        cell.className = key > query ? "hs-hidden" : isArc ? "hs-is-arc" : "";
         matrix.append(cell);
       }
   }
