@@ -41,6 +41,7 @@ OPENING = """<!doctype html>
 <html lang="en" style="margin: 0; padding: 0; min-height: 100%; display: flex; flex-direction: column">
 <head>
 <meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
 <base href="./">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 {head}</head>

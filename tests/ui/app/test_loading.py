@@ -5,6 +5,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -85,9 +86,12 @@ def test_of_the_first_screen_nothing_else_is_ever_seen(page: Page, app: App):
     frames = page.evaluate("globalThis.frames_")
     assert {shown_page for shown_page, *_ in frames} <= {"start", None}
     shown = [set(seen) for _, seen, _, _ in frames if seen]
-    while shown and shown[0] == {"header_view"}:
-        shown.pop(0)
     assert shown and all(seen == {"header_view", "start"} for seen in shown)
+
+
+def test_a_dark_page_is_never_white(app: App):
+    first = httpx.get(app.url).text  # what stands before the styles is all that the first frame knows
+    assert '<meta name="color-scheme" content="light dark">' in first[: first.index("<style")]
 
 
 def test_a_text_of_the_address_is_not_seen_as_another(page: Page, app: App):
