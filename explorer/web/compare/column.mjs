@@ -240,9 +240,14 @@ export class Column {
     return Math.max(0, (query === null || query < prefix ? T - 1 : query) - prefix);
   }
 
+  /** Which of its predictions that is: of a masked text it has one. */
+  predictionAt(cellOf) {
+    return this.prediction.kind === "masked" ? 0 : this.predictsAt(cellOf);
+  }
+
   /** The tokens that it finds likeliest there, and their probabilities. */
   best(cellOf) {
-    const n = this.prediction.kind === "masked" ? 0 : this.predictsAt(cellOf);
+    const n = this.predictionAt(cellOf);
     const { ids, probs } = this.arrays;
     const K = ids.shape[1];
     return Array.from({ length: K }, (_, i) => ({
@@ -257,7 +262,7 @@ export class Column {
     const { prefix, T } = this.ownPart();
     const own = this.ownTokens();
     const at = this.predictsAt(cellOf);
-    const n = kind === "masked" ? 0 : at;
+    const n = this.predictionAt(cellOf);
     const best = this.best(cellOf);
     [...this.chips.children].forEach((chip, i) => {
       chip.classList.toggle("hs-query", i === at);

@@ -90,6 +90,7 @@ class Compare {
     this.link = choiceOf(PAGE.links, PAGE.place, (how) => this.changeLink(how));
     this.picker = make("div");
     this.walk = make("div", { className: "hs-compare-walk" }); // on a phone one column is in sight
+    this.intro = make("p");
     this.words = make("p", { className: "hs-compare-words", text: PAGE.running });
     this.lines = make("p", { className: "hs-hint" });
     this.board = make("div", { className: "hs-compare-board" });
@@ -97,7 +98,7 @@ class Compare {
     this.legend = weightLegend();
     this.element.append(
       make("h2", { text: PAGE.title }),
-      make("p", { text: PAGE.intro }),
+      this.intro,
       make("div", { className: "hs-compare-controls" }, this.mode, this.chips),
       this.texts,
       this.folder,
@@ -269,7 +270,9 @@ class Compare {
         .filter((name) => !this.choices.some((choice) => choice.name === name))
         .map((name) => ({ name, title: name })),
     ];
-    this.mode.mark(second === null ? "models" : "texts");
+    const mode = second === null ? "models" : "texts";
+    this.mode.mark(mode);
+    this.intro.textContent = PAGE.intros[mode];
     this.link.mark(own ? "own" : "linked");
     this.texts.hidden = second === null;
     if (second !== null) this.second.value = second;

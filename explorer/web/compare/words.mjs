@@ -4,11 +4,14 @@ import { byHand } from "../base/hand.mjs";
 import { OFF } from "../base/payload.mjs";
 import { certain, fineProbability, grouped, label, pieceName, probability, quoted, several } from "../base/text.mjs";
 
+const ROWS = "Row by row: what each token may see, where it attends, what the model predicts, and what it costs.";
+
 export const PAGE = {
-  title: "Architectures side by side",
-  intro:
-    "Your text runs through each model you choose. Row by row: what each token may see, where it attends, " +
-    "what the model predicts, and what it costs.",
+  title: "Side by side",
+  intros: {
+    models: `Your text runs through each model you choose. ${ROWS}`,
+    texts: `Two texts run through the same model. ${ROWS}`,
+  },
   what: "What to compare",
   modes: { models: "Several models", texts: "Two texts" },
   models: "Models",
