@@ -6,6 +6,7 @@ from .course import (
     dropout,
     encoder_decoder,
     heads,
+    induction,
     llama,
     loop,
     masks,
@@ -32,6 +33,7 @@ MODULES = (
     writing,
     encoder_decoder,
     llama,
+    induction,
     not_told,
     museum,
 )

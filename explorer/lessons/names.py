@@ -17,6 +17,8 @@ OTHER_NAMES = {
     "grouped query attention": "fewer heads for keys and values",
     "hidden_cache": "the other way: states in front",
     "hidden cache": "the other way: states in front",
+    "in context learning": "what followed the first time?",
+    "k composition": "its keys hold what the first one wrote",
     "ignore_index": "padding has no target",
     "lookahead mask": "a token sees itself",
     "loss mask": "padding has no target",

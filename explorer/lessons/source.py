@@ -8,7 +8,7 @@ import keyword
 import textwrap
 import token
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -51,7 +51,7 @@ def _pieces(lines: list[str]) -> tuple[tuple[tuple[str, str], ...], ...]:
     """Every line cut into (kind, text), kinds: "name", "keyword", "builtin", "number", "string", "comment", ""."""
     rows: list[list[tuple[str, str]]] = [[] for _ in lines]
     ends = [0] * len(lines)
-    for item in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
+    for item in _whole_strings(tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline)):
         if item.type in (token.NEWLINE, tokenize.NL, token.INDENT, token.DEDENT, token.ENDMARKER):
             continue
         for row in range(item.start[0] - 1, item.end[0]):
@@ -62,6 +62,21 @@ def _pieces(lines: list[str]) -> tuple[tuple[tuple[str, str], ...], ...]:
             rows[row].append((_kind(item), lines[row][start:end]))
             ends[row] = end
     return tuple(map(tuple, rows))
+
+
+def _whole_strings(items: Iterable[tokenize.TokenInfo]) -> Iterator[tokenize.TokenInfo]:
+    """From Python 3.12 on, an f-string comes in parts; here each is one string, as before."""
+    begun: list[tokenize.TokenInfo] = []
+    for item in items:
+        name = token.tok_name[item.type]
+        if name.endswith("STRING_START"):
+            begun.append(item)
+        elif name.endswith("STRING_END"):
+            start = begun.pop()
+            if not begun:
+                yield start._replace(type=token.STRING, end=item.end)
+        elif not begun:
+            yield item
 
 
 def _kind(item: tokenize.TokenInfo) -> str:

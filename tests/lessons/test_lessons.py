@@ -241,6 +241,14 @@ def test_pieces_have_kinds_and_lose_no_character():
     assert kinds['    lines."""'] == "string" and code.marked == (3,)
 
 
+def test_an_f_string_is_one_string_in_every_python():
+    source = """x = f"a {b['c']:>{n}} {f'{d}'}" + rf'{e}' + "g"  # h"""
+    pieces = [(kind, text) for kind, text in code_from(source, "test").lines[0] if kind]
+    strings = [text for kind, text in pieces if kind == "string"]
+    assert strings == ["""f"a {b['c']:>{n}} {f'{d}'}\"""", "rf'{e}'", '"g"']
+    assert [text for kind, text in pieces if kind != "string"] == ["x", "# h"]
+
+
 # questions and labels
 
 

@@ -359,6 +359,8 @@ function boxAt(cells, i, before, old, t) {
 function hatchCell(context, x, y, w, h) {
   const color = cssColor("--hs-hatch");
   hatch(context, { left: x, top: y, right: x + w, bottom: y + h }, (path) => path.rect(x, y, w, h), [1], color, 5);
+  context.strokeStyle = color;
+  context.lineWidth = 1;
   context.strokeRect(x + 0.5, y + 0.5, w - 1, h - 1);
 }
 

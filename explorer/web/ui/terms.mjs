@@ -4,7 +4,8 @@ import { make } from "../base/dom.mjs";
 import { GLOSSARY, idOf } from "./glossary.mjs";
 
 const LONG = Object.keys(GLOSSARY).filter((term) => term.length > 1);
-const FOUND = new RegExp(`\\b(${LONG.sort((a, b) => b.length - a.length).join("|")})\\b`, "i");
+const NAMES = LONG.sort((a, b) => b.length - a.length).join("|");
+const FOUND = new RegExp(`(?<!“)\\b(${NAMES})\\b(?!”)`, "i"); // in quotes a word is a token of a text
 const EVERYDAY = ["token", "attention", "head"];
 const GAP = 6; // px between a term and its tooltip
 
