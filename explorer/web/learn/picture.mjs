@@ -56,6 +56,7 @@ export class Picture {
     this.payload = payload;
     this.items = items;
     this.locked = this.pointed = null;
+    cancelAnimationFrame(this.frame); // of the picture before: out of sight, these panels have no measures yet
     this.build();
     this.place(animate);
   }
@@ -118,8 +119,8 @@ export class Picture {
   /** Measure, lay out and draw; called again when the width changes. */
   place(animate) {
     const width = this.flow.clientWidth;
+    this.width = width; // 0 while out of sight: measured when it is seen
     if (!width || !this.payload) return;
-    this.width = width;
     const large = document.body.dataset.lecture === "true" ? 1.5 : 1;
     for (const entry of this.panels) {
       const { panel, shape, slot } = entry;

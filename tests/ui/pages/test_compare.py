@@ -300,7 +300,7 @@ def test_what_is_chosen_stands_in_the_address_and_a_bad_model_leaves_one_sentenc
         "How to Make a Paper Boat", "How to water a Paper Boat",
     ]  # fmt: skip
     columns.page.click('a[data-page="explore"]')
-    assert columns.page.evaluate("location.search") == "?show=explore&text=How+to+Make+a+Paper+Boat"
+    columns.page.wait_for_function("location.search === '?show=explore&text=How+to+Make+a+Paper+Boat'")
 
     told = columns.page.evaluate(CALL, [TEXT, ["decoder", saved.folders["cross"]], -1, None])
     url = json.loads(told.split("data: ", 1)[1].splitlines()[0])[0]

@@ -425,6 +425,25 @@ def test_the_server_gone_is_said_and_the_picture_stays(alone: LessonScreen, prob
     learn.page.wait_for_selector(".hs-busy", state="hidden")
 
 
+def test_a_step_that_came_while_the_picture_was_out_of_sight_is_drawn_when_it_is_seen(learn: LessonScreen):
+    learn.follow("attention", 4)
+    measured = """async () => {
+        const stage = document.querySelector(".hs-stage"), frames = async () => {
+            for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+        };
+        stage.style.display = "none";
+        await frames();
+        document.querySelector(".hs-next").click();
+        await frames();
+        const before = stage.picture.panels.map(({ geometry }) => geometry !== undefined);
+        stage.style.display = "";
+        await frames();
+        return [before, stage.picture.panels.map(({ geometry }) => geometry !== undefined)];
+    }"""
+    before, after = learn.page.evaluate(measured)
+    assert before and not any(before) and all(after)
+
+
 # code and picture
 
 

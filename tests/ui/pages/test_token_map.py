@@ -68,6 +68,7 @@ def test_the_map_is_loaded_when_it_is_opened_and_shows_all_tokens(page: Page, ap
     page.click('.hs-token-map [data-name="3"]')
     page.wait_for_function("() => document.querySelector('.hs-plot-area').data[0].type === 'scatter3d'")
     page.locator(".hs-plot summary").click()
+    page.locator(".hs-plot table tr").nth(200).wait_for()
     assert len(rows_of(page.locator(".hs-plot table"))) == 201
     page.click(".hs-step-link >> nth=0")
     page.wait_for_function("() => !document.querySelector('.hs-token-map')")
