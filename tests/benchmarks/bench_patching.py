@@ -2,12 +2,14 @@
 
     pip install --no-deps --target FOLDER "transformer-lens<4" beartype better-abc einops fancy-einsum jaxtyping \\
         typeguard wadler-lindig
-    PYTHONPATH=FOLDER python -m tests.benchmarks.bench_patching [--models decoder gpt2] [--places] 2>/dev/null
+    PYTHONPATH=FOLDER python -m tests.benchmarks.bench_patching [--places] [--sample 100] 2>/dev/null
 
 The shipped decoder and a random GPT-2 of 124 M parameters, two texts of 32 tokens. First the residual stream of both in
 front of, within and behind every layer; then for each site the largest distance of the two maps, and the seconds of
 both. Last, attribution patching: beside a plain forward and backward, and its rank correlation with the exact map.
-``--places`` adds every head at every place, which takes minutes. Distances above the bar end it with status 1.
+``--places`` adds every head at every place, which takes minutes. TransformerLens runs the model once for each cell:
+with ``--sample`` it does so many of a map, and its seconds are a cell's times their number; ours are those of a whole
+map. Distances above the bar end it with status 1.
 TransformerLens 4.0 removed HookedTransformer; it has a folder of its own, since it wants other versions than ours.
 """
 
@@ -118,7 +120,24 @@ def their_map(function: str) -> Callable:
     )
 
 
-def compare(name: str, model: Decoder, with_places: bool) -> float:
+def their_cells(
+    make: Callable, subject: tuple, sizes: dict[str, int], sample: int | None
+) -> tuple[float, list, Tensor]:
+    """What TransformerLens finds at ``sample`` cells of a map, or at all: the seconds of a whole map, the indices of
+    the cells by axis, and their values (N,)."""
+    import pandas as pd
+
+    how = dict(make.keywords)
+    axes = how.pop("index_axis_names")
+    cells = torch.cartesian_prod(*(torch.arange(sizes[axis]) for axis in axes))  # (all, axes)
+    chosen = cells[torch.randperm(len(cells), generator=torch.Generator().manual_seed(0))[:sample]]
+    table = pd.DataFrame(chosen.numpy(), columns=list(axes))
+    slow, values = seconds(partial(make.func, *subject, **how, index_df=table))
+    in_order = sorted(range(len(axes)), key=lambda i: axes[i] == "pos")  # as ours are
+    return slow * len(cells) / len(chosen), [chosen[:, i] for i in in_order], values
+
+
+def compare(name: str, model: Decoder, with_places: bool, sample: int | None) -> float:
     """Prints all, and returns the largest distance."""
     peer = in_transformer_lens(model)
     clean, corrupted = texts(model.config.vocab_size)
@@ -129,14 +148,15 @@ def compare(name: str, model: Decoder, with_places: bool) -> float:
     metric = lambda logits: logits[0, -1, best[0]] - logits[0, -1, best[1]]  # noqa: E731
     print(f"{name}: metric {patching.corrupted:.3f} -> {patching.clean:.3f}")
     total, exact, worst = [0.0, 0.0], {}, stream(model, clean, cache)
+    subject = (peer, corrupted, cache, metric)
+    L, H = model.config.n_layer, model.config.n_head
+    sizes = {"layer": L, "head": H, "head_index": H, "pos": T}
     for site, function in (SITES | ({"z by place": BY_PLACE} if with_places else {})).items():
-        their = partial(their_map(function), peer, corrupted, cache, metric)
+        fast, ours = seconds(partial(patching.exact, site.split()[0], places=function == BY_PLACE))
         with torch.no_grad():
-            slow, theirs = seconds(their)
-        fast, ours = seconds(partial(patching.exact, site.split()[0], places=site == "z by place"))
+            slow, cells, theirs = their_cells(their_map(function), subject, sizes, sample)
         exact[site] = ours
-        theirs = theirs.transpose(1, 2) if site == "z by place" else theirs
-        distance = (ours.values - theirs).abs().max().item()
+        distance = (ours.values[tuple(cells)] - theirs).abs().max().item()
         total, worst = [total[0] + slow, total[1] + fast], max(worst, distance)
         print(f"  {site:12} differs by {distance:.1e}   {slow:8.2f} s / {fast:7.2f} s = {slow / fast:.2f}", flush=True)
     print(f"  together {total[0]:.2f} s / {total[1]:.2f} s = {total[0] / total[1]:.2f}   (at least 1)")
@@ -191,10 +211,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Patching maps beside those of TransformerLens.")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--places", action="store_true", help="every head at every place, too")
+    parser.add_argument("--sample", type=int, help="cells of a map that TransformerLens does; else all")
     parser.add_argument("--threads", type=int, default=1, help="on a busy machine more than one says nothing")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    worst = max(compare(*MODELS[name](), args.places) for name in args.models)
+    worst = max(compare(*MODELS[name](), args.places, args.sample) for name in args.models)
     print(f"all differ by {worst:.1e}   (at most {EQUAL:.0e})")
     sys.exit(worst > EQUAL)
 
