@@ -124,7 +124,7 @@ def test_a_dropped_score_is_still_looked_at(case):
     expected = scores.masked_fill(~visible(len(q)), -math.inf).softmax(-1)
     np.testing.assert_allclose(values(steps[SCORES], "pattern"), expected, atol=1e-5)
     np.testing.assert_allclose(values(steps[SCORES], "pattern").sum(-1), 1, atol=1e-5)
-    assert right(steps[SCORES]) == "some weight that is not 0"
+    assert right(steps[SCORES]) == "a weight that is not 0"
 
 
 def one_draw(place: str, q, k, v, drop) -> torch.Tensor:

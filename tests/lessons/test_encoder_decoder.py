@@ -111,7 +111,7 @@ def test_one_score_is_written_out_for_the_pair_that_it_names(steps, hand):
     (facts,) = [item.facts for item in steps[4].show if isinstance(item, Facts)]
     total = float(hand.q[i] @ hand.k[j])
     assert [float(value) for _, value, _ in facts] == pytest.approx([total, total / 32**0.5], abs=3e-3)
-    assert right(steps[5]).endswith(f"(place {j})")
+    assert right(steps[5]).endswith(f"(position {j})")
 
 
 def test_formulas_name_operands_that_give_the_cell(steps):
