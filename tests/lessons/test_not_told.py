@@ -53,7 +53,7 @@ def test_what_is_carried_is_weight_times_the_length_of_what_is_added(case):
     assert np.allclose(values(steps[0], "weights"), weights, atol=1e-6)
     assert np.allclose(values(steps[0], "lengths"), lengths, rtol=1e-4)
     assert np.allclose(values(steps[0], "carried"), weights * torch.tensor(lengths), rtol=1e-4, atol=1e-5)
-    assert right(steps[0]).endswith(f"(place {int((weights * torch.tensor(lengths)).argmax())})")
+    assert right(steps[0]).endswith(f"(position {int((weights * torch.tensor(lengths)).argmax())})")
 
 
 def test_where_weight_and_effect_part_is_counted(case):

@@ -95,7 +95,7 @@ def test_the_loss_is_torchs_and_padding_is_left_out(case):
     assert np.array_equal(values(steps[IGNORED], "targets"), targets)
     assert right(steps[IGNORED]) == "-100"
     shown = facts(steps[IGNORED])
-    assert float(shown["divided by all places"]) == pytest.approx(float(each.sum()) / targets.numel(), abs=1e-4)
+    assert float(shown["divided by all positions"]) == pytest.approx(float(each.sum()) / targets.numel(), abs=1e-4)
     assert float(shown["padding counted as a target"]) != pytest.approx(loss, abs=1e-3)
 
 

@@ -148,7 +148,7 @@ def test_right_answers_follow_the_numbers(case):
     steps, hand, head, _ = case
     best = hand.logits.topk(2)
     assert right(steps[0]).strip("“”") == written(load_tokenizer().piece(int(best.indices[0])))
-    assert right(steps[3]).endswith(f"(place {int(hand.patterns[head][-1].argmax())})")
+    assert right(steps[3]).endswith(f"(position {int(hand.patterns[head][-1].argmax())})")
     assert right(steps[6]) == "the last one only"
     assert float(right(steps[8]).split()[0]) == pytest.approx(float((best.values[0] - best.values[1]).exp()), abs=0.02)
 

@@ -138,7 +138,7 @@ def test_the_cache_holds_the_keys_that_a_forward_without_one_has(case):
     k = one.recorded(CASES["ours" if len(ids) == 9 else "other"][0], 16).trace[f"blocks.{given['layer']}.attn.k"]
     np.testing.assert_allclose(values(steps[CACHE], "grown"), k[0, given["head"]], atol=1e-5)
     assert np.array_equal(values(steps[CACHE], "kept"), values(steps[CACHE], "grown")[:-1])
-    places, config = bars(steps[CACHE])[0].series["places"], one.model.config
+    places, config = bars(steps[CACHE])[0].series["positions"], one.model.config
     assert places == [len(ids) + NEW - 1, sum(len(ids) + i for i in range(NEW))]
     size = 2 * config.n_layer * config.n_embd * 4  # keys and values, float32
     assert facts(steps[CACHE])["kept for each token, all layers"] == f"{size:,} bytes"
