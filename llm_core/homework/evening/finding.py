@@ -85,7 +85,7 @@ def _content(file: Path) -> Content:
     if not file.is_file():
         return "This is not an ordinary file."
     if file.suffix.lower() not in CODE and file.name != METADATA:
-        return f"A homework is a .py file, a notebook or a zip, and this is “{file.suffix or 'without ending'}”."
+        return f"A homework is a .py file, a notebook or a zip; this file's extension is “{file.suffix or 'none'}”."
     try:
         if file.stat().st_size > LARGEST:
             return f"This is larger than {LARGEST // 1_000_000} MB."
