@@ -454,7 +454,7 @@ def mixed(head: Head) -> Step:
     return Step(
         title="Weights mix values",
         text="Each row of `z` is a mixture of the rows of `v`, weighted by the same row of the `pattern`. This is "
-        "exactly what a token learns from others in this head.",
+        "exactly what a token learns from the others in this head.",
         show=[head.pattern(cell=18), head.vectors("v"), z_panel(head)],
         code=[attention_code("self.attn_dropout(pattern)")],
         question=question if len(question.options) > 1 else None,

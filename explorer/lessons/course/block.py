@@ -50,7 +50,7 @@ class Road:
 
     @property
     def before(self) -> str:
-        "The recorded name of the layer's input."
+        """The recorded name of the layer's input."""
         name = "embedding.sum" if self.layer == 0 else f"blocks.{self.layer - 1}.resid_post"
         return f"{name}[0, {{0}}, {{1}}]"
 
@@ -191,7 +191,7 @@ def norm_of_a_row(road: Road) -> Step:
     root = float(normed.norm())
     return Step(
         title="LayerNorm: minus the mean, divided by the spread",
-        text=f"Shown is the row of the last token in layer {road.layer}, the first {SHOWN} of {road.C} numbers. "
+        text=f"This is the row of the last token in layer {road.layer}: the first {SHOWN} of its {road.C} numbers. "
         "Subtract the row's mean and divide by its standard deviation; then each number gets a learned weight and "
         "bias of its own. Each token is normed by itself. Only the copy that attention reads is normed: the stream "
         "stays as it is.",
@@ -265,7 +265,7 @@ def before_or_after(road: Road) -> Step:
         text="The 2017 Transformer normed the stream itself, after each sum. Since GPT-2 the norm comes before each "
         "part and works on a copy, so nothing blocks the road from end to end. Both were trained here: two small "
         "decoders of 8 layers on a few articles, byte by byte, with the same batches. With the norm after the sum, "
-        "this model learned little more than how frequent each byte is. Xiong et al. 2020 explain this by the "
+        "the model learned little more than how frequent each byte is. Xiong et al. 2020 explain this by the "
         "gradients at the start of training.",
         show=[
             Bars(

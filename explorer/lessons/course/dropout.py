@@ -445,7 +445,7 @@ def before_the_softmax(head: Dropped) -> Step:
         ],
         code=[code_of(z_with_dropout, 'if place == "scores"')],
         question=Question(
-            prompt="Dropout sets one of the scores to 0, then the softmax follows. What is that token's weight?",
+            prompt="Dropout sets one of the scores to 0, then the softmax follows. What weight does that token get?",
             options=[
                 Option(
                     "a weight that is not 0",

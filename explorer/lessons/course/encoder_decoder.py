@@ -484,10 +484,10 @@ def another_title(four: Four) -> Step:
         show.append(Facts(facts=loss_facts(four)))
     return Step(
         title="Another title: attention and loss change",
-        text="The article is the same, the title is another one. Every query before the first cross-attention is "
+        text="The article is the same, but the title is different. Every query before the first cross-attention is "
         "unchanged; keys and values are new, so attention changes, and so does the result. The loss says whether "
         "the title helped: it is the mean over the article of −ln p of each right token. Words that the title "
-        "suggests cost more without it. Change title, other title and article as you like.",
+        "suggests cost more without it. Change the title, the other title and the article as you like.",
         show=show,
         code=[code_of(token_losses, "return F.cross_entropy(")],
         question=loss_question(four),

@@ -264,7 +264,7 @@ def told_of_mixture(split: Split) -> str:
 
 
 def own_rows(split: Split) -> str:
-    "How many rows hold numbers of the token that they should belong to."
+    """How many rows hold numbers of the token that they should belong to."""
     import torch
 
     token = wrong_split(split.origin, split.n_head)[0, :, :, 0] // split.C  # (H, T)

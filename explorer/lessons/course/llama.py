@@ -283,7 +283,7 @@ def norms(gpt2: Tiny) -> Step:
         source=UNTRAINED,
         text="LayerNorm subtracts the mean of a token's numbers and divides by their standard deviation. RMSNorm "
         "subtracts nothing: it divides by the root of the mean square. Where the mean is near 0 the two are nearly "
-        "the same. It saves the mean and a learned bias. The pictures show the last byte, before the learned "
+        "the same. RMSNorm saves the mean and a learned bias. The pictures show the last byte, before the learned "
         "weights. Zhang and Sennrich 2019.",
         show=[
             row("x", x, "a token's row of the stream"),
@@ -372,9 +372,9 @@ def key_heads(before: Tiny, after: Tiny) -> Step:
         title="Fewer heads for keys and values",
         source=UNTRAINED,
         text=f"While a model writes, keys and values of all tokens so far are kept. With grouped queries, {H} heads "
-        f"of queries share {K} heads of keys and values, {H // K} queries for each: `k` has {K} blocks where `q` has "
-        f"{H}. The cache shrinks from {kept[0]} to {kept[1]} bytes for each token; the pattern still has {H} heads. "
-        "Ainslie et al. 2023.",
+        f"of queries share {K} heads of keys and values, {H // K} query heads for each: `k` has {K} blocks where `q` "
+        f"has {H}. The cache shrinks from {kept[0]} to {kept[1]} bytes for each token; the pattern still has {H} "
+        "heads. Ainslie et al. 2023.",
         show=[
             after.panel("blocks.0.attn.rot_q", "q", "HTD", f"{H} heads of queries"),
             before.panel("blocks.0.attn.rot_k", "k before", "HTD", f"{H} heads of keys"),

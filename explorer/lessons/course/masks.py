@@ -191,8 +191,8 @@ def a_batch(masked: Masked) -> Step:
         title="A batch is a rectangle: short rows are padded",
         source=BOTH_TEXTS,
         text=f"Your text has {T} {tokens(T)}, the second {n}. A tensor needs rows of one length, so the shorter row "
-        "is filled up with the padding token (hatched). `attention_mask` says which positions are real. Without it "
-        "the model would read padding as text.",
+        "is filled with the padding token (hatched). `attention_mask` says which positions are real. Without it the "
+        "model would read padding as text.",
         show=[
             batch.row(0, "ids[0]", "your text"),
             batch.row(1, "ids[1]", "the second text"),
@@ -372,8 +372,8 @@ def sees_nothing(masked: Masked) -> Step:
         source=BOTH_TEXTS,
         text="With padding on the left the first queries have no visible key: in their rows every score is -∞, and "
         "the softmax divides 0 by 0. `softmax` is NaN there, not a number. The NaN spreads: in the next layer a "
-        "weight of 0 times a value of NaN is NaN, in every row. So `pattern` sets these rows to 0; no real token "
-        "reads them."
+        "weight of 0 times a value of NaN is NaN, in every row. So `pattern` sets these rows to 0; no token reads "
+        "them."
         if empty.any()
         else "Every row of this batch has a visible key. Type a text of at least two tokens to see what happens otherwise.",
         show=[

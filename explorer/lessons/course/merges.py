@@ -99,7 +99,7 @@ def bytes_first(merging: Merging) -> Step:
     empty = "Your text is empty, so this is about 'lower'. " if merging.text == STANDS_FOR_NOTHING else ""
     return Step(
         title="A text is bytes, cut into pieces",
-        text=f"{empty}Shown are the first {len(merging.bytes)} bytes of {merging.text[:40]!r} in UTF-8: one for each "
+        text=f"{empty}These are the first {len(merging.bytes)} bytes of {merging.text[:40]!r} in UTF-8: one for each "
         "plain letter, two to four for any other character. The 256 bytes are the first tokens of the vocabulary, "
         "so there is no text that cannot be written. First a fixed rule cuts the text into words with the space "
         "before them, numbers, punctuation and white space: no token will span two pieces. Each color is one piece.".replace(

@@ -343,7 +343,8 @@ def rotary(table: Table) -> Step:
         text="Llama adds nothing. It rotates each query and key, one pair of numbers at a time, by an angle that "
         "grows with the position. Two vectors that are rotated by the same angle keep their dot product, so "
         f"`scores` depend only on the distance between two tokens: move the whole text by {FURTHER} positions, and "
-        f"they stay the same. Shown are head {table.head}'s queries in layer 0, which were trained without rotation.",
+        f"they stay the same. The pictures show head {table.head}'s queries in layer 0, which was trained without "
+        "rotation.",
         show=[
             vectors("q", q, "queries", place),
             vectors("turned", turned_q, "the same, rotated by their positions"),
