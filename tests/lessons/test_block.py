@@ -156,5 +156,5 @@ def test_a_model_of_another_kind_and_bad_input_are_refused_in_a_sentence(runner,
     save_model(Decoder(ModelConfig(vocab_size=8192, block_size=8, n_layer=1, n_head=1, n_embd=4, norm="rms")), tmp_path)
     with pytest.raises(ValueError, match="is built differently from GPT-2: this lesson shows blocks with LayerNorm"):
         steps_of(Runner(str(tmp_path)), "block", BOAT)
-    with pytest.raises(ValueError, match="Layer: 7 is none of 0, 1, 2, 3, 4, 5"):
+    with pytest.raises(ValueError, match="Layer: 7 is not one of 0, 1, 2, 3, 4, 5"):
         LESSONS["block"].scene(runner, BOAT, {"layer": 7})

@@ -188,8 +188,8 @@ def test_the_models_come_from_the_shelf_that_is_given(runner):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"layer": 3}, "Layer: 3 is none of 0, 1, 2"),
-        ({"head": 8}, "Head: 8 is none of"),
+        ({"layer": 3}, "Layer: 3 is not one of 0, 1, 2"),
+        ({"head": 8}, "Head: 8 is not one of"),
         ({"title": "x" * 401}, "Title: at most 400 characters"),
         ({"article": 5}, "Article: at most 400 characters"),
     ],

@@ -172,8 +172,8 @@ def test_a_text_that_ends_is_followed_by_the_end_and_a_cut_one_by_its_own_next_t
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"rate": 0.001}, "Learning rate: 0.001 is none of 0.0001, 0.001, 0.01"),
-        ({"rate": "1"}, "Learning rate: '1' is none of"),
+        ({"rate": 0.001}, "Learning rate: 0.001 is not one of 0.0001, 0.001, 0.01"),
+        ({"rate": "1"}, "Learning rate: '1' is not one of"),
         ({"second": None}, "Second text: at most 400 characters"),
     ],
 )

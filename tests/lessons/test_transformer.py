@@ -177,8 +177,8 @@ def test_sums_name_operands_that_give_the_cell(case):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"layer": 6}, "Layer: 6 is none of"),
-        ({"head": -1}, "Head: -1 is none of"),
+        ({"layer": 6}, "Layer: 6 is not one of"),
+        ({"head": -1}, "Head: -1 is not one of"),
         ({"u": 100}, "u: 100 must be a whole number from 0 to 99"),
         ({"u": 0.5}, "u: 0.5 must be a whole number from 0 to 99"),
     ],

@@ -315,7 +315,7 @@ def scaled(head: Head) -> Step:
 
 def masked(head: Head) -> Step:
     return Step(
-        title="Masked: no look into the future",
+        title="Masked: no token sees the future",
         text="This model predicts the next token, so no token may see a later one. The hatched `scores` become -∞. "
         "The first token sees only itself; the last token sees all tokens.",
         show=[

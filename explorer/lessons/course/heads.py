@@ -129,7 +129,7 @@ def split_of(scene: Scene, layer: int, n_head: int) -> Split:
     try:
         q = split_heads(x, n_head)
     except ValueError as error:
-        raise ValueError(f"Heads: {error}; {divisors(x.shape[2])} would do") from None
+        raise ValueError(f"Heads: {error}; {divisors(x.shape[2])} would work") from None
     pieces = x.view(*x.shape[:2], n_head, -1)
     origin = torch.arange(x.numel()).view(x.shape)
     own = n_head == scene.runner.facts.n_head
