@@ -172,7 +172,7 @@ def row_sums(pattern) -> str:
     least, most = float(sums.min()), float(sums.max())
     if most - least < 0.005:
         return f"Each row sums to {most:.2f}."
-    return f"The sums of the rows range from {least:.2f} to {most:.2f}; each should be 1."
+    return f"The row sums range from {least:.2f} to {most:.2f} instead of all being 1."
 
 
 def exhibit(scene: Scene, mistake) -> Exhibit:
