@@ -210,7 +210,7 @@ def test_training_a_lens_gets_nearer_than_least_squares():
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"), [({"layer": 6}, "Layer: 6 is not one of"), ({"head": "1"}, "Head: '1' is none of")]
+    ("given", "sentence"), [({"layer": 6}, "Layer: 6 is not one of"), ({"head": "1"}, "Head: '1' is not one of")]
 )
 def test_settings_that_cannot_be_are_one_sentence(runner, given, sentence):
     with pytest.raises(ValueError, match=sentence):
