@@ -1,7 +1,8 @@
 """The second hint of each exercise: the idea in words, in the order in which the block computes."""
 
 _DRAW = (
-    "The logits of the last place, divided by the temperature, become chances by softmax: draw one token from them.",
+    "Divide the logits of the last position by the temperature, turn them into probabilities by softmax, and draw "
+    "one token.",
     "Append each new token to the old ones, and give the model all of them again.",
 )
 
@@ -13,38 +14,38 @@ IDEAS = {
     "attention": (
         "Cut each token's row of C numbers into H pieces with view(B, T, H, D); only then transpose tokens and heads. "
         "With heads in a dimension of their own, one matrix product serves all of them.",
-        "The attending token is the query (rows), the attended one the key (columns): q @ k transposed.",
+        "The token that attends is the query (rows), the token it attends to is the key (columns): q @ k transposed.",
         "A score is a sum of D = n_embd / n_head products, so its spread grows with √D: divide by that.",
         "1 in the mask means visible. Where it is 0 the score becomes -inf before the softmax, so that the weight is "
         "exactly 0.",
         "For every query, the weights of all keys sum to 1: softmax over the last dimension of (B, H, T, T).",
         "attn_dropout comes right after the softmax, on the weights.",
         "The weights mix the values; keys have done their part in the scores.",
-        "Transpose (B, H, T, D) to (B, T, H, D); then the last two dimensions may be joined to C.",
+        "Transpose (B, H, T, D) to (B, T, H, D); then the last two dimensions can be joined into C.",
         "The merged heads (B, T, C) go through c_proj, and then through hidden_dropout. There is no third dropout.",
     ),
     "block": (
         "Attention: norm first, then the layer, then add to the stream: x + attn(ln_1(x)). The mask goes to attn.",
-        "The MLP the same way, on what the first sum gave: x + mlpf(ln_2(x)).",
+        "Treat the MLP the same way, on the result of the first sum: x + mlpf(ln_2(x)).",
     ),
     "transformer": (
-        "In this homework -1 marks padding, in idx and in targets. num_tokens[b] is how many places of row b are not "
-        "-1.",
-        "Replace -1 by any real token before the look-up: the mask hides those places anyway.",
-        "With a hidden cache, concatenate along the token dimension, the cache first; its P places count as tokens in "
-        "the mask.",
-        "Each block reads what the one before returned, with the same mask.",
-        "After the last block, and only there, ln_f norms the stream. return_hidden gives this; otherwise lm_head "
-        "reads it.",
-        "A place's logits say which token comes next. Without a cache the caller has shifted the targets already: the "
-        "logits of place t meet targets[:, t].",
-        "With a cache, targets are the tokens themselves, not shifted: the last place of the cache (P-1) predicts the "
-        "first token, the first token's place predicts the second, and so on: logits[:, P-1:-1].",
-        "The loss is the mean over targets that are not -1: ignore_index=-1, since torch leaves out -100 by default.",
+        "In this homework -1 marks padding, in idx and in targets. num_tokens[b] is the number of positions in row b "
+        "that are not -1.",
+        "Replace -1 by any real token before the look-up: the mask hides those positions anyway.",
+        "With a hidden cache, concatenate along the token dimension, the cache first; its P positions count as "
+        "tokens in the mask.",
+        "Each block reads what the block before it returned, with the same mask.",
+        "After the last block, and only there, ln_f norms the stream. With return_hidden, return the normed stream; "
+        "otherwise lm_head reads it.",
+        "The logits of a position say which token comes next. Without a cache, the caller has already shifted the "
+        "targets: compare the logits of position t with targets[:, t].",
+        "With a cache, targets are the tokens themselves, not shifted: the last position of the cache (P-1) predicts "
+        "the first token, the first token's position predicts the second, and so on: logits[:, P-1:-1].",
+        "The loss is the mean over targets that are not -1: ignore_index=-1, since torch ignores -100 by default.",
     ),
     "encoder mask": (
         "1 (or True) where a query may look at a key, 0 where it may not.",
-        "Column j is visible in every row exactly when j < num_tokens[b]. Each b has its own.",
+        "Column j is visible in every row exactly when j < num_tokens[b]. Each sequence b has its own length.",
     ),
     "decoder mask": (
         "1 (or True) where a query may look at a key, 0 where it may not.",

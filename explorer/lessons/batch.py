@@ -14,7 +14,7 @@ BOTH_TEXTS = f"{OWN} The second text is the one typed above."  # whose numbers a
 
 
 def second_control(value: str, steps: Sequence[int] = ()) -> Control:
-    info = "cut to fewer tokens than yours has"
+    info = "cut to fewer tokens than your text has"
     return Control(name="second", label="Second text", kind="text", value=value, info=info, steps=steps)
 
 

@@ -149,4 +149,4 @@ def _check(panel: Panel) -> None:
         if other is not None and as_array(other).shape != shape:
             raise ValueError(f"panel {panel.name}: {name} has the shape {as_array(other).shape}, not {shape}")
     if panel.color == "origin" and panel.origin is None:
-        raise ValueError(f'panel {panel.name}: the colour "origin" needs origins')
+        raise ValueError(f'panel {panel.name}: the color "origin" needs origins')

@@ -186,7 +186,7 @@ class Control:
     def read(self, given: Any) -> Any:
         """What the page sent, checked. Raises ``ValueError`` in a sentence."""
         if self.kind == "choice" and given not in [value for value, _ in self.options]:
-            raise ValueError(f"{self.label}: {given!r} is none of {', '.join(label for _, label in self.options)}")
+            raise ValueError(f"{self.label}: {given!r} is not one of {', '.join(label for _, label in self.options)}")
         if self.kind == "slider" and not (type(given) is int and self.least <= given <= self.most):
             raise ValueError(f"{self.label}: {given!r} must be a whole number from {self.least} to {self.most}")
         if self.kind == "action" and type(given) is not bool:

@@ -12,7 +12,7 @@ from .lesson import Lesson, shipped
 def teach(runner: Runner, id: str, text: str, given: dict, models: Callable[[str], Runner] = shipped) -> Stored:
     """The lesson's payload; ``models`` gives those that a lesson needs besides. Raises ``ValueError`` in a sentence for what cannot be shown."""
     if id not in LESSONS:
-        raise ValueError(f"no lesson {id!r}: there are {', '.join(LESSONS)}")
+        raise ValueError(f"there is no lesson {id!r}; the lessons are {', '.join(LESSONS)}")
     lesson = LESSONS[id]
     text = text[:MAX_CHARACTERS] if lesson.uses_text else ""
     acts = any(given.get(control.name) for control in lesson.controls(runner) if control.kind == "action")

@@ -4,7 +4,7 @@
     python -m llm_core.homework my_llm_implementation.py                check it; a notebook or a zip as well
     python -m llm_core.homework homework.ipynb --html report.html       and write a page
     python -m llm_core.homework my_llm_implementation.py --json > report.json     for the page “Check your code”
-    python -m llm_core.homework --batch hand-ins --out results          a whole class: pages, tables, a summary
+    python -m llm_core.homework --batch submissions --out results       a whole class: pages, tables, a summary
     python -m llm_core.homework --batch export.zip --csv results.csv    the table alone
     python -m llm_core.homework --autograder autograder.zip             for Gradescope
 
@@ -40,25 +40,30 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "file", nargs="?", type=Path, help="the homework to check: .py, .ipynb, .zip, or a folder with it"
+        "file", nargs="?", type=Path, help="the homework to check: .py, .ipynb, .zip, or a folder that contains it"
     )
     what.add_argument("--new", type=Path, metavar="FILE", help="write a file to fill in (never over another one)")
     what.add_argument(
         "--batch", type=Path, metavar="FOLDER", help="check a class: a folder or zip, into --csv or --out"
     )
-    what.add_argument("--autograder", type=Path, metavar="ZIP", help="write the zip that Gradescope wants")
+    what.add_argument("--autograder", type=Path, metavar="ZIP", help="write the zip that Gradescope needs")
     parser.add_argument("--json", action="store_true", help="print the report as JSON instead of text")
     for name, told in (("junit", "JUnit XML"), ("html", "a page"), ("gradescope", "Gradescope's results.json")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the report as {told}")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="the table of a --batch")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="with --batch: write its table here")
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="pages and tables of a --batch; continues where it stopped"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="with --batch: write pages and tables here; continues where it stopped",
     )
-    parser.add_argument("--again", metavar="FILE", help="of a --batch with --out: check this one again")
+    parser.add_argument("--again", metavar="FILE", help="with --batch and --out: check this file again")
     parser.add_argument("--points", type=Path, metavar="FILE", help="a course's own points and late days, as JSON")
-    parser.add_argument("--jobs", type=int, metavar="N", help="files at the same time (default: one for two cores)")
     parser.add_argument(
-        "--seconds", type=float, default=Limits().seconds, help="at most, for one file (default: %(default)g)"
+        "--jobs", type=int, metavar="N", help="files to check at the same time (default: one for two cores)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=Limits().seconds, help="time limit for one file (default: %(default)g)"
     )
     args = parser.parse_args(arguments)
     for wrong, told in _misfits(args):
@@ -90,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if args.new:
             write_skeleton(args.new)
-            print(f"{args.new} is ready: fill in what says NotImplementedError, and check it whenever you like.")
+            print(f"{args.new} is ready: fill in each NotImplementedError, and check the file whenever you like.")
             return 0
         if args.autograder:
             from .evening.gradescope import write_autograder
@@ -181,7 +186,7 @@ def _batch(args: argparse.Namespace, limits: Limits) -> int:
     jobs = args.jobs or max(1, (os.cpu_count() or 1) // 2)
     plan = Plan(args.batch, args.csv, args.out, jobs, limits, read_grading(args.points), args.again)
     done = check_class(plan, lambda told: print(told, file=sys.stderr, flush=True))
-    print(f"{args.out or args.csv}: {len(done)} hand-ins")
+    print(f"{args.out or args.csv}: {len(done)} submissions")
     return 0 if all(report.is_complete for _, report in done) else 1
 
 

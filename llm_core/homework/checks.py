@@ -149,7 +149,7 @@ def _plainly(found: Diagnosis) -> str:
     """What can be said before the reason is known."""
     if found.error is None:
         return f"No known mistake fits. First difference: {found.tensor}."
-    only = " With one row it works: it fails only with more." if found.found.only else ""
+    only = " It works with one row, and fails only with more." if found.found.only else ""
     return _of_an_error(found.error) + only
 
 
@@ -161,9 +161,9 @@ def _of_an_error(error: Stopped) -> str:
     if "modified by an inplace operation" in error.message or "in-place operation" in error.message:
         return "The backward pass fails: a tensor that it needs was changed in place (+=, or a method that ends in _)."
     if error.kind == "EOFError":
-        return "It stops with input(), and nobody is there to answer: take it out."
+        return "It stops at input(), and nobody is there to answer: remove it."
     if error.kind == "BdbQuit":
-        return "It stops in the debugger: take breakpoint() out."
+        return "It stops in the debugger: remove breakpoint()."
     message = error.message.rstrip(".")
     return f"It stops with {error.kind}: {message}." if message else f"It stops with {error.kind}."
 

@@ -243,7 +243,7 @@ class TooMuch(ValueError):
     """What is in a zip, or how deep."""
 
     def __init__(self):
-        super().__init__("Your zip has too much in it: hand in the homework alone.")
+        super().__init__("Your zip contains too much: hand in only the homework.")
 
 
 @dataclass
@@ -307,7 +307,7 @@ def chosen(members: dict[str, bytes], room: _Room | None = None) -> Handin:
 def _chosen(members: dict[str, bytes]) -> Handin:
     likely = sorted(members, key=lambda name: (_unlikely(name, members[name]), name))
     if not likely or _unlikely(likely[0], members[likely[0]]) == NO_HOMEWORK:
-        raise ValueError("There is no .py file and no notebook with the homework's classes in it.")
+        raise ValueError("No .py file and no notebook contains the homework's classes.")
     best = [name for name in likely if _unlikely(name, members[name]) == _unlikely(likely[0], members[likely[0]])]
     if len(best) > 1:
         raise ValueError(f"Several files could be the homework: {', '.join(best[:4])}. Name one {NAME}.py.")

@@ -193,7 +193,7 @@ def _same_shape(where: str, rows: int, columns: int, *tables: list[list]) -> Non
 def _block(value: object, where: str) -> BlockResult:
     block = _BLOCK_ITSELF(value, where)
     if block.points > block.possible or (block.status == PASSED) != (block.points == block.possible):
-        raise ValueError(f"{where}: {block.points} of {block.possible} points do not go with “{block.status}”")
+        raise ValueError(f"{where}: {block.points} of {block.possible} points do not match “{block.status}”")
     return block
 
 

@@ -129,5 +129,5 @@ def nothing_checked(status: str = FAILED) -> list[BlockResult]:
 
 
 def _out_of_time(limits: Limits) -> list[BlockResult]:
-    told = f"Not checked: the {limits.seconds:g} seconds for a file were over."
+    told = f"Not checked: the {limits.seconds:g} seconds for a file were used up."
     return [BlockResult(name, FAILED, 0, told) for name in BLOCKS]

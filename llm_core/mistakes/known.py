@@ -70,9 +70,9 @@ MISTAKES = (
             ),
         ),
         story=(
-            "The shape is the one that is wanted, so nothing complains. But a reshape reads the numbers in the order "
-            "in which they lie in memory: a head gets all of a few tokens instead of a part of every token. The "
-            "places of a head are then no tokens any more, and through them a token reads later ones."
+            "The shape is right, so nothing complains. But a reshape reads the numbers in memory order: a head gets "
+            "all of a few tokens instead of a part of every token. The rows of a head then no longer stand for "
+            "tokens, and through them a token reads later tokens."
         ),
         links=(
             (
@@ -94,9 +94,10 @@ MISTAKES = (
             ),
         ),
         story=(
-            "The heads are computed correctly but merged wrongly: one token's row becomes H vectors that are adjacent "
-            "in memory, mostly those of successive tokens in one head, instead of that token's vector from each head. "
-            "The shape is right again. A token gets results that belong to others, even to later ones."
+            "The heads are computed correctly but merged wrongly: one token's row becomes H vectors that are "
+            "adjacent in memory, mostly those of successive tokens in one head, instead of that token's vector from "
+            "each head. The shape is right again. A token gets results that belong to other tokens, even to later "
+            "ones."
         ),
         links=(
             (
@@ -129,7 +130,7 @@ MISTAKES = (
             ),
             (
                 "https://github.com/feevos/ceecnet/issues/6",
-                "The author of a published network notes that its attention layer lacks the several heads of the "
+                "The author of a published network notes that its attention layer lacks the multiple heads of the "
                 "paper.",
             ),
         ),
@@ -142,8 +143,9 @@ MISTAKES = (
         edits=((_SCORES, "scores = q @ k.transpose(-2, -1)  # (B, H, T, S)"),),
         story=(
             "A score is a sum of D products, so its spread grows with √D. Without the division the softmax gets "
-            "numbers that are √D times too large, and puts far too much weight on few keys. The wider the heads, the "
-            "worse: where one key has it all, the slope of the softmax is zero and nothing is learned."
+            "numbers that are √D times too large, and puts far too much weight on a few keys. The wider the heads, "
+            "the worse it gets: where one key has all the weight, the slope of the softmax is zero and nothing is "
+            "learned."
         ),
         links=(
             (
@@ -174,12 +176,13 @@ MISTAKES = (
         links=(
             (
                 "https://github.com/karpathy/ng-video-lecture/pull/6",
-                "The code of a well-known video lecture on GPT scaled by the channels of its input; the lecturer: "
-                "“you're right”.",
+                "The code of a well-known video lecture on GPT scaled by the number of channels of its input; the "
+                "lecturer: “you're right”.",
             ),
             (
                 "https://github.com/FareedKhan-dev/train-llm-from-scratch/pull/3",
-                "A guide to training a language model took the root of the embedding size for that of the head size.",
+                "A guide to training a language model used the root of the embedding size instead of the root of the "
+                "head size.",
             ),
         ),
     ),
@@ -190,9 +193,9 @@ MISTAKES = (
         function="MultiHeadAttention._attend_in_steps",
         edits=((_SOFTMAX, "pattern = F.softmax(self.scores(scores), dim=-2)  # (B, H, T, S)"),),
         story=(
-            "Each column sums to 1 instead of each row: the queries share out a key among themselves, where a query "
-            "should share out its attention among the keys. Under the mask, only the last query sees the last key, "
-            "and gets all of it; the first query sees one key, and shares it with all others. So the first queries get "
+            "Each column sums to 1 instead of each row: the queries divide a key among themselves, but a query "
+            "should divide its attention among the keys. Under the mask, only the last query sees the last key, and "
+            "gets all of it; the first query sees one key, and shares it with all others. So the first queries get "
             "too little and the last too much. And as later queries take part in the sum, the future leaks into it."
         ),
         links=(
@@ -203,7 +206,7 @@ MISTAKES = (
             ),
             (
                 "https://github.com/PetrochukM/PyTorch-NLP/issues/2",
-                "The softmax ran over the batch of queries, so with one query every weight was 1, whatever was put in.",
+                "The softmax ran over the batch of queries, so with one query every weight was 1, whatever the input.",
             ),
         ),
     ),
@@ -241,9 +244,9 @@ MISTAKES = (
         function="MultiHeadAttention._attend_in_steps",
         edits=((_HIDE, "scores = scores.masked_fill(attention_mask, -math.inf)"),),
         story=(
-            "In our masks True means visible; masked_fill hides where it finds True, and in some libraries True means "
-            "hidden. So each token sees the future and nothing else, not even itself, and the last token sees "
-            "nothing at all. Trained this way, the loss falls fast: the token that is to be predicted can be read off."
+            "In our masks True means visible; masked_fill hides where it finds True, and in some libraries True "
+            "means hidden. So each token sees the future and nothing else, not even itself, and the last token sees "
+            "nothing at all. Trained this way, the loss falls fast: the token to be predicted is visible."
         ),
         links=(
             (
@@ -270,9 +273,9 @@ MISTAKES = (
             ),
         ),
         story=(
-            "The triangle reaches one place too far, so each token also sees the next one, which is the one it is "
-            "asked for. The loss looks better than it ever should. When the model writes there is no next token to "
-            "see, and what it learned is of no use."
+            "The triangle reaches one position too far, so each token also sees the next token, which it has to "
+            "predict. The loss looks better than it ever should. When the model writes, there is no next token to "
+            "see, and what it learned is useless."
         ),
         links=(
             (
@@ -294,9 +297,9 @@ MISTAKES = (
             ),
         ),
         story=(
-            "The positions are looked up and then forgotten. Attention alone knows no order: in the first block, what "
-            "a token gets from those before it is the same however they are arranged. The causal mask betrays some of "
-            "the order to later blocks, as each token sees one more than the one before it."
+            "The positions are looked up and then forgotten. Attention alone knows no order: in the first block, "
+            "what a token gets from those before it is the same however they are arranged. The causal mask reveals "
+            "some of the order to later blocks, because each token sees one token more than its predecessor."
         ),
         links=(
             (
@@ -322,14 +325,14 @@ MISTAKES = (
             ),
         ),
         story=(
-            "Indented by one level too many, the norm that belongs after the last block runs after every block. In "
-            "the residual stream everything should only be added to what is there; now each block finds it brought "
-            "back to one length, and what earlier blocks wrote has changed its weight."
+            "Indented by one level too many, the norm that belongs after the last block runs after every block. "
+            "Blocks should only add to the residual stream; now each block finds the stream brought back to one "
+            "length, and what earlier blocks wrote has a different weight."
         ),
         links=(
             (
                 "https://github.com/pytorch/pytorch/issues/61165",
-                "Not the final norm, but the same damage: PyTorch's first pre-norm layer wrote the normalised input "
+                "Not the final norm, but the same damage: PyTorch's first pre-norm layer wrote the normalized input "
                 "back into the residual stream.",
             ),
             (

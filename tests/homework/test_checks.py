@@ -277,7 +277,7 @@ def test_an_unknown_mistake_is_shown_all_the_same(file):
     assert report["difference"]["tensor"] == "what goes into the softmax (B, H, T, T)"
     assert report["line"]["number"] == 32 and "att.flip(-1)" in report["line"]["text"]
     assert re.search(
-        r"replaced by the right one, all .* comes out right: .* in lines? 32( to 33)?\.$", report["sentence"]
+        r"replaced by the right tensor, everything .* comes out right: .* in lines? 32( to 33)?\.$", report["sentence"]
     )
 
 
@@ -373,7 +373,7 @@ def test_what_fails_only_for_more_rows_is_said_to_be_that(file):
         ("torch.zeros(prefix.size(0), 0, dtype=torch.long)\n    for", "torch.zeros(1, 0, dtype=torch.long)\n    for")
     )
     report = block_of(check(file(source), only=["prefix generate"]), "prefix generate")
-    assert report["sentence"].endswith("With one row it works: it fails only with more.")
+    assert report["sentence"].endswith("It works with one row, and fails only with more.")
 
 
 def test_an_encoder_in_the_loop_is_named(file):
@@ -446,7 +446,7 @@ def test_a_file_that_cannot_be_run(source, sentence, file):
 def test_syntax_of_a_later_python_is_no_error_of_the_students():
     for text in ("type Tokens = list[int]\n", "def first[T](x: list[T]) -> T:\n"):
         told = import_sentence(SyntaxError("invalid syntax", ("f.py", 7, 1, text)), "f.py")
-        assert told.startswith("What stands in line 7 needs a later Python than the 3.")
+        assert told.startswith("Line 7 needs a newer Python than the 3.")
 
 
 def test_the_module_is_whole_again(file):

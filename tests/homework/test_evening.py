@@ -140,7 +140,7 @@ def test_an_evening(tmp_path, capsys, monkeypatch):
     assert len(list((out / "reports").glob("*.html"))) == 3
     page = next((out / "reports").glob("ada*.html")).read_text(encoding="utf-8")
     assert "11 of 11 points" in page and "http" not in page
-    assert "3 hand-ins, 4.0 of 11 points on average" in (out / "class.html").read_text(encoding="utf-8")
+    assert "3 submissions, 4.0 of 11 points on average" in (out / "class.html").read_text(encoding="utf-8")
     assert [told["points"] for told in json.loads((out / "results.json").read_text(encoding="utf-8"))] == [11, 1, 0]
     assert len(ElementTree.parse(out / "junit.xml").getroot()) == 3
     capsys.readouterr()
@@ -153,7 +153,7 @@ def test_an_evening(tmp_path, capsys, monkeypatch):
     assert "2 of 3" in capsys.readouterr().err
     with open(out / "results.csv", encoding="utf-8", newline="") as file:
         assert [row["points"] for row in csv.DictReader(file)] == ["11", "1", "0"]
-    assert main([*command, "--again", "shoe"]) == 2 and "no hand-in “shoe”" in capsys.readouterr().err
+    assert main([*command, "--again", "shoe"]) == 2 and "no submission “shoe”" in capsys.readouterr().err
     monkeypatch.setattr(checks, "judge", judge)
     (folder / "alan.py").write_text(ALL, encoding="utf-8")
     assert main([*command, "--again", "ada"]) == 1  # by the student's name; and what has changed

@@ -230,13 +230,13 @@ def nested(times: int, content: bytes) -> bytes:
         (b"PK\x03\x04 damaged", "a.zip", "cannot be opened"),
         (zipped(a_dot_zip=b"PK\x03\x04 damaged"), "a.zip", "cannot be opened"),
         (damaged(zipped(a_dot_py=RIGHT.encode())), "a.zip", "cannot be opened"),
-        (nested(9, RIGHT.encode()), "a.zip", "Your zip has too much in it"),
-        (zipped(**{f"a{i}_dot_zip": zipped(b_dot_py=b"") for i in range(300)}), "a.zip", "Your zip has too much in it"),
-        (nested(1, zipped(a_dot_txt=b"?")), "a.zip", "no .py file and no notebook"),
+        (nested(9, RIGHT.encode()), "a.zip", "Your zip contains too much"),
+        (zipped(**{f"a{i}_dot_zip": zipped(b_dot_py=b"") for i in range(300)}), "a.zip", "Your zip contains too much"),
+        (nested(1, zipped(a_dot_txt=b"?")), "a.zip", "No .py file and no notebook"),
         (
             zipped(a_dot_py=b"x = 1", b_dot_py=b"y = 2"),
             "a.zip",
-            "no .py file and no notebook with the homework's classes",
+            "No .py file and no notebook contains the homework's classes",
         ),
     ],
 )

@@ -45,7 +45,7 @@ ON_IMPORT = {  # what the file does: what its report says
         "from llm_core.homework.diagnosis.solution import solution\nglobals().update(vars(solution()))",
         "imports “llm_core” in line 1, which is not installed here",
     ),
-    "forged": (FORGERY, "writes to where its answers go"),
+    "forged": (FORGERY, "writes to the channel that carries its answers"),
 }
 
 ENDINGS = {  # of the process, in a block
@@ -182,7 +182,7 @@ def test_when_the_time_is_over_what_is_known_is_kept(tmp_path, late):
     report = check_file(path, Limits(seconds=500, patience=200), progress)
     assert seen == ["embedding", "attention"] and report.problem is None
     assert "ValueError" in report.blocks[0].sentence and {block.status for block in report.blocks} == {"failed"}
-    assert {block.sentence for block in report.blocks[1:]} == {"Not checked: the 500 seconds for a file were over."}
+    assert {block.sentence for block in report.blocks[1:]} == {"Not checked: the 500 seconds for a file were used up."}
 
 
 def test_a_block_that_never_comes_back_to_python(tmp_path):

@@ -153,4 +153,4 @@ def test_right_answers_are_computed_from_the_tensors(case):
     assert right(steps[5]) == "-∞" and right(steps[6]) == "nothing"
     if steps[9].question:
         added = hand.pattern[-1] * hand.v.norm(dim=-1)  # weight × length: a large weight on a short value adds little
-        assert right(steps[9]).endswith(f"(place {int(added.argmax())})")
+        assert right(steps[9]).endswith(f"(position {int(added.argmax())})")

@@ -154,7 +154,7 @@ def test_the_two_orders_have_the_same_parameters_but_for_the_final_norm():
 
 def test_a_model_of_another_kind_and_bad_input_are_refused_in_a_sentence(runner, tmp_path):
     save_model(Decoder(ModelConfig(vocab_size=8192, block_size=8, n_layer=1, n_head=1, n_embd=4, norm="rms")), tmp_path)
-    with pytest.raises(ValueError, match="is built otherwise than GPT-2: this lesson shows blocks with LayerNorm"):
+    with pytest.raises(ValueError, match="is built differently from GPT-2: this lesson shows blocks with LayerNorm"):
         steps_of(Runner(str(tmp_path)), "block", BOAT)
-    with pytest.raises(ValueError, match="Layer: 7 is none of 0, 1, 2, 3, 4, 5"):
+    with pytest.raises(ValueError, match="Layer: 7 is not one of 0, 1, 2, 3, 4, 5"):
         LESSONS["block"].scene(runner, BOAT, {"layer": 7})

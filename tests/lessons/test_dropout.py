@@ -124,7 +124,7 @@ def test_a_dropped_score_is_still_looked_at(case):
     expected = scores.masked_fill(~visible(len(q)), -math.inf).softmax(-1)
     np.testing.assert_allclose(values(steps[SCORES], "pattern"), expected, atol=1e-5)
     np.testing.assert_allclose(values(steps[SCORES], "pattern").sum(-1), 1, atol=1e-5)
-    assert right(steps[SCORES]) == "some weight that is not 0"
+    assert right(steps[SCORES]) == "a weight that is not 0"
 
 
 def one_draw(place: str, q, k, v, drop) -> torch.Tensor:
@@ -257,7 +257,7 @@ def test_any_text_gives_all_steps(runner, text, rate):
         ({"rate": 81}, "Dropout rate: 81 must be a whole number from 0 to 80"),
         ({"rate": 0.5}, "Dropout rate: 0.5 must be a whole number from 0 to 80"),
         ({"seed": 0}, "Seed: 0 must be a whole number from 1 to 20"),
-        ({"head": 8}, "Head: 8 is none of 0, 1, 2, 3, 4, 5, 6, 7"),
+        ({"head": 8}, "Head: 8 is not one of 0, 1, 2, 3, 4, 5, 6, 7"),
     ],
 )
 def test_settings_that_make_no_sense_are_a_sentence(runner, given, sentence):

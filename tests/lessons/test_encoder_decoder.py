@@ -111,7 +111,7 @@ def test_one_score_is_written_out_for_the_pair_that_it_names(steps, hand):
     (facts,) = [item.facts for item in steps[4].show if isinstance(item, Facts)]
     total = float(hand.q[i] @ hand.k[j])
     assert [float(value) for _, value, _ in facts] == pytest.approx([total, total / 32**0.5], abs=3e-3)
-    assert right(steps[5]).endswith(f"(place {j})")
+    assert right(steps[5]).endswith(f"(position {j})")
 
 
 def test_formulas_name_operands_that_give_the_cell(steps):
@@ -188,8 +188,8 @@ def test_the_models_come_from_the_shelf_that_is_given(runner):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"layer": 3}, "Layer: 3 is none of 0, 1, 2"),
-        ({"head": 8}, "Head: 8 is none of"),
+        ({"layer": 3}, "Layer: 3 is not one of 0, 1, 2"),
+        ({"head": 8}, "Head: 8 is not one of"),
         ({"title": "x" * 401}, "Title: at most 400 characters"),
         ({"article": 5}, "Article: at most 400 characters"),
     ],

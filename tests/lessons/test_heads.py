@@ -285,7 +285,7 @@ def test_the_wrong_code_shown_computes_the_wrong_tensors_shown(runner):
 def test_a_number_that_does_not_divide_the_width_is_one_sentence(runner, n_head):
     with pytest.raises(ValueError) as said:
         steps(runner, heads=n_head)
-    assert str(said.value) == f"Heads: n_head={n_head} does not divide the width C=256; 1, 2, 4, 8 and 16 would do"
+    assert str(said.value) == f"Heads: n_head={n_head} does not divide the width C=256; 1, 2, 4, 8 and 16 would work"
 
 
 @pytest.mark.parametrize("given", [{"heads": 0}, {"heads": 17}, {"heads": 2.0}, {"heads": "8"}, {"layer": 6}])
@@ -379,7 +379,7 @@ def test_another_model_has_its_own_sizes(two_heads):
     rises = {True: "it rises", False: "it falls"}[expected[1] > expected[0]]
     assert right(built[WORDS].question) == rises
     with pytest.raises(
-        ValueError, match="Heads: n_head=8 does not divide the width C=12; 1, 2, 3, 4, 6 and 12 would do"
+        ValueError, match="Heads: n_head=8 does not divide the width C=12; 1, 2, 3, 4, 6 and 12 would work"
     ):
         steps(two_heads, heads=8)
 

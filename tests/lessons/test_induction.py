@@ -68,7 +68,7 @@ def test_the_head_that_remembers_looks_one_place_back(case):
     assert np.allclose(values(steps[1], "pattern"), own, atol=1e-6)
     mean = sum(float(own[i, i - 1]) for i in range(1, len(ids))) / (len(ids) - 1)
     assert f"{mean:.2f} on average" in steps[1].text and mean > SCORE
-    assert right(steps[1]).endswith(f"(place {int(own[after].argmax())})") and int(own[after].argmax()) == after - 1
+    assert right(steps[1]).endswith(f"(position {int(own[after].argmax())})") and int(own[after].argmax()) == after - 1
 
 
 def test_the_head_that_finds_has_the_largest_weight_of_all(case):
@@ -77,7 +77,7 @@ def test_the_head_that_finds_has_the_largest_weight_of_all(case):
     best = max(weights, key=weights.get)
     assert heads_said(steps[2].text) == [best]
     assert np.allclose(values(steps[2], "weights"), pattern(trace, *best)[-1], atol=1e-6)
-    assert right(steps[2]).endswith(f"(place {after})")
+    assert right(steps[2]).endswith(f"(position {after})")
 
 
 def test_without_the_heads_that_remember_the_key_is_not_found(case):

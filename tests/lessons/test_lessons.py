@@ -187,9 +187,9 @@ def test_what_is_cut_is_said(runner):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("nonsense", "", {}), "no lesson 'nonsense': there are transformer, vectors, "),
-        (("attention", "", {"layer": 6}), "Layer: 6 is none of 0, 1, 2, 3, 4, 5"),
-        (("attention", "", {"head": "0"}), "Head: '0' is none of"),
+        (("nonsense", "", {}), "there is no lesson 'nonsense'; the lessons are transformer, vectors, "),
+        (("attention", "", {"layer": 6}), "Layer: 6 is not one of 0, 1, 2, 3, 4, 5"),
+        (("attention", "", {"head": "0"}), "Head: '0' is not one of"),
         (("reshape", "", {"shape": 3}), "Shape: at most 400 characters"),
         (("reshape", "", {"shape": "1," * 400}), "Shape: at most 400 characters"),
     ],
@@ -312,5 +312,5 @@ def test_a_panel_that_breaks_the_contract_fails_by_name():
         Store().shown(Panel(name="q", values=np.ones((2, 3)), letters="T"))
     with pytest.raises(ValueError, match="panel q: origin has the shape"):
         Store().shown(Panel(name="q", values=np.ones((2, 3)), letters="TC", origin=np.ones((3, 2), int)))
-    with pytest.raises(ValueError, match='panel q: the colour "origin" needs origins'):
+    with pytest.raises(ValueError, match='panel q: the color "origin" needs origins'):
         Store().shown(Panel(name="q", values=np.ones((2, 3)), letters="TC", color="origin"))

@@ -249,7 +249,7 @@ def test_any_text_gives_all_steps(runner, text):
 
 
 def test_settings_that_make_no_sense_are_a_sentence(runner):
-    with pytest.raises(ValueError, match=r"^Layer: 6 is none of 0, 1, 2, 3, 4, 5$"):
+    with pytest.raises(ValueError, match=r"^Layer: 6 is not one of 0, 1, 2, 3, 4, 5$"):
         steps_of(runner, "loop", layer=6)
     with pytest.raises(ValueError, match=r"^Measure now: 1 must be true or false$"):
         steps_of(runner, "loop", measure=1)

@@ -137,8 +137,8 @@ def test_bad_input_of_each_control_is_one_sentence(runner):
     for given, sentence in [
         ({"second": 3}, "Second text: at most 400 characters"),
         ({"second": "x" * 401}, "Second text: at most 400 characters"),
-        ({"layer": 6}, "Layer: 6 is none of 0, 1, 2, 3, 4, 5"),
-        ({"head": True, "layer": "1"}, "Layer: '1' is none of"),
+        ({"layer": 6}, "Layer: 6 is not one of 0, 1, 2, 3, 4, 5"),
+        ({"head": True, "layer": "1"}, "Layer: '1' is not one of"),
     ]:
         with pytest.raises(ValueError, match="^" + sentence):
             LESSONS["masks"].scene(runner, BOAT, given)

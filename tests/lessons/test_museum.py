@@ -459,9 +459,9 @@ def test_stories_and_links_are_the_mistakes_own(steps):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"layer": 6}, "Layer: 6 is none of auto, 0, 1, 2, 3, 4, 5"),
-        ({"head": 8}, "Head: 8 is none of auto, 0, 1, 2, 3, 4, 5, 6, 7"),
-        ({"layer": "auto"}, "Layer: 'auto' is none of"),
+        ({"layer": 6}, "Layer: 6 is not one of auto, 0, 1, 2, 3, 4, 5"),
+        ({"head": 8}, "Head: 8 is not one of auto, 0, 1, 2, 3, 4, 5, 6, 7"),
+        ({"layer": "auto"}, "Layer: 'auto' is not one of"),
     ],
 )
 def test_bad_settings_are_one_sentence(runner, given, message):

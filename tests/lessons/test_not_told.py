@@ -53,7 +53,7 @@ def test_what_is_carried_is_weight_times_the_length_of_what_is_added(case):
     assert np.allclose(values(steps[0], "weights"), weights, atol=1e-6)
     assert np.allclose(values(steps[0], "lengths"), lengths, rtol=1e-4)
     assert np.allclose(values(steps[0], "carried"), weights * torch.tensor(lengths), rtol=1e-4, atol=1e-5)
-    assert right(steps[0]).endswith(f"(place {int((weights * torch.tensor(lengths)).argmax())})")
+    assert right(steps[0]).endswith(f"(position {int((weights * torch.tensor(lengths)).argmax())})")
 
 
 def test_where_weight_and_effect_part_is_counted(case):
@@ -181,7 +181,7 @@ def test_lenses_are_measured_on_texts_that_they_were_not_fitted_on(case, runner)
     assert right(steps[8]) == "the tuned lens" and bars[0].by_row
     assert found.fitted[0] < found.tuned[0]  # and there alone, as is said between the charts
     said = [item.words for item in steps[8].show if isinstance(item, Message)]
-    assert f"here at: embedding ({found.fitted[0]:.3f} against {found.tuned[0]:.3f})." in said[0] and len(said) == 2
+    assert f"nearer at: embedding ({found.fitted[0]:.3f} against {found.tuned[0]:.3f})." in said[0] and len(said) == 2
     assert (found.read, found.tested) == (FITTED * LONGEST, TESTED * LONGEST)
     answer = int(trace["logits"][0, -1].argmax())
     last = float(trace["logits"][0, -1].softmax(-1)[answer])
@@ -210,7 +210,7 @@ def test_training_a_lens_gets_nearer_than_least_squares():
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"), [({"layer": 6}, "Layer: 6 is none of"), ({"head": "1"}, "Head: '1' is none of")]
+    ("given", "sentence"), [({"layer": 6}, "Layer: 6 is not one of"), ({"head": "1"}, "Head: '1' is not one of")]
 )
 def test_settings_that_cannot_be_are_one_sentence(runner, given, sentence):
     with pytest.raises(ValueError, match=sentence):

@@ -95,7 +95,7 @@ def test_the_loss_is_torchs_and_padding_is_left_out(case):
     assert np.array_equal(values(steps[IGNORED], "targets"), targets)
     assert right(steps[IGNORED]) == "-100"
     shown = facts(steps[IGNORED])
-    assert float(shown["divided by all places"]) == pytest.approx(float(each.sum()) / targets.numel(), abs=1e-4)
+    assert float(shown["divided by all positions"]) == pytest.approx(float(each.sum()) / targets.numel(), abs=1e-4)
     assert float(shown["padding counted as a target"]) != pytest.approx(loss, abs=1e-3)
 
 
@@ -172,8 +172,8 @@ def test_a_text_that_ends_is_followed_by_the_end_and_a_cut_one_by_its_own_next_t
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"rate": 0.001}, "Learning rate: 0.001 is none of 0.0001, 0.001, 0.01"),
-        ({"rate": "1"}, "Learning rate: '1' is none of"),
+        ({"rate": 0.001}, "Learning rate: 0.001 is not one of 0.0001, 0.001, 0.01"),
+        ({"rate": "1"}, "Learning rate: '1' is not one of"),
         ({"second": None}, "Second text: at most 400 characters"),
     ],
 )

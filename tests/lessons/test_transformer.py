@@ -148,7 +148,7 @@ def test_right_answers_follow_the_numbers(case):
     steps, hand, head, _ = case
     best = hand.logits.topk(2)
     assert right(steps[0]).strip("“”") == written(load_tokenizer().piece(int(best.indices[0])))
-    assert right(steps[3]).endswith(f"(place {int(hand.patterns[head][-1].argmax())})")
+    assert right(steps[3]).endswith(f"(position {int(hand.patterns[head][-1].argmax())})")
     assert right(steps[6]) == "the last one only"
     assert float(right(steps[8]).split()[0]) == pytest.approx(float((best.values[0] - best.values[1]).exp()), abs=0.02)
 
@@ -177,8 +177,8 @@ def test_sums_name_operands_that_give_the_cell(case):
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"layer": 6}, "Layer: 6 is none of"),
-        ({"head": -1}, "Head: -1 is none of"),
+        ({"layer": 6}, "Layer: 6 is not one of"),
+        ({"head": -1}, "Head: -1 is not one of"),
         ({"u": 100}, "u: 100 must be a whole number from 0 to 99"),
         ({"u": 0.5}, "u: 0.5 must be a whole number from 0 to 99"),
     ],

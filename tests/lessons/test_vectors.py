@@ -181,7 +181,7 @@ def test_the_map_holds_all_tokens_where_torch_puts_them(steps, runner):
     ("given", "sentence"),
     [
         ({"merge": 25}, "Merge: 25 must be a whole number from 0 to 24"),
-        ({"head": 8}, "Head: 8 is none of"),
+        ({"head": 8}, "Head: 8 is not one of"),
         ({"word": "x" * 401}, "Neighbors of: at most 400 characters"),
     ],
 )

@@ -138,7 +138,7 @@ def test_the_cache_holds_the_keys_that_a_forward_without_one_has(case):
     k = one.recorded(CASES["ours" if len(ids) == 9 else "other"][0], 16).trace[f"blocks.{given['layer']}.attn.k"]
     np.testing.assert_allclose(values(steps[CACHE], "grown"), k[0, given["head"]], atol=1e-5)
     assert np.array_equal(values(steps[CACHE], "kept"), values(steps[CACHE], "grown")[:-1])
-    places, config = bars(steps[CACHE])[0].series["places"], one.model.config
+    places, config = bars(steps[CACHE])[0].series["positions"], one.model.config
     assert places == [len(ids) + NEW - 1, sum(len(ids) + i for i in range(NEW))]
     size = 2 * config.n_layer * config.n_embd * 4  # keys and values, float32
     assert facts(steps[CACHE])["kept for each token, all layers"] == f"{size:,} bytes"
@@ -151,10 +151,10 @@ def test_the_cache_holds_the_keys_that_a_forward_without_one_has(case):
         ({"seed": 0}, "Seed: 0 must be a whole number from 1 to 20"),
         ({"k": 11}, "Top-k: 11 must be a whole number from 1 to 10"),
         ({"k": 2.5}, "Top-k: 2.5 must be a whole number"),
-        ({"heat": "0"}, "Temperature: '0' is none of 0.2, 0.5, 0.8, 1, 1.5, 2"),
-        ({"nucleus": 0.5}, "Top-p: 0.5 is none of"),
+        ({"heat": "0"}, "Temperature: '0' is not one of 0.2, 0.5, 0.8, 1, 1.5, 2"),
+        ({"nucleus": 0.5}, "Top-p: 0.5 is not one of"),
         ({"second": ["a"]}, "Second text: at most 400 characters"),
-        ({"layer": 9}, "Layer: 9 is none of"),
+        ({"layer": 9}, "Layer: 9 is not one of"),
     ],
 )
 def test_bad_input_of_each_control_is_one_sentence(runner, given, sentence):

@@ -63,7 +63,7 @@ class Head:
         return int(self.of_head("pattern")[self.last].argmax())
 
     def token(self, place: int) -> str:
-        return f"“{self.labels[place]}” (place {place})"
+        return f"“{self.labels[place]}” (position {place})"
 
     # panels that several steps show
 
@@ -163,9 +163,9 @@ def rows_of_numbers(head: Head) -> Step:
 
     return Step(
         title="What comes in: a row of numbers for each token",
-        text=f"`x` is what layer {head.layer} gets to work with, after its first norm: {head.C} numbers for each of the "
-        f"{head.T} tokens of your text. Hover over a cell to read it. Attention in this layer has not mixed the "
-        "tokens yet; it is what lets rows exchange information.",
+        text=f"`x` is the input of attention in layer {head.layer}, after the layer's first norm: {head.C} numbers "
+        f"for each of the {head.T} tokens of your text. Hover over a cell to read it. Attention in this layer has "
+        "not mixed the tokens yet: it is the step in which rows exchange information.",
         show=[x_panel(head)],
         code=[code_of(Block.forward, "self.attn(self.ln_1(x)")],
     )
@@ -187,9 +187,9 @@ def three_vectors(head: Head) -> Step:
 
     return Step(
         title="Three vectors for every token",
-        text=f"Each row of `x` is turned into a query `q` (what am I looking for?), a key `k` (what can I be found by?) and "
-        f"a value `v` (what do I pass on?). Head {head.head} has {head.D} numbers of each. Click a cell: it is a row "
-        "of `x` times a row of learned weights.",
+        text="Each row of `x` is turned into a query `q` (what am I looking for?), a key `k` (what can I be found "
+        f"by?) and a value `v` (what do I pass on?). Head {head.head} has {head.D} numbers of each. Click a cell to "
+        "see how it was computed: a row of `x` times a row of learned weights.",
         show=[head.vectors("q"), head.vectors("k"), head.vectors("v")],
         code=[
             forward_code("q = self.q("),
@@ -223,8 +223,9 @@ def one_product(head: Head) -> Step:
     )
     return Step(
         title="One dot product, number by number",
-        text=f"How strongly should {head.token(i)} attend to {head.token(j)}? Multiply its `query` by the other's `key`, number "
-        f"by number, and add up the {head.D} products. Where both have the same sign the sum grows; otherwise it shrinks.",
+        text=f"How strongly should {head.token(i)} attend to {head.token(j)}? Multiply the `query` of the first token "
+        f"by the `key` of the second, number by number, and add up the {head.D} products. Where both numbers have "
+        "the same sign, the sum grows; otherwise it shrinks.",
         show=[
             row("query", q, f"q of {head.token(i)}", "q", i),
             row("key", k, f"k of {head.token(j)}", "k", j),
@@ -280,9 +281,9 @@ def scaled(head: Head) -> Step:
     most = {name: max(row) for name, row in shares.items()}
     return Step(
         title="Scaled by √D",
-        text=f"A score is a sum of D = {head.D} products. If they vary independently, the spread of such sums grows with √D, not "
-        f"with D, and softmax turns large differences into nearly all or nothing. Dividing by √{head.D} ≈ "
-        f"{head.D**0.5:.2f} keeps the spread of `scores` the same whatever D is. The bars show the last token's "
+        text=f"A score is a sum of D = {head.D} products. If they vary independently, the spread of the sum grows "
+        f"with √D, not with D, and softmax turns large differences into nearly all or nothing. Dividing by √{head.D} "
+        f"≈ {head.D**0.5:.2f} keeps the spread of `scores` the same whatever D is. The bars show the last token's "
         "weights with and without the scale.",
         show=[
             head.scores(),
@@ -314,9 +315,9 @@ def scaled(head: Head) -> Step:
 
 def masked(head: Head) -> Step:
     return Step(
-        title="Masked: no look into the future",
-        text="This model predicts the next token, so no token may see a later one. The hatched `scores` become -∞. The first "
-        "token sees itself alone, the last one sees all.",
+        title="Masked: no token sees the future",
+        text="This model predicts the next token, so no token may see a later one. The hatched `scores` become -∞. "
+        "The first token sees only itself; the last token sees all tokens.",
         show=[
             head.pairs(
                 "scores",
@@ -336,7 +337,7 @@ def masked(head: Head) -> Step:
             options=[
                 Option("-∞", True, "e^-∞ is exactly 0, and the other weights of the row still sum to 1."),
                 Option("0", False, "e^0 is 1: a score of 0 is an ordinary score and would still get weight."),
-                Option("-1", False, "e^-1 is 0.37: less, but not nothing."),
+                Option("-1", False, "e^-1 is 0.37: less, but not 0."),
             ],
         ),
     )
@@ -356,8 +357,9 @@ def softmax_of_a_row(head: Head) -> Step:
     score = Operand(name="row", values=row, letters="S")
     return Step(
         title="Softmax, written out for one row",
-        text=f"The `row` of {head.token(head.last)}: subtract the largest score from all (that changes nothing, and keeps "
-        "numbers small), raise e to each, divide by their sum. What comes out is positive and sums to 1.",
+        text=f"The `row` of {head.token(head.last)}: subtract the largest score from every score (this keeps the "
+        "numbers small and does not change the result), raise e to each difference, and divide by the sum. The "
+        "results are positive and sum to 1.",
         show=[
             line("row", row, where=head.name("attn.scores", str(head.head), str(head.last), "{0}"), title="scores"),
             line(
@@ -401,8 +403,8 @@ def softmax_of_a_row(head: Head) -> Step:
 def whole_pattern(head: Head) -> Step:
     return Step(
         title="The pattern: which token attends to which",
-        text="The same for every row. `pattern` is what attention pictures show: row = query token, column = key "
-        "token. Click a cell to see its row's softmax in full.",
+        text="Softmax does the same to every row. `pattern` is what pictures of attention show: row = query token, "
+        "column = key token. Click a cell to see its row's softmax in full.",
         show=[head.pattern()],
         code=[attention_code("pattern = F.softmax(")],
     )
@@ -419,8 +421,9 @@ def dropout(head: Head, mode: str) -> Step:
     number_of_dropped = int(((kept == 0) & ~head.future).sum())
     words = {
         "eval": "In eval mode, as here, dropout does nothing: `dropped` is `pattern`. Switch to training above to see it act.",
-        "train": f"In training, each weight is set to 0 with probability {p:g}, and the others are divided by {1 - p:g} so "
-        f"that the expected value stays. This draw dropped {number_of_dropped} of the visible weights (outlined).",
+        "train": f"In training, each weight is set to 0 with probability {p:g}, and the others are divided by "
+        f"{1 - p:g} so that the expected value stays the same. This draw dropped {number_of_dropped} of the visible "
+        "weights (outlined).",
     }
     if not head.attn.attn_dropout.p:
         words["train"] += f" (This model was trained without dropout; {p:g} is GPT-2's rate.)"
@@ -450,8 +453,8 @@ def mixed(head: Head) -> Step:
     question = whose_value_counts_most(head)
     return Step(
         title="Weights mix values",
-        text="Row by row, `z` is a mixture of the rows of `v`, each weighted by the `pattern`. This is exactly what a token "
-        "learns from others in this head.",
+        text="Each row of `z` is a mixture of the rows of `v`, weighted by the same row of the `pattern`. This is "
+        "exactly what a token learns from the others in this head.",
         show=[head.pattern(cell=18), head.vectors("v"), z_panel(head)],
         code=[attention_code("self.attn_dropout(pattern)")],
         question=question if len(question.options) > 1 else None,
@@ -468,7 +471,7 @@ def whose_value_counts_most(head: Head) -> Question:
     def told(place: int) -> str:
         return f"{row[place]:.3f} × {lengths[place]:.2f} = {added[place]:.3f}"
 
-    beyond = "" if heaviest == most else " Its weight is not the largest of the row, but its value is longer."
+    beyond = "" if heaviest == most else " Its weight is not the largest of the row, but its value vector is longer."
     right = Option(head.token(most), True, f"Weight × length of its `v`: {told(most)}, the largest.{beyond}")
     others = dict.fromkeys(place for place in (heaviest, *order[1:2], order[-1]) if added[place] < added[most])
     wrong = [
@@ -513,8 +516,9 @@ def merged(head: Head) -> Step:
     first, last = head.head * head.D, (head.head + 1) * head.D - 1
     return Step(
         title="All heads side by side",
-        text=f"The {head.H} heads have worked in parallel. Their `z` are put side by side again: columns {first} to {last} "
-        f"of `merged` are this head's, the others come from the other heads. Every token again has {head.C} numbers.",
+        text=f"The {head.H} heads have worked in parallel. Their `z` are put side by side again: columns {first} to "
+        f"{last} of `merged` come from this head, the others from the other heads. Every token has {head.C} numbers "
+        "again.",
         show=[
             z_panel(head),
             Panel(
@@ -538,8 +542,9 @@ def projected(head: Head) -> Step:
     bias = None if layer.bias is None else Operand(name="b_out", values=layer.bias, letters="C")
     return Step(
         title="Projected, and added to the stream",
-        text=f"One more matrix of learned weights mixes the {head.C} numbers of each token: now the heads' findings meet. "
-        "`out` is added to what the token already was, and the MLP continues from there. That is all of attention.",
+        text=f"One more matrix of learned weights mixes the {head.C} numbers of each token: this combines what the "
+        "heads found. `out` is added to the token's row of the residual stream, and the MLP continues from there. "
+        "That is all there is to attention.",
         show=[
             Panel(
                 name="out",
@@ -556,7 +561,7 @@ def projected(head: Head) -> Step:
                     over="K",
                 ),
             ),
-            Message(text="", words="Next: the same for all heads at once, and why no one loops over them."),
+            Message(text="", words="Next: the same for all heads at once, and why nobody loops over them."),
         ],
         code=[forward_code("merge_heads(z)")],
     )

@@ -50,7 +50,7 @@ class Road:
 
     @property
     def before(self) -> str:
-        """The recorded name of what comes to the layer."""
+        """The recorded name of the layer's input."""
         name = "embedding.sum" if self.layer == 0 else f"blocks.{self.layer - 1}.resid_post"
         return f"{name}[0, {{0}}, {{1}}]"
 
@@ -76,8 +76,8 @@ def check_kind(runner: Runner) -> None:
     kind = (config.norm, config.post_norm, config.parallel, config.mlp, config.head)
     if kind != ("layer", False, False, "gelu_tanh", "tied"):
         raise ValueError(
-            f"{runner.model_name} is built otherwise than GPT-2: this lesson shows blocks with LayerNorm before each "
-            "part, a GELU MLP and a tied head"
+            f"{runner.model_name} is built differently from GPT-2: this lesson shows blocks with LayerNorm before "
+            "each part, a GELU MLP and a tied head"
         )
 
 
@@ -111,17 +111,17 @@ def the_road(road: Road) -> Step:
     }
     return Step(
         title="The residual stream is a road",
-        text=f"Every token has a row of {road.C} numbers that runs through the whole model: the residual stream. `x` is "
-        "where it begins, token plus position. No layer replaces it. Each attention and each MLP reads it, and adds what it "
-        "has found. The bars show how long the rows are, on average.",
+        text=f"Every token has a row of {road.C} numbers that runs through the whole model: the residual stream. It "
+        "begins as `x`, token plus position. No layer replaces it: each attention and each MLP reads it and adds "
+        "its own result. The bars show the mean length of the rows.",
         show=[
             road.wide("x", road.stream(0), "the stream before layer 0", where="embedding.sum[0, {0}, {1}]"),
-            Bars(title="How long rows are: what attention and MLP add, and the stream after", names=names, series=parts, decimals=1),
+            Bars(title="Mean length of rows: what attention and MLP add, and the stream after both", names=names, series=parts, decimals=1),
         ],
         code=[code_of(Decoder.hidden, "x = block(")],
         question=Question(
-            prompt=f"The model has {road.L} {'layer' if road.L == 1 else 'layers'}. How many times is something added to a token's "
-            "row on its way?",
+            prompt=f"The model has {road.L} {'layer' if road.L == 1 else 'layers'}. How many times is something added "
+            "to a token's row on its way through the model?",
             options=distinct(
                 Option(str(2 * road.L), True, "Twice in each layer: by attention, and by the MLP."),
                 Option(str(road.L), False, "A layer has two parts, and both add."),
@@ -140,11 +140,11 @@ def read_and_add(road: Road) -> Step:
     a, b = float(x[t, c]), float(out[t, c])
     return Step(
         title="Read a copy, add the result",
-        text=f"In layer {road.layer} attention reads a normed copy of `x`; what it has found is `out`, and `x + out` goes on. The "
-        "MLP does the same with that. Forget the sum, and each part has to carry everything itself: deep models then "
-        "do not learn. The gradient takes the same road back, untouched.",
+        text=f"In layer {road.layer} attention reads a normed copy of `x` and returns `out`; the stream continues as "
+        "`x + out`. The MLP does the same with that sum. Without the sums, each part would have to pass on "
+        "everything itself, and deep models would not learn. The gradient takes the same road back, unchanged.",
         show=[
-            road.wide("x", x, "what comes to the layer", where=road.before),
+            road.wide("x", x, "the layer's input", where=road.before),
             road.wide("out", out, "what attention adds", where=road.where("attn.out")),
             road.wide(
                 "x + out",
@@ -165,7 +165,7 @@ def read_and_add(road: Road) -> Step:
             "hold after attention?",
             options=distinct(
                 Option(f"{float(mid[t, c]):.2f}", True, f"{a:.2f} + {b:.2f}: the stream is added to, never replaced."),
-                Option(f"{b:.2f}", False, "Then what the token was would be gone."),
+                Option(f"{b:.2f}", False, "Then everything from before attention would be lost."),
                 Option(f"{a * b:.2f}", False, "Products are the gate of a gated MLP, not the residual connection."),
                 Option(f"{a:.2f}", False, "Attention would have had no effect on anything."),
             ),
@@ -191,9 +191,10 @@ def norm_of_a_row(road: Road) -> Step:
     root = float(normed.norm())
     return Step(
         title="LayerNorm: minus the mean, divided by the spread",
-        text=f"The row of the last token in layer {road.layer}, its first {SHOWN} of {road.C} numbers. Subtract the row's mean, divide by "
-        "its standard deviation; then each place has a learned weight and bias of its own. Each token is normed by "
-        "itself. Only the copy that attention reads is normed: the stream stays as it is.",
+        text=f"This is the row of the last token in layer {road.layer}: the first {SHOWN} of its {road.C} numbers. "
+        "Subtract the row's mean and divide by its standard deviation; then each number gets a learned weight and "
+        "bias of its own. Each token is normed by itself. Only the copy that attention reads is normed: the stream "
+        "stays as it is.",
         show=[
             road.row("row", row, "of the stream"),
             road.row(
@@ -243,7 +244,7 @@ def how_long(road: Road, row: "Tensor", root: float) -> Question:
         options=distinct(
             Option(f"{root:.1f}", True, f"Its numbers have a mean square of 1, so it is √{road.C} = {math.sqrt(road.C):.1f} long."),
             Option("1.0", False, "The spread of its numbers is 1, not the length of the row."),
-            Option(f"{float(row.norm()):.1f}", False, "That is the row before: norming makes all rows equally long."),
+            Option(f"{float(row.norm()):.1f}", False, "That is the length before the norm, which makes all rows the same length."),
             Option(f"{road.C:.1f}", False, "That is the square of the length."),
         ),
     )  # fmt: skip
@@ -261,17 +262,18 @@ def before_or_after(road: Road) -> Step:
     return Step(
         title="Norm before or after",
         source="The numbers are those of the small decoders, on articles that they were not trained on; your text plays no part.",
-        text="The Transformer of 2017 normed the stream itself, after each sum. Since GPT-2 the norm stands before each part, on "
-        "a copy, and the road is free from end to end. Both were trained here: two small decoders of 8 layers on a few "
-        "articles, byte by byte, with the same batches. With the norm after, this one has learned hardly more than how "
-        "frequent each byte is. Xiong et al. 2020 explain it by its gradients at the start.",
+        text="The 2017 Transformer normed the stream itself, after each sum. Since GPT-2 the norm comes before each "
+        "part and works on a copy, so nothing blocks the road from end to end. Both were trained here: two small "
+        "decoders of 8 layers on a few articles, byte by byte, with the same batches. With the norm after the sum, "
+        "the model learned little more than how frequent each byte is. Xiong et al. 2020 explain this by the "
+        "gradients at the start of training.",
         show=[
             Bars(
                 title=f"Held-out loss in nats per byte, learning rate {rate}",
                 names=[f"{step} steps" for step in steps],
                 series={name: run["loss"] for name, run in runs[rate].items()},
             ),
-            Bars(title="In the end, at both rates", names=list(ends), series={"loss": list(ends.values())}),
+            Bars(title="Final loss, at both learning rates", names=list(ends), series={"loss": list(ends.values())}),
         ],
         code=[
             code_of(Block.forward, "x + self.attn(self.ln_1(x)", "x + self.mlp(self.ln_2(x))"),
@@ -321,9 +323,10 @@ def mlp(road: Road) -> Step:
 
     return Step(
         title="The MLP: each token for itself",
-        text=f"Attention has moved information between tokens; the MLP works on each row alone. It widens {C} numbers to "
-        f"{inner} neurons, bends them with GELU, and narrows them to {C} again, which are added to the stream. Shown are the "
-        f"{len(names)} neurons that are strongest at the last token. {off:.0%} of all are above 0 before GELU.",
+        text=f"Attention has moved information between tokens; the MLP works on each row alone. It widens {C} numbers "
+        f"to {inner} neurons, applies GELU to each, and narrows them to {C} numbers again, which are added to the "
+        f"stream. The pictures show the {len(names)} neurons that are strongest at the last token. {off:.0%} of all "
+        "values are above 0 before GELU.",
         show=[
             neurons(
                 "pre",
@@ -337,13 +340,14 @@ def mlp(road: Road) -> Step:
                     over="C",
                 ),
             ),
-            neurons("post", post, "after GELU: what is negative almost vanishes"),
+            neurons("post", post, "after GELU: negative numbers almost vanish"),
         ],
         code=[code_of(MLP.forward, "self.up_proj(x)", "self.activation(pre)", "self.down_proj(post)")],
         question=Question(
-            prompt=f"The MLP has two matrices, ({inner}, {C}) and ({C}, {inner}), with their biases. How many parameters is that?",
+            prompt=f"The MLP has two matrices, ({inner}, {C}) and ({C}, {inner}), with their biases. How many "
+            "parameters does it have?",
             options=distinct(
-                Option(f"{count:,}", True, f"Attention has {attention:,}: two thirds of a block are MLP."),
+                Option(f"{count:,}", True, f"Attention has {attention:,}: the MLP has two thirds of a block's parameters."),
                 Option(f"{attention:,}", False, "That is attention: four matrices of (C, C)."),
                 Option(f"{C * inner:,}", False, "That is one matrix without its bias."),
                 Option(f"{C + inner:,}", False, "A matrix has C × 4C numbers, not C + 4C."),
@@ -372,9 +376,9 @@ def gelu(road: Road) -> Step:
     return Step(
         title="GELU, exact and with tanh",
         source="The rows are computed from the two formulas; only the change of a logit is the model's, for your text.",
-        text="GELU is x times the probability that a normal variable is below x: nearly x for large x, nearly 0 for very "
-        "negative x, with a soft bend and a dip below 0 between. GPT-2 uses an approximation with tanh. It is not the same "
-        "function, but close. A model should run with the one that it was trained with.",
+        text="GELU is x times the probability that a normal variable is below x: nearly x for large x, nearly 0 for "
+        "very negative x, with a smooth bend and a dip below 0 in between. GPT-2 uses an approximation with tanh, "
+        "which is close but not the same function. A model should run with the version that it was trained with.",
         show=[
             line("exact", exact, "x · Φ(x)"),
             line("tanh", tanh, "the approximation"),
@@ -388,7 +392,7 @@ def gelu(road: Road) -> Step:
                     b=Operand(name="exact", values=exact, letters="K"),
                 ),
             ),
-            Facts(facts=[("largest change of a logit if this model runs with the exact one", f"{off:.4f}", "")]),
+            Facts(facts=[("largest change of a logit if this model runs with the exact GELU", f"{off:.4f}", "")]),
         ],
         code=[code_of(activation_of, 'nn.GELU(approximate="tanh")')],
         question=Question(
@@ -440,9 +444,10 @@ def final_norm(road: Road) -> Step:
     change = "larger" if most["without"] > most["with the norm"] else "smaller"
     return Step(
         title="The final norm: the head reads normed rows, too",
-        text="Each part reads a normed copy, and so does the head. The stream itself was never normed: every layer added to it, and "
-        "its length differs from token to token. The head would take that length for certainty, as a logit is a dot product "
-        "with the row. ln_f sets all rows to one scale, with weights that were learned for the head.",
+        text="Each part reads a normed copy, and so does the head. The stream itself was never normed: every layer "
+        "added to it, and its length differs from token to token. A logit is a dot product with the row, so the "
+        "head would mistake that length for certainty. ln_f brings all rows to the same scale, with weights that "
+        "were learned for the head.",
         show=[
             Bars(
                 title="Length of the last token's row",
@@ -461,7 +466,7 @@ def final_norm(road: Road) -> Step:
             prompt=f"The largest probability after your text is {most['with the norm']:.3f}. Without the final norm, is the largest "
             "one larger or smaller?",
             options=[
-                Option(name, name == change, f"It is {most['without']:.3f}: the model was not trained for such rows.")
+                Option(name, name == change, f"It is {most['without']:.3f}: the model was not trained on rows like these.")
                 for name in ("larger", "smaller")
             ],
         ),
@@ -478,9 +483,10 @@ def tied(road: Road) -> Step:
     total = sum(p.numel() for p in road.model.parameters())
     return Step(
         title="One table, read twice: embedding and head",
-        text=f"The head needs a row of {C} numbers for each of {V:,} tokens, and the embedding has such rows already. Here they are one "
-        "matrix: `table` says what a token is when it comes in, and scores it when it may come next. A logit is the dot "
-        "product of the last row, normed, and the token's row. Click one to see it.",
+        text=f"The head needs a row of {C} numbers for each of {V:,} tokens, and the embedding already has rows of "
+        "that kind. Here both are the same matrix: `table` says what a token is at the input, and scores it as the "
+        "next token at the output. A logit is the dot product of the normed last row and the token's row. Click a "
+        "logit to see it.",
         show=[
             Panel(
                 name="hidden",
@@ -493,7 +499,7 @@ def tied(road: Road) -> Step:
                 name="table",
                 values=rows,
                 letters="KC",
-                title=f"rows of the likeliest tokens, of {V:,}",
+                title=f"rows of the likeliest of {V:,} tokens",
                 rows=road.likely_names,
             ),
             Panel(

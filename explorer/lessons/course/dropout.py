@@ -153,9 +153,9 @@ def build(scene: Scene) -> list[Step]:
 def nothing_random(head: Dropped) -> Step:
     return Step(
         title="Eval mode: nothing is random",
-        text=f"The `pattern` of head {head.head} in layer {head.layer}, as the model computed it. The marked line calls "
-        "`attn_dropout` every time, but in eval mode that gives back what it got. Every row sums to 1. Press Next to switch "
-        "to training.",
+        text=f"The `pattern` of head {head.head} in layer {head.layer}, as the model computed it. The marked line "
+        "calls `attn_dropout` every time, but in eval mode it returns its input unchanged. Every row sums to 1. "
+        "Press Next to switch to training.",
         show=[
             head.pattern(),
             Facts(facts=[("mode", "eval", ""), ("sum of the last row", row_sum(head.eval_pattern), "")]),
@@ -173,14 +173,12 @@ def some_weights_fall(head: Dropped) -> Step:
     fallen, visible = int(head.fallen(kept).sum()), int(head.visible.sum())
     return Step(
         title="Training: some weights fall to 0",
-        text=f"In training, each weight is set to 0 with probability p = {head.p:g} (outlined cells), and the survivors are "
-        f"divided by 1 - p. So tokens cannot rely on any single other token. Change rate and seed above."
-        + rate_of_the_model(head),
+        text=f"In training, each weight is set to 0 with probability p = {head.p:g} (outlined cells), and the "
+        "survivors are divided by 1 - p. This keeps a token from relying on any single other token. Change rate and "
+        "seed above." + rate_of_the_model(head),
         show=[
             dropped_panel(head, kept),
-            head.pairs(
-                "kept", kept, "what it was multiplied with", cell=18, limit=1 / (1 - head.p), hidden=head.future
-            ),
+            head.pairs("kept", kept, "what it was multiplied by", cell=18, limit=1 / (1 - head.p), hidden=head.future),
             Facts(facts=[("fell", f"{fallen} of {visible}", ""), ("survivors times", head.scale, "")]),
         ],
         code=[
@@ -194,7 +192,7 @@ def some_weights_fall(head: Dropped) -> Step:
 def rate_of_the_model(head: Dropped) -> str:
     rate = head.attn.attn_dropout.p
     trained = f"with p = {rate:g}" if rate else "without dropout"
-    return f" (This model was trained {trained}; GPT-2 takes 0.1.)"
+    return f" (This model was trained {trained}; GPT-2 uses 0.1.)"
 
 
 def dropped_panel(head: Dropped, kept) -> Panel:
@@ -224,9 +222,9 @@ def survivor_question(head: Dropped, kept) -> Question | None:
         return None  # nothing is dropped, or nothing is left
     whys = (
         f"{weight:.4f} / {1 - p:g}: survivors grow, so that on average nothing is lost.",
-        "Unchanged it is only in eval mode. If survivors kept their value, the sum would shrink on average.",
-        "That makes survivors smaller too. They must make up for those that fall, so they are divided, not multiplied.",
-        "That is what a weight becomes that falls; this one survives.",
+        "It stays unchanged only in eval mode. If survivors kept their value, the sum would shrink on average.",
+        "That makes survivors smaller too. They must make up for the dropped weights, so they are divided, not multiplied.",
+        "That is the value of a dropped weight; this one survives.",
     )
     return Question(
         prompt=f"The outlined weight is {weight:.4f} in eval mode. Now p = {p:g}, and it survives. What is it in training?",
@@ -244,8 +242,9 @@ def other_seeds(head: Dropped) -> Step:
     names = [f"seed {seed}" for seed in SEEDS]
     return Step(
         title="The same text, other seeds",
-        text="Four draws of the same head on the same text: each time other weights fall, the hatched future aside. A row "
-        "no longer sums to 1 in a single draw: it has lost some weights, and the others have grown.",
+        text="Four draws of the same head on the same text: each draw drops other weights, among those that the mask "
+        "leaves visible. A row no longer sums to 1 in a single draw: it has lost some weights, and the others have "
+        "grown.",
         show=[
             Panel(
                 name="dropped",
@@ -279,22 +278,22 @@ def other_seeds(head: Dropped) -> Step:
 def sum_question(sums: list[float]) -> Question:
     seen = ", ".join(f"{total:.3f}" for total in sums)
     return Question(
-        prompt="In eval mode every row of `pattern` sums to 1. And after dropout, in training?",
+        prompt="In eval mode every row of `pattern` sums to 1. What does a row sum to after dropout, in training?",
         options=[
             Option(
                 "to 1 on average, not in each draw",
                 True,
-                f"The last row's sums in four draws: {seen}. What falls and what grows balance only on average.",
+                f"The last row's sums in four draws: {seen}. Dropped weights and enlarged survivors balance only on average.",
             ),
             Option(
                 "always to 1",
                 False,
-                "That would need another softmax after it. Dropout divides by 1 - p, whatever has really fallen.",
+                "That would need another softmax after it. Dropout divides by 1 - p, however many weights were really dropped.",
             ),
             Option(
                 "always to less than 1",
                 False,
-                "Weights that fall make it smaller, but survivors are divided by 1 - p, which makes it larger.",
+                "Dropped weights make the sum smaller, but survivors are divided by 1 - p, which makes it larger.",
             ),
         ],
     )
@@ -312,9 +311,9 @@ def the_second_place(head: Dropped) -> Step:
 
     return Step(
         title="The second place: the output",
-        text="All heads are merged and projected to `out`; then `resid_dropout` drops single numbers of it, before they are "
-        "added to the residual stream. It is the same rule: 0, or divided by 1 - p. GPT-2's attention drops in these two "
-        "places and in no other.",
+        text="All heads are merged and projected to `out`; then `resid_dropout` drops individual numbers of it, "
+        "before it is added to the residual stream. The rule is the same: a number becomes 0 or is divided by 1 - "
+        "p. GPT-2's attention drops in these two places and in no other.",
         show=[
             panel("out", out, "eval mode, of all heads together", where=head.name("attn.out", "{0}", "{1}")),
             panel(
@@ -326,7 +325,7 @@ def the_second_place(head: Dropped) -> Step:
                     a=Operand(name="out", values=out, letters="TC"),
                     b=Operand(name="kept", values=kept, letters="TC"),
                 ),
-                note="To see this place alone, `out` is that of eval mode; in training the weights fall as well.",
+                note="To show this place alone, `out` comes from eval mode; in training, weights are dropped as well.",
             ),
             Facts(facts=[("fell", f"{int((kept == 0).sum()):,} of {kept.numel():,}", ""), ("survivors times", head.scale, "")]),
         ],
@@ -340,8 +339,8 @@ def the_second_place(head: Dropped) -> Step:
                 Option(
                     "z, before the heads are merged",
                     False,
-                    "A third place, which people really add by mistake. The projection mixes z right after, and its result "
-                    "is what is dropped.",
+                    "Some people do add this third place by mistake. GPT-2 drops the result of the projection, which "
+                    "comes right after and mixes z.",
                 ),
             ],
         ),
@@ -355,8 +354,9 @@ def the_mean_stays(head: Dropped) -> Step:
     errors = float(head.in_errors(mean, DRAWS).abs().max())
     return Step(
         title="The expected value stays",
-        text=f"The mean of {DRAWS} draws is nearly the `pattern` of eval mode: what falls and what grows balance. This is why "
-        "eval mode needs no correction. The more draws, the nearer; what is left is chance, a few standard errors at most.",
+        text=f"The mean of {DRAWS} draws is nearly the `pattern` of eval mode: dropped weights and enlarged survivors "
+        "balance. This is why eval mode needs no correction. More draws bring the mean closer; the remaining "
+        "difference is chance, a few standard errors at most.",
         show=[
             head.pairs(
                 "mean", mean, f"of {DRAWS} draws in train mode", color="probability", hidden=head.future, cell=28
@@ -364,7 +364,7 @@ def the_mean_stays(head: Dropped) -> Step:
             head.pairs(
                 "mean - pattern",
                 mean - head.eval_pattern,
-                "what is left of chance",
+                "the remaining difference",
                 hidden=head.future,
                 cell=28,
                 decimals=3,
@@ -404,11 +404,11 @@ def mean_question(head: Dropped) -> Question:
                 "larger weights than those it was trained with.",
             ),
             Option("pattern", False, "Zeros pull the mean down, and nothing would pull it up."),
-            Option(f"{p:g} × pattern", False, "p is the probability to fall, not to survive."),
+            Option(f"{p:g} × pattern", False, "p is the probability of being dropped, not of surviving."),
             Option(
                 f"{1 / survives:.3g} × pattern",
                 False,
-                "Survivors grow by that with the division; without it none does.",
+                "With the division, survivors grow by this factor; without it, nothing grows.",
             ),
         ),
     )
@@ -422,9 +422,9 @@ def before_the_softmax(head: Dropped) -> Step:
     marks = fallen.nonzero().tolist()
     return Step(
         title="Wrong: on the scores, before the softmax",
-        text="Here the `scores` are dropped, and the softmax comes after. A score of 0 is not a weight of 0: e^0 is 1, and the "
-        "row still has to sum to 1. So a dropped token still gets weight, more than before if its score was negative, and "
-        "the whole row shifts with it.",
+        text="Here dropout is applied to the `scores`, before the softmax. A score of 0 is not a weight of 0: e^0 is "
+        "1, and the row still has to sum to 1. So a dropped token still gets weight, more than before if its score "
+        "was negative, and the whole row shifts with it.",
         show=[
             head.pairs("scores", scores, "scores × kept", hidden=head.future, marks=marks, cell=28, note=MASK_NOTE),
             head.pairs(
@@ -445,14 +445,14 @@ def before_the_softmax(head: Dropped) -> Step:
         ],
         code=[code_of(z_with_dropout, 'if place == "scores"')],
         question=Question(
-            prompt="Dropout on the scores sets one to 0, then the softmax follows. What becomes of that token's weight?",
+            prompt="Dropout sets one of the scores to 0, then the softmax follows. What weight does that token get?",
             options=[
                 Option(
-                    "some weight that is not 0",
+                    "a weight that is not 0",
                     True,
                     "Softmax turns it into e^0 = 1, divided by the sum of the row. Only -∞ would give 0.",
                 ),
-                Option("0", False, "e^0 is 1, not 0. To hide a token its score must be -∞, as the mask does it."),
+                Option("0", False, "e^0 is 1, not 0. To hide a token, its score must be -∞: that is what the mask does."),
                 Option("1", False, "e^0 is 1, but then the softmax divides by the sum of the row."),
             ],
         ),
@@ -465,7 +465,7 @@ MASK_NOTE = "Dropped before the mask. After it, -∞ × 0 would be NaN, not a nu
 def risen(head: Dropped, pattern, fallen) -> Facts | Message:
     """The dropped score whose weight changes most."""
     if not fallen.any():
-        return Message(text="", words="No visible score fell in this draw: take another seed or a higher rate.")
+        return Message(text="", words="No visible score was dropped in this draw: try another seed or a higher rate.")
     change = ((pattern - head.eval_pattern).abs() * fallen).argmax()
     i, j = divmod(int(change), head.T)
     scores = head.products[i, j] / math.sqrt(head.D)
@@ -486,16 +486,16 @@ def every_place(head: Dropped) -> Step:
     off, spread = off_by(head, z)
     return Step(
         title="Every other place, tried",
-        text=f"{DRAWS} draws with dropout in each place; shown is the mean of the head's result minus `z` of eval mode. After "
-        "the softmax there is only multiplying and adding, so chance averages out. Before it the mean moves, as softmax "
-        "bends what goes in. On v or z it stays, yet GPT-2 drops neither."
-        + (" (With a single token every weight is 1, whatever its score: take a longer text.)" if head.T == 1 else ""),
+        text=f"The cells show the head's mean result over {DRAWS} draws with dropout in each place, minus `z` of eval "
+        "mode. After the softmax there are only products and sums, so chance averages out. Before the softmax, "
+        "which is not linear, dropout shifts the mean. On v or z the mean stays the same, yet GPT-2 drops neither."
+        + (" (With a single token every weight is 1, whatever its score: type a longer text.)" if head.T == 1 else ""),
         show=[
             Panel(
                 name="mean - z",
                 values=means,
                 letters=("", "T", "D"),
-                title="nothing but noise where the expected value stays",
+                title="only noise where the expected value stays the same",
                 rows=head.labels,
                 blocks=[f"dropout on {place}" for place in PLACES],
             ),
@@ -543,11 +543,23 @@ def place_question() -> Question:
             Option(
                 "the scores",
                 True,
-                "Softmax is not a straight line: the mean of its results is not its result for the mean.",
+                "Softmax is not linear: the mean of its results is not its result for the mean.",
             ),
-            Option("the pattern", False, "The right place: z is a weighted sum, and the weights' means stay."),
-            Option("v", False, "z is a weighted sum of values, and the values' means stay, so the mean of z does too."),
-            Option("z", False, "Each number is 0 or divided by 1 - p: its mean stays. Still, GPT-2 does not do it."),
+            Option(
+                "the pattern",
+                False,
+                "The right place: z is a weighted sum, and the means of the weights stay the same.",
+            ),
+            Option(
+                "v",
+                False,
+                "z is a weighted sum of values, and the means of the values stay the same, so the mean of z does too.",
+            ),
+            Option(
+                "z",
+                False,
+                "Each number is 0 or divided by 1 - p: its mean stays the same. Still, GPT-2 does not do this.",
+            ),
         ],
     )
 
@@ -561,9 +573,9 @@ def left_on(head: Dropped) -> Step:
     return Step(
         title="Training mode left on by accident",
         source=f"{OWN} Losses are means over {HELD_OUT} other texts.",
-        text=f"A finished model, but `model.eval()` was forgotten: every dropout acts, with p = {head.p:g}, in attention, MLP "
-        "and embedding. The same text gets other predictions each time, and nothing raises an error. (What runs is a copy: "
-        "this page's model stays in eval mode.)",
+        text=f"A finished model, but `model.eval()` was forgotten: every dropout acts, with p = {head.p:g}, in "
+        "attention, MLP and embedding. The same text gets different predictions each time, and nothing raises an "
+        "error. (What runs is a copy: this page's model stays in eval mode.)",
         show=[
             next_token_bars(runner, series, title=f"What comes after {'the first ' if cut(scene) else 'your '}{head.T} tokens"),
             Facts(
@@ -580,7 +592,7 @@ def left_on(head: Dropped) -> Step:
 
 def mode_question() -> Question:
     return Question(
-        prompt="A trained model is used with `model.train()` still on. What shows it?",
+        prompt="A trained model is used with `model.train()` still on. How can you tell?",
         options=[
             Option(
                 "two runs on one text differ",
@@ -588,7 +600,7 @@ def mode_question() -> Question:
                 "Each run draws new random numbers. In eval mode two runs agree: the quickest test there is.",
             ),
             Option("torch raises an error", False, "Training mode is a valid mode: torch cannot know that you did not want it."),
-            Option("all logits become 0", False, "Single numbers become 0, and others grow: enough to blur the result."),
+            Option("all logits become 0", False, "Some numbers become 0, and others grow: enough to blur the result."),
         ],
     )  # fmt: skip
 
@@ -646,7 +658,7 @@ def controls(runner: Runner) -> list[Control]:
 LESSON = Lesson(
     id="dropout",
     title="Where dropout goes",
-    summary="The two places, and what others would change.",
+    summary="The two places, and what any other place would change.",
     build=build,
     num_steps=STEPS,
     controls=controls,

@@ -95,10 +95,11 @@ def who_sees_whom(four: Four) -> Step:
     joined = [*four.prefix.keys, *four.prefix.queries]
     return Step(
         title="Four architectures: who sees whom",
-        text="A row is who looks, a column at whom; hatched is hidden. An `encoder` sees everything, both ways. A `decoder` sees "
-        "what came before, because it predicts what comes next. An encoder-decoder reads the title in an encoder, and writes "
-        "the article in a decoder. With `prefix` the title's states stand in front of the article's tokens, as if they were "
-        "tokens. With cross-attention the decoder sees its `own` past in one attention, and the whole title in another, "
+        text="Each row is a token that looks, each column a token it may look at; hatched cells are hidden. An "
+        "`encoder` sees everything, in both directions. A `decoder` sees what came before, because it predicts what "
+        "comes next. An encoder-decoder reads the title in an encoder and writes the article in a decoder. With "
+        "`prefix`, the title's states come before the article's tokens, as if they were tokens. With "
+        "cross-attention, the decoder sees its `own` past in one attention, and the whole title in another, "
         "`across`.",
         show=[
             sight("encoder", masks["encoder"], "title and article, one model", text),
@@ -121,7 +122,7 @@ def counted(masks: dict, four: Four) -> Question | None:
     seen = int(masks["decoder"].sum())
     options = distinct(
         Option(str(seen), True, f"1 + 2 + … + {T} = {T} · {T + 1} / 2: each token sees itself and those before it."),
-        Option(str(int(masks["encoder"].sum())), False, "That many an encoder sees: every token sees every token."),
+        Option(str(int(masks["encoder"].sum())), False, "An encoder sees that many: every token sees every token."),
         Option(str(T * (T - 1) // 2), False, "Then no token would see itself; the diagonal is visible, too."),
     )
     prompt = (
@@ -167,13 +168,15 @@ def masked_prediction(four: Four) -> Step:
     shown = [*ids[:place], encoder.tokenizer.mask, *ids[place + 1 :]]
     return Step(
         title="The encoder fills in what is masked",
-        text=f"An encoder cannot predict the next token: it sees it. So it is trained to fill in tokens that were replaced by "
-        f"“mask”. Here {piece(hidden)!r} is hidden, and the model sees both sides of it. A decoder in the same place knows the "
-        "left side alone, and guesses among everything that could follow.".replace("`", "ˋ"),
+        text="An encoder cannot be asked for the next token: it already sees it. So it is trained to fill in tokens "
+        f"that were replaced by “mask”. Here {piece(hidden)!r} is hidden, and the model sees both sides of it. A "
+        "decoder at the same position knows only the left side, and guesses among everything that could follow.".replace(
+            "`", "ˋ"
+        ),
         show=[
             ids_panel(shown, labels(encoder, shown), place),
             Bars(
-                title=f"What stands at place {place}",
+                title=f"Which token is at position {place}?",
                 names=[encoder.tokenizer.piece(id) for id in likely],
                 series={
                     "encoder": [float(both[id]) for id in likely],
@@ -183,7 +186,7 @@ def masked_prediction(four: Four) -> Step:
         ],
         code=[code_of(fill_masks, "probabilities = F.softmax(")],
         question=Question(
-            prompt="What does the encoder find likeliest at the masked place?",
+            prompt="What does the encoder find likeliest at the masked position?",
             options=options,
             before=[ids_panel(shown, labels(encoder, shown), place)],
         )
@@ -215,9 +218,10 @@ def memory(four: Four) -> Step:
     C = four.memory.shape[1]
     return Step(
         title="The encoder reads the title, once",
-        text=f"From here on it is the model with cross-attention. Its encoder turns the title into `memory`: C = {C} numbers for "
-        f"each of its S = {four.S} tokens, after all of the encoder's layers and its final norm. This is all that the decoder "
-        "will ever know of the title. It is computed once, however long the article gets.",
+        text="From here on, the lesson shows the model with cross-attention. Its encoder turns the title into "
+        f"`memory`: C = {C} numbers for each of its S = {four.S} tokens, after all of the encoder's layers and its "
+        "final norm. This is all that the decoder will ever know about the title. It is computed once, however long "
+        "the article gets.",
         show=[
             Panel(
                 name="memory",
@@ -240,9 +244,9 @@ def three_vectors(four: Four) -> Step:
     D = four.of_head("q").shape[1]
     return Step(
         title="Queries from one text, keys and values from the other",
-        text="Cross-attention is attention with two sources. The article asks: its rows make the queries `q`. The title answers: "
-        "its `memory` makes the keys `k` and the values `v`. One line decides which. Click a cell to see whose row it was "
-        "made of.",
+        text="Cross-attention is attention with two sources. The article asks: its rows become the queries `q`. The "
+        "title answers: its `memory` becomes the keys `k` and the values `v`. One line of code chooses the source. "
+        "Click a cell to see which row it was computed from.",
         show=[
             four.projected("q", x, "TD", "from the article", four.cross.queries),
             four.projected("k", states, "SD", "from the title", four.cross.keys),
@@ -260,7 +264,9 @@ def shape_question(four: Four, D: int) -> Question | None:
     T, S = four.T, four.S
     options = distinct(
         Option(
-            f"({T}, {S})", True, "A row for each query, which is the article's, and a column for each key, the title's."
+            f"({T}, {S})",
+            True,
+            "One row for each query, from the article, and one column for each key, from the title.",
         ),
         Option(f"({T}, {T})", False, "That is self-attention: there the keys are the article's own."),
         Option(f"({S}, {T})", False, "Then the title would look at the article."),
@@ -281,12 +287,12 @@ def one_score(four: Four) -> Step:
     total = float((q * k).sum())
     return Step(
         title="One score between two texts",
-        text=f"How much should “{four.cross.queries[i]}” of the article read from “{four.cross.keys[j]}” of the title? The `query` "
-        f"of the one times the `key` of the other, number by number, added up, and divided by √{D}. Nothing is new: only that "
-        "the two come from different texts.",
+        text=f"How strongly should “{four.cross.queries[i]}” of the article attend to “{four.cross.keys[j]}” of the "
+        "title? Multiply the `query` of the first by the `key` of the second, number by number, add up the "
+        f"products, and divide by √{D}. Only one thing is new: the two come from different texts.",
         show=[
-            row("query", q, f"q of “{four.cross.queries[i]}” (article, place {i})"),
-            row("key", k, f"k of “{four.cross.keys[j]}” (title, place {j})"),
+            row("query", q, f"q of “{four.cross.queries[i]}” (article, position {i})"),
+            row("key", k, f"k of “{four.cross.keys[j]}” (title, position {j})"),
             row(
                 "products",
                 q * k,
@@ -315,7 +321,7 @@ def cross_pattern(four: Four) -> Step:
     keys, name = four.cross.keys, four.cross.queries[reader]
 
     def at(place: int) -> str:
-        return f"“{keys[place]}” (place {place})"
+        return f"“{keys[place]}” (position {place})"
 
     options = distinct(
         Option(at(order[0]), True, f"Its weight is {float(row[order[0]]):.3f}, the largest of the row."),
@@ -329,9 +335,9 @@ def cross_pattern(four: Four) -> Step:
     )
     return Step(
         title="The pattern is a rectangle",
-        text=f"`pattern` has a row for each token of the article and a column for each of the title. No causal mask: the title was "
-        f"there before the article began, so every token may see all of it. Only padding of the title would be hidden. Layer "
-        f"{four.layer}, head {four.head}; try others.",
+        text="`pattern` has a row for each token of the article and a column for each of the title. There is no "
+        "causal mask: the title was complete before the article began, so every token may see all of it. Only "
+        f"padding of the title would be hidden. This is layer {four.layer}, head {four.head}; try others.",
         show=[
             four.pairs(
                 "scores",
@@ -364,9 +370,9 @@ def mixed(four: Four) -> Step:
 
     return Step(
         title="The title's values arrive in the article",
-        text="Each row of `z` is a mixture of the title's values `v`, weighted by the pattern. All heads together give `out`, which "
-        "is added to the article's residual stream, between self-attention and MLP: a decoder's layer with cross-attention has "
-        "three parts, and three norms.",
+        text="Each row of `z` is a mixture of the title's values `v`, weighted by the pattern. All heads together "
+        "give `out`, which is added to the article's residual stream between self-attention and the MLP: a decoder "
+        "layer with cross-attention has three parts and three norms.",
         show=[
             four.projected("v", states, "SD", "the title's values", four.cross.keys),
             Panel(
@@ -414,11 +420,11 @@ def in_front(four: Four) -> Step:
     names = [*pair.keys, *pair.queries]
     share = float(pattern[P:, :P].sum(-1).mean())
     return Step(
-        title="The other way: states in front",
-        text=f"The model with a prefix has no cross-attention. The encoder's P = {P} states are set in front of the article's "
-        f"T = {T} embeddings, and one causal attention runs over all P + T = {P + T} rows. In the first P columns a token reads "
-        f"the title, in the others its own past: here {share:.0%} of the article's attention goes to the title. Rows of the "
-        "prefix make no prediction and are cut off at the end.",
+        title="The other way: states as a prefix",
+        text=f"The model with a prefix has no cross-attention. The encoder's P = {P} states are placed before the "
+        f"article's T = {T} embeddings, and one causal attention runs over all P + T = {P + T} rows. A token reads "
+        f"the title in the first P columns, and its own past in the others: here {share:.0%} of the article's "
+        "attention goes to the title. The rows of the prefix predict nothing and are cut off at the end.",
         show=[
             Panel(
                 name="pattern",
@@ -445,12 +451,14 @@ def in_front(four: Four) -> Step:
 def prefix_question(P: int, T: int) -> Question | None:
     options = distinct(
         Option(
-            f"({P + T}, {P + T})", True, "Title and article stand in one row: each looks at all that came before it."
+            f"({P + T}, {P + T})",
+            True,
+            "Title and article form one sequence: each token looks at everything before it.",
         ),
-        Option(f"({T}, {P})", False, "That is cross-attention's. Here one attention reads both."),
+        Option(f"({T}, {P})", False, "That is the shape in cross-attention. Here one attention reads both."),
         Option(f"({T}, {P + T})", False, "The prefix has queries, too: its states go on through the decoder's layers."),
     )
-    prompt = f"{P} states stand in front of {T} tokens. What shape does a head's pattern have in the decoder?"
+    prompt = f"{P} states come before {T} tokens. What shape does a head's pattern have in the decoder?"
     return Question(prompt=prompt, options=options) if len(options) > 1 else None
 
 
@@ -476,10 +484,10 @@ def another_title(four: Four) -> Step:
         show.append(Facts(facts=loss_facts(four)))
     return Step(
         title="Another title: attention and loss change",
-        text="Same article, other title. Every query before the first cross-attention is as it was; keys and values are new, so "
-        "attention changes, and with it what comes out. The loss says whether the title helped: −ln p of each right token, "
-        "mean over the article. Words that the title promised cost more without it. Set title, other title and article as you "
-        "like.",
+        text="The article is the same, but the title is different. Every query before the first cross-attention is "
+        "unchanged; keys and values are new, so attention changes, and so does the result. The loss says whether "
+        "the title helped: it is the mean over the article of −ln p of each right token. Words that the title "
+        "suggests cost more without it. Change the title, the other title and the article as you like.",
         show=show,
         code=[code_of(token_losses, "return F.cross_entropy(")],
         question=loss_question(four),
@@ -502,11 +510,12 @@ def loss_question(four: Four) -> Question | None:
     change = other - own
     why = f"From {own:.3f} to {other:.3f} nats per token."
     return Question(
-        prompt=f"The article stays, the title becomes “{four.crossed.title}”. What happens to the article's loss?",
+        prompt=f"The article stays the same, the title becomes “{four.crossed.title}”. What happens to the article's "
+        "loss?",
         options=[
             Option("it rises", change > SAME, f"{why} The model knew less of what was coming, or was led astray."),
             Option("it stays", abs(change) <= SAME, f"{why} It would stay if the decoder did not read the title."),
-            Option("it falls", change < -SAME, f"{why} It would fall if the other title fitted better."),
+            Option("it falls", change < -SAME, f"{why} It would fall if the other title fit better."),
         ],
     )
 
@@ -516,9 +525,10 @@ def written_on(four: Four) -> Step:
 
     return Step(
         title="Written from a title alone",
-        text="To write, the encoder reads the title once. The decoder starts from the start token, predicts, draws, and feeds back "
-        "its own tokens. With cross-attention, keys and values of the title are kept and used at every step; with a prefix its "
-        "states are the first entries of the decoder's own cache. Here each model writes greedily, from both titles.",
+        text="To write, the model runs its encoder once, on the title. The decoder begins with the start token, "
+        "predicts, draws, and feeds back its own tokens. With cross-attention, keys and values of the title are "
+        "kept and used at every step; with a prefix, its states are the first entries of the decoder's own cache. "
+        "Here each model writes greedily, from both titles.",
         show=[told(pair) for pair in (four.cross, four.crossed, four.prefix, four.prefixed)],
         code=[
             code_of(Request._memory, "memory = self.model.encoder.hidden("),
@@ -547,10 +557,14 @@ def once_question(four: Four) -> Question:
         finally:
             hook.remove()
     return Question(
-        prompt="Four tokens are written. How often does the encoder run?",
+        prompt="Four tokens are written. How many times does the encoder run?",
         options=[
             Option("once", len(runs) == 1, "The title does not change while the article grows."),
-            Option("four times", len(runs) == 4, "The decoder runs four times; what it reads of the title stays."),
+            Option(
+                "four times",
+                len(runs) == 4,
+                "The decoder runs four times; what it reads from the title stays the same.",
+            ),
             Option("five times", len(runs) == 5, "Not even the start token makes it run again."),
         ],
     )
@@ -574,7 +588,7 @@ def controls(runner) -> list[Control]:
 LESSON = Lesson(
     id="encoder-decoder",
     title="Encoder and decoder",
-    summary="Two texts, two stacks: masks, cross-attention, and states in front.",
+    summary="Two texts, two stacks: masks, cross-attention, and states as a prefix.",
     build=build,
     num_steps=STEPS,
     controls=controls,

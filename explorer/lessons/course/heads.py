@@ -129,7 +129,7 @@ def split_of(scene: Scene, layer: int, n_head: int) -> Split:
     try:
         q = split_heads(x, n_head)
     except ValueError as error:
-        raise ValueError(f"Heads: {error}; {divisors(x.shape[2])} would do") from None
+        raise ValueError(f"Heads: {error}; {divisors(x.shape[2])} would work") from None
     pieces = x.view(*x.shape[:2], n_head, -1)
     origin = torch.arange(x.numel()).view(x.shape)
     own = n_head == scene.runner.facts.n_head
@@ -189,13 +189,17 @@ def strides_question(split: Split) -> Question | None:
     right = split.pieces.stride()
     return ask(
         f"The strides of `x` are {split.x.stride()}. Those of `x.view(1, {T}, {H}, {D})`?",
-        Option(str(right), True, f"The next head's piece begins {D} {count(D, 'place')} on, the next token's {C} on."),
+        Option(
+            str(right),
+            True,
+            f"In memory the next head's piece begins {D} {count(D, 'number')} later, the next token's row {C} later.",
+        ),
         Option(
             str((T * C, C, 1, H)),
             False,
-            "Then neighbors would go to different heads in turn. view cuts contiguous pieces.",
+            "Then neighboring numbers would go to different heads in turn. view cuts contiguous pieces.",
         ),
-        Option(str((T * C, D, C, 1)), False, f"One token further is {C} places on, and one head only {D}."),
+        Option(str((T * C, D, C, 1)), False, f"The next token begins {C} numbers later, and the next head only {D}."),
     )
 
 
@@ -204,7 +208,7 @@ def transposing(split: Split) -> Step:
 
     before, after = split.pieces.stride(), split.q.stride()
     return Step(
-        title="transpose puts the heads in front",
+        title="transpose puts the heads first",
         text="Now blocks are heads, and each head has one row for every token: all it needs to work by itself. The "
         f"strides {before} have become {after}: the two in the middle changed places, and nothing was copied. All "
         "colors appear in every head.",
@@ -225,12 +229,12 @@ def transposing(split: Split) -> Step:
             Option(
                 "all pieces of one token",
                 False,
-                "That is how it was before: blocks were tokens. The transpose exchanges tokens and heads.",
+                "That was the case before the transpose: blocks were tokens. The transpose exchanges tokens and heads.",
             ),
             Option(
-                "the same place of every piece",
+                "the same number of every piece",
                 False,
-                "Dimension 3, the places in a piece, stays where it is: only dimensions 1 and 2 trade places.",
+                "Dimension 3, the numbers in a piece, stays where it is: only dimensions 1 and 2 trade places.",
             ),
         ),
     )
@@ -250,22 +254,22 @@ def told_of_mixture(split: Split) -> str:
     if not split.mixes:
         return (
             f"`wrong` asks for (B, H, T, D) at once. With {single(split)} that gives the same tensor as the right "
-            "split: there is nothing to mix. Take a longer text and more heads to see the mistake."
+            "split: there is nothing to mix. Use a longer text and more heads to see the mistake."
         )
     return (
-        "`wrong` asks for (B, H, T, D) at once, and Python does not complain. But view fills the heads in the order of "
-        "memory, so a head gets many pieces of few tokens, where it should get one piece of every token. The labels say "
-        "which token a row is taken for; the colors show whose numbers it holds."
+        "`wrong` asks for (B, H, T, D) at once, and Python does not complain. But view fills the heads in the order "
+        "of memory, so a head gets many pieces of a few tokens instead of one piece of every token. The labels say "
+        "which token a row should belong to; the colors show whose numbers it holds."
     )
 
 
 def own_rows(split: Split) -> str:
-    """How many rows hold numbers of the token that they are taken for."""
+    """How many rows hold numbers of the token that they should belong to."""
     import torch
 
     token = wrong_split(split.origin, split.n_head)[0, :, :, 0] // split.C  # (H, T)
     right = int((token == torch.arange(split.T)).sum())
-    return f"{right} of {token.numel()} rows hold numbers of the token that they are taken for."
+    return f"{right} of {token.numel()} rows hold numbers of the token that they should belong to."
 
 
 def row_question(split: Split) -> Question | None:
@@ -276,7 +280,7 @@ def row_question(split: Split) -> Question | None:
         Option(
             piece(first // split.C, first % split.C, D),
             True,
-            f"The row begins at place {first} of the memory, and the first {split.C} places belong to token 0.",
+            f"The row begins at number {first} in memory, and the first {split.C} numbers belong to token 0.",
         ),
         Option(piece(1, 0, D), False, "That is what should be there: the second token's piece for head 0."),
         Option(piece(1, D, D), False, "That is the second token's piece for head 1, further on in the memory."),
@@ -299,7 +303,7 @@ def side_by_side(split: Split) -> Step:
         "Both have the same shape, so every later line runs. In `q` each head shows all colors, in the order of "
         "the text. In `wrong` one color fills row after row, and a head knows little about most tokens."
         if split.mixes
-        else f"With {single(split)} the two are the same, number for number. Take a longer text and more heads."
+        else f"With {single(split)} the two are the same, number for number. Use a longer text and more heads."
     )
     return Step(
         title="Right and wrong, side by side",
@@ -382,10 +386,9 @@ def other_attention(scene: Scene, split: Split, mistaken: Run) -> Step:
     )
     return Step(
         title="Wrong heads look elsewhere",
-        text=f"Now the trained model itself, with its own H = {H} {count(H, 'head')}, on your text: layer "
-        f"{split.layer} as it is, and with `q`, `k` and `v` of every layer split wrongly: the mistake of step 4, as an edit of "
-        "the model's own code. The weights are the same. "
-        f"{leak}",
+        text=f"Here is the trained model itself, with its own H = {H} {count(H, 'head')}, on your text: layer "
+        f"{split.layer} as it is, and again with `q`, `k` and `v` of every layer split wrongly. This is the mistake "
+        f"of step 4, made in the model's own code. The weights are the same. {leak}",
         show=[
             attention_panel("pattern", "right split", split, right, ""),
             attention_panel("wrong_pattern", "wrong split", split, mistaken, ", with the wrong split"),
@@ -407,7 +410,7 @@ def leak_question(split: Split, first: int) -> Question | None:
         Option(
             f"those of token {first}",
             True,
-            f"In memory the last head begins with numbers of token {first}, and row 0 is what the model takes for token 0.",
+            f"In memory the last head begins with numbers of token {first}, and the model treats row 0 as token 0.",
         ),
         Option(
             "those of token 0",
@@ -452,11 +455,11 @@ def other_words(scene: Scene, mistaken: Run) -> Step:
         title=f"What comes after {read}",
     )
     return Step(
-        title="Wrong heads predict other words",
+        title="Wrong heads predict different words",
         source=f"{OWN} Losses are means over {HELD_OUT} other texts.",
-        text="The bars show what the same weights expect as the next token with either split. The loss tells how surprised "
-        f"the model is by each next token of {HELD_OUT} texts it was not trained on, measured in nats. Lower is better; "
-        "uniform guessing among all V tokens would give ln V.",
+        text="The bars show which next token the same weights expect with each split. The loss says how surprised "
+        f"the model is by each next token of {HELD_OUT} texts it was not trained on, measured in nats. Lower is "
+        "better; uniform guessing among all V tokens would give ln V.",
         show=[bars, loss_facts(runner, losses, "split")],
         code=right_and_wrong("wrong-split"),
         question=loss_question(losses) if runner.facts.n_head > 1 else None,
@@ -479,13 +482,13 @@ def loss_question(losses: tuple[float, float]) -> Question | None:
     happens = "same" if abs(wrong - right) < SAME else "falls" if wrong < right else "rises"
     told = f"It is {right:.3f} with the right split and {wrong:.3f} with the wrong one."
     whys = {
-        "rises": "That would happen in a model trained with several heads and the right split. This one's loss does not rise.",
-        "falls": "Tokens do read later ones now, and a model trained this way would use it. These weights never learned to.",
-        "same": "Equal losses would need equal heads, but now they are made of other tokens.",
+        "rises": "That would happen in a model trained with several heads and the right split. This model's loss does not rise.",
+        "falls": "Tokens do read later ones now, and a model trained this way would use them. These weights never learned to.",
+        "same": "Equal losses would need equal heads, but now they hold numbers of other tokens.",
     }
     texts = {"rises": "it rises", "falls": "it falls", "same": "it stays the same"}
     return ask(
-        "The weights stay as they are, only the split is wrong. What happens to the loss on text that was held out?",
+        "The weights stay as they are; only the split is wrong. What happens to the loss on held-out text?",
         *[Option(texts[name], name == happens, told if name == happens else why) for name, why in whys.items()],
         Option("there is none: Python raises an error", False, "All shapes fit, so everything runs, to the end."),
     )
@@ -523,7 +526,7 @@ def uneven(split: Split) -> Step:
         code=[code_of(split_heads, "if n_head < 1 or C % n_head", "raise ValueError")],
         question=ask(
             f"What does `split_heads(x, {n})` do, for C = {C}?",
-            Option("it raises an error", True, f"{C} divided by {n} leaves {rest}. It says so at once, by name."),
+            Option("it raises an error", True, f"{C} divided by {n} leaves {rest}. The function says so at once."),
             Option(
                 "the last head gets a different width",
                 False,
@@ -633,15 +636,15 @@ def tokens_in_front(merge: Merge) -> Step:
         note="Same memory as `z`: no number was moved.",
     )
     return Step(
-        title="The way back: first the transpose",
-        text=f"After attention there is `z`: what each of the model's {H} {count(H, 'head')} computed for every token. "
-        "The merge goes back the same way. The transpose puts the tokens first again, so that all pieces of a token "
-        "are in one block, here `x`.",
+        title="The way back: transpose first",
+        text=f"Attention returns `z`: what each of the model's {H} {count(H, 'head')} computed for every token. The "
+        "merge goes back the same way. The transpose puts the tokens first again, so that all pieces of a token are "
+        "in one block, here `x`.",
         show=[panel],
         code=[code_of(merge_heads, "x = x.transpose(1, 2)")],
         question=ask(
-            f"`z` has the shape (B, H, T, D) = {(1, H, T, D)}. To merge the heads, `z.transpose(1, 2)` comes first. Its "
-            "shape?",
+            f"`z` has the shape (B, H, T, D) = {(1, H, T, D)}. To merge the heads, `z.transpose(1, 2)` comes first. "
+            "What is its shape?",
             Option(f"(B, T, H, D) = {tuple(merge.x.shape)}", True, "Dimensions 1 and 2 trade places: tokens first."),
             Option(f"(B, H, D, T) = {(1, H, D, T)}", False, "That would be `z.transpose(2, 3)`. We count from 0."),
             Option(f"(B, T, C) = {(1, T, C)}", False, "A transpose never joins dimensions. That is the next step."),
@@ -656,8 +659,8 @@ def joined(merge: Merge) -> Step:
     H, T, _, C = merge.sizes
     said = refusal(lambda: merge.x.view(1, T, C))
     words = (
-        "The pieces of a token are far apart in memory, and view never moves a number. reshape makes the copy that is "
-        "needed: the strides tell of new memory."
+        "The pieces of a token are far apart in memory, and view never moves a number. reshape makes the necessary "
+        "copy: the strides show that the memory is new."
     )
     message = [Message(text=f"RuntimeError: {said}", words=f"This is torch's answer to x.view(1, {T}, {C}). {words}")]
     return Step(
@@ -700,12 +703,12 @@ def merged_wrongly(scene: Scene, merge: Merge) -> Step:
         "wrong", merge.wrong, merge.origins[2], "BTC", False, title="without the transpose", rows=merge.labels
     )  # fmt: skip
     text = (
-        "Reshaped without the transpose, `z` has the right shape, and each row is made of several tokens: what head 0 "
-        "found for one token, then what it found for the next. Token 0 gets results of later tokens, which the mask had "
-        "hidden from it. Only the loss gives it away."
+        "Reshaped without the transpose, `z` has the right shape, but each row is made of several tokens: what head "
+        "0 found for one token, then what it found for the next. Token 0 gets results of later tokens, which the "
+        "mask had hidden from it. Only the loss gives the mistake away."
         if merge.mixes
-        else "With one token, or one head, forgetting the transpose changes nothing in the picture. Take a longer text. The "
-        "losses are measured on texts that are long enough."
+        else "With one token, or one head, forgetting the transpose changes nothing in the picture. Use a longer "
+        "text. The losses are measured on texts that are long enough."
     )
     return Step(
         title="The transpose forgotten",
@@ -726,13 +729,13 @@ def last_piece_question(merge: Merge) -> Question | None:
         Option(
             f"token {token}'s, from head {head}",
             True,
-            f"Memory lists head 0 token by token, then head 1. Counted in pieces from 0, number {H - 1} is this one.",
+            f"Memory holds head 0 token by token, then head 1. Counting pieces from 0, this is number {H - 1}.",
         ),
         Option(f"token 0's, from head {H - 1}", False, "That is the right merge: all heads of one token."),
         Option(
             f"token {T - 1}'s, from head {H - 1}",
             False,
-            "That is the very last piece of the memory, which ends the last row, not the first.",
+            "That is the very last piece in memory, which ends the last row, not the first.",
         ),
     )
 

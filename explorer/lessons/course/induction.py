@@ -63,10 +63,12 @@ class Circuit:
     def source(self) -> str:
         if self.is_own:
             return OWN
-        return f"This model’s numbers, for “{EXAMPLE}”: the last token of your text has not come before in it."
+        return (
+            f"The numbers are this model’s, for “{EXAMPLE}”: the last token of your text does not occur earlier in it."
+        )
 
     def at(self, place: int) -> str:
-        return f"“{self.labels[place]}” (place {place})"
+        return f"“{self.labels[place]}” (position {place})"
 
     @cached_property
     def patterns(self):
@@ -164,7 +166,7 @@ def comes_again(c: Circuit) -> Step:
     options = distinct(
         Option(c.piece(best), True, f"It gives {float(p[best]):.1%}, more than any other token."),
         Option(c.piece(then), False, f"It followed the first time. Here it gets {float(p[then]):.1%}."),
-        Option(c.piece(c.ids[-1]), False, f"Once more the same token: {float(p[c.ids[-1]]):.1%}."),
+        Option(c.piece(c.ids[-1]), False, f"The same token once more: {float(p[c.ids[-1]]):.1%}."),
         Option(c.piece(c.ids[0]), False, f"The first token of the text: {float(p[c.ids[0]]):.1%}."),
     )
     tokens = Panel(
@@ -181,13 +183,16 @@ def comes_again(c: Circuit) -> Step:
     )
     came = f"The last token, {c.at(c.T - 1)}, has "
     came += (
-        f"come before, at place {c.earlier}; {c.at(c.after)} followed." if c.earlier is not None else "not come before."
+        f"occurred before, at position {c.earlier}, and {c.at(c.after)} followed."
+        if c.earlier is not None
+        else "not occurred before."
     )
     return Step(
         title="What followed the first time?",
-        text=f"{came} A model that notices can repeat it, whatever the words mean: names, numbers, code. This one gives "
-        f"{c.piece(then)} {float(p[then]):.1%}. A head of the first layer cannot find that token by the one before it: there, a key "
-        "holds nothing but its own token and place. Two heads in two layers can. Their circuit is called induction.",
+        text=f"{came} A model that notices this can repeat it, whatever the words mean: names, numbers, code. This "
+        f"model gives {c.piece(then)} {float(p[then]):.1%}. A head in the first layer cannot find that token by "
+        "looking for the token before it: there, a key holds only its own token and position. Two heads in two "
+        "layers can. Their circuit is called induction.",
         show=[tokens, next_token_bars(c.runner, {"probability": p}, title="Next token")],
         source=c.source,
         question=Question(prompt="What does the model expect next?", options=options, before=[tokens]),
@@ -205,9 +210,9 @@ def one_remembers(c: Circuit) -> Step:
     pattern, score = c.patterns[layer, head], float(c.remembering[layer, head])
     place = min(c.after, c.T - 1)
     most = int(pattern[place].argmax())
-    does = f"{c.head} attends from each token to the one right before it: {score:.2f} on average."
+    does = f"{c.head} attends from each token to the token right before it: {score:.2f} on average."
     if score < SCORE:
-        does = f"no head of these layers does that well: {c.head} does it most, {score:.2f} on average."
+        does = f"no head of these layers does that well: {c.head} does it best, with {score:.2f} on average."
     options = distinct(
         *(
             Option(c.at(other), other == most, f"It puts {float(pattern[place, other]):.3f} there.")
@@ -216,8 +221,9 @@ def one_remembers(c: Circuit) -> Step:
     )
     return Step(
         title="One head remembers the token before",
-        text=f"Here {does} It writes what it reads into the vector of the token it looks from, so that of {c.at(place)} then also "
-        f"says “after {c.labels[max(place - 1, 0)]}”. `pattern` is this head; outlined is one place back.",
+        text=f"Here {does} It writes what it reads into the vector of the token it looks from, so the vector of "
+        f"{c.at(place)} then also says “after {c.labels[max(place - 1, 0)]}”. `pattern` shows this head; the cells "
+        "one position back are outlined.",
         show=[
             Panel(
                 name="pattern",
@@ -258,10 +264,10 @@ def one_finds(c: Circuit) -> Step:
     )
     return Step(
         title="Another finds the token that came after it",
-        text=f"{'A later head' if c.rememberers else 'One head'}, {c.finder}, puts {float(weights[c.after]):.2f} of the last token’s attention on {c.at(c.after)}, the most of all "
-        f"{c.L * c.H} heads. It does not look for a token like its own: the earlier one itself gets "
-        f"{float(weights[c.earlier or 0]):.2f}. It looks for a token that came after one like its own, and that is what the "
-        "head before has written.",
+        text=f"{'A later head' if c.rememberers else 'One head'}, {c.finder}, puts {float(weights[c.after]):.2f} of "
+        f"the last token’s attention on {c.at(c.after)}, the most of all {c.L * c.H} heads. It does not look for the "
+        f"same token as its own: the earlier copy gets {float(weights[c.earlier or 0]):.2f}. It looks for a token "
+        "that followed a copy of its own, which is what the earlier head has written.",
         show=[c.weights("weights", weights, f"{c.finder}, from the last token", layer, head)],
         code=[attention_code("q @ k.transpose")],
         source=c.source,
@@ -280,12 +286,13 @@ def why_it_finds(c: Circuit) -> Step:
     fall = float(before[c.after] - after[c.after])
     went = f"From {float(before[c.after]):.3f} to {float(after[c.after]):.3f}."
     names = " and ".join(map(str, c.rememberers)).capitalize()
-    off = f"{names} set to 0" if c.rememberers else "No layer stands before it to switch off"
+    off = f"{names} set to 0" if c.rememberers else "No layer comes before it that could be switched off"
     return Step(
         title="Its keys hold what the first one wrote",
-        text=f"Is that so? {off}, for all tokens: the weight on {c.at(c.after)} goes from {float(before[c.after]):.3f} to "
-        f"{float(after[c.after]):.3f}. Nothing was changed in {c.finder} itself. What it reads is different: its keys no longer "
-        "hold what those heads wrote. One head’s output becomes part of another’s key: K-composition.",
+        text=f"Is that true? {off}, for all tokens: the weight on {c.at(c.after)} goes from "
+        f"{float(before[c.after]):.3f} to {float(after[c.after]):.3f}. Nothing was changed in {c.finder} itself. "
+        "What it reads is different: its keys no longer hold what those heads wrote. One head’s output becomes part "
+        "of another’s key: K-composition.",
         show=[
             c.weights("weights", before, f"{c.finder}, as it is", layer, head),
             c.weights("without", after, "the heads that remember are off"),
@@ -325,9 +332,10 @@ def it_copies(c: Circuit) -> Step:
     )
     return Step(
         title="And it copies what it found",
-        text=f"Looking is half of it. The other half is what the head does with what it reads: its value and output matrices can turn "
-        f"a token’s vector into a vote for that very token. Here is what {c.finder} alone adds to the logit of each token of the text, at the last "
-        f"place: {float(shares[ids.index(c.ids[c.after])]):.2f} for {c.piece(c.ids[c.after])}.",
+        text="Looking is only half of the work. The other half is what the head does with what it reads: its value "
+        f"and output matrices can turn a token’s vector into a vote for that very token. Here is what {c.finder} "
+        "alone adds to the logit of each token of the text, at the last position: "
+        f"{float(shares[ids.index(c.ids[c.after])]):.2f} for {c.piece(c.ids[c.after])}.",
         show=[
             Bars(
                 title=f"What {c.finder} adds to each logit",
@@ -357,17 +365,18 @@ def without_either(c: Circuit) -> Step:
     on_it = c.patterns[:, :, -1, c.after]
     alike = int((on_it >= SCORE).sum()) - int(on_it.max() >= SCORE)
     return Step(
-        title="Without the one, without the other",
-        text=f"The proof is the prediction. {c.piece(then)} has {whole:.1%}. Without the heads that remember, it has {forgetful:.1%}; "
-        f"without {c.finder}, {silent:.1%}. That head may not be alone: of the others, {alike} put at least {SCORE} of their attention "
-        "on the same token. Where several copy, one is missed less than what all of them read.",
+        title="Without one head, without the other",
+        text=f"The prediction is the proof. {c.piece(then)} gets {whole:.1%}. Without the heads that remember, it "
+        f"gets {forgetful:.1%}; without {c.finder}, {silent:.1%}. That head may not be alone: of the others, {alike} "
+        f"put at least {SCORE} of their attention on the same token. Where several heads copy, losing one of them "
+        "matters less than losing what all of them read.",
         show=[
             next_token_bars(c.runner, found, count=9),
             Facts(facts=[(name, f"{float(p[then]):.4f}", "") for name, p in found.items()]),
         ],
         source=c.source,
         question=Question(
-            prompt=f"Only {c.finder} is off. What becomes of the probability of {c.piece(then)}?",
+            prompt=f"Only {c.finder} is off. What happens to the probability of {c.piece(then)}?",
             options=[
                 Option("It falls by more than half", silent < whole / 2, f"From {whole:.3f} to {silent:.3f}."),
                 Option("It falls by less", silent >= whole / 2 and change > 0, f"From {whole:.3f} to {silent:.3f}."),
@@ -382,19 +391,23 @@ def without_a_text(c: Circuit) -> Step:
     from llm_core.analysis.roles import repeat_scores, repeats
 
     tokenizer, window = c.runner.tokenizer, c.runner.facts.block_size
-    source = "Random tokens, the same at every visit, in this model."
+    source = "Random tokens, the same at every visit, read by this model."
     sequences = repeats(tokenizer, window, random.Random(SEED))
     code = [code_of(repeat_scores, '"prefix matching"'), code_of(copying_on_repeats, "best = own_logits(")]
     text = (
-        "Is it about names? To find out, take all meaning away: random tokens, written twice. Nothing in the first half can be "
-        "predicted, all of the second can. `matching` is the mean weight on the token that followed the first time, `copying` "
-        "how often the head raises just that token’s logit above the others’."
+        "Is it about names? To find out, take all meaning away: random tokens, written twice. Nothing in the first "
+        "half can be predicted; everything in the second half can. `matching` is the mean weight on the token that "
+        "followed the first time; `copying` is how often the head raises that token’s logit above all others."
     )
     if not sequences:
         return Step(
             title="The same on random tokens",
             text=text,
-            show=[Message(text="", words=f"This model reads {window} tokens at a time: too few to write some twice.")],
+            show=[
+                Message(
+                    text="", words=f"This model reads {window} tokens at a time: too few to repeat a sequence of them."
+                )
+            ],
             code=code,
             source=source,
         )
@@ -404,7 +417,7 @@ def without_a_text(c: Circuit) -> Step:
     count = int((matching.minimum(copying) >= SCORE).sum())
     all_ = c.L * c.H
     options = distinct(
-        Option(str(count), True, f"Those with at least {SCORE} in both; they are outlined."),
+        Option(str(count), True, f"These have at least {SCORE} in both; they are outlined."),
         Option("0", False, "Compare the losses of both halves: some head sees the repetition."),
         Option(str(all_), False, "Count the outlined cells: the others do something else."),
         Option(str(all_ // 2), False, "Count the outlined cells."),
@@ -468,9 +481,10 @@ def how_they_came() -> Step:
     came = {name: f"at step {step:,}" if step < math.inf else "never" for name, step in first.items()}
     return Step(
         title="How they came to be",
-        text="Nobody built these heads: training did. These are the best scores of any head while the shipped decoder learned. One "
-        f"that remembers reaches {SCORE} {came[REMEMBER]}, one that matches {came[MATCH]}, of {steps[-1]:,} steps. Olsson et al. "
-        "2022 saw induction heads form within a short phase of training, in which the loss fell faster.",
+        text="Nobody designed these heads: they formed in training. The bars show the best score of any head while "
+        f"the shipped decoder learned, for {steps[-1]:,} steps. A head that remembers reaches {SCORE} "
+        f"{came[REMEMBER]}, a head that matches {came[MATCH]}. Olsson et al. 2022 saw induction heads form within a "
+        "short phase of training in which the loss fell faster.",
         show=[
             Bars(
                 title="The best head’s score, by training step",
@@ -485,13 +499,13 @@ def how_they_came() -> Step:
                 links=[("?show=train&train=timeline", "The timeline of training")],
             ),
         ],
-        source="Recorded of the shipped decoder while it was trained.",
+        source="Recorded from the shipped decoder while it was trained.",
         question=Question(
             prompt="Which came first?",
             options=[
                 Option("the head that remembers", first[REMEMBER] < first[MATCH], f"{SCORE} {came[REMEMBER]}."),
                 Option("the head that matches", first[MATCH] < first[REMEMBER], f"{SCORE} {came[MATCH]}."),
-                Option("both at once", first[MATCH] == first[REMEMBER], f"Look where each passes {SCORE}."),
+                Option("both at once", first[MATCH] == first[REMEMBER], f"Look at the step where each passes {SCORE}."),
             ],
         ),
     )
@@ -500,7 +514,7 @@ def how_they_came() -> Step:
 LESSON = Lesson(
     id="induction",
     title="Induction heads",
-    summary="How two heads in two layers say again what came before.",
+    summary="How two heads in two layers repeat what came before.",
     build=build,
     num_steps=STEPS,
 )

@@ -42,7 +42,7 @@ T = 16  # bytes of the text that are shown
 SEEDS = (1, 2)
 TRAINED, BATCH, RATE = 60, 16, 3e-3  # steps, windows of a step, learning rate
 HELD_OUT = 8  # articles that the loss is measured on
-UNTRAINED = f"{OWN} They are as they were drawn at random: it is not trained."
+UNTRAINED = f"{OWN} Its weights are random: it was not trained."
 COUNTED = "Counted for the six tiny models; your text plays no part."  # where a step shows sizes
 BYTES_PER_NUMBER = 4
 
@@ -180,7 +180,7 @@ def counted(number: int) -> dict[str, int]:
 def table(numbers) -> list[Shown]:
     names = [CHANGES[number][0] for number in numbers]
     found = [counted(number) for number in numbers]
-    titles = {"parameters": "Learned numbers", "FLOPs": "FLOPs of 64 bytes", "cache": "Cache, bytes for each token"}
+    titles = {"parameters": "Learned numbers", "FLOPs": "FLOPs for 64 bytes", "cache": "Cache, bytes for each token"}
     return [
         Bars(title=title, names=names, series={what: [float(one[what]) for one in found]}, decimals=0)
         for what, title in titles.items()
@@ -191,9 +191,10 @@ def the_chain() -> Step:
     return Step(
         title="Five changes",
         source=COUNTED,
-        text="Llama is GPT-2 with five changes, each a field of one config: rotary positions in place of a learned table, RMSNorm in "
-        "place of LayerNorm, a gated MLP, fewer heads for keys and values, no biases. Here they are made one after the other in "
-        "a tiny model (2 layers, 4 heads, 32 wide) that reads bytes. Each row has all changes up to it.",
+        text="Llama is GPT-2 with five changes, each a field of one config: rotary positions in place of a learned "
+        "table, RMSNorm in place of LayerNorm, a gated MLP, fewer heads for keys and values, no biases. Here they "
+        "are made one after the other in a tiny model (2 layers, 4 heads, width 32) that reads bytes. Each row "
+        "includes all changes up to that row.",
         show=table(range(len(CHANGES))),
         code=[code_of(config_of)],
         question=smallest_cache(),
@@ -204,7 +205,11 @@ def smallest_cache() -> Question:
     caches = [counted(number)["cache"] for number in range(len(CHANGES))]
     falls = next(i for i in range(1, len(caches)) if caches[i] < caches[i - 1])
     options = [
-        Option(name, number == falls, f"{caches[number - 1]} bytes for each token before it, {caches[number]} with it.")
+        Option(
+            name,
+            number == falls,
+            f"{caches[number - 1]} bytes for each token without this change, {caches[number]} with it.",
+        )
         for number, (name, _) in enumerate(CHANGES)
         if name in ("rotary", "fewer key heads", "no biases")
     ]
@@ -223,16 +228,17 @@ def positions(gpt2: Tiny, rotary: Tiny) -> Step:
 
     rows = gpt2.model.embedding.position_table.weight.numel()
     return Step(
-        title="Learned positions become turns",
+        title="Learned positions become rotations",
         source=UNTRAINED,
-        text=f"GPT-2 adds a row of a learned table to each token: {rows:,} numbers here. Llama has no such table. Queries and keys "
-        "are turned by their places instead, in every layer: `q` before, `rot_q` after. A score then depends on the distance "
-        "of two tokens, and a text may be longer than any that was trained on. Su et al. 2021.",
+        text=f"GPT-2 adds a row of a learned table to each token: {rows:,} numbers here. Llama has no table of "
+        "positions. Instead, every layer rotates queries and keys by an angle that depends on their position: `q` "
+        "is before, `rot_q` after. A score then depends on the distance between two tokens, and a text may be "
+        "longer than any text seen in training. Su et al. 2021.",
         show=[
             gpt2.panel("embedding.position", "position", "TC", "GPT-2: added to each token"),
             rotary.panel("blocks.0.attn.q", "q", "HTD", "rotary: queries before"),
-            rotary.panel("blocks.0.attn.rot_q", "rot_q", "HTD", "and turned by their places"),
-            Facts(facts=[("learned numbers that go", f"{rows:,}", "")]),
+            rotary.panel("blocks.0.attn.rot_q", "rot_q", "HTD", "rotated by their positions"),
+            Facts(facts=[("learned numbers removed", f"{rows:,}", "")]),
         ],
         code=[code_of(turned, "part = part * cos +")],
         question=unturned(rotary),
@@ -243,11 +249,12 @@ def unturned(rotary: Tiny) -> Question:
     q, turned_q = (rotary.trace[f"blocks.0.attn.{name}"][0] for name in ("q", "rot_q"))
     first = bool((q[:, 0] - turned_q[:, 0]).abs().max() < 1e-6)
     return Question(
-        prompt="Each query is turned by an angle that grows with its place. Which row of `rot_q` is that of `q`?",
+        prompt="Each query is rotated by an angle that grows with its position. Which row of `rot_q` is the same as "
+        "in `q`?",
         options=[
-            Option("the first", first, "Place 0 is turned by an angle of 0."),
-            Option("none", not first, "Place 0 is turned by 0, so it stays."),
-            Option("the last", False, "It is turned furthest."),
+            Option("the first", first, "Position 0 is rotated by an angle of 0."),
+            Option("none", not first, "Position 0 is rotated by 0, so it stays the same."),
+            Option("the last", False, "It is rotated the furthest."),
         ],
     )
 
@@ -274,9 +281,10 @@ def norms(gpt2: Tiny) -> Step:
     return Step(
         title="LayerNorm becomes RMSNorm",
         source=UNTRAINED,
-        text="LayerNorm subtracts the mean of a token's numbers and divides by their standard deviation. RMSNorm does not subtract: "
-        "it divides by the root of the mean square. Where the mean is near 0 the two are nearly the same. It saves the mean and "
-        "a learned bias. Shown before the learned weights, for the last byte. Zhang and Sennrich 2019.",
+        text="LayerNorm subtracts the mean of a token's numbers and divides by their standard deviation. RMSNorm "
+        "subtracts nothing: it divides by the root of the mean square. Where the mean is near 0 the two are nearly "
+        "the same. RMSNorm saves the mean and a learned bias. The pictures show the last byte, before the learned "
+        "weights. Zhang and Sennrich 2019.",
         show=[
             row("x", x, "a token's row of the stream"),
             row(
@@ -293,9 +301,9 @@ def norms(gpt2: Tiny) -> Step:
         question=Question(
             prompt="Add 5 to every number of `x`. Which of the two norms gives the same as before?",
             options=[
-                Option("LayerNorm", True, "It takes the mean off first, and the 5 with it."),
+                Option("LayerNorm", True, "It subtracts the mean first, and the 5 with it."),
                 Option("RMSNorm", False, "The root of the mean square grows, so every number changes."),
-                Option("both", False, "RMSNorm takes no mean off."),
+                Option("both", False, "RMSNorm does not subtract the mean."),
             ],
         ),
     )
@@ -315,7 +323,7 @@ def gates(before: Tiny, after: Tiny) -> Step:
             f"Three matrices of {C} by {narrow} have {3 * C * narrow:,} numbers, about as many as two of {C} by {4 * C}: "
             f"{2 * C * 4 * C:,}.",
         ),
-        Option(str(4 * C), False, "Then the MLP would have half as many numbers again."),
+        Option(str(4 * C), False, "Then the MLP would have 50 % more numbers."),
         Option(str(2 * C), False, "That would be fewer: three matrices of half the width."),
     )
     return Step(
@@ -343,7 +351,8 @@ def gates(before: Tiny, after: Tiny) -> Step:
         ],
         code=[code_of(GatedMLP.forward, "gate = self.gate(", "post = self.post(")],
         question=Question(
-            prompt=f"Two matrices, C = {C} by {4 * C}, become three. How wide may they be, to have about as many numbers?",
+            prompt=f"Two matrices, C = {C} by {4 * C}, become three. How wide can they be and still have about as "
+            "many numbers?",
             options=options,
         ),
     )
@@ -356,15 +365,16 @@ def key_heads(before: Tiny, after: Tiny) -> Step:
     kept = counted(before.number)["cache"], counted(after.number)["cache"]
     options = distinct(
         Option(f"{kept[1]}", True, f"Two tensors, {K} heads of {before.model.config.head_width}, in each layer."),
-        Option(f"{kept[0]}", False, "That was with a key head for each query head."),
-        Option(f"{kept[0] // H}", False, "That would be with one key head for all, multi-query attention."),
+        Option(f"{kept[0]}", False, "That was the size with a key head for each query head."),
+        Option(f"{kept[0] // H}", False, "That would be the size with one key head for all: multi-query attention."),
     )
     return Step(
         title="Fewer heads for keys and values",
         source=UNTRAINED,
-        text=f"While a model writes, keys and values of all tokens so far are kept. With grouped queries {H} heads of queries share "
-        f"{K} heads of keys and values, {H // K} each: `k` has {K} blocks where `q` has {H}. The cache shrinks from {kept[0]} to "
-        f"{kept[1]} bytes for each token; the pattern still has {H} heads. Ainslie et al. 2023.",
+        text=f"While a model writes, keys and values of all tokens so far are kept. With grouped queries, {H} heads "
+        f"of queries share {K} heads of keys and values, {H // K} query heads for each: `k` has {K} blocks where `q` "
+        f"has {H}. The cache shrinks from {kept[0]} to {kept[1]} bytes for each token; the pattern still has {H} "
+        "heads. Ainslie et al. 2023.",
         show=[
             after.panel("blocks.0.attn.rot_q", "q", "HTD", f"{H} heads of queries"),
             before.panel("blocks.0.attn.rot_k", "k before", "HTD", f"{H} heads of keys"),
@@ -390,12 +400,13 @@ def biases() -> Step:
     return Step(
         title="No biases",
         source=COUNTED,
-        text=f"Every linear layer of GPT-2 adds a learned bias. Llama has none: {total:,} of {all_:,} numbers go here, {total / all_:.1%}, "
-        "and far less in a wide model, where matrices grow with the square of the width and biases with the width. Chowdhery et "
-        "al. 2022 (PaLM) found that large models train more stably without them.",
+        text=f"Every linear layer of GPT-2 adds a learned bias. Llama has none. This removes {total:,} of {all_:,} "
+        f"numbers here, {total / all_:.1%}, and a far smaller share in a wide model, where matrices grow with the "
+        "square of the width and biases with the width. Chowdhery et al. 2022 (PaLM) found that large models train "
+        "more stably without them.",
         show=[
             Bars(
-                title="Biases that go",
+                title="Biases removed",
                 names=list(parts),
                 series={"numbers": [float(n) for n in parts.values()]},
                 decimals=0,
@@ -408,7 +419,7 @@ def biases() -> Step:
 def all_together(is_pressed: bool) -> Step:
     numbers = range(len(CHANGES))
     show = table(numbers)
-    said = "Press the button to train all six, from two seeds and on the same bytes; it takes some seconds."
+    said = "Press the button to train all six, from two seeds and on the same bytes; it takes a few seconds."
     if is_pressed:
         data, held_out = windows()
         series = {f"seed {seed}": [train(number, data, held_out, seed) for number in numbers] for seed in SEEDS}
@@ -416,15 +427,15 @@ def all_together(is_pressed: bool) -> Step:
         show = [Bars(title="Held-out loss, nats per byte", names=names, series=series), *show]
         apart = max(abs(a - b) for a, b in zip(*series.values()))
         said = (
-            f"After {TRAINED} steps from two seeds: the same model's losses lie up to {apart:.3f} apart, so believe no "
-            "difference between two models that is not larger. What so short a run favors is what learns fast, not what is "
-            "best in the end."
+            f"After {TRAINED} steps from two seeds: the same model's losses lie up to {apart:.3f} apart, so trust "
+            "only larger differences between two models. A run this short favors models that learn fast, not those "
+            "that are best in the end."
         )
     return Step(
         title="All together: cost and loss",
         source=f"{COUNTED} Losses are on articles that the models were not trained on.",
-        text="Llama reads as GPT-2 does: attention, MLP, residual stream, one head at the end. What changed is what it costs, and how "
-        f"far it can be stretched. {said}",
+        text="Llama works like GPT-2: attention, MLP, residual stream, one head at the end. The changes affect its "
+        f"cost, and how far it can be scaled. {said}",
         show=show,
         code=[code_of(train, "loss = F.cross_entropy(", "optimizer.step()"), code_of(counted)],
     )

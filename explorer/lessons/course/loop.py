@@ -184,7 +184,7 @@ class Layer:
             return {
                 "z, given q, k, v": (torch.stack(alike, dim=1), self.z),
                 "q, in parts": (own_q, q),
-                "z, from such q": (torch.stack(self.loop_z, dim=1), self.z),
+                "z, from that q": (torch.stack(self.loop_z, dim=1), self.z),
                 "out, in parts": (self.loop_out, self.out),
             }
 
@@ -276,9 +276,9 @@ def the_batch(layer: Layer) -> Step:
     scores = layer.recorded("attn.scores")[0]  # (H, T, S)
     return Step(
         title="All heads at once",
-        text="After the split, `q` and `k` have a dimension for the heads. `@` multiplies the last two dimensions and handles "
-        "all others itself: one call makes the `scores` of every head, a second one mixes every head's values. "
-        "`z` is the picture that the loop made.",
+        text="After the split, `q` and `k` have a dimension for the heads. `@` multiplies the last two dimensions "
+        "and treats all others as a batch: one call computes the `scores` of every head, a second call mixes every "
+        "head's values. `z` is the same picture that the loop made.",
         show=[
             Panel(
                 name="scores",
@@ -316,9 +316,9 @@ def batch_code(*marked: str):
 
 def the_time(layer: Layer, measure: bool) -> Step:
     text = (
-        "The numbers look the same: what about the time? The button runs the whole layer both ways, in turns, for several "
-        f"numbers of heads H, on this machine, for your {layer.T} {count(layer.T, 'token')}. C stays {layer.C}, so more "
-        "heads are narrower, and the arithmetic is nearly the same."
+        "The numbers look the same. What about the time? The button runs the whole layer both ways, in turns, for "
+        f"several numbers of heads H, on this machine, for your {layer.T} {count(layer.T, 'token')}. C stays "
+        f"{layer.C}, so more heads means narrower heads, and the amount of arithmetic is nearly the same."
     )
     shown = measured(layer) if measure else [nothing_measured()]
     code = [code_of(one_head_after_the_other, "for head in range"), code_of(all_heads_at_once, "z = attn.")]
@@ -361,7 +361,7 @@ def told_of_times(spread: float, ratios: list[float]) -> str:
             "machine is busy with something else. Measure again when it is idle."
         )
     if ratios[-1] <= ratios[0]:
-        return "Here the loop does not get slower with more heads, as it usually does. Measure again."
+        return "Here the loop does not get slower with more heads, although it usually does. Measure again."
     return (
         "Each call of torch costs a few microseconds, however small the tensors are. The loop pays that for every head, "
         "the batch only once. Click again: the numbers move a little, but the growth with H stays."
@@ -379,9 +379,10 @@ def the_difference(layer: Layer) -> Step:
     )
     return Step(
         title="The same to the last bit?",
-        text=f"Loop minus batch, for all {cells:,} numbers that the layer gives back. {largest} float32 rounds each number to "
-        "about seven digits. The rounding is small beside the products that are added; where these cancel, it is large beside "
-        "their sum, and more than the last digit may differ. Click a cell to see both.",
+        text=f"Loop minus batch, for all {cells:,} numbers that the layer returns. {largest} float32 rounds each "
+        "number to about seven digits. The rounding error is small compared with the products that are added. Where "
+        "they cancel, it is large compared with their sum, and more than the last digit may differ. Click a cell to "
+        "see both values.",
         show=[drift_panel(layer, differing), Facts(facts=drift_facts(layer, loop, batch, differing))],
         code=[
             code_of(one_head_after_the_other, "out = out + z[head]"),
@@ -434,7 +435,7 @@ def same_question(layer: Layer, differing: int) -> Question:
             Option(
                 "no, a loop computes something else",
                 False,
-                "Each head sees no other head, so it cannot matter for the mathematics when its turn comes.",
+                "No head sees another head, so in the mathematics their order cannot matter.",
             ),
         ],
     )
@@ -445,9 +446,10 @@ def the_order(layer: Layer) -> Step:
     t, c = layer.looked_at
     return Step(
         title="Why: float32 rounds after every addition",
-        text=f"`out[0, {t}, {c}]` is a sum of {layer.C} products, and a bias. A matrix product may add them in any order it "
-        "finds fast, and the shapes of the matrices decide which. Below are these `products`, really added in float32 in "
-        "several orders. Each addition rounds, so another order may give a slightly different sum.",
+        text=f"`out[0, {t}, {c}]` is a sum of {layer.C} products, and a bias. A matrix product may add them in "
+        "whatever order is fast, and the shapes of the matrices decide which. Below are these `products`, actually "
+        "added in float32 in several orders. Each addition rounds, so another order may give a slightly different "
+        "sum.",
         show=[products_panel(layer), Facts(facts=sums(layer))],
         code=[code_of(sums, "from_left =", "from_right =", "by_heads =", "exact =")],
         question=Question(
@@ -480,7 +482,7 @@ def products_panel(layer: Layer) -> Panel:
         name="products",
         values=products_of(layer),
         letters="HD",
-        title=f"z × weight, for “{layer.labels[t]}” and place {c}",
+        title=f"z × weight, for “{layer.labels[t]}” and column {c}",
         rows=[f"head {h}" for h in range(layer.H)],
         formula=Formula(
             kind="product",
@@ -510,19 +512,19 @@ def where_it_comes_in(layer: Layer) -> Step:
     given = (
         "Given the batch's own q, k and v, the loop's `z` is equal to the last bit here. "
         if alike == 0
-        else f"Even given the batch's own q, k and v, {alike:.0f} % of `z` differ here: a small product of its own may be "
-        "added up in another order than the same one in a batch. "
+        else f"Even given the batch's own q, k and v, {alike:.0f} % of `z` differ here: a small product on its own "
+        "may be added up in another order than the same product in a batch. "
     )
     then = (
-        "“In parts” means one head after the other, projected alone or added up: products of other shapes, where last "
-        "digits may change. "
+        "“In parts” means that the heads are projected or added up one after the other: the products have other "
+        "shapes, so last digits may change. "
         if any(others)
-        else "With this text no station differs; longer ones do. "
+        else "With this text no stage differs; with longer texts, some do. "
     )
     largest = [float((a - b).abs().max()) / UNIT for a, b in layer.stages.values()]
     return Step(
         title="Where the difference comes in",
-        text=f"{given}{then}Another machine or number of threads may give other shares.",
+        text=f"{given}{then}Another machine or another number of threads may give other shares.",
         show=[
             Bars(
                 title="Numbers that differ",
@@ -549,9 +551,10 @@ def how_tests_can_tell(layer: Layer) -> Step:
     return Step(
         title="How a test can tell",
         source="Counts depend on the number of heads, not on the model's numbers or your text.",
-        text="The homework forbids the loop. Comparing to the last bit is no test for it: correct batched code that "
-        "projects q, k and v in one product, or uses einsum, rounds otherwise too. What tells is how many matrix products "
-        f"torch is asked for, counted for these bars. With H = {H} the loop asks for {loop}, the batch for {batch}; only the loop's number grows with H.",
+        text="The homework forbids the loop. Comparing to the last bit cannot detect it: correct batched code that "
+        "projects q, k and v in one product, or uses einsum, rounds differently too. The number of matrix products "
+        f"that torch is asked for does detect it; the bars count them. With H = {H} the loop asks for {loop}, the "
+        f"batch for {batch}; only the loop's number grows with H.",
         show=[
             Bars(
                 title="Matrix products in one layer, counted while it ran",
@@ -565,13 +568,13 @@ def how_tests_can_tell(layer: Layer) -> Step:
             f"The batch needs {batch} matrix products for a layer with H = {H}: for q, k, v, scores, z and out. How many "
             f"does the loop need?",
             Option(str(loop), True, f"All six in each round: {loop // H} × {H}."),
-            Option(str(batch), False, "That many in each round, and there is a round for each head."),
+            Option(str(batch), False, "That is the number in each round, and there is a round for each head."),
             Option(
                 str(4 + 2 * H),
                 False,
                 "That would be a loop over scores and z alone; this one projects in the loop too.",
             ),
-            Option(str(loop * H), False, "A round takes one head's part of the weights, not all heads' again."),
+            Option(str(loop * H), False, "A round uses one head's part of the weights, not those of all heads again."),
         ),
     )
 

@@ -122,11 +122,11 @@ def causal(masked: Masked) -> Step:
 
     T, count = masked.T, int(masked.causal.sum())
     return Step(
-        title="Causal: a token sees itself and what stands before it",
-        source="A mask depends on how many tokens there are, here those of your text, and on nothing else.",
-        text=f"`causal` has a row for each of the {T} tokens in its role as a query, and a column for each as a key. 1 means "
-        "visible. Everything right of the diagonal is the future and is hidden. One mask serves all texts and all heads: "
-        "its sizes for B and H are 1.",
+        title="Causal: a token sees itself and what comes before it",
+        source="A mask depends only on the number of tokens, here those of your text.",
+        text=f"`causal` has a row for each of the {T} tokens in its role as a query, and a column for each as a key. "
+        "1 means visible. Everything to the right of the diagonal is the future and is hidden. One mask serves all "
+        "texts and all heads: its sizes for B and H are 1.",
         show=[
             masked.square("causal", masked.causal, "1 = the row sees the column", rows=masked.labels, columns=masked.labels),
             Facts(facts=[("visible pairs", f"{count} of {T * T}", "")]),
@@ -135,7 +135,7 @@ def causal(masked: Masked) -> Step:
         question=Question(
             prompt=f"A causal mask for T = {T} tokens: how many of the {T * T} pairs are visible?",
             options=distinct(
-                Option(str(count), True, f"1 + 2 + … + {T}: the diagonal, and all that is left of it."),
+                Option(str(count), True, f"1 + 2 + … + {T}: the diagonal, and everything to the left of it."),
                 Option(str(T * T), False, "That is attention without a mask, as in an encoder."),
                 Option(str(T * (T - 1) // 2), False, "The diagonal is missing: a token also sees itself."),
                 Option(str(T), False, "That is the diagonal alone: each token would see only itself."),
@@ -150,10 +150,11 @@ def off_by_one(masked: Masked) -> Step:
     masks = wrong_masks(masked.T)
     return Step(
         title="Off by one: masks that only look right",
-        source="A mask depends on how many tokens there are, here those of your text, and on nothing else.",
-        text="Each of these runs without an error. `tril(1)` shows each token the next one, which is what it has to predict: "
-        "the training loss becomes wonderful, and the model cannot write. `tril(-1)` hides a token from itself, and "
-        "leaves the first with nothing. `triu()` turns time around. Read one row aloud: who sees whom?",
+        source="A mask depends only on the number of tokens, here those of your text.",
+        text="Each of these runs without an error. `tril(1)` shows each token the next one, which is what it has to "
+        "predict: the training loss looks wonderful, but the model cannot write. `tril(-1)` hides a token from "
+        "itself, and leaves the first token with nothing to see. `triu()` reverses time. Read one row aloud: who "
+        "sees whom?",
         show=[
             Panel(
                 name="wrong",
@@ -171,7 +172,9 @@ def off_by_one(masked: Masked) -> Step:
         question=Question(
             prompt="A model trains to a loss close to 0 within minutes, and then writes nonsense. Which mask was it?",
             options=[
-                Option("tril(1)", True, "It sees the answer while it trains, and has none to look at when it writes."),
+                Option(
+                    "tril(1)", True, "It sees the answer while it trains, and has no answer to look at when it writes."
+                ),
                 Option("tril(-1)", False, "It sees less than it may, so its loss is too high, not too low."),
                 Option("tril()", False, "That is the right one: no token sees what it has to predict."),
             ],
@@ -187,9 +190,9 @@ def a_batch(masked: Masked) -> Step:
     return Step(
         title="A batch is a rectangle: short rows are padded",
         source=BOTH_TEXTS,
-        text=f"Your text has {T} {tokens(T)}, the second {n}. A tensor needs rows of one length, so the shorter row is filled "
-        f"up with the padding token (hatched). `attention_mask` remembers which places are real. Without it the model would "
-        "read padding as text.",
+        text=f"Your text has {T} {tokens(T)}, the second {n}. A tensor needs rows of one length, so the shorter row "
+        "is filled with the padding token (hatched). `attention_mask` says which positions are real. Without it the "
+        "model would read padding as text.",
         show=[
             batch.row(0, "ids[0]", "your text"),
             batch.row(1, "ids[1]", "the second text"),
@@ -220,9 +223,9 @@ def padding(masked: Masked) -> Step:
     return Step(
         title="Padding hides keys: columns, not rows",
         source=BOTH_TEXTS,
-        text="Nobody may look at padding, so padding is hidden as a key: a column. `padding` has the shape (B, 1, 1, S): one "
-        "row for each text, the same for all heads and all queries. `rows` is the common mistake: it hides padding as "
-        "a query. Then real tokens still look at padding, and padded queries see nothing.",
+        text="No token may look at padding, so padding is hidden as a key: a column. `padding` has the shape (B, 1, "
+        "1, S): one row for each text, the same for all heads and all queries. `rows` is the common mistake: it "
+        "hides padding as a query. Then real tokens still look at padding, and padded queries see nothing.",
         show=[
             masked.square("padding", mask, "right: (B, 1, 1, S)", blocks=names),
             masked.square("rows", rows_hidden(masked.right.mask), "wrong: (B, 1, T, 1)", blocks=names),
@@ -234,9 +237,9 @@ def padding(masked: Masked) -> Step:
         question=Question(
             prompt=f"`attention_mask` is (B=2, S={T}). Which shape lets it say which keys are visible, to every head and query?",
             options=distinct(
-                Option(f"(2, 1, 1, {T})", True, "It broadcasts over heads and queries; the last dimension is the keys'."),
-                Option(f"(2, 1, {T}, 1)", False, "The third dimension is the queries': this hides rows."),
-                Option(f"(1, 1, 2, {T})", False, "The texts would stand where the queries belong."),
+                Option(f"(2, 1, 1, {T})", True, "It broadcasts over heads and queries; the last dimension is for the keys."),
+                Option(f"(2, 1, {T}, 1)", False, "The third dimension is for the queries: this hides rows."),
+                Option(f"(1, 1, 2, {T})", False, "The texts would be in the dimension of the queries."),
                 Option(f"(2, {T})", False, "torch would line it up with the last two dimensions, queries and keys."),
             ),
         ),
@@ -256,9 +259,9 @@ def both_at_once(masked: Masked) -> Step:
     return Step(
         title="Both at once: the masks broadcast",
         source=BOTH_TEXTS,
-        text=f"A key is visible if both masks say so. (1, 1, {T}, {T}) & (2, 1, 1, {T}) gives (2, 1, {T}, {T}): where a size is "
-        "1, its one entry counts for every index. Click a cell of `mask`: it is one entry of `causal` and one of "
-        "`padding`. H stays 1 and broadcasts to all heads in attention.",
+        text=f"A key is visible if both masks say so. (1, 1, {T}, {T}) & (2, 1, 1, {T}) gives (2, 1, {T}, {T}): where "
+        "a size is 1, its one entry counts for every index. Click a cell of `mask`: it combines one entry of "
+        "`causal` and one of `padding`. H stays 1 and broadcasts to all heads in attention.",
         show=[
             masked.square("causal", masked.causal, "for all texts", cell=16),
             masked.square("padding", masked.padding(masked.right), "for all queries", blocks=names, cell=16),
@@ -270,7 +273,7 @@ def both_at_once(masked: Masked) -> Step:
             options=distinct(
                 Option(str(tuple(seen.shape)), True, "In each dimension the larger size wins: the other is 1."),
                 Option(f"(1, 1, {T}, {T})", False, "One mask for all texts would hide the same keys in each of them."),
-                Option(f"(2, {masked.runner.facts.n_head}, {T}, {T})", False, "H comes in only when scores meet the mask."),
+                Option(f"(2, {masked.runner.facts.n_head}, {T}, {T})", False, "H appears only when the mask is applied to the scores."),
                 Option("an error", False, "Sizes that differ are fine wherever one of the two is 1."),
             ),
         ),
@@ -293,10 +296,10 @@ def minus_infinity(masked: Masked) -> Step:
     return Step(
         title="Hidden means -∞, before the softmax",
         source=BOTH_TEXTS,
-        text=f"One row of scores in layer {masked.layer}, head {masked.head}: the query “{labels[query]}” of the second text, "
-        "padded on the left. Hidden scores get the number on the left of each row of `filled`. Only e^-∞ is 0. A score of 0 is an "
-        "ordinary score. -1e4 is small enough as long as the row sees anything at all. Hiding after the softmax is wrong too: "
-        "the row no longer sums to 1.",
+        text=f"One row of scores in layer {masked.layer}, head {masked.head}: the query “{labels[query]}” of the "
+        "second text, padded on the left. In each row of `filled`, hidden scores get the number written on the "
+        "left. Only e^-∞ is 0. A score of 0 is an ordinary score. -1e4 is small enough as long as the row sees "
+        "anything at all. Hiding after the softmax is wrong too: the row no longer sums to 1.",
         show=[
             Panel(
                 name="filled",
@@ -341,13 +344,13 @@ def share_question(leak: float, hidden: int, T: int) -> Question | None:
     if not hidden:
         return None
     return Question(
-        prompt=f"In this row {hidden} of {T} keys are hidden. Somebody sets their scores to 0 instead of -∞. How much of the "
-        "row's weight do they get together?",
+        prompt=f"In this row {hidden} of {T} keys are hidden. Somebody sets their scores to 0 instead of -∞. What "
+        "share of the row's weight do they get together?",
         options=distinct(
             Option(f"{leak:.1%}", True, "e^0 = 1 for each of them, divided by the sum of the row."),
             Option("0.0%", False, "Only e^-∞ is 0; e^0 is 1."),
             Option(f"{hidden / T:.1%}", False, "That would be their share if all scores were equal."),
-            Option("100.0%", False, "Visible keys keep the rest: softmax leaves something to every finite score."),
+            Option("100.0%", False, "Visible keys keep the rest: softmax gives some weight to every finite score."),
         ),
     )
 
@@ -367,11 +370,12 @@ def sees_nothing(masked: Masked) -> Step:
     return Step(
         title="A query that sees nothing",
         source=BOTH_TEXTS,
-        text="With padding on the left the first queries have no visible key: in their rows every score is -∞, and the softmax "
-        "divides 0 by 0. `softmax` is NaN there, not a number. It does not stay there: in the next layer a weight of 0 "
-        "times a value of NaN is NaN, in every row. So `pattern` sets these rows to 0; nobody reads them."
+        text="With padding on the left the first queries have no visible key: in their rows every score is -∞, and "
+        "the softmax divides 0 by 0. `softmax` is NaN there, not a number. The NaN spreads: in the next layer a "
+        "weight of 0 times a value of NaN is NaN, in every row. So `pattern` sets these rows to 0; no token reads "
+        "them."
         if empty.any()
-        else "No row of this batch is without a visible key: take a text of at least two tokens to see what happens then.",
+        else "Every row of this batch has a visible key. Type a text of at least two tokens to see what happens otherwise.",
         show=[
             Panel(
                 name="softmax",
@@ -389,7 +393,7 @@ def sees_nothing(masked: Masked) -> Step:
                 **square,
             ),
             Bars(
-                title="How much of the stream is NaN, if the NaN of layer 0 is left in",
+                title="Share of the stream that is NaN, if the NaN of layer 0 is left in",
                 names=[f"after layer {i}" for i in range(len(shares))],
                 series={"share": [100 * share for share in shares]},
                 decimals=0,
@@ -419,7 +423,7 @@ def nothing_question() -> Question:
         options=[
             Option(right, True, "-∞ minus the largest, -∞, is not defined; without that step it would be 0 / 0."),
             Option("0 everywhere", False, "That would be convenient, but the row would not sum to 1, and softmax divides by the sum."),
-            Option("equal weights", False, "That is what equal finite scores give, -1e4 for instance: then padding is looked at."),
+            Option("equal weights", False, "That is what equal finite scores give, -1e4 for instance: then tokens look at padding."),
         ],
     )  # fmt: skip
 
@@ -448,9 +452,9 @@ def either_side(masked: Masked) -> Step:
     return Step(
         title="Padding on the right or on the left",
         source=BOTH_TEXTS,
-        text="Training usually pads on the right, writing on the left: then the last place of every row is its last real "
-        "token, and the next token belongs right after it. `positions` count real tokens only, so that a token has the "
-        "same position embedding wherever padding stands.",
+        text="Training usually pads on the right, writing on the left: then the last position of every row holds its "
+        "last real token, and the next token belongs right after it. `positions` count real tokens only, so that a "
+        "token has the same position embedding wherever the padding is.",
         show=[
             right.row(1, "right", "the second text, padded on the right"),
             left.row(1, "left", "and on the left"),
@@ -459,11 +463,11 @@ def either_side(masked: Masked) -> Step:
         ],
         code=[code_of(Stack.embed, "attention_mask.long().cumsum(1)")],
         question=Question(
-            prompt="`logits[:, -1]` is to predict the next token of every row of a batch. Where must the padding stand?",
+            prompt="`logits[:, -1]` should predict the next token of every row of a batch. Where must the padding be?",
             options=[
-                Option("on the left", True, "Then place -1 is the last real token of each row."),
-                Option("on the right", False, "Then place -1 of a short row is padding, and nothing sensible follows it."),
-                Option("it does not matter", False, "For the real tokens' numbers it does not, but place -1 must be one of them."),
+                Option("on the left", True, "Then position -1 is the last real token of each row."),
+                Option("on the right", False, "Then position -1 of a short row is padding, and nothing sensible follows it."),
+                Option("it does not matter", False, "It does not matter for the numbers of real tokens, but position -1 must be a real token."),
             ],
         ),
     )  # fmt: skip
@@ -486,9 +490,9 @@ def alone_or_padded(masked: Masked) -> Step:
     return Step(
         title="Alone or padded: the same numbers",
         source=BOTH_TEXTS,
-        text="The second text alone, and in the batch: what the model predicts after it is the same, wherever the padding "
-        "stands. That is the test of a mask: run each text alone, and compare. Without a padding mask the left side fails. "
-        "The right side passes, because the causal mask hides what comes later; an encoder would fail there, too.",
+        text="Alone or in the batch, the second text gets the same prediction, wherever the padding is. That is how "
+        "to test a mask: run each text alone, and compare. Without a padding mask the left side fails. The right "
+        "side passes, because the causal mask hides what comes later; an encoder would fail there, too.",
         show=[
             Bars(
                 title="Next token after the second text",
@@ -513,7 +517,7 @@ def forgotten_question(off: float) -> Question:
     return Question(
         prompt="A decoder, padding on the right, and the padding mask is forgotten. Do predictions at real tokens change?",
         options=[
-            Option("no", same, f"Padding stands later than every real token: the causal mask hides it. Largest difference: {off:.4f}."),
+            Option("no", same, f"Padding comes after every real token: the causal mask hides it. Largest difference: {off:.4f}."),
             Option("yes, all of them", not same, "A real token would have to see padding for that, and padding comes after it."),
         ],
     )  # fmt: skip

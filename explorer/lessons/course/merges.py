@@ -99,10 +99,12 @@ def bytes_first(merging: Merging) -> Step:
     empty = "Your text is empty, so this is about 'lower'. " if merging.text == STANDS_FOR_NOTHING else ""
     return Step(
         title="A text is bytes, cut into pieces",
-        text=f"{empty}The first {len(merging.bytes)} bytes of {merging.text[:40]!r} in UTF-8: one for each plain letter, two to "
-        "four for any other character. The 256 bytes are the first tokens of the vocabulary, so there is no text that cannot be "
-        "written. First a fixed rule cuts the text into words with the space in front of them, numbers, punctuation and white "
-        "space: no token will reach over two pieces. One color is one piece.".replace("`", "ˋ"),
+        text=f"{empty}These are the first {len(merging.bytes)} bytes of {merging.text[:40]!r} in UTF-8: one for each "
+        "plain letter, two to four for any other character. The 256 bytes are the first tokens of the vocabulary, "
+        "so there is no text that cannot be written. First a fixed rule cuts the text into words with the space "
+        "before them, numbers, punctuation and white space: no token will span two pieces. Each color is one piece.".replace(
+            "`", "ˋ"
+        ),
         show=[byte_panel(merging), Facts(facts=[("pieces", str(len(merging.pieces)), "")])],
         code=[code_of(type(merging.tokenizer).encode, "return self.encoding.encode_ordinary(")],
         question=byte_question(len(merging.bytes), characters) if characters != len(merging.bytes) else None,
@@ -130,7 +132,7 @@ def byte_question(count: int, characters: int) -> Question:
         options=[
             Option(str(count), True, "Not every character is one byte: é has two, ☕ three, most emoji four."),
             Option(str(characters), False, "That is so in plain English text only."),
-            Option(str(4 * characters), False, "That would be UTF-32, four bytes for each."),
+            Option(str(4 * characters), False, "That would be UTF-32: four bytes for each character."),
         ],
         before=[Facts(facts=[("characters", str(characters), "")])],
     )
@@ -169,10 +171,10 @@ def first_pair(merging: Merging) -> Step:
     nothing = "" if merging.merges else " Here no pair is in the table, so every byte stays a token."
     return Step(
         title="Which pair merges first?",
-        text="The tokenizer was trained once: the most frequent pair of neighbors in its texts became a token, then the most "
-        f"frequent one of what was left, and so on, {len(merging.ranks):,} tokens in all. A pair's rank says when it was "
-        "learned. To tokenize a text the same merges are done again in that order: the pair with the lowest rank first "
-        f"(outlined).{nothing}",
+        text="The tokenizer was trained once: the most frequent pair of neighbors in its texts became a token, then "
+        f"the most frequent pair in the result, and so on, {len(merging.ranks):,} tokens in all. A pair's rank says "
+        "when it was learned. To tokenize a text the same merges are done again in that order: the pair with the "
+        f"lowest rank first (outlined).{nothing}",
         show=[rank_panel(merging, start)],
         code=[code_of(next_merge, "return min(known")],
         question=first_question(merging, start),
@@ -208,10 +210,10 @@ def every_merge(merging: Merging, number: int) -> Step:
     ).replace("`", "ˋ")
     return Step(
         title="Merge by merge",
-        text=f"Each row is the text after one more merge, each color one token. A cell holds the id of its token; where "
-        f"there is no room to write it, hover over the cell or tap it. {said}After {count} merges no "
-        "pair of neighbors is in the table any more: these are the tokens. Move the slider to see the ranks that each merge "
-        "is chosen by.",
+        text="Each row is the text after one more merge, each color one token. A cell holds the id of its token; "
+        f"where the cell is too small to show it, hover over the cell or tap it. {said}After {count} merges no pair "
+        "of neighbors is in the table any more: these are the tokens. Move the slider to see the ranks that each "
+        "merge is chosen by.",
         show=[merge_panel(merging, at), rank_panel(merging, parts)],
         code=[code_of(next_merge, "return min(known"), code_of(merged, "joined = [")],
         question=how_many(merging),
@@ -247,8 +249,12 @@ def how_many(merging: Merging) -> Question | None:
     left = sum(map(len, merging.end))
     N, count = len(merging.bytes), len(merging.merges)
     options = distinct(
-        Option(str(left), True, f"Each merge makes one of two: {N} bytes - {count} merges = {left} tokens."),
-        Option(str(len(merging.pieces)), False, "That is the number of pieces. A piece that is rare stays in parts."),
+        Option(str(left), True, f"Each merge makes one token out of two: {N} bytes - {count} merges = {left} tokens."),
+        Option(
+            str(len(merging.pieces)),
+            False,
+            "That is the number of pieces. A rare piece stays split into several tokens.",
+        ),
         Option(str(N), False, "That is how many there were at first, before any merge."),
     )
     prompt = f"{N} bytes, and {count} merges until no pair is known. How many tokens are left?"
@@ -261,9 +267,10 @@ def same_ids(merging: Merging) -> Step:
     special = merging.tokenizer.encode("<|mask|>")
     return Step(
         title="Ids, and what no text can say",
-        text="What is left are the ids that the model reads. tiktoken, which does the same in Rust, agrees. A token's id is its "
-        f"rank, so a small id is a piece that was frequent in training. Special tokens come after all others and never come "
-        f"out of a text: “<|mask|>” typed by you is {len(special)} ordinary tokens.",
+        text="The ids that are left are what the model reads. tiktoken, which does the same in Rust, agrees. A "
+        "token's id is its rank, so a small id stands for a piece that was frequent in training. Special tokens "
+        f"come after all others and never come out of a text: “<|mask|>” typed by you is {len(special)} ordinary "
+        "tokens.",
         show=[
             Panel(
                 name="ids",

@@ -49,9 +49,9 @@ def entrance(scene: Scene) -> Step:
     return Step(
         title="Twelve mistakes that people made",
         source="All losses are means over held-out articles; your text plays no part.",
-        text="Each was found in someone's code. Here each is switched on in a copy of the trained model: the weights stay "
-        "as they are, and only the marked lines differ. Press Next: the wrong line stands beside the right one, and you "
-        "see what it does to attention, to the next token and to the loss.",
+        text="Each was found in someone's code. Here each is switched on in a copy of the trained model: the weights "
+        "stay as they are, and only the marked lines differ. Press Next: the wrong line is shown next to the right "
+        "one, and you see what it does to attention, to the next token and to the loss.",
         show=overview(scene.runner),
         code=[code_of(mistakes.broken, "part.__class__ = ")],
     )
@@ -212,12 +212,14 @@ def reasons(trained: Trained, leaks: bool) -> str:
     spread = f"right runs lie {trained.spread:.3f} apart because of their seeds alone"
     said = {
         "none": "Nobody overlooks a NaN loss.",
-        "same": f"The {spread}, and the mistaken run is not further from them than that: the loss tells nothing.",
+        "same": f"The {spread}, and the mistaken run is not further from them than that: the loss reveals nothing.",
         "better": f"The {spread}; the mistaken run is further below them than that, which looks like a success.",
         "worse": f"The {spread}; the mistaken run is further above them than that. Without them, who would know?",
     }[trained.verdict]
     honest = (
-        " Part of it is read off later tokens: the right code, with the same weights, cannot do that." if leaks else ""
+        " Part of this comes from reading later tokens: the right code, with the same weights, cannot do that."
+        if leaks
+        else ""
     )
     return f"Tiny models ({size}), trained from scratch on {tokens} and judged on held-out text. {said}{honest}"
 
@@ -266,7 +268,7 @@ def share(lost) -> str:
 
 def told_of(layer: int) -> str:
     if layer == 0:
-        return "Both started from the same seed, so the others differ by the factor 1/(1-p) only."
+        return "Both started from the same seed, so the others differ only by the factor 1/(1-p)."
     return "The wrong run has drawn more random numbers by now, so the others differ too."
 
 
@@ -304,7 +306,7 @@ def ranging(losses: list[float], decimals: int = 2) -> str:
 
 def controls(runner: Runner) -> list[Control]:
     steps = range(2, NUM_MISTAKES + 2)
-    info = "auto: the one that changed most"
+    info = "auto: the head that changed most"
     return [
         chooser("layer", "Layer", runner.facts.n_layer, steps),
         chooser("head", "Head", runner.facts.n_head, steps, info),

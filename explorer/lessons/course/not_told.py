@@ -123,7 +123,7 @@ class Evidence:
         )
 
     def at(self, place: int) -> str:
-        return f"“{self.labels[place]}” (place {place})"
+        return f"“{self.labels[place]}” (position {place})"
 
 
 def build(scene: Scene) -> list[Step]:
@@ -160,16 +160,16 @@ def weight_and_length(e: Evidence) -> Step:
             f"It has the largest weight, but weight times length is {float(carried[heaviest]):.3f}.",
         ),
         *(
-            Option(e.at(place), False, f"Weight times length is {float(carried[place]):.3f} only.")
+            Option(e.at(place), False, f"Weight times length is only {float(carried[place]):.3f}.")
             for place in (*order[1:2], order[-1])
         ),
     )
     return Step(
-        title="A weight is half of it",
-        text="Attention pictures show `weights`. What a token really passes on is its weight times its value, and values differ in "
-        "length: `lengths`, measured where they enter the residual stream. A large weight on a short value moves little: many "
-        "heads that find nothing to look for put most of their weight on the start token, an attention sink. Kobayashi et al. 2020, “Attention is Not "
-        "Only a Weight”.",
+        title="A weight is only half of it",
+        text="Attention pictures show `weights`. A token really passes on its weight times its value, and values "
+        "differ in length: `lengths`, measured where they enter the residual stream. A large weight on a short "
+        "value moves little: many heads that find nothing to look for put most of their weight on the start token, "
+        "an attention sink. Kobayashi et al. 2020, “Attention is Not Only a Weight”.",
         show=[
             row(
                 "weights",
@@ -192,7 +192,7 @@ def weight_and_length(e: Evidence) -> Step:
         ],
         code=[code_of(contributions, "lengths = (v @ columns)", "return pattern * lengths")],
         question=Question(
-            prompt=f"Layer {e.layer}, head {e.head}: which token moves the last one most?", options=options
+            prompt=f"Layer {e.layer}, head {e.head}: which token moves the last token most?", options=options
         )
         if len(options) > 1
         else None,
@@ -208,19 +208,21 @@ def where_they_part(e: Evidence) -> Step:
     count, all_ = int(differ.sum()), e.L * e.H
     options = distinct(
         Option(
-            str(count), True, "Count the outlined cells. Nothing in the picture of the weights says which these are."
+            str(count),
+            True,
+            "Count the outlined cells. Nothing in the picture of the weights says which heads these are.",
         ),
-        Option("0", False, "Then the weight alone would do, and for these it does not."),
+        Option("0", False, "Then the weight alone would be enough, and for these heads it is not."),
         Option(str(all_), False, "For most heads the largest weight also carries most."),
         Option(str(all_ // 2), False, "Not half of them: see the outlined cells."),
     )
     panel = e.by_head(
-        "place", moves, "the place that moves the last token most", color="origin", origin=moves, decimals=0
+        "place", moves, "the position that moves the last token most", color="origin", origin=moves, decimals=0
     )
     return Step(
-        title="Where weight and effect part",
-        text=f"The same for all {all_} heads: `place` is the token that moves the last one most. Outlined are the heads in which "
-        f"another token has the largest weight: {count} of {all_}. "
+        title="Where weight and effect disagree",
+        text=f"The same for all {all_} heads: `place` is the position of the token that moves the last token most. "
+        f"The heads in which another token has the largest weight are outlined: {count} of {all_}. "
         + ("A sentence such as “it attends to X, so X matters” is a guess there, and a wrong one." if count else ""),
         show=[with_marks(panel, differ), Facts(facts=[("heads where they differ", f"{count} of {all_}", "")])],
         code=[code_of(contributions, "return pattern * lengths")],
@@ -245,15 +247,18 @@ def adds_and_cancels(e: Evidence) -> Step:
     up, down = float(e.added.clamp(min=0).sum()), float(e.added.clamp(max=0).sum())
     against, all_ = int((e.added < 0).sum()), e.L * e.H
     options = distinct(
-        Option(str(against), True, f"Together they take {-down:.2f} off the logit, and the others add {up:.2f}."),
-        Option("0", False, "Heads were not trained to agree: only the sum was."),
+        Option(
+            str(against), True, f"Together they lower the logit by {-down:.2f}, and the others raise it by {up:.2f}."
+        ),
+        Option("0", False, "Heads were not trained to agree: only their sum was trained."),
         Option(str(all_), False, "Then no head would have added anything."),
     )
     return Step(
         title="Heads that cancel",
-        text=f"The logit of {e.named} is a sum over everything that was added to the stream. `added` is each head's share: above 0 "
-        f"it speaks for {e.named}, below 0 against it. Heads for it add {up:.2f}, heads against it {down:.2f}; what is left is "
-        "their sum. A head can look at the right place and take away what another one brought.",
+        text=f"The logit of {e.named} is a sum over everything that was added to the stream. `added` is each head's "
+        f"share: above 0 it speaks for {e.named}, below 0 against it. Heads for it add {up:.2f}, heads against it "
+        f"{down:.2f}; what is left is their sum. A head can look at the right token and still cancel what another "
+        "head added.",
         show=[
             e.by_head("added", e.added, f"to the logit of {e.named}"),
             Facts(
@@ -262,7 +267,8 @@ def adds_and_cancels(e: Evidence) -> Step:
         ],
         code=[code_of(logit_attributions, "shares = _shares(")],
         question=Question(
-            prompt=f"The model predicts {e.named}. How many of its {all_} heads speak against that?", options=options
+            prompt=f"The model predicts {e.named}. How many of its {all_} heads speak against this token?",
+            options=options,
         )
         if len(options) > 1
         else None,
@@ -294,7 +300,7 @@ def zero_ablation(e: Evidence) -> Step:
         Option(
             f"layer {most // e.H}, head {most % e.H}",
             False,
-            f"It adds most to the logit itself, but without it ln p changes by {float(e.zeroed.flatten()[most]):.3f} only.",
+            f"It adds most to the logit itself, but without it ln p changes by only {float(e.zeroed.flatten()[most]):.3f}.",
         ),
         Option(
             f"layer {e.layer}, head {e.head}",
@@ -304,9 +310,10 @@ def zero_ablation(e: Evidence) -> Step:
     )
     return Step(
         title="Zero ablation: what if it were silent?",
-        text="To know whether a head matters, take away what it says and look at the prediction. Here each head on its own is set to "
-        f"0, for all tokens, and `zero` is how ln p of {e.named} changes. That includes what the head did for later layers, which "
-        "no picture of its attention shows. Michel et al. 2019: most heads can go, one at a time.",
+        text="To find out whether a head matters, remove what it says and look at the prediction. Here each head on "
+        f"its own is set to 0, for all tokens, and `zero` is how ln p of {e.named} changes. That includes what the "
+        "head did for later layers, which no picture of its attention shows. Michel et al. 2019 found that most "
+        "heads can be removed, one at a time.",
         show=[panel, fact],
         code=[code_of(with_each_head, "new[layer * H + head, head] = change(layer, head)")],
         question=Question(prompt=f"Which of these heads does {e.named} need most?", options=options)
@@ -325,19 +332,22 @@ def mean_ablation(e: Evidence) -> Step:
     return Step(
         title="Mean ablation: silent is not normal",
         source=f"{OWN} The means are over the tokens of other texts.",
-        text="0 is a value that later layers never saw: a head that always says the same is missed then, though it told nothing of "
-        "this text. Mean ablation replaces what it says by its mean over the tokens of other texts: it stays as loud as ever, "
-        f"and knows nothing. The two differ most for layer {layer}, head {head}: {zero:.3f} and {mean:.3f}. Say which one you "
-        "used. Wang et al. 2022.",
+        text="0 is a value that later layers never saw: even a head that always says the same seems to matter then, "
+        "though it says nothing about this text. Mean ablation replaces what a head says with its mean over the "
+        "tokens of other texts: the head stays as loud as ever, but knows nothing. The two differ most for layer "
+        f"{layer}, head {head}: {zero:.3f} and {mean:.3f}. Always say which ablation you used. Wang et al. 2022.",
         show=[e.by_head("zero", e.zeroed, "set to 0"), panel, fact],
         code=[code_of(mean_activations, "return {name: total / count")],
         question=Question(
-            prompt=f"Layer {layer}, head {head} changes ln p by {zero:.3f} when it is set to 0. And when set to its mean?",
+            prompt=f"Layer {layer}, head {head} changes ln p by {zero:.3f} when it is set to 0. What if it is set to "
+            "its mean?",
             options=distinct(
                 Option(f"{mean:.3f}", True, "Here the two differ most of all heads."),
                 Option(f"{zero:.3f}", False, "That would be so if its mean were 0."),
                 Option(
-                    f"{zero * 2:.3f}", False, "That is twice what setting it to 0 does; it was measured, and is not so."
+                    f"{zero * 2:.3f}",
+                    False,
+                    "That is twice the effect of setting it to 0; the measurement shows something else.",
                 ),
             ),
         )
@@ -364,13 +374,17 @@ def made_up(e: Evidence) -> Step:
     direct = float(e.added[layer, head])
     fell = float(before.logit - after.logit)
     heads, mlps = float(others.sum()), float((after.mlps - before.mlps).sum())
-    said = "by less, as others make up for a part." if fell < direct else "by more, as later parts had built on it."
+    said = (
+        "by less, because others make up for some of it."
+        if fell < direct
+        else "by more, because later parts had built on it."
+    )
     return Step(
         title="Without it, the others change",
-        text=f"Layer {layer}, head {head} adds {direct:.3f} to the logit of {e.named}, the most of any head before the last layer. "
-        f"Without it, the logit falls by {fell:.3f}: {said} `others` is by how much each other head's share changed, because it "
-        "read a changed stream. Where later heads step in, an ablation makes a part look less important than it was (McGrath et "
-        "al. 2023, “The Hydra Effect”).",
+        text=f"Layer {layer}, head {head} adds {direct:.3f} to the logit of {e.named}, the most of any head before "
+        f"the last layer. Without it, the logit falls by {fell:.3f}: {said} `others` is the change in each other "
+        "head's share, because it read a changed stream. Where later heads step in, an ablation makes a part look "
+        "less important than it was (McGrath et al. 2023, “The Hydra Effect”).",
         show=[
             with_marks(e.by_head("others", others, "change of what each other head adds"), one_cell(e, layer, head)),
             Facts(
@@ -400,10 +414,14 @@ def fall_question(e: Evidence, direct: float, fell: float) -> Question:
     difference = fell - direct
     near = abs(difference) < 0.01
     return Question(
-        prompt=f"The head adds {direct:.3f} to the logit. It is switched off. By how much does the logit fall?",
+        prompt=f"The head adds {direct:.3f} to the logit. Then it is switched off. By how much does the logit fall?",
         options=[
-            Option("by less", not near and difference < 0, f"By {fell:.3f}: others made up for a part of it."),
-            Option("by just that", near, f"By {fell:.3f}. Just that if nothing later had read what it wrote."),
+            Option("by less", not near and difference < 0, f"By {fell:.3f}: others made up for some of it."),
+            Option(
+                "by just that",
+                near,
+                f"By {fell:.3f}. It would be exactly that if nothing later had read what the head wrote.",
+            ),
             Option("by more", not near and difference > 0, f"By {fell:.3f}: later parts had built on what it wrote."),
         ],
     )
@@ -419,10 +437,11 @@ def another_pattern(e: Evidence) -> Step:
     series = {"as it is": p, "even": logits[e.layer, e.head].softmax(-1)}
     return Step(
         title="Another pattern, the same prediction",
-        text="If attention explained a prediction, another attention should give another prediction. Here each head on its own looks "
-        "at all that it sees alike, and `moved` is how much probability changes place (0 none, 1 all). For "
-        f"{few} of {e.L * e.H} heads it is less than 0.01: where they look hardly matters here. Jain and Wallace 2019, “Attention "
-        "is not Explanation”, showed it for other models. The bars are those of the chosen head.",
+        text="If attention explained a prediction, a different pattern should give a different prediction. Here each "
+        "head, on its own, attends equally to all tokens it sees, and `moved` is the probability that goes to other "
+        f"tokens (0 none, 1 all). For {few} of {e.L * e.H} heads it is less than 0.01: where they look hardly "
+        "matters here. Jain and Wallace 2019, “Attention is not Explanation”, showed it for other models. The bars "
+        "show the chosen head.",
         show=[
             e.by_head("moved", moved, "total variation distance", color="probability", decimals=3),
             next_token_bars(e.runner, series, title=f"Next token; layer {e.layer}, head {e.head}"),
@@ -434,11 +453,12 @@ def another_pattern(e: Evidence) -> Step:
 
 def moved_question(e: Evidence, own: float) -> Question:
     return Question(
-        prompt=f"Layer {e.layer}, head {e.head} is made to look everywhere alike. How much probability moves?",
+        prompt=f"Layer {e.layer}, head {e.head} is made to attend equally to all tokens. How much of the probability "
+        "moves?",
         options=[
-            Option("less than 0.01", own < 0.01, f"{own:.4f}: the prediction is hardly another one."),
+            Option("less than 0.01", own < 0.01, f"{own:.4f}: the prediction hardly changes."),
             Option("0.01 to 0.1", 0.01 <= own < 0.1, f"It is {own:.4f}."),
-            Option("more than 0.1", own >= 0.1, f"It is {own:.4f}. That much only a few heads can move."),
+            Option("more than 0.1", own >= 0.1, f"It is {own:.4f}. Only a few heads can move that much."),
         ],
     )
 
@@ -467,12 +487,13 @@ def patched(e: Evidence) -> Step:
     )
     return Step(
         title="Patching: what carries the answer",
-        text=f"Better evidence comes from putting back. {said}, and ln p of {e.named} goes from {clean:.3f} to {low:.3f}. Then, in "
-        "the broken text, one head at a time says what it said in the whole one, for all tokens: `restored` is which part of the fall that "
-        "undoes, 1 for all of it. A head that restores much carries what the token meant for the answer, wherever it looks. Wang "
-        "et al. 2022, “Interpretability in the Wild”.",
+        text=f"Better evidence comes from putting something back. {said}, and ln p of {e.named} goes from {clean:.3f} "
+        f"to {low:.3f}. Then, in the broken text, one head at a time is set to what it said in the whole text, for "
+        "all tokens: `restored` is the fraction of the fall that this undoes, 1 for all of it. A head that restores "
+        "much carries what the token meant for the answer, wherever it looks. Wang et al. 2022, “Interpretability "
+        "in the Wild”.",
         show=[
-            e.by_head("restored", restored, "part of the fall that is undone"),
+            e.by_head("restored", restored, "fraction of the fall that is undone"),
             Facts(
                 facts=[
                     ("ln p, whole text", f"{clean:.4f}", ""),
@@ -504,11 +525,12 @@ def three_lenses(e: Evidence) -> Step:
     return Step(
         title="Lenses on what comes before",
         source=f"{OWN} The first chart is about {found.tested:,} tokens of {TESTED} other articles.",
-        text="The logit lens reads the stream after each layer as if it were the last; early layers write in another form, so it "
-        "misreads them. Other lenses first translate the stream by an affine map for each layer, x A + b: a matrix product and "
-        "a bias. The fitted lens has the map that takes the stream nearest to the last one, in squared distance (least squares), "
-        f"over {found.read:,} tokens of {FITTED} articles. {'The' if found.lens else 'A'} tuned lens (Belrose et al. 2023) "
-        f"{trained} All tell what could be read there, not what the model uses.",
+        text="The logit lens reads the stream after each layer as if it were the last; early layers write in another "
+        "form, so it misreads them. Other lenses first translate the stream by an affine map for each layer, x A + "
+        "b: a matrix product and a bias. The fitted lens has the map that takes the stream nearest to the last one, "
+        f"in squared distance (least squares), over {found.read:,} tokens of {FITTED} articles. "
+        f"{'The' if found.lens else 'A'} tuned lens (Belrose et al. 2023) {trained} All of them tell what could be "
+        "read there, not what the model uses.",
         show=[
             Bars(
                 title="KL to the model's prediction on other texts, in nats: lower is nearer. Each row has its own scale",
@@ -520,9 +542,9 @@ def three_lenses(e: Evidence) -> Step:
             Bars(title=f"On your text: probability of {e.named}", names=names, series=on_text(e, lens_of), full=1),
             Message(
                 text="",
-                words=f"The two charts ask different things. KL compares all probabilities at every position of those articles, "
-                f"on average; the second chart shows one token at one position, the last. A lens can be nearer in KL, and still "
-                f"give {e.named} less here.",
+                words="The two charts ask different things. KL compares all probabilities at every position of those "
+                "articles, on average; the second chart shows one token at one position, the last. A lens can be "
+                f"nearer in KL and still give {e.named} less probability here.",
             ),
         ],
         code=[
@@ -558,8 +580,8 @@ def nearer_once(found: Lenses, names: list[str]) -> list[Message]:
     rows = [row for row in range(len(names) - 1) if found.fitted[row] < found.tuned[row]]
     where = ", ".join(f"{names[row]} ({found.fitted[row]:.3f} against {found.tuned[row]:.3f})" for row in rows)
     words = (
-        f"The fitted lens is the nearer one here at: {where}. The tuned lens is not the best possible map: it was trained "
-        f"for {found.lens.about['steps']} steps, and on other articles than those measured."
+        f"Here the fitted lens is nearer at: {where}. The tuned lens is not the best possible map: it was trained for "
+        f"{found.lens.about['steps']} steps, and on other articles than those measured."
     )
     return [Message(text="", words=words)] if rows else []
 
@@ -570,7 +592,7 @@ def lens_question(e: Evidence, series: dict[str, list[float]], names: list[str])
     why = {
         "logit lens": "It reads every layer as if it were the last.",
         "fitted lens": "It brings the stream near the last one in all directions, whether the prediction reads them or not.",
-        "tuned lens": "It was trained to make the prediction, and nothing else, come out alike.",
+        "tuned lens": "It was trained to match the prediction, and nothing else.",
     }
     return Question(
         prompt=f"One layer before the end ({names[place]}), which lens is nearest to the model's own prediction?",

@@ -134,8 +134,9 @@ def example() -> list[Moved]:
 def numbers_in_a_row(a: Moved) -> Step:
     return Step(
         title="A tensor is a row of numbers and a way to read it",
-        text="`a` looks like a table of 3 tokens (rows) with 4 numbers each. In memory it is one row of 12 numbers: the "
-        "tape under it. The strides say how to read it: the next token is 4 places on, the next number is 1.",
+        text="`a` looks like a table of 3 tokens (rows) with 4 numbers each. In memory it is one row of 12 numbers: "
+        "the tape under it. The strides say how to read it: the next token is 4 places further, the next number 1 "
+        "place.",
         show=[a.panel("each row is a token with its own color")],
         code=[code_of(homework_example, "a = torch.arange")],
     )
@@ -197,7 +198,7 @@ def side_by_side(swapped: Moved, refilled: Moved) -> Step:
         title="Same shape, different tensors",
         text="Both have the shape (1, 4, 3), and Python complains about neither: this is why the mistake survives. "
         "`swapped` keeps each token in one column; in `refilled` every column holds pieces of all three.",
-        show=[swapped.panel("transpose: one token a column"), refilled.panel("reshape: mixed")],
+        show=[swapped.panel("transpose: one token per column"), refilled.panel("reshape: mixed")],
         code=[code_of(homework_example, "swapped = a.transpose", "refilled = a.reshape")],
         question=Question(
             prompt="Each column should be one token. Which picture is right, A or B?",

@@ -90,8 +90,8 @@ def two_articles(batch: Batch) -> Step:
     return Step(
         title="Two articles become rows of tokens",
         source=BOTH_TEXTS,
-        text="A model learns from texts as they are: nobody labels them. Each article begins with a start token and ends with "
-        "an end token. "
+        text="A model learns from plain texts: nobody labels them. Each article begins with a start token and ends "
+        "with an end token. "
         + " ".join(f"{who} has {len(row)} tokens here." for who, row in zip(("Yours", "The second"), batch.rows))
         + (" Your text was longer, and was cut." if batch.scene.recorded.total > batch.T else ""),
         show=[
@@ -106,25 +106,27 @@ def one_apart(batch: Batch) -> Step:
     from llm_core.train.data import PackedBatches
 
     row, labels, place = batch.rows[0], batch.labels[0], batch.T - 1
-    at = f"“{labels[place]}” (place {place})"
+    at = f"“{labels[place]}” (position {place})"
     return Step(
-        title="Inputs and targets are one place apart",
+        title="Inputs and targets are one position apart",
         source=BOTH_TEXTS,
-        text="The answer to every token is the token after it. `inputs` is the row without its last token, `targets` is the row "
-        "without its first: the same cells, moved one place. Column by column: read the upper, predict the lower. "
-        "Shift once: if the forward pass shifts as well, targets are off by two.",
+        text="The answer to every token is the token after it. `inputs` is the row without its last token, `targets` "
+        "is the row without its first: the same cells, moved by one position. Column by column: read the upper "
+        "token, predict the lower one. Shift only once: if the forward pass shifts as well, targets are off by two.",
         show=[
             ids_panel("inputs", row[:-1], labels[:-1], "what the model reads: row[:-1]"),
-            ids_panel("targets", row[1:], labels[1:], "what it has to say: row[1:]", first=1),
+            ids_panel("targets", row[1:], labels[1:], "what it has to predict: row[1:]", first=1),
         ],
         code=[
             code_of(inputs_and_targets, "row[:-1]", "row[1:]"),
             code_of(PackedBatches.batch, "ids=windows[:, :-1]"),
         ],
         question=Question(
-            prompt=f"The model reads up to {at}. Which token is its target there?",
+            prompt=f"The model has read up to {at}. Which token is its target there?",
             options=distinct(
-                Option(f"“{labels[place + 1]}”", True, f"Place {place} of `targets` is place {place + 1} of the row."),
+                Option(
+                    f"“{labels[place + 1]}”", True, f"Position {place} of `targets` is position {place + 1} of the row."
+                ),
                 Option(f"“{labels[place]}”", False, "It has just read that token: copying it would be no achievement."),
                 Option(
                     f"“{labels[0]}”", False, "Nothing wraps around: the last input has the last token as its target."
@@ -142,18 +144,18 @@ def teacher_forcing(batch: Batch) -> Step:
     inputs, targets = batch.labels[0][:-1], batch.labels[0][1:]
     wrong = [t for t in range(batch.T - 1) if ids[t] != batch.targets[0, t]]
     return Step(
-        title="Teacher forcing: all places at once, each with the true past",
+        title="Teacher forcing: all positions at once, each with the true past",
         source=BOTH_TEXTS,
-        text=f"One forward pass predicts at all {batch.T} places. Each place reads the true tokens before it, whatever the model "
-        "would have written itself: a wrong guess does not spoil the next place. That is called teacher forcing. The causal "
-        "mask keeps it honest: no place sees its own target.",
+        text=f"One forward pass predicts at all {batch.T} positions. Each position reads the true tokens before it, "
+        "whatever the model would have written itself: a wrong guess does not spoil the next position. This is "
+        "called teacher forcing. The causal mask keeps it honest: no position sees its own target.",
         show=[
             Bars(
                 title="The probability of the target, and of the model's first guess",
                 names=[f"{a} → {b}" for a, b in zip(inputs, targets)],
                 series={"the target": right, "its first guess": best.tolist()},
             ),
-            Facts(facts=[("right at first guess", f"{sum(a == b for a, b in zip(ids.tolist(), batch.targets[0].tolist()))} of {batch.T}", "")]),
+            Facts(facts=[("first guess was right", f"{sum(a == b for a, b in zip(ids.tolist(), batch.targets[0].tolist()))} of {batch.T}", "")]),
         ],
         code=[code_of(loss_by_hand, "log_p = ")],
         question=past_question(wrong[0], guesses, targets) if wrong else None,
@@ -165,13 +167,15 @@ def past_question(place: int, guesses: list[str], targets: list[str]) -> Questio
     if guess == target:  # other tokens that read alike
         return None
     return Question(
-        prompt=f"At place {place} the model's first guess is “{guess}”, but the text goes on with “{target}”. What does place "
-        f"{place + 1} read?",
+        prompt=f"At position {place} the model's first guess is “{guess}”, but the text continues with “{target}”. "
+        f"What does position {place + 1} read?",
         options=distinct(
             Option(
                 f"“{target}”", True, "Inputs come from the text alone. The guess counts in the loss, and nowhere else."
             ),
-            Option(f"“{guess}”", False, "That is how it writes later. In training every place reads the text itself."),
+            Option(
+                f"“{guess}”", False, "That is how it writes later. In training every position reads the text itself."
+            ),
             Option("a mixture of both", False, "The loss weighs all tokens, but an input is one id."),
         ),
     )
@@ -184,11 +188,11 @@ def log_softmax(batch: Batch) -> Step:
     return Step(
         title="Logits become log-probabilities",
         source=BOTH_TEXTS,
-        text=f"`logits` has a number for each of {V:,} tokens at every place; shown are the columns of your text's tokens, each "
-        "row's target outlined. Subtract from a row the logarithm of the sum of e^logit over all of its tokens: that is "
-        "`log_p`. It is at most 0, and e^log_p is a probability.",
+        text=f"`logits` has a number for each of {V:,} tokens at every position; the columns of your text's tokens "
+        "are shown, with each row's target outlined. Take the sum of e^logit over a whole row and subtract its "
+        "logarithm from every logit of the row: that is `log_p`. It is at most 0, and e^log_p is a probability.",
         show=[
-            batch.of_first("logits", logits, "at every place"),
+            batch.of_first("logits", logits, "at every position"),
             Panel(
                 name="log Σ e^logits",
                 values=total,
@@ -222,9 +226,9 @@ def picked_and_averaged(batch: Batch) -> Step:
     return Step(
         title="Cross-entropy: pick the target, take the mean",
         source=BOTH_TEXTS,
-        text="Of each row of `log_p` only the outlined number counts: that of the target. Its negative is the surprise, 0 if the "
-        "model was sure and right. The loss is the mean over all places that have a target. torch's `F.cross_entropy` "
-        "does all of it in one call, from logits: never put a softmax in front.",
+        text="In each row of `log_p` only the outlined number counts, the target's. Its negative is the surprise, 0 "
+        "if the model was sure and right. The loss is the mean over all positions that have a target. torch's "
+        "`F.cross_entropy` does all of this in one call, from logits: never apply a softmax before it.",
         show=[
             nll_panel(batch),
             Facts(
@@ -240,11 +244,13 @@ def picked_and_averaged(batch: Batch) -> Step:
         question=Question(
             prompt=f"The batch is (B=2, T={batch.T}). By which number is the sum divided?",
             options=distinct(
-                Option(str(count), True, "By the number of targets: padded places have none."),
+                Option(str(count), True, "By the number of targets: padded positions have none."),
                 Option(str(places), False, "That counts padding as well, and makes the loss look smaller than it is."),
                 Option("2", False, "That is the loss per article: a long one would weigh more than a short one."),
                 Option(
-                    str(batch.logits.shape[-1]), False, "V is summed over inside the softmax; the mean is over places."
+                    str(batch.logits.shape[-1]),
+                    False,
+                    "V is summed over inside the softmax; the mean is over positions.",
                 ),
             ),
         ),
@@ -275,9 +281,9 @@ def ignored(batch: Batch) -> Step:
     return Step(
         title="Padding has no target",
         source=BOTH_TEXTS,
-        text=f"Where a row is padded there is nothing to predict. `targets` holds {default} there, which `F.cross_entropy` leaves "
-        "out of the sum and of the count. If padding were counted, the model would learn to say padding after every text, "
-        "and the loss would mostly measure how long the padding is.",
+        text=f"Where a row is padded there is nothing to predict. `targets` holds {default} there, which "
+        "`F.cross_entropy` leaves out of the sum and of the count. If padding were counted, the model would learn "
+        "to predict padding after every text, and the loss would mostly measure how long the padding is.",
         show=[
             Panel(
                 name="targets",
@@ -295,15 +301,15 @@ def ignored(batch: Batch) -> Step:
                 facts=[
                     ("the loss", f"{batch.loss:.4f}", "right"),
                     ("padding counted as a target", f"{counted:.4f}", "wrong" if not batch.counted.all() else ""),
-                    ("divided by all places", f"{float(batch.nll.mean()):.4f}", "wrong" if not batch.counted.all() else ""),
+                    ("divided by all positions", f"{float(batch.nll.mean()):.4f}", "wrong" if not batch.counted.all() else ""),
                 ]
             ),
         ],
         code=[code_of(PairBatches.batch, "targets, _ = pad(")],
         question=Question(
-            prompt="Which target does `F.cross_entropy` leave out, if nothing else is said?",
+            prompt="Which target does `F.cross_entropy` leave out by default?",
             options=distinct(
-                Option(str(default), True, "`ignore_index` is that by default. No token has this id."),
+                Option(str(default), True, "That is the default of `ignore_index`. No token has this id."),
                 Option("0", False, "0 is an ordinary token of the vocabulary."),
                 Option(str(pad), False, "That is the padding token's id: torch does not know it, and would count it."),
             ),
@@ -319,9 +325,10 @@ def at_the_start(batch: Batch) -> Step:
     return Step(
         title="At the start the loss is ln V",
         source=f"{BOTH_TEXTS} The new model has the same sizes and random weights.",
-        text=f"A model with random small weights knows nothing: it gives each of {V:,} tokens about the same probability, 1/V. "
-        "Its surprise is -ln(1/V) = ln V at every place. If a training run begins far above that, something is wrong "
-        "before the first step: wrong targets cannot be seen here, but a wrong start can.",
+        text=f"A model with small random weights knows nothing: it gives each of {V:,} tokens about the same "
+        "probability, 1/V. Its surprise is -ln(1/V) = ln V at every position. If a training run begins far above "
+        "that, something is wrong before the first step. Wrong targets do not show here, but wrong initial weights "
+        "do.",
         show=[
             Bars(
                 title="Loss on this batch, in nats per token",
@@ -351,9 +358,10 @@ def backward(batch: Batch) -> Step:
     return Step(
         title="Backward: the gradient of the logits is p - y",
         source=BOTH_TEXTS,
-        text=f"`y` is 1 at the target and 0 elsewhere. What torch computes going backward, `gradient` × {count} targets, is "
-        "simply p - y. At the target it is negative: a step against the gradient raises that logit. All other logits are "
-        "lowered, each by its own probability. A place that was sure and right teaches almost nothing.",
+        text=f"`y` is 1 at the target and 0 elsewhere. What torch computes going backward, `gradient` × {count} "
+        "targets, is simply p - y. At the target it is negative: a step against the gradient raises that logit. All "
+        "other logits are lowered, each by its own probability. A position where the model was sure and right "
+        "teaches it almost nothing.",
         show=[
             batch.of_first("p", batch.probabilities, "probabilities", color="probability", cell=34),
             batch.of_first("y", batch.one_hot, "the target", color="probability", decimals=0, cell=34),
@@ -387,8 +395,8 @@ def sign_question(batch: Batch) -> Question:
     place = min(range(batch.T), key=lambda t: abs(p[t] - 0.4))
     gradient = p[place] - 1
     return Question(
-        prompt=f"At place {place} the model gives the target, “{batch.labels[0][place + 1]}”, the probability {p[place]:.2f}. "
-        "What is p - y there?",
+        prompt=f"At position {place} the model gives the target, “{batch.labels[0][place + 1]}”, the probability "
+        f"{p[place]:.2f}. What is p - y there?",
         options=distinct(
             Option(f"{gradient:.2f}", True, "y is 1 at the target: p - 1 is negative unless the model was sure."),
             Option(f"{p[place]:.2f}", False, "That would be p - 0, as for every token that is not the target."),
@@ -412,9 +420,10 @@ def update(batch: Batch) -> Step:
     return Step(
         title="One step of the optimizer",
         source=BOTH_TEXTS,
-        text=f"Backward has left a gradient in every weight. Shown are {len(move)} weights of a copy: the row of “{token}” in the "
-        f"token table. AdamW divides by the gradient's own size, so in its first step each weight moves by about the learning "
-        f"rate, {batch.rate:g}, against the sign of its gradient. Then the same batch is read again. Try a larger rate: it overshoots.",
+        text=f"Backward has left a gradient in every weight. The cells are {len(move)} weights of a copy: the row of "
+        f"“{token}” in the token table. AdamW divides by the gradient's own size, so in its first step each weight "
+        f"moves by about the learning rate, {batch.rate:g}, against the sign of its gradient. Then the same batch is "
+        "read again. Try a larger rate: it overshoots.",
         show=[
             line("w", done.weight, "before"),
             line("gradient", done.gradient, "of the loss"),
@@ -447,7 +456,7 @@ def after_question(done: Stepped) -> Question:
         options=[
             Option("lower", lower, f"The step went against the gradient of this very batch: {change}"),
             Option("the same", False, f"Every weight has moved: {change}"),
-            Option("higher", not lower, f"That is what too large a step does: {change}"),
+            Option("higher", not lower, f"A step that is too large does this: {change}"),
         ],
     )
 
@@ -458,9 +467,9 @@ def forgotten_zeroing(batch: Batch) -> Step:
     return Step(
         title="Forgetting zero_grad",
         source=BOTH_TEXTS,
-        text="`backward()` adds to the gradients that are there. Without `zero_grad()` the second text's gradient is added to the "
-        "first one's, and so on: every step also repeats all steps before it, although the weights have moved on. Nothing "
-        "raises an error. The order is: zero, forward, backward, step.",
+        text="`backward()` adds to the gradients that are already there. Without `zero_grad()` the second text's "
+        "gradient is added to the first one's, and so on: every step also repeats all steps before it, although the "
+        "weights have moved on. Nothing raises an error. The order is: zero, forward, backward, step.",
         show=[
             line("first", first, "gradient of your text alone"),
             line("second", second, "gradient of the second text alone"),
@@ -489,7 +498,7 @@ def forgotten_zeroing(batch: Batch) -> Step:
             options=[
                 Option("the sum of both", True, "torch adds. That is useful when a batch is too large and is cut into pieces."),
                 Option("those of the second batch", False, "That is what you get only after `zero_grad()`."),
-                Option("the mean of both", False, "Nothing is divided: sums alone, so the step's direction goes stale."),
+                Option("the mean of both", False, "Nothing is divided: torch only adds, so old gradients stay in the step's direction."),
             ],
         ),
     )  # fmt: skip
@@ -533,9 +542,10 @@ def perplexity(batch: Batch) -> Step:
     ]
     return Step(
         title="Perplexity and bits per byte",
-        text="The same loss of your text in two other units. Perplexity is e^loss: as unsure as if it drew from so many equally "
-        "likely tokens. But a token of one vocabulary is longer than one of another. Bits per byte counts what a byte of "
-        "text costs, so models with different tokenizers can be compared.",
+        text="Here is the loss of your text in two other units. Perplexity is e^loss: the model is as unsure as if "
+        "it drew from that many equally likely tokens. But tokens of one vocabulary can be longer than tokens of "
+        "another. Bits per byte counts what a byte of text costs, so models with different tokenizers can be "
+        "compared.",
         show=shown,
         code=[code_of(vars(HeldOut)["bits_per_byte"].fget, "math.log(2) / self.num_bytes")],
         question=Question(

@@ -88,7 +88,7 @@ class Forward:
         return f"“{written(self.piece(id))}”"
 
     def last(self) -> str:
-        return f"“{self.labels[-1]}” (place {self.T - 1})"
+        return f"“{self.labels[-1]}” (position {self.T - 1})"
 
     def next_token(self, title: str = "What comes next") -> Bars:
         return Bars(
@@ -167,9 +167,9 @@ def tokens(run: Forward) -> Step:
     words = len(run.scene.text.split())
     return Step(
         title="Text becomes tokens",
-        text="The model never sees letters. A tokenizer cuts the text into tokens, pieces that are frequent in its training "
-        "texts: whole words, parts of words, punctuation marks. `ids` are their numbers in the vocabulary. “start” is a special token "
-        "that stands before every text. Most words bring the space in front of them along.",
+        text="The model never sees letters. A tokenizer cuts the text into tokens, pieces that are frequent in its "
+        "training texts: whole words, parts of words, punctuation marks. `ids` are their numbers in the vocabulary. "
+        "“start” is a special token that comes before every text. Most words include the space before them.",
         show=[ids_panel(run), Facts(facts=[("words", str(words), ""), ("tokens", str(total), "")])],
         code=[code_of(type(run.scene.runner.tokenizer).encode)],
         question=counting(run, words, total),
@@ -179,7 +179,7 @@ def tokens(run: Forward) -> Step:
 def counting(run: Forward, words: int, total: int) -> Question | None:
     characters, prefix = len(run.scene.text), len(run.scene.runner.tokenizer.prefix)
     options = distinct(
-        Option(f"{total}", True, f"{prefix} in front of the text, and {total - prefix} for the text itself."),
+        Option(f"{total}", True, f"{prefix} before the text, and {total - prefix} for the text itself."),
         Option(
             f"{words}", False, "That counts words. Punctuation marks are tokens of their own, and rare words are cut."
         ),
@@ -194,12 +194,12 @@ def embedding(run: Forward) -> Step:
     show: list[Shown] = [
         run.rows("token", run.trace["embedding.token"][0], "what it is", "embedding.token[0, {0}, {1}]"),
     ]
-    added = "Where it stands, attention has to find out by itself, in this model."
+    added = "In this model, attention has to find out by itself where the token is."
     formula = None
     if "embedding.position" in run.trace:
         position = run.trace["embedding.position"]  # (T, C)
-        show.append(run.rows("position", position, "where it stands", "embedding.position[{0}, {1}]"))
-        added = "A second table has a row for each place in the text; the two are added, number by number."
+        show.append(run.rows("position", position, "its position", "embedding.position[{0}, {1}]"))
+        added = "A second table has a row for each position in the text; the two rows are added, number by number."
         formula = Formula(
             kind="sum",
             a=Operand(name="token", values=run.trace["embedding.token"][0], letters="TC"),
@@ -230,7 +230,7 @@ def pattern_panel(run: Forward) -> Panel:
         name="pattern",
         values=pattern,
         letters="TS",
-        title="row: who looks, column: at whom",
+        title="row: the token that looks, column: the token it looks at",
         where=run.place("attn.pattern", str(run.head), "{0}", "{1}"),
         rows=run.labels,
         columns=run.labels,
@@ -259,7 +259,7 @@ def one_head(run: Forward) -> Step:
     order = row.argsort(descending=True).tolist()
 
     def at(place: int) -> str:
-        return f"“{run.labels[place]}” (place {place})"
+        return f"“{run.labels[place]}” (position {place})"
 
     options = distinct(
         Option(at(order[0]), True, f"It gets a weight of {float(row[order[0]]):.3f}, the largest of the last row."),
@@ -271,14 +271,14 @@ def one_head(run: Forward) -> Step:
     )
     return Step(
         title="One head looks back",
-        text="Until here each token knows only itself. In attention, tokens read from each other. A head compares what a token "
-        "looks for, its query, with what every token offers, its key, and turns the scores into weights: `pattern`. Each row "
-        "sums to 1. Later tokens are hidden (hatched), because they are what the model has to predict. Try other layers and "
-        "heads: they look at other things.",
+        text="So far, each token knows only itself. In attention, tokens read from each other. A head compares what "
+        "a token looks for, its query, with what every token offers, its key, and turns the scores into weights: "
+        "`pattern`. Each row sums to 1. Later tokens are hidden (hatched), because they are what the model has to "
+        "predict. Try other layers and heads: they look at other things.",
         show=[pattern_panel(run)],
         code=[attention_code("pattern = F.softmax(")],
         question=Question(
-            prompt=f"Layer {run.layer}, head {run.head}: at which token does the last one, {run.last()}, look most?",
+            prompt=f"Layer {run.layer}, head {run.head}: which token does the last token, {run.last()}, look at most?",
             options=options,
         )
         if len(options) > 1
@@ -323,7 +323,7 @@ def stream_sum(run: Forward, name: str, before: tuple[str, object], added: tuple
     return run.rows(
         name,
         run.of_layer(point),
-        "the sum, which goes on",
+        "the sum, which continues",
         run.place(point, "{0}", "{1}"),
         family="x",
         formula=Formula(
@@ -344,16 +344,16 @@ def the_stream(run: Forward) -> Step:
 
     (x, where), out = run.x, run.of_layer("attn.out")
     show = [
-        run.rows("x", x, "what the layer got", f"{where}[0, {{0}}, {{1}}]", family="x"),
+        run.rows("x", x, "the layer's input", f"{where}[0, {{0}}, {{1}}]", family="x"),
         run.rows("attention", out, "what its heads found", run.place("attn.out", "{0}", "{1}")),
     ]
     if adds_up(run):
         show.append(stream_sum(run, "x + attention", ("x", x), ("attention", out), "resid_mid"))
     return Step(
         title="What they find is added",
-        text="The heads' findings are mixed into one row for each token, and added to what the token already was. Nothing is "
-        "overwritten: a row of numbers runs through the whole model, each part reads it and adds to it. It is called the "
-        "residual stream. The last token's row is the one that has to become the prediction.",
+        text="The heads' findings are mixed into one row for each token, and added to the token's row. Nothing is "
+        "overwritten: one row of numbers for each token runs through the whole model, and each part reads it and "
+        "adds to it. This is called the residual stream. The last token's row has to become the prediction.",
         show=show,
         code=[code_of(Block.forward, "x = self.resid_mid(")],
     )
@@ -377,9 +377,10 @@ def the_mlp(run: Forward) -> Step:
     show.append(Facts(facts=[("active at the last token", f"{active} of {neurons.shape[1]}", "")]))
     return Step(
         title="The MLP: each token for itself",
-        text=f"Then comes the second half of the layer. The MLP widens each row to {neurons.shape[1]} numbers, called neurons, "
-        "sends each through an activation function that passes what is positive and holds back most of what is negative, and "
-        f"narrows them again. {share} of the model's numbers are in its MLPs. The result is added to the stream.",
+        text=f"Then comes the second half of the layer. The MLP widens each row to {neurons.shape[1]} numbers, called "
+        "neurons, sends each through an activation function that passes positive numbers and holds back most of the "
+        f"negative ones, and narrows the row again. {share} of the model's numbers are in its MLPs. The result is "
+        "added to the stream.",
         show=show,
         code=[code_of(MLP.forward), code_of(Block.forward, "return self.resid_post(")],
         question=whose_rows(run),
@@ -397,7 +398,7 @@ def whose_rows(run: Forward) -> Question | None:
         changed = torch.cat([rows[:-1] + 1, rows[-1:]])
         alone = bool(torch.allclose(block.mlp(changed)[-1], block.mlp(rows)[-1], atol=1e-4))
     return Question(
-        prompt="Attention has mixed the tokens. Which rows does the MLP read to compute the last token's?",
+        prompt="Attention has mixed the tokens. Which rows does the MLP read to compute the last token's row?",
         options=[
             Option(
                 "the last one only", alone, "Change all the others, and what it adds to the last one stays the same."
@@ -423,9 +424,10 @@ def block_after_block(run: Forward) -> Step:
     first = leaders.index(best)
     return Step(
         title="Layer after layer",
-        text=f"Attention and MLP together are a layer, or block; the model has {L}, each with weights of its own. `stream` is "
-        "the last token's row after each of them. Read early, as if the model ended there (the logit lens), it says how far "
-        f"the prediction {run.quoted(best)} has come. Early rows were never trained to be read so: take them as a view.",
+        text=f"Attention and MLP together are a layer, or block; the model has {L}, each with weights of its own. "
+        "`stream` is the last token's row after each of them. Read early, as if the model ended there (the logit "
+        f"lens), it says how far the prediction {run.quoted(best)} has come. Early rows were never trained to be "
+        "read like this: treat the result as one view of them.",
         show=[
             Panel(name="stream", values=stream, letters=("", "C"), title="the last token's row", rows=names),
             Bars(
@@ -455,13 +457,13 @@ def where_it_leads(run: Forward, names: list[str], leaders: list[int]) -> Questi
                 names[row],
                 False,
                 f"There the likeliest is {run.quoted(leaders[row])}"
-                + (", but it was so earlier already." if leaders[row] == best else "."),
+                + (", but that was already so earlier." if leaders[row] == best else "."),
             )
             for row in (0, L // 2, L)
             if row != first
         ),
     )
-    prompt = f"In the end the model predicts {run.quoted(best)}. Where is that token the likeliest for the first time?"
+    prompt = f"In the end the model predicts {run.quoted(best)}. Where does that token become the likeliest for the first time?"
     return Question(prompt=prompt, options=options) if len(options) > 1 else None
 
 
@@ -500,10 +502,10 @@ def to_probabilities(run: Forward) -> Step:
     )
     return Step(
         title="From a row to a probability for every token",
-        text="The last token's row, normed, is compared with the embedding of every token of the vocabulary: one sum of "
-        "products each, its logit. The better they fit, the larger. Softmax turns logits into probabilities: e to the power "
-        f"of each, divided by the sum over all {run.sizes.vocab_size:,}, so that they are positive and sum to 1. Here are the "
-        f"{len(ids)} likeliest.",
+        text="The last token's row, normed, is compared with the embedding of every token of the vocabulary. The sum "
+        "of products for each token is its logit: the better the match, the larger. Softmax turns logits into "
+        f"probabilities: e to the power of each, divided by the sum over all {run.sizes.vocab_size:,}, so that they "
+        f"are positive and sum to 1. Here are the {len(ids)} likeliest.",
         show=[
             row("logits", logits, "last row · token's embedding", products if plain else None),
             row("powers", powers[ids], "e^(logit - largest)", power, color="probability"),
@@ -518,12 +520,12 @@ def how_much_likelier(run: Forward, ids: list[int], logits) -> Question:
     ratio = float((logits[0] - logits[1]).exp())
     return Question(
         prompt=f"The logit of {run.quoted(ids[0])} is {float(logits[0] - logits[1]):.2f} above that of "
-        f"{run.quoted(ids[1])}. How much likelier is it?",
+        f"{run.quoted(ids[1])}. How many times likelier is it?",
         options=distinct(
             Option(
                 f"{ratio:.2f} times",
                 True,
-                "A difference of logits becomes a ratio of probabilities: e to the power of it.",
+                "A difference of logits becomes a ratio of probabilities: e to the power of the difference.",
             ),
             Option(
                 f"{float(logits[0] / logits[1]):.2f} times",
@@ -552,10 +554,11 @@ def one_more_token(run: Forward) -> Step:
     again = after.topk(min(5, len(after))).indices.tolist()
     return Step(
         title="One token is drawn, and it starts again",
-        text=f"A number u between 0 and 1 is drawn, here {u:.2f}: the first token at which the sum of probabilities exceeds it is "
-        f"taken, {run.quoted(line.drawn)}. Always taking the likeliest is called greedy. The token is appended to the text, "
-        f"and the whole model runs once more: now {run.quoted(again[0])} is likeliest. So a model writes, one token at a time, "
-        "until it draws the token for the end of the text.",
+        text=f"A random number u between 0 and 1 is drawn, here {u:.2f}. The probabilities are added up from the "
+        f"likeliest on, and the first token at which the sum exceeds u is taken: {run.quoted(line.drawn)}. Always "
+        "taking the likeliest is called greedy. The token is appended to the text, and the whole model runs once "
+        f"more: now {run.quoted(again[0])} is likeliest. A model writes like this, one token at a time, until it "
+        "draws the token for the end of the text.",
         show=[
             line.bars([line.shown.index(line.rank)]),
             Facts(
@@ -620,7 +623,7 @@ class Line:
             Option(
                 self.run.quoted(self.drawn),
                 True,
-                f"Going from the likeliest on, it is the first at which the sum exceeds {self.u:.2f}.",
+                f"From the likeliest token on, it is the first at which the sum exceeds {self.u:.2f}.",
             ),
             *(
                 Option(
@@ -628,7 +631,7 @@ class Line:
                     False,
                     f"The sum up to it, {float(self.sums[rank]):.{self.decimals}f}, does not exceed u."
                     if rank < self.rank
-                    else "The sum exceeds u one token earlier already.",
+                    else "The sum already exceeds u one token earlier.",
                 )
                 for rank in others
             ),

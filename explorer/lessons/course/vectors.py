@@ -124,9 +124,9 @@ def lookup(table: Table) -> Step:
     return Step(
         title="The embedding table is looked up",
         text=f"The table has a row of {table.C} numbers for each of the {len(table.rows):,} tokens, "
-        f"{table.rows.numel():,} learned numbers. An id says which row to take: `token` holds a copy of it for each place in "
-        "the text. The same token is the same row wherever it stands; nothing was computed. Here are the rows of the tokens "
-        "that occur.",
+        f"{table.rows.numel():,} learned numbers. An id says which row to take: `token` holds a copy of it for each "
+        "position in the text. The same token has the same row wherever it occurs; nothing was computed. The "
+        "picture shows the rows of the tokens that occur.",
         show=[
             Panel(
                 name="token_table",
@@ -153,8 +153,10 @@ def embedding_code(table: Table, mark: str) -> list:
 
 def rows_question(table: Table) -> Question | None:
     options = distinct(
-        Option(str(len(table.distinct)), True, "One for each different token: the same token takes the same row."),
-        Option(str(table.T), False, "That is the number of places. A token that occurs twice takes its row twice."),
+        Option(str(len(table.distinct)), True, "One for each different token: the same token reads the same row."),
+        Option(
+            str(table.T), False, "That is the number of positions. A token that occurs twice reads the same row twice."
+        ),
         Option(f"{len(table.rows):,}", False, "That is the whole table."),
     )
     prompt = f"The text has {table.T} tokens. How many different rows of the table are read?"
@@ -173,10 +175,10 @@ def as_product(table: Table) -> Step:
     difference = float((whole - table.trace["embedding.token"][0]).abs().max())
     return Step(
         title="The same as a product with one-hot rows",
-        text="Written as a matrix product, a lookup is a row of zeros with a single 1 in the column of the id, times the table: "
-        "every other row is multiplied by 0. So in training only the rows whose tokens occur learn from it. Computed over "
-        f"all {V:,} columns it gives the same numbers, for {2 * T * V * C:,} operations instead of none. Shown are the columns "
-        "of the tokens that occur; all others hold zeros only.",
+        text="Written as a matrix product, a lookup is a row of zeros with a single 1 in the column of the id, times "
+        "the table: every other row is multiplied by 0. So in training, only the rows of tokens that occur learn "
+        f"from it. Computed over all {V:,} columns it gives the same numbers, for {2 * T * V * C:,} operations "
+        "instead of none. The columns of the tokens that occur are shown; all others hold only zeros.",
         show=[
             Panel(
                 name="one_hot",
@@ -234,20 +236,22 @@ def learned(table: Table) -> Step:
     if "embedding.position" not in table.trace:
         return Step(
             title="Positions, learned",
-            text="GPT-2 adds a learned row for each place to the row of the token. This model does not: its attention finds out by "
-            "itself where tokens stand, as the next steps show. What goes on is `x`, the token's row alone.",
+            text="GPT-2 adds a learned row for each position to the row of the token. This model does not: its "
+            "attention finds out by itself where tokens are, as the next steps show. The next layer gets `x`, the "
+            "token's row alone.",
             show=[table.by_token("x", table.trace["embedding.sum"][0], "what goes on", "embedding.sum[0, {0}, {1}]")],
             code=embedding_code(table, ""),
         )
     position = table.trace["embedding.position"]  # (T, C)
     return Step(
         title="Positions, learned",
-        text="Attention treats its keys as a set: without positions, “dog bites man” and “man bites dog” would be the same to it. "
-        f"GPT-2 has a second learned table, a row for each of {table.sizes.block_size} places, and adds it to the token's row. "
-        "What the model goes on with, `x`, is both at once. A text longer than the table cannot be read.",
+        text="Attention treats its keys as a set: without positions, “dog bites man” and “man bites dog” would be "
+        f"the same to it. GPT-2 has a second learned table, a row for each of {table.sizes.block_size} positions, "
+        "and adds it to the token's row. The sum is `x`, which the model continues with. The model cannot read a "
+        "text longer than the table.",
         show=[
             token_panel(table),
-            table.by_token("position", position, "of each place", "embedding.position[{0}, {1}]"),
+            table.by_token("position", position, "of each position", "embedding.position[{0}, {1}]"),
             table.by_token(
                 "x",
                 table.trace["embedding.sum"][0],
@@ -274,12 +278,13 @@ def waves(table: Table) -> Step:
     return Step(
         title="Positions as waves: sinusoidal",
         source="Computed from a formula; neither the model nor your text plays a part.",
-        text="The first Transformer learned nothing here: column by column, its positions are sines and cosines with ever longer "
-        "waves, like the hands of many clocks. They were added to the token's row, too. The likeness of two places (the cosine "
-        "of their angle) depends on their distance alone: in the lower picture, every diagonal has one color. No table ends.",
+        text="The first Transformer learned nothing here: column by column, its positions are sines and cosines with "
+        "ever longer waves, like the hands of many clocks. They were added to the token's row, too. The similarity "
+        "of two positions (the cosine of their angle) depends only on their distance: in the lower picture, every "
+        "diagonal has one color. There is no table that could end.",
         show=[
-            Panel(name="sinusoidal", values=rows, letters=("T", "C"), title="place by column", limit=1, cell=9),
-            likeness("likeness", rows, "of each two places"),
+            Panel(name="sinusoidal", values=rows, letters=("T", "C"), title="position by column", limit=1, cell=9),
+            likeness("likeness", rows, "of every two positions"),
         ],
         code=[code_of(sinusoidal)],
         question=distance_question(alike(rows)),
@@ -294,11 +299,12 @@ def distance_question(nearness) -> Question | None:
     a, b = float(nearness[0, 3]), float(nearness[N - 4, N - 1])
     same = abs(a - b) < EXACT
     return Question(
-        prompt=f"The likeness of places 0 and 3 is {a:.3f}. What is that of places {N - 4} and {N - 1}?",
+        prompt=f"The similarity of positions 0 and 3 is {a:.3f}. What is the similarity of positions {N - 4} and "
+        f"{N - 1}?",
         options=[
-            Option("the same", same, f"It is {b:.3f}: the sum of cos(3 · w) over all waves w, whatever the place."),
-            Option("smaller", not same and b < a, f"It is {b:.3f}. Distance counts, not the place."),
-            Option("larger", not same and b > a, f"It is {b:.3f}. Distance counts, not the place."),
+            Option("the same", same, f"It is {b:.3f}: the sum of cos(3 · w) over all waves w, whatever the position."),
+            Option("smaller", not same and b < a, f"It is {b:.3f}. Only the distance counts, not the position."),
+            Option("larger", not same and b > a, f"It is {b:.3f}. Only the distance counts, not the position."),
         ],
     )
 
@@ -333,19 +339,20 @@ def rotary(table: Table) -> Step:
 
     place = f"blocks.0.attn.q[0, {table.head}, {{0}}, {{1}}]"
     return Step(
-        title="Positions as turns: rotary",
-        text="Llama adds nothing. It turns each query and key, pair of numbers by pair, by an angle that grows with the place. "
-        "Two vectors that are turned by the same angle keep their dot product, so `scores` depend on the distance of two "
-        f"tokens only: move the whole text {FURTHER} places on, and they stay. Shown are head {table.head}'s queries in layer "
-        "0, which were trained without it.",
+        title="Positions as rotations: rotary",
+        text="Llama adds nothing. It rotates each query and key, one pair of numbers at a time, by an angle that "
+        "grows with the position. Two vectors that are rotated by the same angle keep their dot product, so "
+        f"`scores` depend only on the distance between two tokens: move the whole text by {FURTHER} positions, and "
+        f"they stay the same. The pictures show head {table.head}'s queries in layer 0, which was trained without "
+        "rotation.",
         show=[
             vectors("q", q, "queries", place),
-            vectors("turned", turned_q, "the same, turned by their places"),
+            vectors("turned", turned_q, "the same, rotated by their positions"),
             Panel(
                 name="scores",
                 values=scores,
                 letters="TS",
-                title="turned queries · turned keys",
+                title="rotated queries · rotated keys",
                 rows=table.labels,
                 columns=table.labels,
                 cell=36,
@@ -359,7 +366,7 @@ def rotary(table: Table) -> Step:
             Facts(
                 facts=[
                     (
-                        f"largest change of a score, {FURTHER} places on",
+                        f"largest change of a score, {FURTHER} positions later",
                         f"{difference:.1e}",
                         "right" if same else "wrong",
                     ),
@@ -369,14 +376,19 @@ def rotary(table: Table) -> Step:
         ],
         code=[code_of(turned_by), code_of(turned_source(), "part = part * cos +")],
         question=Question(
-            prompt=f"Rotary positions: the same text, but its first token stands at place {FURTHER}. What about the scores?",
+            prompt=f"Rotary positions: the same text, but its first token is at position {FURTHER}. What happens to "
+            "the scores?",
             options=[
-                Option("they stay", same, "Query and key are turned further by the same angle; only distances count."),
-                Option("all shrink", False, "Turning a vector changes no length, and their distance is as before."),
+                Option("they stay", same, "Query and key are rotated further by the same angle; only distances count."),
                 Option(
-                    "they are other numbers",
+                    "all shrink",
+                    False,
+                    "Rotation changes no length, and the distance between the tokens is the same as before.",
+                ),
+                Option(
+                    "they become different numbers",
                     not same,
-                    "With learned positions they would be: other rows are added. A turn of both cancels.",
+                    "With learned positions they would: other rows are added. Rotating both by the same angle cancels out.",
                 ),
             ],
         ),
@@ -397,7 +409,7 @@ def neighbors(table: Table) -> Step:
     nearest = own.topk(min(NEIGHBORS, len(own) - 1)).indices.tolist()
     typical = float(cosines.abs().median())
     bars = Bars(
-        title=f"Likeness to “{table.piece(table.chosen)}”: cosine of the angle between two rows",
+        title=f"Similarity to “{table.piece(table.chosen)}”: cosine of the angle between two rows",
         names=[table.piece(id) for id in nearest],
         series={"cosine": [float(cosines[id]) for id in nearest]},
     )
@@ -413,14 +425,15 @@ def neighbors(table: Table) -> Step:
     return Step(
         title="Neighbors in the table",
         source=f"The numbers are those of the {table.sizes.name} model's token table; your text plays no part.",
-        text="Nobody told the table what words mean. But tokens that stand in the same places are pushed the same way in "
-        "training, so their rows come to point in similar directions: the same word with and without a space, with a capital, "
-        f"in the plural, words of the same kind. Half of all tokens have a cosine of less than ±{typical:.2f} with this one. "
-        "Type another word.",
+        text="Nobody told the table what words mean. But tokens that occur in the same contexts are pushed the same "
+        "way in training, so their rows end up pointing in similar directions: the same word with and without a "
+        "space, with a capital, in the plural, words of the same kind. Half of all tokens have a cosine of less "
+        f"than ±{typical:.2f} with this one. Type another word.",
         show=[bars],
         code=[code_of(alike)],
         question=Question(
-            prompt=f"Of all {len(table.rows):,} rows, whose is nearest to that of “{table.piece(table.chosen)}”?",
+            prompt=f"Of all {len(table.rows):,} rows, which one is nearest to the row of "
+            f"“{table.piece(table.chosen)}”?",
             options=options,
             before=[token_panel(table)],
         )
@@ -439,15 +452,16 @@ def on_a_map(table: Table) -> Step:
     return Step(
         title="All tokens on a map",
         source=f"The numbers are those of the {table.sizes.name} model's token table; your text plays no part.",
-        text=f"A row has {table.C} numbers, a screen two directions, or three. Principal components are the directions in which "
-        f"the rows differ most: the first holds {percent[0]} of all their variance, the next two {percent[1]} and {percent[2]}. "
-        f"{low} lie at one end of the first, {high} at the other. So what is close together here can be far apart in the "
-        f"directions that are not drawn: the neighbors that are marked are the nearest in all {table.C}.",
+        text=f"A row has {table.C} numbers, a screen two directions, or three. Principal components are the "
+        f"directions in which the rows differ most: the first holds {percent[0]} of all their variance, the next two "
+        f"{percent[1]} and {percent[2]}. {low} lie at one end of the first, {high} at the other. So tokens that are "
+        "close together here can be far apart in the directions that are not drawn: the marked neighbors are the "
+        f"nearest in all {table.C} directions.",
         show=[TokenMap(chosen=table.chosen)],
         code=[code_of(principal_components)],
         question=Question(
-            prompt=f"Of all the variance of the {len(table.rows):,} rows, how much is left on a flat map, along the best two of "
-            f"{table.C} directions?",
+            prompt=f"Of all the variance of the {len(table.rows):,} rows, what share is left on a flat map, along the "
+            f"best two of {table.C} directions?",
             options=variance_options(float(shares[:2].sum())),
             before=[token_panel(table)],
         ),

@@ -128,16 +128,17 @@ def last_row(writer: Writer) -> Step:
 
     T, V = writer.logits.shape
     return Step(
-        title="Only the last place is asked",
-        text=f"The model predicts at every place; shown are the columns of the {len(writer.likely)} likeliest next tokens, of "
-        f"{V:,}. In training all rows of `logits` count. To go on with the text only the last row matters (outlined): what "
-        "comes after earlier tokens is known. So only the last state goes through the head, which saves most of its work.",
+        title="Only the last position counts",
+        text=f"The model predicts at every position; the columns of the {len(writer.likely)} likeliest of {V:,} next "
+        "tokens are shown. In training all rows of `logits` count. To continue the text, only the last row matters "
+        "(outlined): what follows the earlier tokens is already known. So only the last state goes through the "
+        "head, which saves most of the head's work.",
         show=[
             Panel(
                 name="logits",
                 values=writer.logits[:, writer.likely],
                 letters="TK",
-                title="at every place",
+                title="at every position",
                 rows=writer.labels,
                 columns=writer.names,
                 marks=[[T - 1, k] for k in range(len(writer.likely))],
@@ -149,10 +150,10 @@ def last_row(writer: Writer) -> Step:
             prompt=f"The text has {T} {'token' if T == 1 else 'tokens'}, and `logits` is (B=1, T={T}, V={V}). Which part says what "
             "comes next?",
             options=distinct(
-                Option("logits[:, -1]", True, "The last place has read the whole text."),
+                Option("logits[:, -1]", True, "The last position has read the whole text."),
                 Option("logits[:, 0]", False, "That predicts the second token, from the first alone."),
-                Option("logits[:, :, -1]", False, "That is one token of the vocabulary at every place."),
-                Option("the mean over T", False, "It mixes predictions of tokens that are known already."),
+                Option("logits[:, :, -1]", False, "That is one token of the vocabulary at every position."),
+                Option("the mean over T", False, "It mixes in predictions of tokens that are already known."),
             ),
         ),
     )  # fmt: skip
@@ -186,15 +187,15 @@ def drawing(writer: Writer) -> Step:
     place = writer.likely.index(drawn) if drawn in writer.likely else None
     return Step(
         title="Greedy takes the likeliest, sampling draws",
-        text=f"Greedy always writes “{writer.names[0]}”, and often ends in a loop. Sampling draws a number u between 0 and 1 and "
-        "goes along `cumulative`, the likeliest first, until the sum is larger than u. A token with "
-        f"probability {float(p[0]):.2f} is drawn about that often. The seed decides every u.",
+        text=f"Greedy always writes “{writer.names[0]}”, and often ends in a loop. Sampling draws a number u between "
+        "0 and 1 and goes along `cumulative`, the likeliest first, until the sum is larger than u. A token with "
+        f"probability {float(p[0]):.2f} is drawn about that often. The seed determines every u.",
         show=[
             writer.line("p", p, "softmax of the last row"),
             writer.line("cumulative", p.cumsum(0), "p added up from the left", marks=[] if place is None else [[place]]),
             Facts(facts=[("u", f"{float(u):.4f}", ""), ("drawn", writer.label(drawn), ""), *reached(writer.last, drawn)]),
             Bars(
-                title=f"Probability, and how often it came in {DRAWS:,} draws",
+                title=f"Probability, and how often it was drawn in {DRAWS:,} draws",
                 names=writer.names,
                 series={"p": p.tolist(), "share": shares},
             ),
@@ -232,11 +233,11 @@ def temperature(writer: Writer) -> Step:
     change = "stays" if abs(most[1] - most[0]) < 1e-6 else "grows" if most[1] > most[0] else "shrinks"
     return Step(
         title="Temperature divides the logits",
-        text=f"`logits` divided by {heat:g}, and then the softmax. Below 1 differences grow and likely tokens get likelier; above "
-        "1 all become more alike; toward 0 it is greedy. The order never changes. Multiply instead of dividing, and "
-        "everything is the other way round.",
+        text=f"`logits` divided by {heat:g}, and then the softmax. Below 1 differences grow and likely tokens get "
+        "likelier; above 1 all become more alike; near 0 sampling becomes greedy. The order never changes. If you "
+        "multiply instead of dividing, the effect is reversed.",
         show=[
-            writer.line("logits", logits, "of the last place", color="diverging", decimals=2),
+            writer.line("logits", logits, "of the last position", color="diverging", decimals=2),
             writer.line(
                 "scaled",
                 logits / heat,
@@ -282,9 +283,9 @@ def top_k(writer: Writer) -> Step:
     first = [float(x[writer.likely[0]]) for x in (before, after)]
     return Step(
         title="Top-k: only the k likeliest stay",
-        text=f"The {k} likeliest tokens stay, all others get 0, and what stays is divided by its sum, {kept:.4f}, so that it sums to "
-        "1 again. This cuts off the long tail: thousands of tokens that are unlikely one by one, but not together. "
-        f"Here they had {1 - kept:.1%}.",
+        text=f"The {k} likeliest tokens stay, all others get 0, and what stays is divided by its sum, {kept:.4f}, so "
+        "that it sums to 1 again. This cuts off the long tail: thousands of tokens that are unlikely one by one, "
+        f"but not together. Here they had {1 - kept:.1%} in total.",
         show=[
             writer.line("p", before[writer.likely], f"at temperature {writer.temperature:g}"),
             cut_line(writer, "top-k", "p", before, after, kept, f"the first {k}, divided by their sum"),
@@ -292,7 +293,7 @@ def top_k(writer: Writer) -> Step:
         ],
         code=[code_of(Warping.most_likely, "logits.topk(")],
         question=Question(
-            prompt=f"k = {k}. The likeliest token had {first[0]:.4f}. What has it afterwards?",
+            prompt=f"k = {k}. The likeliest token had {first[0]:.4f}. What does it have afterwards?",
             options=distinct(
                 Option(f"{first[1]:.4f}", True, f"{first[0]:.4f} / {kept:.4f}: what was cut off is shared out."),
                 Option(f"{first[0]:.4f}", False, "Then the rest would sum to less than 1."),
@@ -328,9 +329,9 @@ def top_p(writer: Writer) -> Step:
     stay, kept = int((after > 0).sum()), float(before[after > 0].sum())
     return Step(
         title="Top-p: as many as it takes",
-        text=f"The fewest tokens whose probabilities sum to at least p = {p:g} stay. Where the model is sure that may be one, where it "
-        "is unsure dozens: the number follows the model, while top-k's is fixed. The token that crosses p stays. "
-        "In the app top-p comes after temperature and top-k.",
+        text=f"The fewest tokens whose probabilities sum to at least p = {p:g} stay. Where the model is sure, that "
+        "may be one token; where it is unsure, dozens. The number follows the model, while top-k keeps a fixed "
+        "number. The token that crosses p stays. In the app, top-p comes after temperature and top-k.",
         show=[
             writer.line("top-k", before[writer.likely], f"after temperature and top-k {writer.top_k}"),
             writer.line("cumulative", sums, "added up from the left"),
@@ -345,7 +346,7 @@ def top_p(writer: Writer) -> Step:
             options=distinct(
                 Option(str(stay), True, f"With {stay} the sum is {kept:.4f}; with one fewer it would not reach {p:g}."),
                 Option(str(stay - 1 or 2), False, "The token that crosses p stays, too: at least one always does."),
-                Option(str(stay + 1), False, "The sum has reached p before."),
+                Option(str(stay + 1), False, "The sum reaches p with fewer tokens."),
                 Option(str(round(p * SHOWN)), False, "p is a share of the probability, not of the tokens."),
             ),
             before=[writer.line("top-k", before[writer.likely], "before"), writer.line("cumulative", sums, "added up")],
@@ -365,9 +366,10 @@ def fed_back(writer: Writer) -> Step:
     seen = min(T + 1, config.block_size) if config.is_bounded else T + 1
     return Step(
         title="Drawn, appended, fed back",
-        text="One token at a time: predict, draw, append, and the longer text is what the next prediction reads. Each row of "
-        f"`context` is the text after one more draw, the new token outlined. {NEW} draws with your settings and seed "
-        f"{writer.seed}. Nothing is taken back: a strange token becomes part of the truth.",
+        text="The model writes one token at a time: predict, draw, append. The next prediction reads the longer "
+        f"text. Each row of `context` is the text after one more draw, with the new token outlined: {NEW} draws with "
+        f"your settings and seed {writer.seed}. Nothing is taken back: a strange token becomes part of the text that "
+        "everything after it builds on.",
         show=[
             Panel(
                 name="context",
@@ -392,10 +394,11 @@ def fed_back(writer: Writer) -> Step:
         ],
         code=[code_of(Request.choices, "ids, u = self._draw(logits)", "context.append(ids)")],
         question=Question(
-            prompt=f"The text has {T} {'token' if T == 1 else 'tokens'}, one was drawn. How many tokens is the next prediction based on?",
+            prompt=f"The text has {T} {'token' if T == 1 else 'tokens'}, and one more was drawn. How many tokens is "
+            "the next prediction based on?",
             options=distinct(
                 Option(str(seen), True, "On everything that is there now, the new token included."),
-                Option(str(T), False, "Then every draw would continue the prompt, and none the text."),
+                Option(str(T), False, "Then every draw would continue the prompt alone, and none the longer text."),
                 Option("1", False, "The new token alone: the model would forget what it writes about."),
             ),
         ),
@@ -415,9 +418,9 @@ def end_of_text(writer: Writer) -> Step:
     return Step(
         title="End of text: who stops?",
         source=f"{OWN} The first chart is about an article that the model was not trained on.",
-        text="Every article in the training data ends with an end token, so the model has learned when to expect it. The "
-        "loop has to look: when the end token is drawn it stops. Otherwise the model begins another article. In a batch, rows "
-        "that have ended are filled up with it until the last one ends.",
+        text="Every article in the training data ends with an end token, so the model has learned when to expect it. "
+        "The loop has to check: when the end token is drawn, it stops. Otherwise the model begins another article. "
+        "In a batch, rows that have ended are filled with end tokens until the last row ends.",
         show=[
             Bars(
                 title="Probability of the end token, inside an article on average and after it",
@@ -468,9 +471,9 @@ def several_prompts(writer: Writer) -> Step:
     return Step(
         title="Prompts of different lengths",
         source=BOTH_TEXTS,
-        text="Two prompts are continued at once. The shorter is padded on the left, so that the last place of both is their last "
-        "token: `logits[:, -1]` serves both, and new tokens go into the same column. Padding is masked, positions count "
-        "real tokens only, and so each row writes what it would have written alone.",
+        text="Two prompts are continued at once. The shorter is padded on the left, so that the last position of "
+        "both is their last token: `logits[:, -1]` serves both, and new tokens go into the same column. Padding is "
+        "masked and positions count only real tokens, so each row gets the text that it would have gotten alone.",
         show=[
             batch.row(0, "ids[0]", "your text"),
             batch.row(1, "ids[1]", "the second text"),
@@ -489,7 +492,7 @@ def several_prompts(writer: Writer) -> Step:
             prompt="Two prompts of different lengths in one batch. On which side are they padded for writing?",
             options=[
                 Option("left", True, "The last column then holds the last token of each, and the new ones come right after it."),
-                Option("right", False, "New tokens would come after the padding, and `logits[:, -1]` would be padding's."),
+                Option("right", False, "New tokens would come after the padding, and `logits[:, -1]` would belong to padding."),
                 Option("either", False, "The mask allows both, but the loop reads the last column."),
             ],
         ),
@@ -534,9 +537,10 @@ def cache(writer: Writer) -> Step:
     panels = [keys("kept", kept, "keys of the tokens before")] if T > 1 else []
     return Step(
         title="The KV cache: what is known is not computed again",
-        text="A token's key and value never change: it cannot see what comes later. So they are kept, and only the newest token "
-        f"goes through the layers: its query meets all keys. `grown` is `kept` and one more row of {D} numbers (outlined). "
-        f"For {NEW} new tokens {with_cache} places are computed instead of {without}; the price is memory.",
+        text="A token's key and value never change, because the token cannot see what comes later. So they are kept, "
+        "and only the newest token goes through the layers: its query meets all keys. `grown` is `kept` plus one "
+        f"more row of {D} numbers (outlined). For {NEW} new tokens, {with_cache} positions are computed instead of "
+        f"{without}; the price is memory.",
         show=[
             *panels,
             keys("grown", grown, "with the newest token's", marks=[[T - 1, d] for d in range(D)]),
@@ -547,9 +551,9 @@ def cache(writer: Writer) -> Step:
                 ]
             ),
             Bars(
-                title=f"Places that go through the model for {NEW} new tokens",
+                title=f"Positions that go through the model for {NEW} new tokens",
                 names=["with the cache", "without"],
-                series={"places": [with_cache, without]},
+                series={"positions": [with_cache, without]},
                 decimals=0,
             ),
         ],

@@ -23,9 +23,9 @@ RECORDED = ["blocks.*.attn.scores", "blocks.*.attn.pattern", "blocks.*.attn.z", 
 ROOM, LEAST, MOST = 230, 14, 36  # px: the columns of one head, and the sides of its cells
 
 NOTES = {  # under the wrong pattern, behind what its rows sum to
-    "wrong-split": "Rows and columns are dimensions of the head, no longer tokens.",
+    "wrong-split": "Rows and columns are dimensions of the head, not tokens.",
     "softmax-axis": "Each column sums to 1 instead.",
-    "mask-after-softmax": "The hatched cells had a share, and lost it.",
+    "mask-after-softmax": "The hatched cells had some weight, and lost it.",
     "mask-inverted": "The last row sees nothing, and sums to 0.",
 }
 
@@ -172,7 +172,7 @@ def row_sums(pattern) -> str:
     least, most = float(sums.min()), float(sums.max())
     if most - least < 0.005:
         return f"Each row sums to {most:.2f}."
-    return f"The rows sum to {least:.2f} at least and {most:.2f} at most, where each should sum to 1."
+    return f"The row sums range from {least:.2f} to {most:.2f} instead of all being 1."
 
 
 def exhibit(scene: Scene, mistake) -> Exhibit:

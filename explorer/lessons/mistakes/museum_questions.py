@@ -28,14 +28,14 @@ def how_the_loss_changes(shown: Exhibit) -> Question | None:
         "falls": "it does not rise",
     }
     whys = {
-        "much": f"The weights hold on to more than that. {told}",
-        "little": f"The blocks after it build on what the line gives them, and more breaks than that. {told}",
-        "falls": "These weights were trained with the right line. Another one is of no use to them.",
+        "much": f"The weights do better than that, even with the wrong line. {told}",
+        "little": f"Later blocks build on the result of this line, so more breaks than that. {told}",
+        "falls": "These weights were trained with the right line. They cannot make use of another line.",
     }
     return ask(
         shown,
-        "The weights stay, the line changes. What happens to the loss on held-out text? (1 nat more means that the right "
-        "token gets 2.7 times less probability.)",
+        "The weights stay the same, the line changes. What happens to the loss on held-out text? (1 nat more means "
+        "that the probability of the right token is divided by 2.7.)",
         *[Option(texts[name], name == happens, told if name == happens else whys[name]) for name in texts],
     )
 
@@ -49,14 +49,14 @@ def where_it_begins(shown: Exhibit) -> Question:
     }.get(first, "It is the first to read what was merged wrongly before it.")
     whys = {
         0: "Its pattern is computed before anything is merged, from the same queries and keys.",
-        1: "It would be the first to read what a wrong merge left, but here that is no other than a right one.",
+        1: "It would be the first to read what a wrong merge left, but here a wrong merge gives the same result as a right one.",
         None: "What is merged goes into the residual stream, and later layers read it there.",
     }
     texts = {0: "in layer 0", 1: "in layer 1", None: "in none: patterns are computed before merging"}
     texts.setdefault(first, f"in layer {first}" if first is not None else "")
     return ask(
         shown,
-        "Heads are merged wrongly in every layer, after each has its pattern. In which layer is a pattern wrong first?",
+        "Heads are merged wrongly in every layer, after each has its pattern. Which is the first layer with a wrong pattern?",
         *[Option(text, place == first, here if place == first else whys[place]) for place, text in texts.items()],
     )
 
@@ -71,9 +71,11 @@ def which_shape(shown: Exhibit) -> Question:
     T, (H, wrong_H) = len(shown.ids), (run.pattern.shape[1] for run in (shown.right, shown.wrong))
     return ask(
         shown,
-        f"With the right line the pattern of a layer has the shape (1, {H}, {T}, {T}). And with the wrong one?",
+        f"With the right line the pattern of a layer has the shape (1, {H}, {T}, {T}). What is the shape with the wrong line?",
         Option(f"(1, {wrong_H}, {T}, {T})", True, "There is one head as wide as the model, so there is one pattern."),
-        Option(f"(1, {H}, {T}, {T})", False, "The number of heads stands in the line that was changed, and is gone."),
+        Option(
+            f"(1, {H}, {T}, {T})", False, "The number of heads comes from the line that was changed, so it is gone."
+        ),
         Option(f"(1, {H}, {T * H}, {T * H})", False, "Tokens stay tokens: only the width is cut, or left whole."),
         Option("there is none: Python raises an error", False, "Nothing after it asks how many heads there are."),
     )
@@ -111,7 +113,7 @@ def which_map_hides_the_future(shown: Exhibit) -> Question | None:
         return None
     whys = {
         True: "The diagonal is the end: a token sees itself and what comes before it.",
-        False: "Look above the diagonal: each token sees the next one too, the one it is asked for.",
+        False: "Look above the diagonal: each token sees the next one too, which it has to predict.",
     }
     return which_map(
         shown, "Rows are queries, columns are keys. Which of the two masks is right?", whys, right_first=False
@@ -132,8 +134,8 @@ def what_the_first_row_sums_to(shown: Exhibit) -> Question:
     found = float(shown.wrong.pattern[shown.layer, shown.wrong_head, 0].sum())
     sums = "exactly 1" if abs(found - 1) < LEAST else "less than 1" if found < 1 else "more than 1"
     whys = {
-        "exactly 1": "So it is if the softmax runs over the visible keys of a row. Look where it runs now.",
-        "less than 1": "The share that it loses goes to other tokens, but here nearly nothing is lost.",
+        "exactly 1": "That is so if the softmax runs over the visible keys of a row. Look where it runs now.",
+        "less than 1": "The weight that it loses goes to other tokens, but here nearly nothing is lost.",
         "more than 1": "A softmax shares out 1: no cell is above 1, and row 0 has only one visible cell.",
     }
     if shown.name == "softmax-axis":
@@ -142,7 +144,7 @@ def what_the_first_row_sums_to(shown: Exhibit) -> Question:
         why = f"the 1 is shared among all T={T} keys, and the mask then takes away what the later ones got."
     return ask(
         shown,
-        "Row 0 of the pattern is the first token's, and sums to 1. And with the wrong line, in this head?",
+        "Row 0 of the pattern is the first token's, and sums to 1. What does it sum to with the wrong line, in this head?",
         *[Option(text, text == sums, f"It is {found:.3f}: {why}" if text == sums else whys[text]) for text in whys],
     )
 
@@ -152,8 +154,8 @@ def what_the_last_token_sees(shown: Exhibit) -> Question:
     visible = T - int(shown.wrong_hidden[-1].sum())
     sees = "none" if visible == 0 else "all" if visible == T else "itself"
     whys = {
-        "none": "All that it may see is hidden now, and nothing comes after it. Its row is a softmax of nothing, “not a "
-        "number”, which the code turns into zeros.",
+        "none": "Everything that it may see is hidden now, and nothing comes after it. Its row is a softmax of "
+        "nothing, “not a number”, which the code turns into zeros.",
         "all": "That is so with the right line: the last token sees everything up to itself.",
         "itself": "The diagonal was visible, so it is hidden now.",
     }

@@ -147,8 +147,8 @@ NEAR = 3  # lines: comments and blank ones between
 
 def _patched(piece: Piece) -> str:
     return (
-        f"If one tensor of yours, {tuple(piece.found.shape)}, is replaced by the right one, all that follows comes out "
-        f"right: the mistake is in {spoken(piece.lines)}."
+        f"If one tensor of yours, {tuple(piece.found.shape)}, is replaced by the right tensor, everything after it "
+        f"comes out right: the mistake is in {spoken(piece.lines)}."
     )
 
 
@@ -182,7 +182,7 @@ def _as_fault(block: str, way: Way) -> Fault:
     return Fault(way.pick, (block,), title, way.sentence, EVIDENCE, way.idea, "")
 
 
-EVIDENCE = "Our own block, changed in this way, does the same as yours in everything that was compared."
+EVIDENCE = "Our own block with this change gives the same results as yours in every comparison."
 
 
 @cache
@@ -265,7 +265,7 @@ def _unnamed(found: Diagnosis, walked: Walk) -> str:
     if mine is not None and right is not None and mine.shape != right.shape:
         return f"No known mistake fits. {name}: the shape is {tuple(mine.shape)} instead of {tuple(right.shape)}."
     if mine is not None and mine.isnan().any() and not (right is not None and right.isnan().any()):
-        return f"No known mistake fits. First difference: {name} has NaN in it."
+        return f"No known mistake fits. First difference: {name} contains NaN."
     if name.endswith("in train mode"):
         dropped = [step for step in walked.steps if step.line and step.operation.startswith("dropout")]
         places = " and ".join(f"on {tuple(step.tensor.shape)} in line {step.line}" for step in dropped)

@@ -45,11 +45,11 @@ _MASK = "Where the mask is 0 the score becomes -inf before the softmax, so that 
 _DROPOUT = "Two places: attn_dropout on the weights right after the softmax, hidden_dropout on what c_proj returns."
 _BLOCK = "Norm first, then the layer, then add to the stream: x + attn(ln_1(x)), and then x + mlpf(ln_2(x))."
 _FINAL = "After the last block, and only there, ln_f norms the stream; lm_head reads what it returns."
-_CACHE = "Concatenate along the token dimension, the hidden cache first, and count its P places in the mask."
-_LOSS = "Every place's logits meet the target that the caller gave for it; the mean is over targets that are not -1."
+_CACHE = "Concatenate along the token dimension, the hidden cache first, and count its P positions in the mask."
+_LOSS = "Compare the logits of every position with the target given for it; the mean is over targets that are not -1."
 _COLUMNS = "Column j is visible in every row exactly when j < num_tokens[b]."
 _TRIANGLE = "Query i sees the keys j <= i: itself and what came before it (a lower triangle with its diagonal)."
-_DRAW = "softmax(logits of the last place / temperature) are the chances; draw one token from them."
+_DRAW = "softmax(logits of the last position / temperature) gives the probabilities; draw one token from them."
 _FEED = "Append each new token to the old ones, and give the model all of them again."
 _JOIN = "The encoder's hidden states are the decoder's hidden_cache; the decoder's own tokens are the targets."
 
@@ -100,7 +100,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             split_by_reshape=(
                 "Heads cut with reshape alone",
                 "Your heads are cut with reshape where a transpose is needed: token 3's numbers end up in head 1.",
-                "Heads see a few tokens each instead of a part of every token; later tokens leak into earlier ones.",
+                "Each head sees a few tokens instead of a part of every token; later tokens leak into earlier ones.",
                 _SPLIT,
                 "queries cut into heads (B, H, T, D)",
                 "heads",
@@ -111,7 +111,7 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "You merge the heads with reshape, without transposing back first: "
                 "token 0's row is filled with head 0 of tokens 0, 1 and 2.",
                 "Each token gets what others attended to; the causal mask no longer hides the future.",
-                "Transpose (B, H, T, D) to (B, T, H, D) first; then the last two dimensions may be joined to C.",
+                "Transpose (B, H, T, D) to (B, T, H, D) first; then the last two dimensions can be joined into C.",
                 "heads merged (B, T, C)",
                 "heads",
                 11,
@@ -173,8 +173,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             mask_after_softmax=(
                 "Mask after the softmax",
                 "You set the weights of hidden keys to 0 after the softmax, so the rows no longer sum to 1.",
-                "Hidden keys still take their share away: early tokens get almost nothing, and the "
-                "future leaks as a sum.",
+                "Hidden keys still take their share of the weight: early tokens get almost nothing, and the future "
+                "leaks as a sum.",
                 _MASK,
                 "pattern (B, H, T, T)",
                 "museum",
@@ -192,7 +192,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             softmax_over_queries=(
                 "Softmax over the queries",
                 "Your softmax runs over dimension -2, the queries: columns sum to 1 instead of rows.",
-                "What a token takes in depends on the others; in a causal model the future leaks through the sums.",
+                "What a token takes in depends on the other tokens; in a causal model the future leaks through the "
+                "sums.",
                 _SOFTMAX,
                 "pattern (B, H, T, T)",
                 "museum",
@@ -246,7 +247,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             dropout_on_scores=(
                 "Dropout before the softmax",
                 "You also drop scores, before the softmax: a score of 0 is not a weight of 0.",
-                "Dropped keys get a middling weight instead of none, and the expected output shifts.",
+                "Dropped keys get a medium weight instead of none, and the expected output shifts.",
                 _DROPOUT,
                 "scores (B, H, T, T)",
                 "dropout",
@@ -272,8 +273,9 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             loop_over_heads=(
                 "A loop over heads",
-                "The numbers are right, but you compute one head after the other: matrix products grow with n_head.",
-                "An order of magnitude slower on a GPU, and it rounds differently; the homework forbids it.",
+                "The numbers are right, but you compute one head after the other: the number of matrix products "
+                "grows with n_head.",
+                "It is an order of magnitude slower on a GPU and rounds differently; the homework forbids it.",
                 "Put the heads in a dimension of their own, (B, H, T, D): one matrix product serves all of them.",
                 "heads, one by one",
                 "loop",
@@ -291,9 +293,10 @@ FAULTS: tuple[Fault, ...] = tuple(
             qk_swapped=(
                 "q and k mixed up",
                 "Your queries come from self.k and your keys from self.q.",
-                "It trains the same from scratch, since both are only names; with trained weights it "
-                "reads the map crosswise.",
-                "The attending token is the query (rows), the attended one the key (columns): q @ k transposed.",
+                "It trains the same from scratch, since both are only names; with trained weights its scores are "
+                "transposed.",
+                "The token that attends is the query (rows), the token it attends to is the key (columns): q @ k "
+                "transposed.",
                 "scores (B, H, T, T)",
                 "attention",
                 2,
@@ -301,8 +304,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             kv_swapped=(
                 "k and v mixed up",
                 "Your keys come from self.v and your values from self.k.",
-                "It trains the same from scratch, since both are only names; with trained weights it "
-                "mixes what was meant to match.",
+                "It trains the same from scratch, since both are only names; with trained weights it mixes vectors "
+                "that were meant for matching.",
                 "Keys are compared with queries; values are what is mixed.",
                 "scores (B, H, T, T)",
                 "attention",
@@ -323,7 +326,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             no_residual=(
                 "Nothing is added to the stream",
                 "Your block returns the layers' output; x itself is not added back.",
-                "Each layer has to pass on everything itself; gradients fade on the way down.",
+                "Each layer has to pass on everything itself; gradients fade on the way back.",
                 _BLOCK,
                 "after attention (B, T, C)",
                 "attention",
@@ -340,7 +343,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             one_norm_twice=(
                 "One norm used twice",
-                "You use ln_1 in front of the MLP too; ln_2 never runs.",
+                "You use ln_1 before the MLP too; ln_2 never runs.",
                 "Attention and MLP must share a norm, and ln_2 is never trained. Fresh norms are equal, "
                 "so nothing shows at first.",
                 _BLOCK,
@@ -381,7 +384,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             hidden_before_norm=(
                 "Hidden states from before ln_f",
                 "With return_hidden=True you return the states from before ln_f.",
-                "The decoder gets an encoder's raw stream in its cache, at another scale than its own tokens.",
+                "The decoder gets an encoder's raw stream in its cache, on a different scale from its own tokens.",
                 "return_hidden gives what ln_f returns: the same states that lm_head would read.",
                 "hidden states (B, T, C)",
                 "block",
@@ -391,7 +394,7 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "-1 looked up as a token",
                 "The padding -1 goes into vocab_embeddings as it is; there is no row -1.",
                 "It stops with an index error (or, on a GPU, with a device assertion).",
-                "Replace -1 by any real token before the look-up (clamp): the mask hides those places anyway.",
+                "Replace -1 by any real token before the look-up (clamp): the mask hides those positions anyway.",
                 "token ids",
                 "masks",
                 3,
@@ -400,7 +403,7 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "Padding not counted for the mask",
                 "You give the mask the full length T for every row, whether it is padded or not.",
                 "Padding is read as text: what a sequence means depends on how long its neighbors in the batch are.",
-                "num_tokens[b] is the number of places in row b that are not -1 (plus P of the cache).",
+                "num_tokens[b] is the number of positions in row b that are not -1 (plus P of the cache).",
                 "number of tokens of each row",
                 "attention",
                 6,
@@ -416,7 +419,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             cache_ignored=(
                 "Hidden cache not used",
-                "hidden_cache is not put in front of the tokens.",
+                "hidden_cache is not put before the tokens.",
                 "The decoder writes without having read the title.",
                 _CACHE,
                 "cache and tokens (B, P+T, C)",
@@ -425,7 +428,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             cache_not_in_mask=(
                 "The mask forgets the cache",
-                "You put the cache in front, but the mask is made for T places only, not for P+T.",
+                "You put the cache before the tokens, but the mask is made for only T positions, not for P+T.",
                 "Scores (P+T by P+T) and mask (T by T) do not fit: it stops with a shape error.",
                 _CACHE,
                 "number of tokens of each row",
@@ -434,10 +437,11 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             cache_targets_not_shifted=(
                 "Targets not shifted with a cache",
-                "With a cache you compare logits[:, P:] with the targets: each position is asked for the "
-                "token that it was given.",
-                "The loss falls towards 0, because copying is easy; what it writes is nonsense.",
-                "Without shifting by the caller, the place before a token predicts it: logits[:, P-1:-1].",
+                "With a cache you compare logits[:, P:] with the targets: each position has to predict the token "
+                "that it was given.",
+                "The loss falls toward 0, because copying is easy; what it writes is nonsense.",
+                "The caller has not shifted the targets here, so the position before a token predicts it: logits[:, "
+                "P-1:-1].",
                 "logits that meet the targets (B, T, V)",
                 "training-step",
                 2,
@@ -464,7 +468,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             padding_not_ignored=(
                 "Targets of -1 not ignored",
                 "The homework marks padding in the targets with -1, and your loss does not ignore it: ignore_index "
-                "must be -1 (cross_entropy's own is -100).",
+                "must be -1 (the default of cross_entropy is -100).",
                 "It stops with an index error: the vocabulary has no token -1.",
                 _LOSS,
                 "targets",
@@ -494,8 +498,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             padding_off_by_one=(
                 "Padding off by one",
-                "Column num_tokens[b] is visible: the first place of padding. It should be j < num_tokens[b].",
-                "One place of padding is read as text.",
+                "Column num_tokens[b] is visible: the first position of padding. It should be j < num_tokens[b].",
+                "One position of padding is read as text.",
                 _COLUMNS,
                 "mask (B, 1, T, T)",
                 "attention",
@@ -538,7 +542,7 @@ FAULTS: tuple[Fault, ...] = tuple(
                 "One row's mask for the whole batch",
                 "Every row of the batch gets the mask of row 0.",
                 "Shorter rows read their padding, or longer ones lose their end.",
-                _COLUMNS + " Each b has its own.",
+                _COLUMNS + " Each sequence b has its own length.",
                 "mask (B, 1, T, T)",
                 "masks",
                 4,
@@ -597,7 +601,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             temperature_ignored=(
                 "Temperature ignored",
                 "The temperature has no influence on what is drawn.",
-                "Texts at every temperature are those of 1.0.",
+                "At every temperature, the texts are those of temperature 1.0.",
                 _DRAW,
                 "logits of the next token (N, V)",
                 "writing",
@@ -632,7 +636,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             only_last_token_seen=(
                 "Only the last token is given",
-                "The model is given the newest token only, without those before it.",
+                "The model is given only the newest token, without those before it.",
                 "It forgets everything but one token, and positions start at 0 again.",
                 _FEED,
                 "what the model is given",
@@ -654,7 +658,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             encoded_every_time=(
                 "The encoder runs for every token",
                 "The encoder reads the prefix again for every new token; once is enough.",
-                "The text is the same, and takes longer: the prefix does not change.",
+                "The text is the same but takes longer, because the prefix does not change.",
                 "Call the encoder once, before the loop, and give its states to the decoder each time.",
                 "what the encoder is given",
                 "encoder-decoder",
@@ -665,8 +669,8 @@ FAULTS: tuple[Fault, ...] = tuple(
             "encoder-decoder",
             no_end_of_text=(
                 "No end-of-text token",
-                "The decoder's vocabulary is not one larger than its config says: it has no token for "
-                "the end of the text.",
+                "The decoder's vocabulary is not one token larger than its config says: it has no token for the end "
+                "of the text.",
                 "The target “end of text” has no row: an index error, or texts that never end.",
                 "decoder_config.vocab_size + 1: the last token is the end of the text.",
                 "decoder's logits (B, P+T, V+1)",
@@ -675,7 +679,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             ),
             encoder_unused=(
                 "The encoder's states are not used",
-                "The decoder is called without hidden_cache: nothing of the prefix reaches it.",
+                "The decoder is called without hidden_cache: nothing from the prefix reaches it.",
                 "A text is written for no title in particular; the encoder never learns.",
                 _JOIN,
                 "what goes into the decoder",
@@ -685,7 +689,7 @@ FAULTS: tuple[Fault, ...] = tuple(
             prefix_decoded=(
                 "The decoder reads the prefix",
                 "The decoder is given the prefix as its tokens instead of the targets.",
-                "It is trained on the title's tokens where the text's should stand.",
+                "It is trained on the title's tokens instead of the text's.",
                 _JOIN,
                 "what goes into the decoder",
                 "encoder-decoder",

@@ -50,7 +50,7 @@ def check_class(plan: Plan, say: Say) -> list[tuple[Entry, Report]]:
     """
     found = entries(plan.place, plan.grading.due)
     if plan.again and not any(_is_again(plan, entry) for entry in found):
-        raise ValueError(f"there is no hand-in “{plan.again}” in {plan.place}: name its file or its student")
+        raise ValueError(f"there is no submission “{plan.again}” in {plan.place}: name its file or its student")
     like = likenesses({entry.file: entry.handin.source for entry in found if entry.handin})
     if plan.out:
         (plan.out / "reports").mkdir(parents=True, exist_ok=True)

@@ -83,9 +83,9 @@ def _content(file: Path) -> Content:
     if file.is_symlink():
         return "This is a link: it is not followed."
     if not file.is_file():
-        return "This is no ordinary file."
+        return "This is not an ordinary file."
     if file.suffix.lower() not in CODE and file.name != METADATA:
-        return f"A homework is a .py file, a notebook or a zip, and this is “{file.suffix or 'without ending'}”."
+        return f"A homework is a .py file, a notebook or a zip; this file's extension is “{file.suffix or 'none'}”."
     try:
         if file.stat().st_size > LARGEST:
             return f"This is larger than {LARGEST // 1_000_000} MB."
@@ -109,7 +109,7 @@ def _of_zip(place: Path) -> Iterator[tuple[str, Content]]:
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content:
     path = PurePosixPath(info.filename)
     if not (path.suffix.lower() in CODE or path.name == METADATA) or info.file_size > LARGEST:
-        return "This is no homework, or too large."
+        return "This is not a homework file, or it is too large."
     try:
         return archive.read(info)
     except Exception:

@@ -102,7 +102,7 @@ def class_page(reports: list[tuple[str, Report, int]], grading: Grading) -> str:
     """Which block fails how often, and with which mistakes. Of each: who, the report, late days."""
     totals = [grading.total(report, late) for _, report, late in reports]
     mean = sum(totals) / max(1, len(totals))
-    parts = [f"<h1>{len(reports)} hand-ins, {mean:.1f} of {grading.possible:g} points on average</h1>"]
+    parts = [f"<h1>{len(reports)} submissions, {mean:.1f} of {grading.possible:g} points on average</h1>"]
     for name, (title, _) in BLOCKS.items():
         blocks = [block for _, report, _ in reports for block in report.blocks if block.name == name]
         parts.append(_of_class(title, blocks))

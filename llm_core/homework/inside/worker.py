@@ -26,7 +26,7 @@ from .observations import spoken_error
 from .syntax import syntax_sentence
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-BY_ITSELF = "put what should run only by itself under if __name__ == “__main__”"
+BY_ITSELF = "put code that should run only by itself under if __name__ == “__main__”"
 
 
 def main() -> None:

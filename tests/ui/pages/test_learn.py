@@ -270,7 +270,7 @@ def test_arrows_in_a_text_field_stay_there(learn: LessonScreen):
 
 def test_a_link_opens_its_step_and_the_address_follows(alone: LessonScreen):
     learn = alone.open("attention", 6)
-    assert learn.title() == "Masked: no look into the future"
+    assert learn.title() == "Masked: no token sees the future"
     learn.reveal()
     learn.next()
     assert re.search(r"\?lesson=attention&step=7$", learn.page.url)

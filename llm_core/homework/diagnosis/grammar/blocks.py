@@ -28,7 +28,7 @@ EMBEDDING: dict[str, tuple[str, dict]] = {
             "token": "You look the position up by the token's id: the position table is given idx, not 0..T-1.",
             "batch": "Your positions are made from the batch's size, not from T.",
             "row": "Your positions count the rows of the batch: every token of row b gets position b.",
-            "over batch": ("Your positions go on over the batch.", "positions-over-batch"),
+            "over batch": ("Your positions continue over the batch.", "positions-over-batch"),
             "last token": "Every token gets the position of the last one, T-1.",
         },
     ),
@@ -151,13 +151,13 @@ BLOCK: dict[str, tuple[str, dict]] = {
             "parallel": ("Attention and MLP read the same input.", "parallel"),
             "post": ("You norm after the addition.", "post-norm"),
             "stream": ("Your stream itself is normed.", "stream-normalised"),
-            "behind": "Your norms stand behind the layers, x + ln_1(attn(x)); they belong in front, attn(ln_1(x)).",
+            "behind": "Your norms come after the layers, x + ln_1(attn(x)); they belong before them, attn(ln_1(x)).",
         },
     ),
     "norms": (
         _BLOCK,
         {
-            "swapped": "ln_1 and ln_2 are swapped: ln_2 stands before attention, ln_1 before the MLP.",
+            "swapped": "ln_1 and ln_2 are swapped: ln_2 comes before attention, ln_1 before the MLP.",
             "first twice": ("ln_1 norms both times.", "one-norm-twice"),
             "second twice": "ln_2 norms both times; ln_1 is never used.",
             "no first": "Attention reads the stream without ln_1.",
@@ -169,7 +169,7 @@ BLOCK: dict[str, tuple[str, dict]] = {
     "attended": (
         _BLOCK,
         {
-            "alone": "What attention made replaces the stream: it is not added to x, the first residual is missing.",
+            "alone": "Attention's result replaces the stream: it is not added to x, so the first residual is missing.",
             "to its norm": "Attention's result is added to ln_1(x), not to x.",
             "lost": "Attention's result is lost: the MLP's result is added to the block's input x.",
             "unused": "Attention is not used at all.",
@@ -180,13 +180,13 @@ BLOCK: dict[str, tuple[str, dict]] = {
             "dropout 0.1": "There is an extra dropout of 0.1 on attention's result.",
             "dropout 0.5": "There is an extra dropout of 0.5 on attention's result.",
             "repeated": "Attention runs twice in one block.",
-            "normed": "ln_1 stands behind attention, x + ln_1(attn(x)): it should stand in front, attn(ln_1(x)).",
+            "normed": "ln_1 comes after attention, x + ln_1(attn(x)): it should come before, attn(ln_1(x)).",
         },
     ),
     "transformed": (
         _BLOCK,
         {
-            "alone": "What the MLP made replaces the stream: it is not added, the second residual is missing.",
+            "alone": "The MLP's result replaces the stream: it is not added, so the second residual is missing.",
             "to its norm": "The MLP's result is added to ln_2(x), not to x.",
             "unused": "The MLP is not used at all.",
             "half": "Only half of the MLP's result is added.",
@@ -196,13 +196,13 @@ BLOCK: dict[str, tuple[str, dict]] = {
             "dropout 0.1": "There is an extra dropout of 0.1 on the MLP's result.",
             "dropout 0.5": "There is an extra dropout of 0.5 on the MLP's result.",
             "of attention": "The MLP reads attention's result alone, not the stream.",
-            "normed": "ln_2 stands behind the MLP, x + ln_2(mlpf(x)): it should stand in front, mlpf(ln_2(x)).",
+            "normed": "ln_2 comes after the MLP, x + ln_2(mlpf(x)): it should come before, mlpf(ln_2(x)).",
         },
     ),
     "mask": (
         "attention_mask is passed to self.attn unchanged.",
         {
-            "ones": "Attention does not get the mask: it is given a mask of ones, where all see all.",
+            "ones": "Attention does not get the mask: it is given a mask of ones, where every token sees every token.",
             "inverted": "Attention gets the mask the wrong way round.",
             "transposed": "Attention gets the mask transposed.",
             "causal": "Attention gets a causal mask of your own in place of the given one.",
@@ -306,10 +306,10 @@ def _passed_on(mask: Tensor, how: str | None) -> Tensor:
 # --- the transformer ---------------------------------------------------------------------------------------------
 
 _FINAL = "After the last block, and only there, ln_f norms the stream; lm_head reads what it returns."
-_CACHE = "Concatenate along the token dimension, the hidden cache first, and count its P places in the mask."
-_LOSS = "Every place's logits meet the target that the caller gave for it; the mean is over targets that are not -1."
+_CACHE = "Concatenate along the token dimension, the hidden cache first, and count its P positions in the mask."
+_LOSS = "Compare the logits of every position with the target given for it; the mean is over targets that are not -1."
 _LAYERS = "Every block runs once, in order: each reads what the one before it returned."
-_PADDED = "-1 in idx is padding, and nothing else: count what is not -1, and put any real id there."
+_PADDED = "Only -1 in idx is padding: count what is not -1, and replace -1 by any real id."
 
 TRANSFORMER: dict[str, tuple[str, dict]] = {
     "padding": (
@@ -318,7 +318,7 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
             "embedded": ("-1 reaches the embedding.", "padding-embedded"),
             "zero too": "The token 0 counts as padding in your code: only -1 does.",
             "not counted": ("Padding counts as tokens.", "mask-forgets-padding"),
-            "one less": "You count one token less than each sequence has.",
+            "one less": "You count one token fewer than each sequence has.",
             "one more": "You count one token more than each sequence has.",
         },
     ),
@@ -326,11 +326,11 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
         _CACHE,
         {
             "ignored": ("The cache is not used.", "cache-ignored"),
-            "behind": ("The cache stands after the tokens.", "cache-behind"),
+            "behind": ("The cache comes after the tokens.", "cache-behind"),
             "not in mask": ("The cache is not counted in the mask.", "cache-not-in-mask"),
-            "normed": "The hidden cache goes through ln_f once more before it is put in front.",
-            "detached": "The hidden cache is detached: no gradient reaches who made it.",
-            "reversed": "The hidden cache is put in front in reversed order.",
+            "normed": "The hidden cache goes through ln_f once more before it is joined to the tokens.",
+            "detached": "The hidden cache is detached: no gradient reaches the encoder that made it.",
+            "reversed": "The hidden cache is put before the tokens in reversed order.",
         },
     ),
     "layers": (
@@ -342,11 +342,11 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
             "first": "The first block runs each time; the others never do.",
             "last": "The last block runs each time; the others never do.",
             "twice": "Every block runs twice.",
-            "added": "Each block's result is added to what came in: the block has its residuals already.",
+            "added": "Each block's result is added to what came in: the block already has its residuals.",
             "none": "No block runs.",
             "from embedding": "Each block reads the embedding, not what the block before it returned.",
             "detached": "What comes out of the blocks is detached: no gradient reaches them.",
-            "mask of ones": "The blocks get a mask of ones, not the one of get_attention_mask.",
+            "mask of ones": "The blocks get a mask of ones, not the mask from get_attention_mask.",
         },
     ),
     "norm": (
@@ -362,21 +362,21 @@ TRANSFORMER: dict[str, tuple[str, dict]] = {
         },
     ),
     "logits": (
-        "lm_head's scores are returned as they are: the loss has its own softmax.",
+        "lm_head's scores are returned as they are: the loss includes a softmax.",
         {
             "softmax": "You return softmax of the logits: the loss applies a softmax once more.",
             "log": "You return log_softmax of the logits.",
             "scaled": "You divide the logits by √C.",
-            "transposed": "The embedding's weights stand in place of lm_head's.",
+            "transposed": "The embedding's weights are used instead of lm_head's.",
         },
     ),
     "targets": (
-        _LOSS + " With a cache, logits[:, P-1:-1] meet the targets.",
+        _LOSS + " With a cache, logits[:, P-1:-1] are compared with the targets.",
         {
             "not shifted": ("With a cache the targets are not shifted.", "cache-targets-not-shifted"),
             "twice": ("Targets are shifted twice.", "targets-shifted-twice"),
-            "early": "With a cache, targets meet the logits one place too early (P-2).",
-            "first P": "With a cache, targets meet the logits of the first T places.",
+            "early": "With a cache, targets are compared with the logits one position too early (P-2).",
+            "first P": "With a cache, targets are compared with the logits of the first T positions.",
         },
     ),
     "loss": (

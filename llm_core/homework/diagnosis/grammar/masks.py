@@ -12,11 +12,11 @@ _RETURNED = "Return (B, 1, T, T), 1 where row i may see column j, else 0."
 _PADDING = {
     "forgotten": ("Padding is forgotten.", "padding-forgotten"),
     "one more": ("One column of padding is visible.", "padding-off-by-one"),
-    "one less": "The last real token of each sequence is hidden: visible are the columns j < n-1.",
+    "one less": "The last real token of each sequence is hidden: only the columns j < n-1 are visible.",
     "shortest": "Every sequence gets the length of the shortest one (the minimum of num_tokens).",
     "reversed": "Each sequence gets the length of another: num_tokens is reversed over the batch.",
     "first": "Every sequence gets the first one's length.",
-    "left": "Padding is hidden on the left: visible are the last n columns, as if padding stood in front.",
+    "left": "Padding is hidden on the left: the last n columns are visible, as if padding came first.",
     "last": "Only the last real token of each sequence is visible.",
     "only padding": "Only padding is visible: the comparison is the wrong way round.",
     "first column too": "The first column is always hidden.",
@@ -31,7 +31,7 @@ _END = {
     "first": ("Every sequence gets the first one's mask.", "one-mask-for-all"),
     "minus infinity": "Your mask is 0 where a token is visible and -inf where it is hidden, to be added; "
     "the homework's mask is 1 and 0.",
-    "mirrored": "The columns of your mask are mirrored (flipped): the last stands first.",
+    "mirrored": "The columns of your mask are mirrored (flipped): the last comes first.",
     "upside down": "The rows of your mask are upside down (flipped).",
     "batch reversed": "The batch is reversed in your mask: each sequence gets the mask of another.",
     "transposed": "Your mask is transposed: rows and columns are exchanged.",
@@ -75,10 +75,10 @@ DECODER: dict[str, tuple[str, dict]] = {
         },
     ),
     "joined": (
-        "Visible is what is real and past: both conditions.",
+        "A key is visible only if it is real and past: both conditions must hold.",
         {
-            "or": "You join the conditions with “or”: visible is what is past or real; it has to be both.",
-            "xor": "You join the conditions with “xor”: visible is what is either past or real, but not both.",
+            "or": "You join the conditions with “or”: a key is visible if it is past or real; it has to be both.",
+            "xor": "You join the conditions with “xor”: a key is visible if it is either past or real, but not both.",
             "sum": "You add the two masks: where both are 1 you return 2.",
         },
     ),

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 from ...inside.standins import Names
 
-_DRAW = "softmax(logits of the last place / temperature) are the chances; draw one token of each row from them."
+_DRAW = (
+    "softmax(logits of the last position / temperature) gives the probabilities; draw one token for each row from them."
+)
 _FEED = "Append each new token to the old ones, and give the model all of them again."
 _COUNT = "Draw max_new_tokens tokens; generate returns the text followed by them, prefix_generate only the new ones."
 
@@ -17,9 +19,9 @@ _DRAWING: dict[str, tuple[str, dict]] = {
         _DRAW,
         {
             "first": ("The first position's logits are read.", "first-position"),
-            "second last": "You read the logits of the second last place (-2); the last one predicts the next token.",
-            "mean": "You average the logits of all places; the next token is predicted at the last one.",
-            "sum": "You add up the logits of all places; the next token is predicted at the last one.",
+            "second last": "You read the second-to-last position (-2); the last one predicts the next token.",
+            "mean": "You average the logits of all positions; the next token is predicted at the last one.",
+            "sum": "You add up the logits of all positions; the next token is predicted at the last one.",
         },
     ),
     "temperature": (
@@ -31,7 +33,7 @@ _DRAWING: dict[str, tuple[str, dict]] = {
             "root": "You divide by the root of the temperature.",
             "added": "You add the temperature to the logits, which changes nothing; divide by it.",
             "one more": "You divide by 1 + temperature.",
-            "after": "You divide the probabilities by the temperature, not the logits: drawing is as without.",
+            "after": "You divide the probabilities by the temperature, not the logits: the draw does not change.",
         },
     ),
     "chances": (
@@ -42,7 +44,7 @@ _DRAWING: dict[str, tuple[str, dict]] = {
             "negated": "Your logits have the wrong sign (negated): the least likely token is drawn most.",
             "squared": "You square the probabilities.",
             "uniform": "Every token has the same chance: the logits do not count.",
-            "linear": "The logits are taken as chances without a softmax.",
+            "linear": "The logits are taken as probabilities without a softmax.",
             "top 2": "You draw from the two likeliest tokens only (top-k).",
             "top 3": "You draw from the three likeliest tokens only (top-k).",
             "sigmoid": "You take a sigmoid of the logits instead of a softmax.",
@@ -70,7 +72,7 @@ _DRAWING: dict[str, tuple[str, dict]] = {
     "count": (
         _COUNT,
         {
-            "less": "You draw one token less than max_new_tokens.",
+            "less": "You draw one token fewer than max_new_tokens.",
             "more": "You draw one token more than max_new_tokens.",
             "one": "Only one token is drawn, whatever max_new_tokens says.",
             "same": "One token is drawn, and repeated.",
@@ -83,7 +85,7 @@ SAMPLING: dict[str, tuple[str, dict]] = {
     "returned": (
         _COUNT,
         {
-            "new": "You return the new tokens alone; the prompt belongs in front of them.",
+            "new": "You return the new tokens alone; the prompt belongs before them.",
             "drop": "Each step drops the text's first token: what you return is cut to the length of the prompt.",
             "prompt": "You return the prompt as it came: the new tokens are lost.",
             "last": "You return the last token only.",
@@ -93,7 +95,7 @@ SAMPLING: dict[str, tuple[str, dict]] = {
 
 _JOIN = "The encoder's hidden states are the decoder's hidden_cache; the decoder's own tokens are the targets."
 _MEMORY = {
-    "mean": "The encoder's hidden states are averaged over the prefix: the decoder gets one place only.",
+    "mean": "The encoder's hidden states are averaged over the prefix: the decoder gets only one position.",
     "last": "Only the last of the encoder's hidden states reaches the decoder.",
     "first": "Only the first of the encoder's hidden states reaches the decoder.",
     "cut": "The encoder is not given the prefix's last token.",
@@ -101,7 +103,7 @@ _MEMORY = {
     "reversed": "The encoder's hidden states reach the decoder in reversed order.",
     "prefix reversed": "The encoder is given the prefix backward.",
     "zero": "The decoder gets zeros in place of the encoder's hidden states.",
-    "none": "Nothing of the encoder reaches the decoder: hidden_cache is missing.",
+    "none": "Nothing from the encoder reaches the decoder: hidden_cache is missing.",
     "doubled": "The encoder's hidden states are doubled.",
     "pair": "encoder(...) is called without return_hidden=True: it returns (logits, loss), not the hidden states.",
 }
@@ -300,7 +302,7 @@ JOINED: dict[str, tuple[str, dict]] = {
             "without last": "The decoder is given the targets without their last token.",
             "without first": "The decoder is given the targets without their first token.",
             "none": "The decoder is given no tokens, even when there are targets.",
-            "shifted": "The decoder's tokens are shifted: a token 0 stands in front, and the last target is missing.",
+            "shifted": "The decoder's tokens are shifted: a token 0 comes first, and the last target is missing.",
             "padding 0": "Padding in the targets becomes the token 0 before the decoder sees it: it needs the -1.",
         },
     ),
@@ -308,7 +310,7 @@ JOINED: dict[str, tuple[str, dict]] = {
         _JOIN,
         {
             "lost": "The targets do not reach the decoder: there is no loss.",
-            "shifted": "The targets are shifted by one before the decoder's loss, which shifts them already.",
+            "shifted": "The targets are shifted by one before the decoder's loss, which already shifts them.",
             "reversed": "The decoder is given the targets backward.",
         },
     ),
