@@ -12,8 +12,9 @@ from explorer.lessons import LESSONS
 from llm_core.homework import pipeline
 from llm_core.homework.checks import check
 from llm_core.homework.diagnosis import solution
-from llm_core.homework.diagnosis.diagnose import known, spoken, suspicions
+from llm_core.homework.diagnosis.diagnose import _as_fault, known, spoken, suspicions
 from llm_core.homework.diagnosis.faults import FAULTS, NAMED, faults_of
+from llm_core.homework.diagnosis.grammar.ways import ways_of
 from llm_core.homework.diagnosis.places import Walk, right_walk
 from llm_core.homework.diagnosis.substitution import piece
 from llm_core.homework.inside import probes, training
@@ -454,3 +455,12 @@ def test_the_module_is_whole_again(file):
     before = dict(vars(module))
     check(module, only=["attention", "encoder mask"])
     assert dict(vars(module)) == before
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_title_is_not_cut_within_a_number_a_name_or_a_list(block: str):
+    for way in ways_of(block):
+        if not way.known:
+            title = _as_fault(block, way).title
+            rest = way.sentence[len(title) :]
+            assert title.endswith(" …") or re.match(r"[:;.](\s|$)|$", rest), title

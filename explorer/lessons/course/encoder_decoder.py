@@ -526,7 +526,7 @@ def written_on(four: Four) -> Step:
     return Step(
         title="Written from a title alone",
         text="To write, the model runs its encoder once, on the title. The decoder begins with the start token, "
-        "predicts, draws, and feeds back its own tokens. With cross-attention, keys and values of the title are "
+        "predicts a token, and reads it as its next input. With cross-attention, keys and values of the title are "
         "kept and used at every step; with a prefix, its states are the first entries of the decoder's own cache. "
         "Here each model writes greedily, from both titles.",
         show=[told(pair) for pair in (four.cross, four.crossed, four.prefix, four.prefixed)],

@@ -6,6 +6,7 @@ from the grammar of operations (``grammar``). If none agrees, the place is found
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -178,7 +179,8 @@ def _in_ways(block: str, student, ways: tuple[Way, ...], found: Diagnosis, walke
 def _as_fault(block: str, way: Way) -> Fault:
     if way.known:
         return NAMED[way.known]
-    title = re.split(r"[:;.,]", way.sentence)[0][:80]
+    title = re.split(r"[:;.](?=\s|$)", way.sentence)[0]  # "0.5" and "F.dropout" are whole
+    title = textwrap.shorten(title, 80, placeholder=" …")
     return Fault(way.pick, (block,), title, way.sentence, EVIDENCE, way.idea, "")
 
 
