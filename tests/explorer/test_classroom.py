@@ -204,7 +204,9 @@ def test_one_address_has_its_share_of_trainings(tmp_path):
     runs.each = TRAININGS_EACH
     try:
         first, *_ = [runs.start(f"page-{i}", {}, "192.168.1.9") for i in range(TRAININGS_EACH)]
-        with pytest.raises(ValueError, match="2 models of yours train or wait already: stop one of them first"):
+        with pytest.raises(
+            ValueError, match="2 of your models are training or waiting already: stop one of them first"
+        ):
             runs.start("page-x", {}, "192.168.1.9")
         for i in range(TRAININGS_EACH + 1):
             runs.start(f"local-{i}", {}, "")  # this machine, or a proxy on it
