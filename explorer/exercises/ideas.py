@@ -1,7 +1,7 @@
 """The second hint of each exercise: the idea in words, in the order in which the block computes."""
 
 _DRAW = (
-    "Softmax turns the logits of the last position, divided by the temperature, into chances: draw a token from them.",
+    "The logits of the last place, divided by the temperature, become chances by softmax: draw one token from them.",
     "Append each new token to the old ones, and give the model all of them again.",
 )
 
@@ -28,18 +28,18 @@ IDEAS = {
         "The MLP the same way, on what the first sum gave: x + mlpf(ln_2(x)).",
     ),
     "transformer": (
-        "In this homework -1 marks padding, in idx and in targets. num_tokens[b] is how many positions of row b are "
-        "not -1.",
-        "Replace -1 by any real token before the look-up: the mask hides those positions anyway.",
-        "With a hidden cache, concatenate along the token dimension, the cache first; its P positions count as tokens "
-        "in the mask.",
+        "In this homework -1 marks padding, in idx and in targets. num_tokens[b] is how many places of row b are not "
+        "-1.",
+        "Replace -1 by any real token before the look-up: the mask hides those places anyway.",
+        "With a hidden cache, concatenate along the token dimension, the cache first; its P places count as tokens in "
+        "the mask.",
         "Each block reads what the one before returned, with the same mask.",
         "After the last block, and only there, ln_f norms the stream. return_hidden gives this; otherwise lm_head "
         "reads it.",
-        "A position's logits say which token comes next. Without a cache the caller has shifted the targets already: "
-        "the logits of position t meet targets[:, t].",
-        "With a cache, targets are the tokens themselves, not shifted: the last position of the cache (P-1) predicts "
-        "the first token, the first token's position predicts the second, and so on: logits[:, P-1:-1].",
+        "A place's logits say which token comes next. Without a cache the caller has shifted the targets already: the "
+        "logits of place t meet targets[:, t].",
+        "With a cache, targets are the tokens themselves, not shifted: the last place of the cache (P-1) predicts the "
+        "first token, the first token's place predicts the second, and so on: logits[:, P-1:-1].",
         "The loss is the mean over targets that are not -1: ignore_index=-1, since torch leaves out -100 by default.",
     ),
     "encoder mask": (

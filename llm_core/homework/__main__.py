@@ -50,20 +50,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print the report as JSON instead of text")
     for name, told in (("junit", "JUnit XML"), ("html", "a page"), ("gradescope", "Gradescope's results.json")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"also write the report as {told}")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="with --batch: where to write the table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="the table of a --batch")
     parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="FOLDER",
-        help="with --batch: where to write pages and tables; continues where it stopped",
+        "--out", type=Path, metavar="FOLDER", help="pages and tables of a --batch; continues where it stopped"
     )
-    parser.add_argument("--again", metavar="FILE", help="with --batch and --out: check this file again")
+    parser.add_argument("--again", metavar="FILE", help="of a --batch with --out: check this one again")
     parser.add_argument("--points", type=Path, metavar="FILE", help="a course's own points and late days, as JSON")
+    parser.add_argument("--jobs", type=int, metavar="N", help="files at the same time (default: one for two cores)")
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="files to check at the same time (default: one for every two cores)"
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=Limits().seconds, help="the most seconds for one file (default: %(default)g)"
+        "--seconds", type=float, default=Limits().seconds, help="at most, for one file (default: %(default)g)"
     )
     args = parser.parse_args(arguments)
     for wrong, told in _misfits(args):

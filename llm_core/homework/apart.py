@@ -155,7 +155,7 @@ class Apart:
             raise Ended(NONSENSE) from None
 
 
-NONSENSE = "Your code writes to the channel of its answers, so it was stopped."
+NONSENSE = "Your code writes to where its answers go: it was stopped."
 
 
 def _line(message: dict) -> int | None:
@@ -266,7 +266,7 @@ class _Process:
         if self.reason == "forged":
             return NONSENSE
         if self.reason == "closed":
-            return "Your code closes the channel of its answers, so it was stopped."
+            return "Your code closes what its answers go through: it was stopped."
         if code in (-getattr(signal, "SIGSEGV", 11), -getattr(signal, "SIGBUS", 7), 0xC0000005):
             return "Your code crashes Python itself: it reads or writes memory that is not its own."
         if code == -getattr(signal, "SIGXCPU", 24):

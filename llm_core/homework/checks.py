@@ -161,9 +161,9 @@ def _of_an_error(error: Stopped) -> str:
     if "modified by an inplace operation" in error.message or "in-place operation" in error.message:
         return "The backward pass fails: a tensor that it needs was changed in place (+=, or a method that ends in _)."
     if error.kind == "EOFError":
-        return "It stops at input(), and nobody is there to answer: remove it."
+        return "It stops with input(), and nobody is there to answer: take it out."
     if error.kind == "BdbQuit":
-        return "It stops in the debugger: remove breakpoint()."
+        return "It stops in the debugger: take breakpoint() out."
     message = error.message.rstrip(".")
     return f"It stops with {error.kind}: {message}." if message else f"It stops with {error.kind}."
 
@@ -182,7 +182,7 @@ def _pipeline(student: Student, told: dict[str, dict]) -> dict:
     if not wrong:
         return result("pipeline", "passed")
     failed = [BLOCKS[name][0] for name in NEEDS if name in told and told[name]["status"] == "failed"]
-    why = f" It fails because of {' and '.join(failed)}: look there." if failed else ""
+    why = f" It fails because of {' and '.join(failed)}: see there." if failed else ""
     return result("pipeline", "failed", wrong + why, line=student.line(line))
 
 

@@ -191,7 +191,7 @@ class Outline:
             return
         free = {other: node for other, node in self.functions.items() if other not in TESTED.values()}
         for close in difflib.get_close_matches(name, free, 1, 0.75):
-            yield Slip(f"There is no function {name}, but there is one called {close}: is that it?", free[close].lineno)
+            yield Slip(f"There is no function {name}, but one that is called {close}: is that it?", free[close].lineno)
         for owner in self.classes.values():
             for node in _functions(owner.body):
                 if node.name == name and _computes(node):
@@ -201,11 +201,11 @@ class Outline:
     def _other_class(self, block: str, name: str) -> Iterator[Slip]:
         free = {other: node for other, node in self.classes.items() if other not in TESTED.values()}
         for other in difflib.get_close_matches(name, free, 1, 0.75):
-            yield Slip(f"There is no class {name}, but there is one called {other}: is that it?", free[other].lineno)
+            yield Slip(f"There is no class {name}, but one that is called {other}: is that it?", free[other].lineno)
         for other, node in free.items():
             made_from = [base.id for base in node.bases if isinstance(base, ast.Name)]
             if BASES.get(block) in made_from:
-                yield Slip(f"There is no class {name}; {other} extends {BASES[block]}: is that it?", node.lineno)
+                yield Slip(f"There is no class {name}; {other} is made from {BASES[block]}: is that it?", node.lineno)
 
     def _other_method(self, block: str, name: str) -> Iterator[Slip]:
         """A method of another name; one that stands beside the class, or inside another method."""
@@ -214,7 +214,7 @@ class Outline:
             return
         own = {node.name: node for node in owner.body if isinstance(node, Function) and _computes(node)}
         for close in difflib.get_close_matches(method, [n for n in own if not n.startswith("__")], 1, 0.7):
-            told = f"{name} has a method {close} but no {method}: is that a typo?"
+            told = f"{name} has a method {close} and no {method}: is that a slip of the pen?"
             yield Slip(told, own[close].lineno)
         for node in [*self.functions.values(), *(inner for outer in own.values() for inner in _functions(outer.body))]:
             arguments = {argument.arg for argument in node.args.args}

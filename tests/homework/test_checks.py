@@ -446,7 +446,7 @@ def test_a_file_that_cannot_be_run(source, sentence, file):
 def test_syntax_of_a_later_python_is_no_error_of_the_students():
     for text in ("type Tokens = list[int]\n", "def first[T](x: list[T]) -> T:\n"):
         told = import_sentence(SyntaxError("invalid syntax", ("f.py", 7, 1, text)), "f.py")
-        assert told.startswith("Line 7 needs a later version of Python than the 3.")
+        assert told.startswith("What stands in line 7 needs a later Python than the 3.")
 
 
 def test_the_module_is_whole_again(file):

@@ -121,7 +121,7 @@ def test_nothing_is_left_out_without_a_reason(tmp_path):
     told = {entry.file: entry.problem for entry in entries(folder)}
     assert told["a.py"] is None and set(told) == {"a.py", "essay.docx", "empty.py", "link.py", "others"}
     assert "“.docx”" in told["essay.docx"] and told["empty.py"] == "Your file is empty."
-    assert told["link.py"] == told["others"] == "This is a link, and links are not followed."
+    assert told["link.py"] == told["others"] == "This is a link: it is not followed."
 
 
 @pytest.mark.usefixtures("fake_checks")

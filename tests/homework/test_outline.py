@@ -17,7 +17,7 @@ SLIPS = {  # edits of a right file: the block, what is said, what stands in the 
     ),
     "a misspelt function": (
         [("def generate(", "def genarate(")],
-        ("generate", "There is no function generate, but there is one called genarate", "def genarate("),
+        ("generate", "There is no function generate, but one that is called genarate", "def genarate("),
     ),
     "a renamed class": (
         [

@@ -97,7 +97,7 @@ def test_a_zygote_that_cannot_start_says_why(tmp_path, monkeypatch):
 def test_who_closes_all_that_is_open_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(apart, "ENDING", 1)
     code = "import os, time\nos.closerange(0, 100)\ntime.sleep(1000)"
-    assert why(code, tmp_path) == "Your code closes the channel of its answers, so it was stopped."
+    assert why(code, tmp_path) == "Your code closes what its answers go through: it was stopped."
 
 
 ORPHAN = """

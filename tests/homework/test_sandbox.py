@@ -45,7 +45,7 @@ ON_IMPORT = {  # what the file does: what its report says
         "from llm_core.homework.diagnosis.solution import solution\nglobals().update(vars(solution()))",
         "imports “llm_core” in line 1, which is not installed here",
     ),
-    "forged": (FORGERY, "writes to the channel of its answers"),
+    "forged": (FORGERY, "writes to where its answers go"),
 }
 
 ENDINGS = {  # of the process, in a block

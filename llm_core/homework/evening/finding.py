@@ -76,14 +76,14 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, Content]]:
                 yield file.relative_to(folder).as_posix(), _content(file)
         for name in list(folders):
             if Path(path, name).is_symlink():
-                yield Path(path, name).relative_to(folder).as_posix(), "This is a link, and links are not followed."
+                yield Path(path, name).relative_to(folder).as_posix(), "This is a link: it is not followed."
 
 
 def _content(file: Path) -> Content:
     if file.is_symlink():
-        return "This is a link, and links are not followed."
+        return "This is a link: it is not followed."
     if not file.is_file():
-        return "This is not an ordinary file."
+        return "This is no ordinary file."
     if file.suffix.lower() not in CODE and file.name != METADATA:
         return f"A homework is a .py file, a notebook or a zip, and this is “{file.suffix or 'without ending'}”."
     try:
@@ -109,7 +109,7 @@ def _of_zip(place: Path) -> Iterator[tuple[str, Content]]:
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Content:
     path = PurePosixPath(info.filename)
     if not (path.suffix.lower() in CODE or path.name == METADATA) or info.file_size > LARGEST:
-        return "This is not a homework file, or it is too large."
+        return "This is no homework, or too large."
     try:
         return archive.read(info)
     except Exception:
