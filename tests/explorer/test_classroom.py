@@ -112,7 +112,7 @@ def test_a_visitor_has_the_listed_models_and_no_rights(client):
     assert client.post("/ask/rights", json={}).json() == {"any_folder": False}
     assert_one_sentence(client.post("/ask/open_model", json={"name": "/tmp"}), 422)
     assert_one_sentence(client.post("/ask/check", json={"name": "a.py", "code": ""}), 404)
-    assert "no trained model is kept" in client.post("/ask/live_keep", json={"run": "x", "name": "x"}).text
+    assert "keeps no trained models" in client.post("/ask/live_keep", json={"run": "x", "name": "x"}).text
 
 
 @pytest.mark.parametrize(

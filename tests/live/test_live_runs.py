@@ -133,7 +133,7 @@ def test_two_train_others_wait_in_turn_and_know_their_place(runs):
     assert [page.of("waiting") for page in pages[:2]] == [[], []]
     assert [(f["place"], f["training"]) for f in pages[2].of("waiting")] == [(1, 2)]
     assert [(f["place"], f["training"]) for f in pages[3].of("waiting")] == [(2, 2)]
-    with pytest.raises(ValueError, match="waits for its turn"):
+    with pytest.raises(ValueError, match="still waiting for its turn"):
         pages[3].run.pause()
 
     pages[0].run.stop()
