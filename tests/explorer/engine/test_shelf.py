@@ -207,7 +207,10 @@ def test_what_is_wrong_with_a_model_is_said_of_its_name(shelf, runs):
     assert said["two"] == "runs/two/config.json: unknown tokenizer 'gpt2'; known are wikihow-8k, bytes"
     assert said["wrong"] == "runs/wrong has a vocabulary of 8192, but its tokenizer, bytes, of 260"
     assert run(Asker(shelf), TEXT, "runs/encoder").payload
-    with pytest.raises(ValueError, match=r"runs/encoder is not a stand-alone decoder: .*; the pages Explore and Compare show all models$"):
+    with pytest.raises(
+        ValueError,
+        match=r"runs/encoder is not a stand-alone decoder: .*; the pages Explore and Compare show all models$",
+    ):
         shelf.decoder("runs/encoder")
 
 
