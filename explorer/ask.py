@@ -28,9 +28,9 @@ from .questions.question import File, Malformed, Question
 
 AT_ONCE = {"short": 8, "long": 8, "writing": 32, "homework": 1}  # or who measures would let nobody look
 MOST_WAITING = 64  # in one lane
-UNKNOWN = "No such question: the page and the app are of two versions, load the page again."
-BUSY = "Too many questions wait already: try again in a moment."
-NO_NUMBER = "What was computed holds something that is not a number, so it cannot be shown."
+UNKNOWN = "No such question: the page and the app are different versions. Reload the page."
+BUSY = "Too many questions are waiting already: try again in a moment."
+NO_NUMBER = "The result contains something that is not a number, so it cannot be shown."
 FRAMES, LINES, BYTES = "application/x-headscope-frames", "application/x-ndjson", "application/octet-stream"
 OVER = object()  # a stream has ended
 
@@ -98,11 +98,11 @@ def _parsed(body: bytes) -> object:
     try:
         return json.loads(body or b"{}", parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise Malformed("A question is a JSON object, and this is no JSON.") from None
+        raise Malformed("A question is a JSON object, and this is not JSON.") from None
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 async def _answer(question: Question, call: Callable, lane: Lane, request: Request) -> Response:

@@ -7,7 +7,9 @@ LONGEST_ADDRESS = 4000  # characters
 LONGEST_TITLE = 200
 QUESTIONS_EACH = 16  # of one network address at a time; a browser has at most six connections
 TRAININGS_EACH = 2  # of one network address, waiting ones too
-NO_ADDRESS = "This is no address of the page: it begins with “?” or is empty, and has no more than 4,000 characters."
+NO_ADDRESS = (
+    "This is not an address of the page: it must begin with “?” or be empty, and have at most 4,000 characters."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from .engine.shelf import Shelf
 from .live.runs import AT_ONCE, LIVE
 
 HERE, EVERYWHERE = "127.0.0.1", "0.0.0.0"
-NO_CODE = "--classroom takes no code: leave --allow-code-upload away"
+NO_CODE = "--classroom takes no code: leave out --allow-code-upload"
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -32,24 +32,24 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--models",
         type=lambda names: [name.strip() for name in names.split(",") if name.strip()],
         metavar="A,B,C",
-        help="what can be chosen beside the shipped models: folders, files or Hub ids (default: the runs of runs/)",
+        help="models to offer besides the shipped ones: folders, files, or Hub ids (default: the runs in runs/)",
     )
     parser.add_argument(
-        "--device", default="auto", choices=DEVICES, help="where models of other libraries compute (default: auto)"
+        "--device", default="auto", choices=DEVICES, help="where models from other libraries run (default: auto)"
     )
     parser.add_argument(
-        "--dtype", default="float32", choices=BYTES, help="the numbers they compute in (default: float32)"
+        "--dtype", default="float32", choices=BYTES, help="the number type they compute in (default: float32)"
     )
     parser.add_argument("--share", action="store_true", help="also make a public link, through Gradio's servers")
     parser.add_argument(
-        "--allow-code-upload", action="store_true", help="let the page “Check your code” run homework files of yours"
+        "--allow-code-upload", action="store_true", help="let the page “Check your code” run your homework files"
     )
     parser.add_argument(
         "--train-at-once",
         type=int,
         default=AT_ONCE,
         metavar="N",
-        help=f"tiny models that train at a time, of all pages together (default: {AT_ONCE})",
+        help=f"how many tiny models train at a time, over all pages (default: {AT_ONCE})",
     )
     parser.add_argument(
         "--root-path",
@@ -68,8 +68,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--classroom",
         action="store_true",
         help="for a class on one network: prints an address and a QR code to join, and a link with which the teacher "
-        "points everyone at a page; with limits for each visitor, without code upload, and with no other models than "
-        "those that ship and --models",
+        "points everyone at a page; sets limits for each visitor, turns off code upload, and offers only the models "
+        "that ship and those of --models",
     )
     parser.add_argument("--dev", action="store_true", help="for work on the browser half: browsers cache nothing")
     args = parser.parse_args(arguments)
@@ -104,7 +104,7 @@ def main() -> None:
     LIVE.at_once = args.train_at_once
     try:
         if LIVE.at_once < 1:
-            raise ValueError("--train-at-once is at least 1")
+            raise ValueError("--train-at-once must be at least 1")
         serve_with(args)
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")

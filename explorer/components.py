@@ -101,7 +101,7 @@ class HeadRoles(View):
 
 
 class HeadScatter(View):
-    """All heads as points by two scores; a click chooses one."""
+    """All heads as points by two scores; a click chooses a head."""
 
     view, module = "scatter_view", "explore/scatter.mjs"
     shown_on = "explore"
@@ -117,7 +117,7 @@ class NextToken(View):
 
 
 class Phone(View):
-    """What a phone has in place of columns: a button for the text, and a bar that leads from head to head."""
+    """What a phone shows instead of columns: a button for the text, and a bar that leads from head to head."""
 
     view, module = "phone_view", "explore/phone.mjs"
     shown_on = "explore"
@@ -165,7 +165,7 @@ class Surgery(View):
 
 
 class SurgeryBoard(View):
-    """The head grid as what is changed."""
+    """The head grid, on which the model is changed."""
 
     view, module = "surgery_board", "surgery/board.mjs"
     shown_on = "explore"
@@ -183,7 +183,7 @@ class SurgeryNext(View):
 
 
 class SurgeryBanner(View):
-    """Says that it is a changed model that is shown."""
+    """Says that a changed model is shown."""
 
     view, module = "surgery_banner", "surgery/banner.mjs"
     shown_on = "explore"
@@ -192,7 +192,7 @@ class SurgeryBanner(View):
 
 
 class Patch(View):
-    """What brings the answer back, put from one text into another; ``given`` are the experiments, as JSON."""
+    """What brings the answer back when it is put from one text into another; ``given`` are the experiments, as JSON."""
 
     view, module = "patch_view", "patch/view.mjs"
     shown_on = "explore"
@@ -215,7 +215,7 @@ class Lessons(View):
 
 
 class Turn(View):
-    """A block of the homework, to be written by oneself."""
+    """A block of the homework to write yourself."""
 
     view, module = "turn_view", "check/turn/view.mjs"
     shown_on = "learn"

@@ -86,7 +86,7 @@ def _head(theme: str) -> str:
     other = "light" if theme == "dark" else "dark"
     return (
         f'<header class="hs-view hs-alone-head"><strong>Gallery</strong><p>Every view of Headscope on one text, as a \
-page and a phone have it.</p><a href="gallery?__theme={other}">{other.title()}</a></header>'
+page and a phone show it.</p><a href="gallery?__theme={other}">{other.title()}</a></header>'
     )
 
 

@@ -28,14 +28,14 @@ OPEN = re.compile(
     r"reset|heartbeat/[^/]*|app_id|startup-events|theme\.css)/?)"
 )
 NOT_HERE = "There is nothing at this address."
-ELSEWHERE = "Questions are taken only from the app's own page, and from programs."
+ELSEWHERE = "Questions are accepted only from the app's own page and from programs."
 OTHER_NAME = (
     "This app answers to the names of the machine it runs on. If a proxy shows it under another name, start it with "
     "--proxy-host and that name."
 )
-TOO_LARGE = f"A question is at most {LARGEST // 1_000_000} MB."
-TOO_DEEP = f"A question has at most {DEEPEST} brackets inside one another."
-TOO_MANY = "So many of your questions are under way already: wait until one of them is answered."
+TOO_LARGE = f"A question may have at most {LARGEST // 1_000_000} MB."
+TOO_DEEP = f"A question may nest at most {DEEPEST} brackets."
+TOO_MANY = "Too many of your questions are in progress already: wait until one of them is answered."
 TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 

@@ -20,7 +20,7 @@ from .questions.asker import is_loopback
 ANYWHERE = ("0.0.0.0", "::", "")
 ELSEWHERE = "192.0.2.1"  # an address for documentation; nothing is sent to it
 QUIET_ZONE = 4  # modules around the code, as its standard asks
-ONLY_HERE = "Only this machine can open these: connect it to the network of the class, and start Headscope again."
+ONLY_HERE = "Only this machine can open these addresses: connect it to the class's network and restart Headscope."
 PAGE = """<!doctype html>
 <html lang="en">
 <head>

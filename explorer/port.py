@@ -16,4 +16,4 @@ def check_port(host: str, port: int) -> None:
 
 
 def cannot_listen(host: str, port: int) -> OSError:
-    return OSError(f"cannot listen on {host}:{port}: if another program does, choose another --port")
+    return OSError(f"cannot listen on {host}:{port}: if another program uses it, choose another --port")

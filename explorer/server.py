@@ -117,7 +117,7 @@ def launch_options(
 
 async def malformed(_request: Request, _error: Exception) -> Response:
     """In place of FastAPI's answer, which repeats what was sent, and breaks if JSON cannot say that."""
-    return said(422, "This is not what this address takes: docs/API.md says what it does.")
+    return said(422, "This address does not take such a request: docs/API.md lists what it takes.")
 
 
 def serve(

@@ -78,9 +78,7 @@ def plotly_file() -> Path:
     for folder in (spec and spec.submodule_search_locations) or []:
         if (path := Path(folder, "package_data", "plotly.min.js")).is_file():
             return path
-    raise LookupError(
-        "the package plotly brings no package_data/plotly.min.js: install the version of requirements.txt"
-    )
+    raise LookupError("the package plotly has no package_data/plotly.min.js: install the version in requirements.txt")
 
 
 def hash_of(folder: Path, *more: str) -> str:

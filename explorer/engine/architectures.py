@@ -18,7 +18,7 @@ ARCHITECTURES = {
     "decoder": Architecture("Decoder", "Reads from left to right and predicts the next token: a writer, like GPT."),
     "encoder-decoder-prefix": Architecture(
         "Encoder-decoder, prefix",
-        "An encoder reads the title; its states stand in front of the decoder's tokens, as if they were tokens.",
+        "An encoder reads the title; its states come before the decoder's tokens, as if they were tokens.",
     ),
     "encoder-decoder-cross": Architecture(
         "Encoder-decoder, cross",

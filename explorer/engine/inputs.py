@@ -35,7 +35,7 @@ class Input:
     def hide(self, place: int, tokenizer: Any) -> "Input":
         """The same with the mask token at a place. ``ValueError`` for a tokenizer that has none."""
         if tokenizer.mask is None:
-            raise ValueError("this encoder's tokenizer has no mask token, so it can be asked for nothing")
+            raise ValueError("this encoder's tokenizer has no mask token, so it cannot be asked to fill in a token")
         self.masked, self.hidden_id = place, self.ids[place]
         self.ids[place] = tokenizer.mask
         return self
@@ -75,5 +75,5 @@ def input_for(model: Any, tokenizer: Any, text: str, most: int = MAX_TOKENS, cel
         return Input(ids, shown, len(title) + len(body) - 1, len(body))
     ids = around(tokenizer, text)
     if not ids:
-        raise ValueError("this model has no token that stands before a text: type at least one character")
+        raise ValueError("this model puts no token before a text: type at least one character")
     return Input(ids[: limit(model)], total=len(ids))

@@ -17,7 +17,7 @@ def numbers(runner, text: str, kind: str, edits: tuple = (), masked: int | None 
     another kind.
     """
     if kind not in TYPES:
-        raise ValueError(f"{kind!r} is no kind of file that is made here: {' or '.join(TYPES)}")
+        raise ValueError(f"kind={kind!r}: must be {' or '.join(TYPES)}")
     run = runner.operated(text, edits, masked=masked)
     tensors = {name: tensor.numpy() for name, tensor in run.trace.items()}
     pieces = [token["text"] for token in run.tokens]

@@ -17,10 +17,9 @@ def missing(model: Any, attention: Attention) -> dict[str, str]:
     """By the name of the picture."""
     found = {}
     if attention.name != "decoder" or attention.stack:
-        found["pipeline"] = "The pipeline shows one stack with a causal mask: a decoder that stands alone."
+        found["pipeline"] = "The pipeline shows one stack with a causal mask: a stand-alone decoder."
         found["surgery"] = (
-            "Surgery compares what a model predicts next before and after a change, so it needs a decoder that "
-            "stands alone."
+            "Surgery compares what a model predicts next before and after a change, so it needs a stand-alone decoder."
         )
     if not predicts(model, attention):
         found["lens"] = found["residual"] = (
@@ -31,13 +30,13 @@ def missing(model: Any, attention: Attention) -> dict[str, str]:
         )
     if attention.prefix:
         found["lens"] = found["residual"] = (
-            "The title stands in front of this decoder's own tokens as a prefix, of which nothing is predicted; the "
-            "lens and the sum have a column for each predicted token only, and are not drawn here."
+            "The title comes before this decoder's own tokens as a prefix, and nothing is predicted for it; the lens "
+            "and the sum have columns only for predicted tokens, so they are not drawn here."
         )
     if attention.model_of(model).config.positions == "relative":
         found["neuron"] = (
-            "This model adds a learned number for each distance to its scores, so products of q and k alone do not "
-            "make them: see the matrix."
+            "This model adds to each score a learned number for the distance, so the products of q and k alone do "
+            "not give the scores: see the matrix."
         )
     return found
 

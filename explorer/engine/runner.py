@@ -153,8 +153,8 @@ class Runner:
         """``ValueError`` for a model that is no decoder that stands alone."""
         if self.architecture != "decoder":
             raise ValueError(
-                f"{self.model_name} is no decoder that stands alone: this page shows models that predict the next "
-                "token, the pages Explore and Compare show all"
+                f"{self.model_name} is not a stand-alone decoder: this page shows models that predict the next "
+                "token; the pages Explore and Compare show all models"
             )
 
     @once
@@ -210,7 +210,7 @@ class Runner:
         """A pipe in the place of a file would be waited for as long as nobody writes into it."""
         for path in (self._place / "config.json", self._place / "model.safetensors"):
             if path.exists() and not path.is_file():
-                raise ValueError(f"{self.model_name}/{path.name} is no ordinary file")
+                raise ValueError(f"{self.model_name}/{path.name} is not an ordinary file")
 
     @once
     def card_loss(self) -> dict | None:
@@ -267,7 +267,7 @@ class Runner:
         """Ids of ``text`` behind what the family sets before every text. Raises ``ValueError`` if there are none."""
         ids = [*self.tokenizer.prefix, *self.tokenizer.encode(text[:MAX_CHARACTERS])]
         if not ids:
-            raise ValueError(f"{self.model_name} has no token that stands before a text: type at least one character")
+            raise ValueError(f"{self.model_name} puts no token before a text: type at least one character")
         return ids
 
     def run(self, text: str, stack: str = "", masked: int | None = None) -> Stored:
@@ -365,7 +365,7 @@ class Runner:
             batches.append(batch)
         if sum(map(len, batches)) < 2:
             T = self.facts.block_size
-            raise ValueError(f"{self.model_name} reads {T} tokens at a time: too few for a sentence to measure on")
+            raise ValueError(f"{self.model_name} reads {T} tokens at a time: too few to measure on a sentence")
         return batches
 
     def _recorded(self, text: str, limit: int = MAX_TOKENS, edits: tuple = (), masked: int | None = None) -> Recorded:
@@ -395,7 +395,7 @@ class Runner:
         """What the model gets of a text, with the place ``masked`` hidden from an encoder."""
         architecture = self.architecture
         if masked is not None and architecture != "encoder":
-            raise ValueError("masked: only an encoder that stands alone fills in a hidden token")
+            raise ValueError("masked: only a stand-alone encoder fills in a hidden token")
         if architecture == "decoder":
             ids = self.encode(text)
             return Input(ids[: min(limit, self.facts.token_limit)], total=len(ids))
@@ -403,7 +403,7 @@ class Runner:
         if masked is None:
             return given
         if not 0 <= masked < len(given.ids):
-            raise ValueError(f"masked={masked}: must be a place of the text, 0 to {len(given.ids) - 1}")
+            raise ValueError(f"masked={masked}: must be a position in the text, 0 to {len(given.ids) - 1}")
         return given.hide(masked, self.tokenizer)
 
     @contextmanager

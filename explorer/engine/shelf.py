@@ -178,7 +178,9 @@ class Shelf:
         if path.is_dir() or (path.is_file() and path.suffix in FILES):
             return path.resolve()
         if not (id := hub_id(name)):
-            raise ValueError(f"--models {name}: there is no such folder, file or run, and it is no Hub id (owner/name)")
+            raise ValueError(
+                f"--models {name}: there is no such folder, file, or run, and it is not a Hub id (owner/name)"
+            )
         self._unfetched[name] = id
         return fetch(id, ["config.json"])
 

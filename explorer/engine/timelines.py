@@ -25,10 +25,10 @@ FOLDER = ASSETS / "timeline"
 FACTS = "timeline.json"
 MISSING = (
     "No training has been recorded yet. Train a model with “python -m llm_core.train --preset decoder”, then "
-    "“python -m llm_core.timeline RUN_FOLDER --out assets/timeline --name decoder” records what it did at every "
-    "snapshot; load this page again."
+    "record what it did at every snapshot with “python -m llm_core.timeline RUN_FOLDER --out assets/timeline --name "
+    "decoder”, and reload this page."
 )
-GONE = "There is no such recording any more: load the page again."
+GONE = "This recording no longer exists: reload the page."
 FOREVER = "public, max-age=31536000, immutable"
 
 

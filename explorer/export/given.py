@@ -108,7 +108,7 @@ def joined(steps: Any, choice: Choice, name: str = "attentions", beams: list[lis
     """
     if beams is not None:
         if choice.batch is None and len(beams) > 1:
-            raise ValueError(f"{len(beams)} sequences were written: say which is shown, batch=0 is the first")
+            raise ValueError(f"{len(beams)} sequences were written: say which to show; batch=0 is the first")
         path = [row for row in beams[choice.batch or 0] if row >= 0]
         steps = steps[: len(path)]
     parts: list[Pattern] = []

@@ -97,7 +97,7 @@ def _one_row(layer: Any, choice: Choice) -> tuple[np.ndarray, str]:
         raise ValueError(f"a layer's patterns have the shape (H, T, S) or (B, H, T, S), not {x.shape}")
     if x.ndim == 4:
         if batch is None and len(x) > 1:
-            raise ValueError(f"one sequence is shown, and this is a batch of {len(x)}: say which, batch=0 is the first")
+            raise ValueError(f"one sequence is shown, and this is a batch of {len(x)}: say which; batch=0 is the first")
         row = _row(batch or 0, len(x))
         return x[row], f"[{row}:]" if row else ""
     if x.ndim == 2:

@@ -26,8 +26,8 @@ def run(model: Any, text: str, tokenizer: Any, choice: Choice) -> Given:
         return _run_ours(model, text, tokenizer, choice)
     if not hasattr(getattr(model, "config", None), "_attn_implementation"):
         raise ValueError(
-            f"show(model, text) runs models of ours and of transformers; of a {type(model).__name__} give the "
-            "attention weights that it computes, (H, T, S) for each layer"
+            f"show(model, text) runs Headscope's models and those of transformers; for a {type(model).__name__}, give "
+            "the attention weights that it computes, (H, T, S) for each layer"
         )
     return _run_theirs(model, text, tokenizer, choice)
 
@@ -40,7 +40,7 @@ def tokenizer_for(model: Any) -> Any:
     if not hasattr(config, "_attn_implementation"):
         ours = load_tokenizer()
         if getattr(config, "vocab_size", ours.n_vocab) != ours.n_vocab:
-            raise ValueError("which tokenizer the model's ids are of is not known: give tokenizer=")
+            raise ValueError("it is not known which tokenizer made the model's ids: give tokenizer=")
         return ours
     name = getattr(model, "name_or_path", "") or ""
     try:
@@ -65,9 +65,7 @@ def _run_ours(model: Any, text: str, tokenizer: Any, choice: Choice) -> Given:
     if not isinstance(model, EncoderDecoder):
         rows = [_ids(tokenizer, text)]
     elif isinstance(tokenizer, Pieces):
-        raise ValueError(
-            "what a decoder begins with is not known of this tokenizer: give tokenizer= the model's folder"
-        )
+        raise ValueError("this tokenizer does not say what a decoder begins with: give tokenizer= the model's folder")
     else:
         rows = [*halves(tokenizer, text)]
     names = [name for name in hook_points(model) if name.endswith(("attn.pattern", "embedding.ids", "logits"))]

@@ -92,7 +92,7 @@ def _values(counts: Mapping[str, int], found: Given, said: Said) -> dict[str, li
         values["decoder" if is_of_queries and counts[first] != len(tokens) else first] = tokens
     if said.decoder_tokens is not None:
         if "decoder" not in counts:
-            raise ValueError("decoder_tokens= are of a decoder with an encoder before it: here, give tokens=")
+            raise ValueError("decoder_tokens= is for a decoder with an encoder before it: here, give tokens=")
         values["decoder"] = row_of(said.decoder_tokens, said.batch, "decoder_tokens")
     if any(pattern.name.startswith(JOINED) for pattern in found.patterns.values()):
         for side in ("", "decoder"):  # the last token that was written looked at nothing
@@ -111,10 +111,10 @@ def _known(side: str, count: int, found: Given) -> list[int] | None:
 def _unmasked(mask: list, count: int) -> list[int]:
     """The places that are no padding. What was written behind a prompt is none."""
     if len(mask) > count or not all(value in (0, 1) for value in mask):
-        raise ValueError(f"mask= must have a 0 or 1 for each of {count} places, not {len(mask)} numbers")
+        raise ValueError(f"mask= must have a 0 or 1 for each of {count} positions, not {len(mask)} numbers")
     kept = [place for place in range(count) if place >= len(mask) or mask[place]]
     if not kept:
-        raise ValueError("mask= leaves no place: 1 is a token, 0 is padding")
+        raise ValueError("mask= leaves no position: 1 is a token, 0 is padding")
     return kept
 
 
@@ -134,7 +134,7 @@ def _checked(pattern: Pattern) -> Pattern:
         layer, head, query, _ = (int(i) for i in np.argwhere(np.isnan(array))[0])
         raise ValueError(
             f"the row of query {query} in layer {pattern.layers[layer]}, head {pattern.heads[head]} is not a number "
-            "(NaN): so it is where a query sees no key at all, as padding does; mask= leaves padding out"
+            "(NaN), as where a query sees no key at all, such as padding; mask= leaves padding out"
         )
     if array.min() < 0 or array.max() > 1 + 1e-4:
         raise ValueError("attention weights must be from 0 to 1: give the patterns after the softmax, without dropout")

@@ -28,7 +28,7 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 </head>
 <body data-page="alone">
-<p id="wait">This page is drawn by its script. As long as you read this, scripts are not allowed here.</p>
+<p id="wait">This page is drawn by its script. If you can read this, scripts are not allowed here.</p>
 <script>
 const unpacked = (text) => {{
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));

@@ -78,7 +78,7 @@ def row_of(values: Any, batch: int | None, what: str) -> list:
     if not values or not isinstance(values[0], (list, tuple)):
         return values
     if batch is None and len(values) > 1:
-        raise ValueError(f"{what} has {len(values)} rows: say which is shown, batch=0 is the first")
+        raise ValueError(f"{what} has {len(values)} rows: say which to show; batch=0 is the first")
     if (batch or 0) >= len(values):
         raise ValueError(f"batch={batch}: {what} has {len(values)} rows, counted from 0")
     row = list(values[batch or 0])
@@ -92,7 +92,7 @@ def described(tokens: list | None, count: int, tokenizer: Any = None) -> list[di
     if tokens is None:
         return _texts(map(str, range(count)))
     if len(tokens) != count:
-        raise ValueError(f"{len(tokens)} tokens for patterns of {count} places: give one for each")
+        raise ValueError(f"{len(tokens)} tokens for patterns of {count} positions: give one for each")
     if any(isinstance(token, str) for token in tokens):
         return _pieces([str(token) for token in tokens])
     if tokenizer is not None:

@@ -36,7 +36,7 @@ AWAY_SECONDS = 12  # a page that has asked for nothing for so long is gone; it a
 PAUSED_SECONDS = 300  # a paused run gives its place to who waits after so long
 SAVE_SECONDS = 30
 OVER = ("stopped", "failed", "done")
-GONE = "This run is no longer here: it ends when its page is closed or away for long. Press Train to start again."
+GONE = "This run is no longer here: it ended when its page was closed or away for long. Press Train to start again."
 
 
 class LiveRun:
@@ -135,7 +135,7 @@ class LiveRun:
 
     def give_way(self) -> None:
         """End a run that was paused for so long that others should train now."""
-        why = f"It was paused for {PAUSED_SECONDS // 60} minutes and others wait. You can still keep it."
+        why = f"It was paused for {PAUSED_SECONDS // 60} minutes while others were waiting. You can still keep it."
         self.add({"kind": "event", "step": None, "what": "gave way", "title": "Stopped for others", "sentence": why})
         self.stop()
 
@@ -159,7 +159,7 @@ class LiveRun:
 
     def _tell(self, command: dict) -> None:
         if self._process is None or self._process.stdin is None:
-            raise ValueError("This run still waits for its turn.")
+            raise ValueError("This run is still waiting for its turn.")
         with suppress(OSError, ValueError):  # it has ended
             self._process.stdin.write(json.dumps(command).encode() + b"\n")
             self._process.stdin.flush()
@@ -260,7 +260,9 @@ class LiveRuns:
             self.close(self._of.pop(page, ""))
             self._check_share(address)
             if sum(run.state == "waiting" for run in self._runs.values()) >= MOST_WAITING:
-                raise ValueError(f"{MOST_WAITING} models wait to be trained on this server: try again in some minutes.")
+                raise ValueError(
+                    f"{MOST_WAITING} models are waiting to be trained on this server: try again in a few minutes."
+                )
             run = LiveRun(choices, self._command, self._advance, address)
             self._runs[run.id], self._of[page] = run, run.id
             self._advance()
@@ -270,7 +272,7 @@ class LiveRuns:
     def _check_share(self, address: str) -> None:
         mine = [run for run in self._runs.values() if run.address == address and not run.has_ended]
         if self.each is not None and address and len(mine) >= self.each:
-            raise ValueError(f"{self.each} models of yours train or wait already: stop one of them first.")
+            raise ValueError(f"{self.each} of your models are training or waiting already: stop one of them first.")
 
     def get(self, id: str) -> LiveRun:
         with self._lock:

@@ -20,8 +20,8 @@ def compare_page(shelf: Shelf) -> None:
         relative to the app, which explorer.engine.payload.unpack reads.
 
         names: "encoder", "decoder", "encoder-decoder-prefix", "encoder-decoder-cross", "runs/NAME", or the path of a
-        folder if the app runs on your own machine. masked: the place of the token hidden from encoders, -1 for the
-        middle. second_text: null, or another text for the one model in names.
+        folder if the app runs on your own machine. masked: the position of the token hidden from encoders, -1 for
+        the middle. second_text: null, or another text for the one model in names.
         """
         asker = asker_of(shelf, request.headers)
         return f"payload/{comparison(asker, text, names, masked, second_text).key}"

@@ -26,7 +26,7 @@ ABOUT = {  # what a parameter of this name means, in every endpoint
     "edits": 'a list of {"what": …, "how": …, "layer": …, "head": …}',
     "how": '"zero" or "mean"',
     "names": "one to four models",
-    "masked": "the place that is hidden from encoders, -1 for the middle",
+    "masked": "the position that is hidden from encoders, -1 for the middle",
     "second_text": "null, or another text for one model",
     "count": "the most tokens to write",
     "temperature": "0 takes the likeliest token",
@@ -60,7 +60,7 @@ class Endpoints(gr.Blocks):
 
     def validate_inputs(self, block_fn: Any, inputs: list) -> None:
         if len(inputs) < len(block_fn.inputs):
-            raise _said(f"{block_fn.name} takes {len(block_fn.inputs)} arguments, and {len(inputs)} were given.")
+            raise _said(f"{block_fn.name} takes {len(block_fn.inputs)} arguments, but {len(inputs)} were given.")
 
 
 def _checked(function: Callable) -> Callable:

@@ -14,7 +14,7 @@ def residual_panel(asker: Asker) -> None:
         """Split the logit of a token, as the one after ``place`` of ``text``, into what every part of the model adds.
 
         ``token`` is one token of the vocabulary (a space in front counts; without one, both are tried). Places are
-        tokens of the text, 0 the start; negative ones count from the end. Returns id and place, the logit, and in
+        positions in the text, 0 the start; negative ones count from the end. Returns id and place, the logit, and in
         logits its parts, which sum to it: token, position, heads (L, H), attention_bias (L), mlps (L), norm_bias.
         """
         return residual.attribution(asker.decoder(model), text, token, place)

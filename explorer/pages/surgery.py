@@ -20,7 +20,7 @@ def surgery_panel(asker: Asker) -> None:
         "everywhere" | "mlp", "how": "zero" | "mean" | "absent" | "uniform" | "diagonal" | "previous" | "open" |
         "window" | "first" | "painted", "layer": from 0, "head": from 0}, a window with "n", a painted mask with
         "rows" of 0 and 1. Returns losses in nats per token before and after, the likeliest next tokens, and which
-        places could see the token that they have to predict."""
+        positions could see the token that they have to predict."""
         return before_and_after(asker.decoder(model), text, read_edits(edits))
 
     def surgery_effect(edits: list[dict], model: str = "") -> Iterator[dict]:

@@ -15,14 +15,14 @@ from ..engine.problems import PROBLEMS, sentence
 from .asker import Asker, is_loopback
 
 LARGEST = 200_000  # characters of a file
-NOT_HERE = "Files are checked only for the machine that the app runs on: start it there, and open it there."
+NOT_HERE = "Files are checked only for the machine that runs the app: start and open the app on the same machine."
 
 
 def may_take_code(host: str, share: bool) -> None:
     """Raises ``ValueError`` if others than this machine could send code."""
     if share or not is_loopback(host):
         raise ValueError(
-            "--allow-code-upload runs code that is sent to the app, so it goes only with this machine's own address "
+            "--allow-code-upload runs code that is sent to the app, so it works only with this machine's own address "
             "(--host 127.0.0.1) and without --share"
         )
 

@@ -49,5 +49,5 @@ def class_point(asker: Asker, secret: str, search: str | None, title: str = "") 
 
 def classroom_of(asker: Asker) -> Classroom:
     if asker.classroom is None:
-        raise ValueError("No class is held here: the app is started with --classroom for one.")
+        raise ValueError("There is no class here: start the app with --classroom to hold one.")
     return asker.classroom

@@ -39,6 +39,6 @@ def standalone_page(
         payload = {stack: runner.payload(text, stack, masked, MOST_CELLS) for stack in stacks}
     payloads = payload.values() if isinstance(payload, dict) else [payload]
     if any("pattern_shape" in unpack(one)[0] for one in payloads):
-        raise ValueError("the attention of all heads is too much for a page that stands alone: shorten the text")
+        raise ValueError("the attention of all heads is too much for a stand-alone page: shorten the text")
     content = standalone_html(payload, focus).encode()
     return File(content, file_name(str(runner.model_name), text, "html"), "text/html")

@@ -55,5 +55,5 @@ def live_tell(asker: Asker, run: str, what: str) -> dict:
 def live_keep(asker: Asker, run: str, name: str) -> dict:
     """Save what a run has learned as a checkpoint beside the app, and return its name."""
     if asker.classroom:
-        raise ValueError("In a class no trained model is kept: start Headscope on a machine of your own for that.")
+        raise ValueError("A class keeps no trained models: to keep one, start Headscope on your own machine.")
     return {"kept": asker.live.keep(run, name)}

@@ -60,7 +60,7 @@ class Question:
             raise Malformed("A question is a JSON object.")
         for name, value in body.items():
             if name not in self.parameters:
-                raise Malformed(f"{name[:40]!r} belongs to no question of this name.")
+                raise Malformed(f"{name[:40]!r} is not a field of this question.")
             kind, _ = self.parameters[name]
             if not fits(value, kind):
                 raise Malformed(f"{name} must be {described(kind)}.")
@@ -87,5 +87,5 @@ def described(kind: Any) -> str:
     if isinstance(kind, UnionType):
         return " or ".join(described(one) for one in get_args(kind))
     if get_origin(kind) is list:
-        return f"a list, each of it {described(get_args(kind)[0])}"
+        return f"a list, each item {described(get_args(kind)[0])}"
     return NAMES[kind]

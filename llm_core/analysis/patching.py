@@ -214,7 +214,7 @@ def _check(model: Decoder, clean: Tensor, corrupted: Tensor, place: int) -> None
     T, S = clean.shape[1], corrupted.shape[1]
     if T != S:
         raise ValueError(
-            f"the clean text has {T} tokens and the corrupted one {S}: places only match if they are equal"
+            f"the clean text has {T} tokens and the corrupted one {S}: positions match only if both are equal"
         )
     if not -T <= place < T:
         raise ValueError(f"place={place}: must be between {-T} and {T - 1}")

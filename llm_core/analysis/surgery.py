@@ -61,7 +61,7 @@ class Edit:
         if self.how not in HOWS:
             raise ValueError(f"how={self.how!r}: must be one of {', '.join(HOWS)}")
         if self.what == "mlp" and self.how not in (*OFF, ABSENT):
-            raise ValueError(f"how={self.how!r}: an MLP looks nowhere, so it can only be set to zero or to its mean")
+            raise ValueError(f"how={self.how!r}: an MLP has no attention, so it can only be set to zero or its mean")
         if self.what == "head" and self.how == ABSENT:
             raise ValueError("how='absent': a head has no bias of its own, so how='zero' leaves nothing of it")
         _whole_or_none("layer", self.layer, needed=self.what != "everywhere", reason=f"what={self.what!r}")
@@ -102,7 +102,9 @@ def edits_from(described: Iterable[Mapping]) -> tuple[Edit, ...]:
     edits = []
     for item in described:
         if not isinstance(item, Mapping) or not {"what", "how"} <= set(item) <= set(known):
-            raise ValueError(f"{item!r:.80} is no edit: it has what and how, and may have {', '.join(known[2:])}")
+            raise ValueError(
+                f"{item!r:.80} is not an edit: an edit has what and how, and may have {', '.join(known[2:])}"
+            )
         item = dict(item)
         if isinstance(item.get("rows"), list):
             item["rows"] = tuple(item["rows"])
@@ -222,7 +224,7 @@ class _AttentionSurgery:
     def scores(self, scores: Tensor) -> Tensor:
         """(B, H, T, T). A hidden score is -inf, so one that is let through is computed anew from q and k."""
         if scores.shape[-2] != scores.shape[-1]:
-            raise ValueError("surgery on who sees whom needs a whole forward, without a cache")
+            raise ValueError("surgery on who sees whom needs a full forward pass, without a cache")
         new = scores.clone()
         for head, edit in self.masks.items():
             before = scores[:, head].isfinite()  # (B, T, T)
@@ -266,7 +268,7 @@ def _constant(value: Tensor | int) -> Callable[[Tensor], Tensor]:
 
 def _check_place(model: Encoder | Decoder, edit: Edit) -> None:
     if model.config.positions == "relative" and edit.how in MASKS:
-        raise ValueError(f"how={edit.how!r}: the scores of relative positions are not worked out anew")
+        raise ValueError(f"how={edit.how!r}: the scores of relative positions cannot be recomputed")
     for name, value, count in zip(
         ("layer", "head"), (edit.layer, edit.head), (model.config.n_layer, model.config.n_head)
     ):

@@ -125,7 +125,7 @@ def fill_masks(model: Encoder, ids: Ids, mask_id: int, attention_mask: Tensor | 
     ``attention_mask`` is shaped like ids, True for real tokens. Raises ``ValueError`` if nothing is masked.
     """
     if not isinstance(model, Encoder):
-        raise ValueError(f"{_named(model)} cannot fill masks: give an Encoder, which sees both sides of a place")
+        raise ValueError(f"{_named(model)} cannot fill masks: give an Encoder, which sees the text on both sides")
     ids, mask = _as_batch("ids", ids, model, side="right")
     if attention_mask is not None:
         mask = torch.atleast_2d(attention_mask).to(ids.device).bool()  # (B, T)

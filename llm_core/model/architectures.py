@@ -240,7 +240,7 @@ class EncoderDecoder(nn.Module):
 def _check_ids(ids: Tensor) -> None:
     """``ValueError`` with what to do, for a text, a list, or ids without a batch."""
     if not isinstance(ids, Tensor):
-        raise ValueError(f"{ids!r:.60} is no tensor of ids: give model(ids_of(text, tokenizer)), both from llm_core")
+        raise ValueError(f"{ids!r:.60} is not a tensor of ids: give model(ids_of(text, tokenizer)), both from llm_core")
     if ids.ndim != 2:
         raise ValueError(f"ids of shape {tuple(ids.shape)}: must be (B, T); of one text, ids[None]")
 

@@ -272,7 +272,7 @@ def _read_config(path: Path) -> dict:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{path.parent} has no {path.name}, so it is no checkpoint") from None
+        raise CheckpointError(f"{path.parent} has no {path.name}, so it is not a checkpoint") from None
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(description, dict):

@@ -124,8 +124,8 @@ def record(model: nn.Module, names: list[str] | None = None, *, gradients: bool 
     if names is None and not any(isinstance(module, HookPoint) for module in model.modules()):
         raise ValueError(
             f"{type(model).__name__} has no hook points, so there is nothing to record: record takes the models of "
-            "llm_core, as which load_model opens those of other libraries, and modules with a HookPoint where a tensor "
-            "passes; show(model, text) draws the attention of any model of transformers"
+            "llm_core, among them what load_model opens from other libraries, and modules with a HookPoint that a "
+            "tensor passes through; show(model, text) draws the attention of any model of transformers"
         )
     trace = Trace()
 
@@ -181,7 +181,7 @@ def _matching(points: dict[str, nn.Module], names: list[str] | None) -> dict[str
     for pattern in names:
         found = fnmatch.filter(points, pattern)
         if not found:
-            raise KeyError(_unknown(pattern, points, "is no hook point of this model"))
+            raise KeyError(_unknown(pattern, points, "is not a hook point of this model"))
         chosen.update((name, points[name]) for name in found)
     return chosen
 

@@ -116,7 +116,7 @@ def _require_sense(name: str, report: ReadReport) -> None:
     """``ValueError`` for a file of which nothing can be used, or of which at least 100 rows, and most, cannot."""
     if report.skipped > report.kept and (not report.kept or report.skipped >= LOOK_AHEAD):
         hint = "; JSON must be one object a line, or one array of them" if "not JSON" in report.reasons else ""
-        raise ValueError(f"{name} can hardly be used: {report}{hint}")
+        raise ValueError(f"{name} is hardly usable: {report}{hint}")
 
 
 def _tables(source: str, split: str) -> Iterator[tuple[str, Iterable]]:
@@ -126,7 +126,7 @@ def _tables(source: str, split: str) -> Iterator[tuple[str, Iterable]]:
     if path.is_dir() and not files:
         raise ValueError(f"no {', '.join(READERS)} file in {path}")
     if not files and (_reader(path) or not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", source)):
-        raise ValueError(f"no file {source}, and no Hub id either (those look like owner/name)")
+        raise ValueError(f"no file {source}, and it is not a Hub id either (those look like owner/name)")
     for file in files:
         yield str(file), _file_rows(file)
     if not files:
@@ -237,7 +237,7 @@ def _csv_rows(path: Path) -> Iterator[object]:
         records = _csv_records(file)
         header = next(records, [])
         if isinstance(header, Damaged):
-            raise WholeFile("its first line, with the names of the columns, is no CSV")
+            raise WholeFile("its first line, with the names of the columns, is not CSV")
         for record in records:
             if isinstance(record, Damaged):
                 yield record

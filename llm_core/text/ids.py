@@ -19,5 +19,5 @@ def ids_of(text: str, tokenizer: Tokenizer) -> "Tensor":
         raise ValueError(f"text={text!r:.80}: must be a string")
     ids = [*tokenizer.prefix, *tokenizer.encode(text), *tokenizer.suffix]
     if not ids:
-        raise ValueError("this tokenizer sets no token in front of a text: give at least one character")
+        raise ValueError("this tokenizer puts no token before a text: give at least one character")
     return torch.tensor([ids])

@@ -64,9 +64,9 @@ def _settings(run: Path, step: int, decay_steps: int, floor: float) -> dict:
     settings = read_settings(run, "steps", "learning_rate")
     recipe = TrainConfig(**{f.name: settings[f.name] for f in fields(TrainConfig) if f.name in settings})
     if step < recipe.warmup_steps:
-        raise ValueError(f"{run} is at step {step} and warms up until {recipe.warmup_steps}: let it go on first")
+        raise ValueError(f"{run} is at step {step} and warms up until {recipe.warmup_steps}: let it continue first")
     if recipe.schedule == "wsd" and step > decay_start(recipe):
-        raise ValueError(f"{run} has begun to decay at step {decay_start(recipe)} by itself: let it come to its end")
+        raise ValueError(f"{run} began to decay at step {decay_start(recipe)} by itself: let it finish")
     here = {"steps": step + decay_steps, "decay_steps": decay_steps, "learning_rate": learning_rate(recipe, step)}
     return {**settings, **here, "schedule": "wsd", "cycles": 1, "final_lr_fraction": floor}
 

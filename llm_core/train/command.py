@@ -112,7 +112,7 @@ def check_still_level(folder: Path, before: dict, settings: dict) -> None:
     step, old, new = read_progress(folder).step, *(s["steps"] - s["decay_steps"] for s in (before, settings))
     if step > old:
         raise ValueError(
-            f"{folder} has begun to decay at step {old} and is at step {step}: it can no longer be prolonged; "
+            f"{folder} began to decay at step {old} and is at step {step}: it can no longer be extended; "
             f"--init-from {folder / 'model'} starts another run from the model it makes"
         )
     if step > new:
@@ -138,9 +138,11 @@ def keep_others_out(folder: Path) -> AbstractContextManager:
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / ".lock").acquire(timeout=0)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise ValueError(f"nothing can be written into {folder} ({error.strerror}): give another --out") from None
+        raise ValueError(f"cannot write into {folder} ({error.strerror}): give another --out") from None
     except Timeout:
-        raise ValueError(f"another process trains in {folder}: wait for its end, or give another --out") from None
+        raise ValueError(
+            f"another process is training in {folder}: wait until it ends, or give another --out"
+        ) from None
 
 
 def run(args: argparse.Namespace) -> bool:
@@ -193,9 +195,7 @@ def finish(trainer: Trainer, args: argparse.Namespace) -> None:
         losses = write_card(args.out, trained_on, config.device)
         print(f"held-out loss {losses.loss:.4f} nats per target; the model is in {args.out / 'model'}")
         if config.schedule == "wsd" and not config.decay_steps:
-            print(
-                "its learning rate has not decayed: more --steps prolong the run, --decay-now lets a copy of it decay"
-            )
+            print("its learning rate has not decayed: more --steps extend the run, --decay-now lets a copy of it decay")
     plot_history(trainer.history.read(), args.out / "loss.png")
 
 

@@ -130,7 +130,7 @@ def replace_folder(new: Path, folder: Path) -> None:
     old = folder.with_name(folder.name + ".old")
     if folder.exists():
         if strange := {file.name for file in folder.iterdir()} - {file.name for file in new.iterdir()}:
-            raise FileExistsError(f"{min(strange)} in it is no part of a token store")
+            raise FileExistsError(f"{min(strange)} in it is not part of a token store")
         shutil.rmtree(old, ignore_errors=True)
         os.replace(folder, old)
     os.replace(new, folder)

@@ -16,11 +16,11 @@ from .run_state import SETTINGS_FILE, read_settings
 
 HELP = {
     "steps": "updates in all",
-    "schedule": "of the rate: cosine falls all the time; wsd stays, and can be prolonged until it decays",
-    "cycles": "of cosine: how often the rate warms up and falls",
-    "decay_steps": "of wsd: the last ones, in which the rate falls",
+    "schedule": "of the learning rate: cosine falls throughout; wsd stays level, and can be extended until it decays",
+    "cycles": "with cosine: how often the rate warms up and falls",
+    "decay_steps": "with wsd: the last steps, in which the rate falls",
     "batch_size": "sequences per update, over all processes",
-    "micro_batch_size": "sequences at a time in one process; the rest is accumulated",
+    "micro_batch_size": "sequences at a time in one process; gradients are accumulated over the rest",
     "learning_rate": "the highest, after the warm-up",
     "final_lr_fraction": "share of it that the schedule ends with",
     "warmup_steps": "updates until it is reached",
@@ -33,8 +33,8 @@ HELP = {
     "bf16": "autocast to bfloat16; default: where the processor is faster with it",
     "compile": "torch.compile; default: in a long run, where there is a C++ compiler",
     "log_every": "updates between two lines of history.jsonl",
-    "eval_every": "updates between two looks at the held-out articles",
-    "eval_batches": "micro-batches in such a look",
+    "eval_every": "updates between two evaluations on the held-out articles",
+    "eval_batches": "micro-batches in each evaluation",
     "save_every": "updates between two saves of the state",
     "snapshots": "steps at which the model is kept, for a timeline",
     "optimizer": "adamw, or muon for the matrices of the blocks",
@@ -83,7 +83,7 @@ def _parser(needs_data: bool) -> argparse.ArgumentParser:
     parser.add_argument(
         "--decay-now",
         action="store_true",
-        help="let the rate of a copy of the run in --out decay, over --decay-steps, and make it a model",
+        help="copy the run in --out, let the copy's learning rate decay over --decay-steps, and make it a model",
     )
     _add_data(parser.add_argument_group("data"), needs_data)
     sizes = parser.add_argument_group("size")

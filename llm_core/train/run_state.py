@@ -39,7 +39,7 @@ def read_settings(folder: Path, *needed: str) -> dict:
     """What ``write_settings`` left in a run's folder; ``ValueError`` without it, or without one of those ``needed``."""
     path = folder / SETTINGS_FILE
     if not path.exists():
-        raise ValueError(f"{folder} has no {SETTINGS_FILE}, so it is no folder of a run")
+        raise ValueError(f"{folder} has no {SETTINGS_FILE}, so it is not the folder of a run")
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
@@ -71,7 +71,7 @@ class History:
         damaged = [number for number, entry in enumerate(entries, 1) if entry is None]
         if damaged and damaged[0] < len(lines):
             raise ValueError(
-                f"{self.path}, line {damaged[0]} is no entry of a run's history: take it out, or move the file away"
+                f"{self.path}, line {damaged[0]} is not an entry of a run's history: remove it, or move the file away"
             )
         return [entry for entry in entries if entry]
 

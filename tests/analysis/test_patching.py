@@ -183,7 +183,7 @@ def test_gradients_are_right_where_the_change_is_small(any_model, texts):
 
 def test_what_cannot_be_patched_is_said_in_one_sentence(patching, texts):
     model = patching.model
-    with pytest.raises(ValueError, match="the clean text has 7 tokens and the corrupted one 6: places only match"):
+    with pytest.raises(ValueError, match="the clean text has 7 tokens and the corrupted one 6: positions match only"):
         Patching(model, texts[0], texts[1][:, :-1], kl_divergence)
     with pytest.raises(ValueError, match="'stream': must be one of resid_pre, resid_mid, resid_post, attn_out, mlp_"):
         patching.exact("stream")

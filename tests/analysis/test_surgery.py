@@ -291,7 +291,7 @@ def test_reach_tells_what_is_seen_from_what_is_heard_through_others():
     [
         ({"what": "neuron", "how": "zero"}, "what='neuron'"),
         ({"what": "head", "how": "halve", "layer": 0, "head": 0}, "how='halve'"),
-        ({"what": "mlp", "how": "uniform", "layer": 0}, "looks nowhere"),
+        ({"what": "mlp", "how": "uniform", "layer": 0}, "has no attention"),
         ({"what": "head", "how": "absent", "layer": 0, "head": 0}, "a head has no bias"),
         ({"what": "head", "how": "zero", "layer": 0}, "head=None"),
         ({"what": "head", "how": "zero", "layer": -1, "head": 0}, "layer=-1"),
@@ -303,9 +303,9 @@ def test_reach_tells_what_is_seen_from_what_is_heard_through_others():
         ({"what": "everywhere", "how": "painted", "rows": ["10", "1"]}, "rows"),
         ({"what": "everywhere", "how": "painted", "rows": ["1x", "11"]}, "rows"),
         ({"what": "everywhere", "how": "open", "rows": ["1"]}, "rows"),
-        ({"what": "everywhere", "how": "open", "more": 1}, "is no edit"),
-        ({"how": "zero"}, "is no edit"),
-        ("zero", "is no edit"),
+        ({"what": "everywhere", "how": "open", "more": 1}, "is not an edit"),
+        ({"how": "zero"}, "is not an edit"),
+        ("zero", "is not an edit"),
     ],
 )
 def test_what_is_no_edit_is_refused_in_a_sentence(item, said):

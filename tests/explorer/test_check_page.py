@@ -61,7 +61,7 @@ def test_nothing_runs_for_others(monkeypatch):
     private, public = SimpleNamespace(is_private=True), SimpleNamespace(is_private=False)
     others = [sent(host="evil.example"), sent(origin="https://evil.example"), sent(x_real_ip="10.0.0.1")]
     for shelf, headers in [(public, sent()), *((private, other) for other in others)]:
-        with pytest.raises(ValueError, match="only for the machine that the app runs on"):
+        with pytest.raises(ValueError, match="only for the machine that runs the app"):
             next(checked(asker_of(shelf, headers), "a.py", "x = 1"))
     with pytest.raises(ValueError, match=r"text of at most 200,000 characters"):
         next(checked(Asker(private, is_owner=True), "a.py", "x" * (LARGEST + 1)))

@@ -112,7 +112,7 @@ def test_a_visitor_has_the_listed_models_and_no_rights(client):
     assert client.post("/ask/rights", json={}).json() == {"any_folder": False}
     assert_one_sentence(client.post("/ask/open_model", json={"name": "/tmp"}), 422)
     assert_one_sentence(client.post("/ask/check", json={"name": "a.py", "code": ""}), 404)
-    assert "no trained model is kept" in client.post("/ask/live_keep", json={"run": "x", "name": "x"}).text
+    assert "keeps no trained models" in client.post("/ask/live_keep", json={"run": "x", "name": "x"}).text
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,9 @@ def test_one_address_has_its_share_of_trainings(tmp_path):
     runs.each = TRAININGS_EACH
     try:
         first, *_ = [runs.start(f"page-{i}", {}, "192.168.1.9") for i in range(TRAININGS_EACH)]
-        with pytest.raises(ValueError, match="2 models of yours train or wait already: stop one of them first"):
+        with pytest.raises(
+            ValueError, match="2 of your models are training or waiting already: stop one of them first"
+        ):
             runs.start("page-x", {}, "192.168.1.9")
         for i in range(TRAININGS_EACH + 1):
             runs.start(f"local-{i}", {}, "")  # this machine, or a proxy on it

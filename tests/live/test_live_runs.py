@@ -133,7 +133,7 @@ def test_two_train_others_wait_in_turn_and_know_their_place(runs):
     assert [page.of("waiting") for page in pages[:2]] == [[], []]
     assert [(f["place"], f["training"]) for f in pages[2].of("waiting")] == [(1, 2)]
     assert [(f["place"], f["training"]) for f in pages[3].of("waiting")] == [(2, 2)]
-    with pytest.raises(ValueError, match="waits for its turn"):
+    with pytest.raises(ValueError, match="still waiting for its turn"):
         pages[3].run.pause()
 
     pages[0].run.stop()
@@ -150,7 +150,9 @@ def test_only_so_many_may_wait(runs, monkeypatch):
     runs.at_once = 0
     for i in range(2):
         runs.start(f"page {i}", {})
-    with pytest.raises(ValueError, match="2 models wait to be trained on this server: try again in some minutes"):
+    with pytest.raises(
+        ValueError, match="2 models are waiting to be trained on this server: try again in a few minutes"
+    ):
         runs.start("page 3", {})
     runs.start("page 1", {})  # in the place of its own first one
 
@@ -188,7 +190,7 @@ def test_a_paused_run_gives_way_only_when_others_wait(runs):
     other = Watcher(runs.start("other", {}))
     runs.look_after()
     page.wait_for("stopped")
-    assert page.of("event")[0]["sentence"].startswith("It was paused for 5 minutes and others wait")
+    assert page.of("event")[0]["sentence"].startswith("It was paused for 5 minutes while others were waiting")
     other.wait_for_ready()
     assert runs.keep(page.run.id, "mine") == "runs/mine"
 

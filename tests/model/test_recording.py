@@ -165,7 +165,7 @@ def test_a_name_that_does_not_exist_lists_near_ones(decoder, open_it):
     with pytest.raises(KeyError) as error, open_it(decoder, ["ln_f", "blocks.2.attn.patern"]):
         pass
     message = str(error.value)
-    assert "'blocks.2.attn.patern' is no hook point of this model; near names: blocks.2.attn.pattern" in message
+    assert "'blocks.2.attn.patern' is not a hook point of this model; near names: blocks.2.attn.pattern" in message
     assert hooks(decoder) == 0
 
 
@@ -178,7 +178,7 @@ def test_a_name_that_was_not_recorded_lists_near_ones(decoder, ids):
 
 
 def test_a_wildcard_that_matches_nothing_is_refused(decoder):
-    message = r"'blocks\.\*\.cross_attn\.pattern' is no hook point"
+    message = r"'blocks\.\*\.cross_attn\.pattern' is not a hook point"
     with pytest.raises(KeyError, match=message), record(decoder, ["blocks.*.cross_attn.pattern"]):
         pass
 
@@ -499,9 +499,9 @@ def test_the_stream_in_front_of_a_layer_is_what_the_one_before_left(decoder, ids
 def test_a_text_a_list_and_ids_without_a_batch_are_one_sentence(architecture, title, ids):
     model = build(architecture)
     more = () if architecture in ("encoder", "decoder") else (ids,)
-    with pytest.raises(ValueError, match=r"'How to' is no tensor of ids: give model\(ids_of\(text, tokenizer\)\)"):
+    with pytest.raises(ValueError, match=r"'How to' is not a tensor of ids: give model\(ids_of\(text, tokenizer\)\)"):
         model("How to", *more)
-    with pytest.raises(ValueError, match="is no tensor of ids"):
+    with pytest.raises(ValueError, match="is not a tensor of ids"):
         model([1, 2, 3], *more)
     with pytest.raises(ValueError, match=r"ids of shape \(5,\): must be \(B, T\); of one text, ids\[None\]"):
         model(torch.arange(5), *more)

@@ -184,7 +184,7 @@ def test_what_is_no_file_and_no_hub_id(tmp_path, monkeypatch):
         "./a/b",
         str(tmp_path / "*.jsonl"),
     ):
-        assert message_of(source) == f"no file {source}, and no Hub id either (those look like owner/name)"
+        assert message_of(source) == f"no file {source}, and it is not a Hub id either (those look like owner/name)"
     assert message_of(tmp_path) == f"no .jsonl, .json, .csv, .parquet, .txt file in {tmp_path}"
     (tmp_path / "a.md").write_text("x")
     assert "a.md: the name must end in one of .jsonl, .json, .csv, .parquet, .txt" in message_of(tmp_path / "a.md")
@@ -331,12 +331,12 @@ WHOLE_FILES = {
 def test_a_file_that_can_hardly_be_used_stops_with_the_reasons(name, tmp_path):
     text, told = WHOLE_FILES[name]
     (tmp_path / name).write_bytes(text.encode("latin-1"))
-    assert message_of(tmp_path / name).startswith(f"{tmp_path / name} can hardly be used: {told}")
+    assert message_of(tmp_path / name).startswith(f"{tmp_path / name} is hardly usable: {told}")
 
 
 def test_an_empty_line_of_columns_is_no_csv(tmp_path):
     (tmp_path / "a.csv").write_bytes(b'"title"x,text\na,b\n')
-    assert message_of(tmp_path / "a.csv").endswith("its first line, with the names of the columns, is no CSV")
+    assert message_of(tmp_path / "a.csv").endswith("its first line, with the names of the columns, is not CSV")
 
 
 # --- text without titles ---

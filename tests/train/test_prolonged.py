@@ -71,7 +71,7 @@ def stop_at(monkeypatch):
 
 def test_a_prolonged_run_has_the_losses_of_one_that_was_planned_so(tmp_path, unbroken, capsys):
     assert run_here(tmp_path, **{**LEVEL, "steps": 5}) == 0
-    assert "its learning rate has not decayed: more --steps prolong the run" in capsys.readouterr().out
+    assert "its learning rate has not decayed: more --steps extend the run" in capsys.readouterr().out
     assert run_here(tmp_path, **LEVEL) == 0
     assert run_here(tmp_path, **WHOLE) == 0
     wanted = {key: loss for key, loss in unbroken.items() if key[0] == "loss"}
@@ -180,15 +180,15 @@ def test_a_run_that_has_begun_to_decay_is_not_prolonged(tmp_path, stop_at):
     stop_at(10)
     assert run_here(tmp_path, **WHOLE) == 130
     assert run_here(tmp_path, **{**WHOLE, "steps": 20}) == (
-        f"error: {tmp_path} has begun to decay at step 8 and is at step 10: it can no longer be prolonged; "
+        f"error: {tmp_path} began to decay at step 8 and is at step 10: it can no longer be extended; "
         f"--init-from {tmp_path / 'model'} starts another run from the model it makes"
     )
     message = decay_here(tmp_path, **WSD)
-    assert message == f"error: {tmp_path} has begun to decay at step 8 by itself: let it come to its end"
+    assert message == f"error: {tmp_path} began to decay at step 8 by itself: let it finish"
 
 
 def test_what_cannot_decay_is_one_sentence(tmp_path, stop_at):
-    assert decay_here(tmp_path) == f"error: {tmp_path} has no run.json, so it is no folder of a run"
+    assert decay_here(tmp_path) == f"error: {tmp_path} has no run.json, so it is not the folder of a run"
     stop_at(1)
     assert run_here(tmp_path, **WSD, warmup_steps=6) == 130
     message = decay_here(tmp_path, **WSD, warmup_steps=6)
@@ -196,5 +196,5 @@ def test_what_cannot_decay_is_one_sentence(tmp_path, stop_at):
     stop_at(2)
     assert run_here(tmp_path, **WSD, warmup_steps=6) == 130
     message = decay_here(tmp_path, **WSD, warmup_steps=6)
-    assert message == f"error: {tmp_path} is at step 2 and warms up until 6: let it go on first"
+    assert message == f"error: {tmp_path} is at step 2 and warms up until 6: let it continue first"
     assert not list((tmp_path / "decayed").iterdir())

@@ -309,7 +309,7 @@ def test_a_line_of_the_history_that_is_no_entry_is_one_sentence(line, finished, 
     path = folder / "history.jsonl"
     first, *rest = path.read_bytes().splitlines()
     path.write_bytes(b"\n".join([first, line, *rest]))
-    sentence = f"error: {path}, line 2 is no entry of a run's history: take it out, or move the file away"
+    sentence = f"error: {path}, line 2 is not an entry of a run's history: remove it, or move the file away"
     assert run_here(folder, steps=2) == sentence
     assert message_of(model_card.main, [str(folder)]) == sentence
     path.write_bytes(b"\n".join([first, *rest, line]))  # as a kill may leave the last one
@@ -376,7 +376,7 @@ def test_a_run_that_was_begun_before_a_setting_existed_goes_on(tmp_path):
 def test_a_folder_is_trained_in_by_one_process_at_a_time(tmp_path):
     with FileLock(tmp_path / ".lock"):
         assert run_here(tmp_path, steps=2) == (
-            f"error: another process trains in {tmp_path}: wait for its end, or give another --out"
+            f"error: another process is training in {tmp_path}: wait until it ends, or give another --out"
         )
         assert not (tmp_path / "run.json").exists()
     assert run_here(tmp_path, steps=2) == 0
@@ -388,11 +388,11 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     file.touch()
     with read_only(sealed), read_only(sealed / "begun"):
         for folder in (sealed / "new", sealed / "begun"):
-            said = f"error: nothing can be written into {folder} (Permission denied): give another --out"
+            said = f"error: cannot write into {folder} (Permission denied): give another --out"
             assert run_here(folder, steps=2) == said
     assert list(sealed.rglob("*")) == [sealed / "begun"]
     assert run_here(file / "run", steps=2) == (
-        f"error: nothing can be written into {file / 'run'} (Not a directory): give another --out"
+        f"error: cannot write into {file / 'run'} (Not a directory): give another --out"
     )
 
 

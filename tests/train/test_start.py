@@ -74,7 +74,7 @@ def test_what_is_skipped_is_told_before_training_begins(tmp_path, capsys):
     told = "50 rows read, 1 skipped (not an object), 1 skipped (text is empty)"
     assert capsys.readouterr().out.count(told) == 2
     message = run_here(tmp_path / "other", data=path, validation=bad, **ONE)
-    assert message == f"error: validation articles: {bad} can hardly be used: 5 rows read, 5 skipped (not an object)"
+    assert message == f"error: validation articles: {bad} is hardly usable: 5 rows read, 5 skipped (not an object)"
 
 
 # --- packed tokens ---

@@ -109,7 +109,7 @@ function say({ title, cell, row, scale, table: folded }, payload, focus) {
   folded.fill(() =>
     table({
       label: PAGE.weights,
-      columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "weight"],
+      columns: [{ name: "position", kind: "text" }, { name: "key token", kind: "name" }, "weight"],
       rows: places.map((k) => [String(k), label(payload.keys[k], 24), share(k).toFixed(4)]),
     }),
   );

@@ -162,7 +162,7 @@ function tableOf(payload, series, readings) {
   return table({
     label: LINES.table,
     columns: [
-      { name: "place", kind: "text" },
+      { name: "position", kind: "text" },
       { name: column ? "query token" : "key token", kind: "name" },
       ...series.map(({ name }) => name),
     ],

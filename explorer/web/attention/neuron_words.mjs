@@ -14,7 +14,7 @@ export function signed(value) {
 const text = (words) => make("span", { text: words });
 const number = (value, digits = 3) =>
   make("strong", { className: "hs-number", text: fixed(value, digits).replace(/^-/, "−") });
-const code = (name) => make("code", { text: name, title: "the tensor and the index that this comes from" });
+const code = (name) => make("code", { text: name, title: "the tensor and the index this number comes from" });
 const nameAt = ({ payload }, place) => quoted(label(payload.tokens[place], 24));
 
 /** blocks.3.attn.q[0, 2, 8]: the batch's only text, the head, and then `index`. */
@@ -29,9 +29,10 @@ export function firstText(at) {
   const { focus, query, key, pair } = at;
   const [from, to] = [nameAt(at, query), nameAt(at, key)];
   const head = `layer ${focus.layer}, head ${focus.head}`;
-  const hides = key > query ? "it comes later: the mask hides it" : "it is too far back for this layer's window";
-  if (pair.masked) return `Why does ${from} not attend to ${to} in ${head}? Because ${hides}.`;
-  const why = focus.key === null ? ` It is where ${from} attends most; choose another key in the table.` : "";
+  const hides = key > query ? "comes later: the mask hides it" : "is too far back for this layer's window";
+  if (pair.masked) return `Why does ${from} not attend to ${to} in ${head}? Because ${to} ${hides}.`;
+  const why =
+    focus.key === null ? ` This is the key that ${from} attends to most; choose another key in the table.` : "";
   return `How strongly does ${from} attend to ${to} in ${head}? Five steps lead to the weight.${why}`;
 }
 
@@ -44,8 +45,8 @@ function vectors(at) {
   const { query, key, row } = at;
   return [
     text(
-      `The query q of ${nameAt(at, query)} says what it looks for, the key k of ${nameAt(at, key)} what is ` +
-        `to be found there: ${row.D} numbers each. `,
+      `The query q of ${nameAt(at, query)} says what it looks for; the key k of ${nameAt(at, key)} says what can ` +
+        `be found there. Each has ${row.D} numbers. `,
     ),
     code(tensor(at, "q", query)),
     text(" "),
@@ -61,8 +62,8 @@ function multiplied(at) {
   const said = best.map((d) => `${signed(products[d])} in dimension ${d}`).join(", ");
   return [
     text(
-      "Multiply them number by number. Where both have the same sign the product is positive (teal) and " +
-        `pulls the head there; else it is negative (brown) and pushes it away. Largest here: ${said}.`,
+      "Multiply them number by number. Where both have the same sign, the product is positive (teal) and " +
+        `pulls the head there; otherwise it is negative (brown) and pushes it away. Largest here: ${said}.`,
     ),
   ];
 }
@@ -81,7 +82,7 @@ function scaled(at) {
 export function scalingText({ D, scale }) {
   const root = Math.sqrt(D);
   if (Math.abs(scale * root - 1) < 1e-6)
-    return `Divide by √${D} = ${root.toFixed(3)}, or sums would grow with the number of dimensions: score = `;
+    return `Divide by √${D} = ${root.toFixed(3)}; otherwise sums would grow with the number of dimensions: score = `;
   return scale === 1 ? "This model does not scale its scores: score = " : `Multiply by ${scale.toFixed(4)}: score = `;
 }
 
@@ -92,7 +93,7 @@ function masked(at) {
     make("span", { className: "hs-hatch hs-inline" }),
     text(
       ` The mask: ${nameAt(at, key)} ${why}, so its score becomes −∞ before the ` +
-        "softmax, whatever q and k say. exp(−∞) = 0: its weight is ",
+        "softmax, whatever q and k are. exp(−∞) = 0: its weight is ",
     ),
     number(0, 4),
     text(" "),
@@ -110,7 +111,7 @@ function shared(at) {
         `exp(${signed(pair.score)} − ${signed(row.max).replace(/^−.*/, "($&)")}) ÷ ${row.total.toFixed(3)} = `,
     ),
     number(pair.share, 4),
-    text(", the weight that stands in the matrix. "),
+    text(", the weight shown in the matrix. "),
     code(tensor(at, "pattern", query, key)),
   ];
 }

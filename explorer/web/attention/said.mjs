@@ -25,7 +25,7 @@ export function readingTable(payload, { column, others }) {
     label(payload.tokens[place], 24),
     state === "seen" ? certain(p, off) : STATES[state],
   ]);
-  return numbersOf(PAGE.weights, ["place", column ? "query token" : "key token", "weight"], rows);
+  return numbersOf(PAGE.weights, ["position", column ? "query token" : "key token", "weight"], rows);
 }
 
 /** What every token receives and gives, as a table. */
@@ -43,7 +43,7 @@ export function marginTable(payload, shown) {
       ...numbers,
     ];
   });
-  const names = ["place", "token", "receives", "gives to the first", "to others", "keeps"];
+  const names = ["position", "token", "receives", "gives to the first", "to others", "keeps"];
   return numbersOf(PAGE.margins, names, rows);
 }
 

@@ -11,13 +11,12 @@ export const PAGE = {
   views: { matrix: "Matrix", lines: "Lines", flow: "Flow", neuron: "Neuron" },
   how: "How to draw it",
   rollout:
-    "Rollout asks how much of each token of the text is in the chosen one after the last layer. Every layer " +
-    "counts as (mean over its heads + identity) / 2: half is attention, half is the way around it. The " +
-    "layers are multiplied, last · … · 0. It is an estimate from attention alone: values and MLPs do not " +
-    "count (Abnar and Zuidema 2020). It counts the first token, too: a part of the text cannot be left out " +
-    "of a sum over all of it.",
+    "Rollout estimates how much of each token of the text is in the chosen token after the last layer. Each layer " +
+    "becomes the matrix (mean over its heads + identity) / 2: half attention, half residual connection. These " +
+    "matrices are multiplied, last · … · 0. The estimate uses attention alone and ignores values and MLPs " +
+    "(Abnar and Zuidema 2020). It always includes the first token, because rollout sums over the whole text.",
   ofFlow: "computed from all patterns, layer by layer",
-  ofTensor: "the tensors and the index that this number comes from",
+  ofTensor: "the tensors and the index this number comes from",
   hover: byHand("Hover over a cell or a token to read its number."),
   hoverCell: byHand("Hover over a cell to read its number."),
   row: "This row as a table",
@@ -31,29 +30,29 @@ export const SETTINGS = {
   title: "Settings",
   label: "Settings of the picture",
   by: { one: "one head", mean: "mean", max: "maximum" },
-  byLabel: "One head, or several as one",
+  byLabel: "One head, or several combined",
   over: { heads: "this layer’s heads", layers: "this head, all layers", all: "all heads" },
-  overLabel: "Over which heads the mean or maximum goes",
+  overLabel: "Heads that the mean or maximum covers",
   sameNumber:
-    "Heads of the same number in different layers share nothing but the number: whatever they have in common comes " +
-    "from the text.",
+    "Heads with the same number in different layers share nothing but the number: any similarity comes from the text.",
   read: { row: "where a token looks", column: "which tokens look at it" },
-  readLabel: "How the chosen token is read",
+  readLabel: "How to read the chosen token",
   sink: "hide the first token",
   sinkHint:
-    "Many heads put most of their weight on the first token, whatever the text: a resting place, called the sink",
+    "Whatever the text, many heads put most of their weight on the first token. This resting place is called the " +
+    "sink.",
   margins: "bars: what each token receives and gives",
 };
 
 export const LEGEND = {
   mask: "later tokens, hidden by the mask",
   out: "first token, left out",
-  faint: "almost nothing is left of the row",
+  faint: "almost no weight is left in the row",
   receives: [
     "Bars under the matrix: what each token receives ",
-    ", the mean over the tokens that can see it; longer means more, on the color scale.",
+    ", the mean over the tokens that can see it. A longer bar means more, on the color scale.",
   ],
-  gives: ["Bars to its right: what each token gives: ", "– together the whole row."],
+  gives: ["Bars to the right of the matrix: what each token gives: ", "– together, the whole row."],
   parts: { first: "to the first token", others: "to other earlier tokens", itself: "to itself" },
   open: "to other tokens",
 };
@@ -61,12 +60,12 @@ export const LEGEND = {
 export const LINES = {
   heads: "Heads of this layer whose lines are drawn",
   hint: byHand(
-    "Click a head to add its lines or take them away; double-click (or Shift+Enter) for it alone, and again " +
-      "for all. A double-click on a token in the picture does the same with its lines.",
+    "Click a head to show or hide its lines. Double-click (or Shift+Enter) shows that head alone, and again shows " +
+      "all heads. Double-click a token in the picture to do the same with its lines.",
   ),
   least: "weights from",
   sides: { "left-right": "left – right", "top-bottom": "top – bottom" },
-  sidesLabel: "Where queries and keys stand",
+  sidesLabel: "Where to put queries and keys",
   query: "query (looks)",
   key: "key (is looked at)",
   table: "Weights of the chosen token, head by head",
@@ -74,7 +73,7 @@ export const LINES = {
 };
 
 export const NEURON = {
-  order: "In which order the dimensions stand",
+  order: "Order of the dimensions",
   orders: { place: "in order", size: "largest first" },
   ends: ["largest product", "smallest"],
   pair: "q, k and products of this pair as a table",
@@ -87,7 +86,7 @@ export const NEURON = {
   exp: "exp(score − largest score of the row)",
 };
 
-export const STATES = { out: "left out", faint: "almost nothing is left" };
+export const STATES = { out: "left out", faint: "almost no weight is left" };
 
 const VERBS = {
   looks: { one: "looks at", row: "looks most at", column: "is looked at most by" },
@@ -125,24 +124,23 @@ export function readingText(payload, shown, { column, token, others }) {
 function nothingSeen(payload, shown, column, token) {
   if (token === 0) return `${named(payload, token)} is the first token: it is left out.`;
   return column
-    ? `Of every row that could look at ${named(payload, token)} almost nothing is left.`
+    ? `Every row that could look at ${named(payload, token)} has almost no weight left.`
     : faint(payload, shown, token);
 }
 
 function faint(payload, shown, query) {
   return (
-    `Without the first token almost nothing is left of the row of ${named(payload, query)}: ` +
-    `${certain(shown.left(query), OFF * shown.T)}, less than ${LEAST_LEFT}. Shares of so little would be mostly ` +
-    "rounding error, so none are shown."
+    `Without the first token, the row of ${named(payload, query)} has almost no weight left: ` +
+    `${certain(shown.left(query), OFF * shown.T)}, less than ${LEAST_LEFT}. Shares of so little weight would be ` +
+    "mostly rounding error, so none are shown."
   );
 }
 
 /** What hiding the first token does, and how much it had. */
 export function sinkText(payload, shown, { column, token }) {
   const rule = shown.sumsToOne
-    ? "The first token is left out, and what is left of each row is divided by its sum, so that it adds up to 1 again."
-    : "The first token is left out, and what is left of each row of maxima is divided by its sum, so that it " +
-      "adds up to 1.";
+    ? "The first token is left out, and the rest of each row is divided by its sum, so that it adds up to 1 again."
+    : "The first token is left out, and the rest of each row of maxima is divided by its sum, so that it adds up to 1.";
   const had = "the first token's share of the sum was";
   if (!column && token > 0)
     return `${rule} In the row of ${named(payload, token)}, ${had} ${firstShare(shown, token, token)}.`;
@@ -170,7 +168,7 @@ export function marginText(payload, shown, token) {
   const first = Number.isNaN(got)
     ? ""
     : `${name} receives ${probability(got, offReceived(shown, token))} on average from the ${count} ` +
-      `${count === 1 ? "token that can see it: itself" : "tokens that can see it, itself among them"}. `;
+      `${count === 1 ? "token that can see it: itself" : "tokens that can see it, including itself"}. `;
   const parts = given(shown, token);
   if (!parts) return first.trim();
   const offs = offGiven(shown, token, parts);
@@ -191,7 +189,7 @@ function givenWords(shown, token, { first, others }, offs) {
 }
 
 export const pictureLabel = (title, T, said, reading) => `${title}: attention of ${T} tokens.${said} ${reading}`;
-export const inSight = (part) => ` In sight: ${part}.`;
+export const inSight = (part) => ` In view: ${part}.`;
 
 // attention of one text to another
 
@@ -206,14 +204,14 @@ export const lineTable = (isColumn) => `This ${isColumn ? "column" : "row"} of e
 
 export function countText({ floor, lines, hidden, lost, off = 0 }, { least }) {
   const from = floor.toFixed(3);
-  if (!hidden) return lines === 1 ? "The one line is drawn." : `All ${lines} lines are drawn.`;
+  if (!hidden) return lines === 1 ? "The only line is drawn." : `All ${lines} lines are drawn.`;
   if (hidden === lines)
     return `No line is drawn: all ${lines} weights are below ${from}. Move the slider to the left to see them.`;
   if (floor > least / 1000)
     return (
       `The ${lines - hidden} strongest of ${lines} lines are drawn, and carry ` +
-      `${certain(100 * (1 - lost), 100 * off, 1)}% of the weight: more at once would be no picture. Choose a token ` +
-      "to see all of its lines."
+      `${certain(100 * (1 - lost), 100 * off, 1)}% of the weight; more lines at once would be unreadable. Choose a ` +
+      "token to see all of its lines."
     );
   return (
     `${lines - hidden} of ${lines} lines are drawn; the ${hidden} below ${from} are not, and carry ` +
@@ -232,17 +230,17 @@ export function lineText(payload, name, { column, token, others }) {
 // q and k; what is written signed is so already
 
 export const pairLabel = (D, dot) =>
-  `${D} numbers of q and of k and their products; arrows left and right read one after the other. ` +
+  `The ${D} numbers of q and of k, and their products. The left and right arrow keys read them one by one. ` +
   `The products sum to ${dot}.`;
 export const keysTitle = (token) => `Every key of ${quoted(label(token, 24))}`;
 export const expText = (max, total) =>
-  `exp: e to the power of the score minus the row's largest, ${max}. They sum to ` +
-  `${total.toFixed(3)}; each over this sum is its share.`;
+  `exp: e to the power of the score minus the row's largest score, ${max}. These numbers sum to ` +
+  `${total.toFixed(3)}; each divided by this sum is a key's share.`;
 export function maskedText(payload, query) {
   const later = payload.tokens.length - 1 - query;
   if (!later) return "";
   return (
-    `${later === 1 ? "The one token" : `The ${later} tokens`} after ${named(payload, query)} ` +
+    `${later === 1 ? "The token" : `The ${later} tokens`} after ${named(payload, query)} ` +
     `${later === 1 ? "is" : "are"} hidden by the mask: score −∞, share 0.`
   );
 }

@@ -64,7 +64,7 @@ export const BLOCK = {
   found: "Yours",
   apart: "Yours minus what it should be",
   mapsHint:
-    "Your attention ran with the trained model's weights on a text; this is the head where it is furthest " +
+    "Your attention code ran on a text with the trained model's weights; this is the head where it is furthest " +
     "off. Each row is a query token, each column a key token.",
 };
 
@@ -82,8 +82,8 @@ export const damaged = (where, what) => `This report is damaged: ${where} should
 export const reportTooLarge = (size, most) =>
   `This file is too large for a report: it is ${(size / 1e6).toFixed(1)} MB, and a report is at most ${most / 1e6} MB.`;
 export const codeTooLarge = (size, most) =>
-  `This file is too large to be a homework: it is ${Math.ceil(size / 1000)} kB, and at most ` +
-  `${most / 1000} kB are read.`;
+  `This file is too large to be a homework file: it is ${Math.ceil(size / 1000)} kB, and the limit is ` +
+  `${most / 1000} kB.`;
 
 export const knownTitle = (count) => `Which mistakes does it know? ${count} by name`;
 export const copyLabel = (command) => `Copy: ${command}`;

@@ -2,8 +2,8 @@
 
 export const TEACHER = {
   label: "For the teacher",
-  idle: "You teach this class.",
-  over: "The app was restarted: open the new teacher’s link that its terminal shows.",
+  idle: "You are teaching this class.",
+  over: "The app was restarted: open the new teacher’s link shown in its terminal.",
   point: "Point everyone here",
   pointing: "Everyone is pointed at:",
   stop: "Stop pointing",

@@ -27,12 +27,12 @@ export const PAGE = {
   oneLine:
     "An encoder-decoder reads the first line as the title and the rest as the text, but your text has one line. ",
   twoLines: "Replace it with an example of two lines",
-  inSight: "Model in sight",
+  inSight: "Model in view",
   masks: "Which mask is used where, and why",
   masksHint:
-    "The small pictures are of a batch's row whose last place is padding, so that its column is hidden " +
-    "too (in the prefix picture: the third place of the title, and the last of the text). Your own text " +
-    "runs alone, without padding.",
+    "The small pictures show a row of a batch whose last position is padding, so its column is hidden too (in the " +
+    "prefix picture: the third position of the title and the last of the text). Your own text runs alone, without " +
+    "padding.",
 };
 
 export const STAGES = [
@@ -58,7 +58,7 @@ export const COLUMN = {
   numbersTable: "Attention weights: rows are queries, columns are keys",
   which: "Which attention",
   tabs: { encoder: "Encoder", decoder: "Decoder", cross: "Cross" },
-  hide: byHand("One token is hidden for it to guess: click another."),
+  hide: byHand("One token is hidden for the model to guess: click another token to hide that one."),
   after: byHand("Click a token to see what the model expects after it."),
   full: "The text fills the model's window: there is no room to continue.",
   blank: "(white space only)",
@@ -241,7 +241,7 @@ export function headCaption(name, layer, head, /** @type {number[]} */ [L, H], i
   return `${KINDS[name]} · layer ${layer}, head ${head}${clipped}`;
 }
 
-export const expectsHidden = (place) => `What it expects at the hidden place ${place}`;
+export const expectsHidden = (place) => `What it expects at the hidden position ${place}`;
 export const expectsAfter = (token, isLast) =>
   `What it expects after ${quoted(label(token, 24))}${isLast ? ", the end of the text" : ""}`;
 export const restSentence = (others, rest) => `The other ${grouped(others)} tokens share ${probability(rest)}.`;

@@ -13,22 +13,21 @@ export const PAGE = {
   byPlace: "All heads: one row for each layer",
   order: "Order of the heads",
   usual: "layer and head",
-  several: "Outlined: the heads that are shown as one.",
+  several: "Outlined: the heads combined in the picture.",
   badges: "Badges: ",
   next: "Next token",
   nextTable: "The likeliest next tokens",
   end: "This is the end of your text: the model would continue from here.",
-  cut: "Your text goes on, but the model was given no more of it: what is predicted here is not compared.",
+  cut: "Your text continues, but the model was not given the rest, so this prediction is not compared with it.",
   roles: "What each role means",
   noRoles: "This model's window is too short to measure what its heads do.",
-  noCrossRoles: "Roles are measured on one text. Cross-attention looks at another one, so it has none.",
+  noCrossRoles:
+    "Roles are measured within one text. Cross-attention looks at another text, so its heads have no roles.",
   stack: "Whose attention",
   own: "Prediction at this token",
   nothing: "Prediction",
-  inFront: "This token is the encoder's: it stands in front of the decoder's text, and nothing is predicted after it.",
-  crossing: byHand(
-    "These tokens look; what they look at, the encoder's text, is in the picture. Click a token to pin it.",
-  ),
+  inFront: "This token is the encoder's: it comes before the decoder's text, and the model predicts nothing after it.",
+  crossing: byHand("These tokens look at the encoder's text, which is in the picture. Click a token to pin it."),
   tokens: "Tokens",
   tokenList: "Tokens of your text",
   picture: "Picture of the model",
@@ -49,7 +48,7 @@ export const ABOUT = {
   attention: "",
   pipeline: "The whole way from text to next token, in one picture.",
   lens: "What the model would predict if it stopped after each layer.",
-  residual: "Who wrote what: how every head and MLP adds to the score of a token.",
+  residual: "Who wrote what: how much every head and MLP adds to a token's score.",
   surgery: "Switch heads off, freeze them, paint their mask, and see what changes.",
   patch: "Put what the model computed for one text into another, and see what brings the answer back.",
 };
@@ -59,8 +58,8 @@ export const ABOUT = {
 export const SCATTER = {
   title: "Heads by two scores",
   hint: byHand(
-    "Each point is a head. Dotted: what uniform attention scores, or no change of the loss. Click a point to look at " +
-      "its head.",
+    "Each point is a head. Dotted: the score of uniform attention, or no change of the loss. Click a point to look " +
+      "at its head.",
   ),
   across: ["Across", "previous token"],
   up: ["Up", "induction"],
@@ -85,7 +84,7 @@ export const scatterLabel = (across, up, count) =>
 // heads
 
 export const roleOption = (role) => `role: ${role}`;
-export const byRole = (role) => `All heads: the highest score of the role “${role}” first`;
+export const byRole = (role) => `All heads, those with the highest score in the role “${role}” first`;
 export const headTitle = (layer, head) => `Layer ${layer}, head ${head}`;
 export const stepperText = (layer, head) => `Layer ${layer} · head ${head}`;
 export const openText = (text) => `“${text.trim()}” ✎`;
@@ -105,7 +104,7 @@ export function badgeSentence(names) {
   if (names.length)
     return `Badge: ${names.join(", ")}. Measured on sample articles and on repeated random tokens, not on your text.`;
   return (
-    "No badge: in every role it scores below what earns one. Measured on sample articles and on repeated random " +
+    "No badge: in every role, its score is too low for one. Measured on sample articles and on repeated random " +
     "tokens, not on your text."
   );
 }
@@ -115,11 +114,11 @@ export const STACKS = { encoder: "Encoder", decoder: "Decoder", cross: "Cross-at
 
 // the next token, or the one at a place
 
-export const expectsHidden = (place) => `What the model expects at place ${place}, which is hidden from it`;
+export const expectsHidden = (place) => `What the model expects at position ${place}, which is hidden from it`;
 export const expectsAt = (token) => `What the model expects at ${quoted(label(token, 24))}, which it sees`;
 export const ownSentence = ({ text, p, rank }, V, isHidden) =>
-  `${isHidden ? "Hidden here is" : "Your text has"} ${quoted(visible(text))}: probability ${probability(p)}, rank ` +
-  `${grouped(rank)} of ${grouped(V)}.`;
+  `${isHidden ? "The hidden token is" : "Your text has"} ${quoted(visible(text))}: probability ` +
+  `${probability(p)}, rank ${grouped(rank)} of ${grouped(V)}.`;
 export const hideText = (token) => `Hide ${quoted(label(token, 24))} from the model`;
 export const unhideText = (token) => `Show ${quoted(label(token, 24))} again`;
 export const likeliest = (count) => `The ${count} likeliest as a table`;
@@ -143,9 +142,9 @@ export function colorSentence({ draw }, { column }, title) {
 }
 
 export function tokenTitle(token, i) {
-  if (token.special && token.id !== null) return `place ${i}: token ${token.id}, a special token, not text`;
+  if (token.special && token.id !== null) return `position ${i}: token ${token.id}, a special token, not text`;
   const part = token.partial ? ", bytes of a character that needs several tokens" : "";
-  return `place ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
+  return `position ${i}${token.id === null ? "" : `: token ${token.id}`}${part}`;
 }
 
 export function modelLine(model) {

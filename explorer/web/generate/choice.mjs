@@ -75,7 +75,7 @@ function row(choice, i, name, total, onChoose) {
     "data-id": id,
     onclick: () => onChoose(id),
   });
-  const apart = make("span", { className: "hs-place", text: i >= SHOWN ? ` · place ${place}` : "" });
+  const apart = make("span", { className: "hs-place", text: i >= SHOWN ? ` · rank ${place}` : "" });
   const cells = warped.stages.map((stage, s) => {
     const wasLeft = s > 0 && i < warped.left[s - 1];
     return cell(stage[i], s > 0 ? warped.stages[s - 1][i] : null, top, i < warped.left[s], wasLeft);

@@ -5,11 +5,11 @@ import { grouped, label, probability, quoted, several } from "../base/text.mjs";
 export const PAGE = {
   title: "The model writes, one token at a time",
   intro:
-    "For every next token the model gives each token of its vocabulary a probability; your settings reshape it, " +
-    "and a random number selects. Press One token, or take one yourself.",
+    "At every step, the model gives each token of its vocabulary a probability. Your settings reshape these " +
+    "probabilities, and a random number selects a token. Press One token, or choose a token yourself.",
   step: "draw the next token",
   write: "draw one token after the other",
-  undo: "go back by one token; it stays in the tree",
+  undo: "go back one token; it stays in the tree",
   clear: "discard everything generated after this text",
   use: "open it on the Explore page",
   choice: "How a token is chosen",
@@ -25,7 +25,7 @@ export const PAGE = {
   measure: "Measure with and without",
   measuring: "Writing the same tokens twice …",
   strategies: "Several strategies, side by side",
-  strategiesHint: "The same text and seed, seven ways to choose. Tokens says how many each writes.",
+  strategiesHint: "The same text and seed, seven ways to choose. The setting Tokens limits how many each one writes.",
   compare: "Compare strategies",
   numbers: "What the numbers mean",
   root: "the text that all of this continues",
@@ -76,8 +76,8 @@ export const fieldLabel = (label) => `number input for ${label}`;
 export const MEASURES = [
   [
     "Log-prob.",
-    "Log-probability: how likely the whole text is under the model: the natural logarithms of its tokens' " +
-      "probabilities, summed, before any setting is applied. Closer to 0 means likelier.",
+    "Log-probability: how likely the whole text is under the model. It is the sum of the natural logarithms of its " +
+      "tokens' probabilities, before any setting is applied. Closer to 0 means likelier.",
   ],
   ["per token", "The same, divided by the number of tokens, so that texts of different lengths can be compared."],
   [
@@ -129,7 +129,7 @@ export function drawnSentence({ u, name, from, to }) {
 }
 
 export const barSentence = (top) => `A full bar is ${probability(top)}.`;
-export const nextSentence = (drawn) => `${drawn} One token takes it.`;
+export const nextSentence = (drawn) => `${drawn} Press One token to take it.`;
 export const greedySentence = (name) =>
   `Temperature 0: nothing is drawn, the likeliest token ${quoted(name)} is taken.`;
 export const NO_NUMBER = "There is no random number yet: the seed must be a whole number.";
@@ -142,7 +142,7 @@ export function rowSentence(newest, best) {
   );
   return `${quoted(label(newest, 24))} (outlined) attends most to ${named.join(", ")}.`;
 }
-export const shareTitle = (place, share) => `place ${place}: ${probability(share)}`;
+export const shareTitle = (place, share) => `position ${place}: ${probability(share)}`;
 
 export const writtenTitle = (p, rank, how) =>
   p === null ? `written by ${how}` : `probability ${probability(p)}, rank ${grouped(rank)}`;

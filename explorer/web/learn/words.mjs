@@ -51,7 +51,7 @@ export function ownSource({ model, text, total, tokens }) {
   const said = `“${characters.slice(0, 80).join("")}${characters.length > 80 ? "…" : ""}”`;
   const cut =
     total > tokens.length
-      ? ` The text has ${total} tokens; the first ${tokens.length} are shown, so that single numbers can be seen.`
+      ? ` The text has ${total} tokens; the first ${tokens.length} are shown, so that you can read single numbers.`
       : "";
-  return `The numbers are the ${model} model's, for ${said}.${cut}`;
+  return `The numbers come from the ${model} model, for ${said}.${cut}`;
 }

@@ -27,7 +27,7 @@ export const MEASURES = {
   kl: {
     array: "kl",
     label: "KL, nats",
-    note: "KL(final ‖ this layer): 0 if the layer predicts as the model does in the end",
+    note: "KL(final ‖ this layer): 0 if this layer predicts the same as the last one",
     write: (value) => value.toFixed(2),
     limit: (part) => Math.max(1, Math.ceil(part.arrays.kl.data.reduce((most, value) => Math.max(most, value), 0))),
     ticks: (limit) => [0, limit / 16, limit / 4, limit].map((tick) => Number(tick.toFixed(1))),
@@ -83,10 +83,10 @@ export function firstOnTop(part, place) {
 
 export function firstSentence(part, place) {
   const { first, stays } = firstOnTop(part, place);
-  if (first === rowsOf(part) - 1) return "comes on top only after the last layer.";
-  if (first === stays) return `comes on top ${whereName(first)}, and stays there.`;
+  if (first === rowsOf(part) - 1) return "reaches the top only after the last layer.";
+  if (first === stays) return `reaches the top ${whereName(first)} and stays there.`;
   return (
-    `comes on top ${whereName(first)} for the first time, and is there to stay from ` +
+    `first reaches the top ${whereName(first)}, and stays there from ` +
     `${stays ? `layer ${stays - 1}` : "the embedding"} on.`
   );
 }

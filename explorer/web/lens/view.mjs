@@ -249,6 +249,6 @@ function wayCell({ p, rank }) {
   return [
     make("span", { className: "hs-track" }, fill),
     make("span", { className: "hs-number", text: probability(p) }),
-    make("span", { className: "hs-rank", text: `place ${grouped(rank)}` }),
+    make("span", { className: "hs-rank", text: `rank ${grouped(rank)}` }),
   ];
 }

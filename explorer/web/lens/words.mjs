@@ -6,12 +6,12 @@ import { label, quoted } from "../base/text.mjs";
 export const PAGE = {
   title: "Logit lens",
   about: byHand(
-    "Each cell holds the token that is likeliest if the vector after that layer is read as the model reads " +
-      "its last one, through the final norm and the output matrix. The norm was never trained for early " +
-      "layers, so their rows show what can be read off there, not what the model “thinks” (nostalgebraist " +
-      "2020). Hover over a cell to open it; click to pin it.",
+    "Each cell shows the likeliest token if the vector after that layer is read the way the model reads its last " +
+      "one: through the final norm and the output matrix. The norm was never trained for early layers, so their " +
+      "rows show what can be read off there, not what the model “thinks” (nostalgebraist 2020). Hover over a cell " +
+      "to open it; click to pin it.",
   ),
-  key: "Bold: already the token the model ends with.  ✓ the token that your text has there.",
+  key: "Bold: already the model's final choice.  ✓ the token your text has there.",
   table: "Logit lens: a row for each layer, a column for each token",
   colors: "What the cells' color shows",
   coloredBy: { probability: "Probability", entropy: "Entropy", kl: "KL divergence" },
@@ -23,7 +23,7 @@ export const PAGE = {
 };
 
 export const columnTitle = ({ predicts }, token, place) =>
-  `${predicts === "own" ? "at" : "after"} ${label(token, 40)}, place ${place}`;
+  `${predicts === "own" ? "at" : "after"} ${label(token, 40)}, position ${place}`;
 export const comesAfter = ({ predicts, tokens }, place) =>
   `What would ${predicts === "own" ? "stand at" : "come after"} ${quoted(label(tokens[place], 24))}`;
 
@@ -39,7 +39,7 @@ export const sureParts = (entropy, kl, V, isEnd) => [
   entropy.toFixed(3),
   ` nats: ${sureness(entropy, V)}. KL(final ‖ this layer) `,
   kl.toFixed(3),
-  ` nats${isEnd ? ": this is the end" : ""}.`,
+  ` nats${isEnd ? ": this is the last layer" : ""}.`,
 ];
 
 /** exp(entropy) is how many equally likely tokens would be as undecided. */

@@ -9,7 +9,7 @@ import { drawSmall } from "./shrink.mjs";
 const MOST = { rows: 150, columns: 150 }; // pixels of the small picture
 const NOTCH = 100; // px that a wheel turns for a step
 const HOW =
-  "Drag it, or press elsewhere. Arrow keys, Home, and End move it, + and − change its size; Escape: the whole.";
+  "Drag it, or press elsewhere. Arrow keys, Home, and End move it, + and − resize it, and Escape shows everything.";
 
 /**
  * @typedef {import("./brush.mjs").Square} Square

@@ -5,11 +5,11 @@ import { label, pieceName, probability, quoted } from "../base/text.mjs";
 export const PAGE = {
   title: "Activation patching",
   about:
-    "The model reads the corrupted text, with one activation replaced by what it was on the clean text. 100: the " +
+    "The model reads the corrupted text with one activation replaced by its value on the clean text. 100: the " +
     "clean answer is fully back; 0: nothing changed (Meng et al. 2022; Wang et al. 2022).",
-  experiments: "Ready experiments, each with two texts of its own",
+  experiments: "Ready-made experiments, each with its own two texts",
   clean: "Clean: the text above",
-  corrupted: "Corrupted: the same, with a word changed",
+  corrupted: "Corrupted: the same text with a word changed",
   answer: "Answer",
   other: "instead of",
   auto: "likeliest",
@@ -24,7 +24,7 @@ export const PAGE = {
   metric: "How the answer is measured",
   map: "What brings the answer back: a row for each layer",
   scale: "% brought back",
-  estimate: "Italic: estimated from gradients, while the exact runs are on their way.",
+  estimate: "Italic: estimated from gradients until the exact runs are done.",
   next: "The next token, in all three runs",
   nextAbout: "Bold: the two tokens that are compared.",
   same: "Both texts give the same value: there is nothing to bring back. Change another word, or name the tokens.",
@@ -38,10 +38,10 @@ export const SITES = {
   pattern: "Where heads look",
 };
 export const SITE_ABOUT = {
-  resid_pre: "The residual stream in front of a layer, at one place: everything that is known there by then.",
-  attn_out: "What the attention of a layer adds to the stream, at one place.",
-  mlp_out: "What the MLP of a layer adds to the stream, at one place.",
-  z: "What one head hands over, at all places.",
+  resid_pre: "The residual stream just before a layer, at one position: everything known there at that point.",
+  attn_out: "What the attention of a layer adds to the stream, at one position.",
+  mlp_out: "What the MLP of a layer adds to the stream, at one position.",
+  z: "The output of one head, at all positions.",
   pattern: "The attention pattern of one head: where it looks, not what it finds there.",
 };
 export const METRICS = { difference: "Logit difference", probability: "Probability", kl: "KL divergence" };
@@ -61,7 +61,7 @@ const fixed = (value) => value.toFixed(3).replace("-", "−");
 export const percent = (share) => `${share < -0.005 ? "−" : ""}${Math.abs(100 * share).toFixed(0)}`;
 
 export const placeName = (site, { layer, head }, token, place) =>
-  isOfHeads(site) ? `Layer ${layer}, head ${head}` : `Layer ${layer}, ${quoted(label(token, 24))} at place ${place}`;
+  isOfHeads(site) ? `Layer ${layer}, head ${head}` : `Layer ${layer}, ${quoted(label(token, 24))} at position ${place}`;
 
 export const isOfHeads = (site) => site === "z" || site === "pattern";
 
@@ -77,8 +77,8 @@ export const cellParts = (name, value, share, isExact) => [
 export const progress = (done, of) => (done < of ? `Layer ${done} of ${of}` : "");
 export const columnTitle = (clean, corrupted, place) =>
   clean.text === corrupted.text
-    ? `place ${place}: ${quoted(label(clean, 40))}`
-    : `place ${place}: ${quoted(label(clean, 40))} became ${quoted(label(corrupted, 40))}`;
+    ? `position ${place}: ${quoted(label(clean, 40))}`
+    : `position ${place}: ${quoted(label(clean, 40))} became ${quoted(label(corrupted, 40))}`;
 export const columnName = (clean, corrupted) =>
   clean.text === corrupted.text ? label(clean, 10) : `${label(clean, 8)} → ${label(corrupted, 8)}`;
 export const written = probability;

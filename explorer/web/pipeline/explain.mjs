@@ -75,7 +75,7 @@ const HOW = {
     const sum = terms.reduce((a, b) => a + b, 0);
     return (
       `sum of ${row + 1} products weight × value = ${three(sum)}; the largest: ${three(weights[key])} × ` +
-      `${three(v.values[key * v.columns + dim])} = ${three(terms[key])}, from place ${key}`
+      `${three(v.values[key * v.columns + dim])} = ${three(terms[key])}, from position ${key}`
     );
   },
   gate: (read, _row, neuron, model) => activated(model, read("pre").row[neuron]),

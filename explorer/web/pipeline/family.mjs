@@ -8,7 +8,7 @@ const ACTIVATIONS = {
   silu: { name: "SiLU", formula: "x / (1 + e^-x)" },
 };
 /** By how much: see the test. */
-export const TANH_FORM = "The formula is an approximation of the exact GELU, x · Φ(x), and at most 0.0005 off.";
+export const TANH_FORM = "The formula approximates the exact GELU, x · Φ(x), and is off by at most 0.0005.";
 const GATES = { swiglu: "silu", geglu: "gelu", geglu_tanh: "gelu_tanh" };
 
 /** The activation of a model's MLP, by its name in the config. */
@@ -52,11 +52,11 @@ function ofHeads({ n_head: H, n_kv_head: K = H, positions, scales }) {
   const shared = `There are ${K} of them for ${H} query heads: every ${H / K} share one.`;
   return {
     scores,
-    k: { letters, says: `What each token offers to be found by: the same row, times another matrix. ${shared}` },
+    k: { letters, says: `What each token can be found by: the same row, times another matrix. ${shared}` },
     rot_k: { letters },
     v: {
       letters,
-      says: `What each token hands on to those that look at it: the same row, times a third matrix. ${shared}`,
+      says: `What each token passes on to the tokens that attend to it: the same row, times a third matrix. ${shared}`,
     },
   };
 }
@@ -88,7 +88,7 @@ function ofMlp(model) {
   if (!GATES[mlp]) {
     const wide = {
       says:
-        "Each token for itself: its row times a matrix that makes it wider. Each of these numbers is called a " +
+        "Each token on its own: its row times a matrix that makes it wider. Each of these numbers is called a " +
         "neuron.",
     };
     const post =
@@ -100,7 +100,7 @@ function ofMlp(model) {
       letters,
       title: "MLP: gate in",
       formula: "ln_2 · W_gate",
-      says: "Each token for itself: its row times a matrix that makes it wider. The gate is made of these numbers.",
+      says: "Each token on its own: its row times a matrix that makes it wider. The gate is made of these numbers.",
     },
     gate: { letters, title: name, formula, says: `${keeps} This decides how much of each neuron passes.` },
     up: { letters },
@@ -132,6 +132,6 @@ function ofHead({ head = "tied" }) {
   if (head === "tied") return {};
   const says =
     "A score for every token of the vocabulary: the normed row times each row of an output matrix of its own. " +
-    "The 20 largest of each place are shown, largest first.";
+    "The 20 largest for each position are shown, largest first.";
   return { logits: { says, formula: "ln_f · output_matrixᵀ" } };
 }

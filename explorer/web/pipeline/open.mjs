@@ -170,7 +170,7 @@ export class OpenStage {
             type: "button",
             className: `hs-id${i === query ? " hs-query" : ""}`,
             "aria-pressed": String(i === store.focus.locked.query),
-            "aria-label": `${text} ${token.id}: place ${i}`,
+            "aria-label": `${text} ${token.id}: position ${i}`,
             onclick: () => store.toggle({ query: i }),
           },
           make("span", { dir: "auto", className: "hs-pipe-text", text }),
@@ -211,7 +211,7 @@ export class OpenStage {
     this.canvas.setAttribute(
       "aria-label",
       `${this.shape.textContent}: ${this.tensor.rows} rows of ${this.tensor.columns} numbers. Arrow keys ` +
-        "go from number to number; the chosen row also stands as a table.",
+        "go from number to number; the chosen row is also shown as a table.",
     );
     this.drawLegend(kind, limit);
     this.row.textContent = rowText(stage, payload, part, focus, row);

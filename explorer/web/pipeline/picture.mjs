@@ -36,7 +36,7 @@ export class Picture {
       placed(make("p", { className: "hs-pipe-branch", "data-branch": name, text }), `branch-${name}`);
     const branches = [
       branch("attention", "Attention: tokens look at each other"),
-      branch("mlp", "MLP: each token for itself"),
+      branch("mlp", "MLP: each token on its own"),
     ];
     const open = make(
       "section",

@@ -81,7 +81,7 @@ export const STAGES = {
     part: "block",
     title: "Keys",
     tensor: "attn.k",
-    says: "What each token offers to be found by: the same row, times another matrix.",
+    says: "What each token can be found by: the same row, times another matrix.",
     formula: "split_heads(ln_1 · Wk + bk)",
   },
   v: {
@@ -98,8 +98,8 @@ export const STAGES = {
     title: "Rotated queries",
     tensor: "attn.rot_q",
     says:
-      "Pairs of a query's numbers are rotated by an angle that grows with its place, each pair at its own speed. A " +
-      "dot product of two rotated vectors then depends on how far apart their places are.",
+      "Pairs of a query's numbers are rotated by an angle that grows with its position, each pair at its own speed. " +
+      "A dot product of two rotated vectors then depends on how far apart their positions are.",
     formula: "(a, b) → (a · cos θ - b · sin θ, a · sin θ + b · cos θ)",
   },
   rot_k: {
@@ -107,7 +107,7 @@ export const STAGES = {
     part: "block",
     title: "Rotated keys",
     tensor: "attn.rot_k",
-    says: "Keys are rotated by their own places in the same way.",
+    says: "Keys are rotated by their own positions in the same way.",
     formula: "(a, b) → (a · cos θ - b · sin θ, a · sin θ + b · cos θ)",
   },
   scores: {
@@ -237,7 +237,7 @@ export const STAGES = {
     letters: ["T", "V"],
     says:
       "A score for every token of the vocabulary: the normed row times each row of the token table, the same " +
-      "one as at the start. The 20 largest for each position are shown, largest first.",
+      "table as at the start. The 20 largest for each position are shown, largest first.",
     formula: "ln_f · token_tableᵀ",
   },
   softmax: {

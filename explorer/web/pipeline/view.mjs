@@ -33,7 +33,7 @@ function build(element, model) {
   const lead = make("p", {
     text: byHand(
       "Text goes in, the next token comes out. Each strip is what the model has just computed for the chosen token, " +
-        "carried along the stream; scores and attention are whole. Click one to open it, or walk with Next ▸.",
+        "carried along the stream; scores and attention are shown whole. Click a strip to open it, or press Next ▸.",
     ),
   });
   const note = make("p", { className: "hs-hint" });
@@ -51,7 +51,7 @@ function noteOf({ tokens, model }) {
     `${C / model.n_head} · V = ${grouped(model.vocab_size)} tokens of vocabulary.`;
   const isSmaller = tokens.length > MOST.rows || 4 * C > MOST.columns;
   return isSmaller
-    ? `${legend} A strip has at most ${MOST.columns} cells: of the numbers that share ` +
-        "one, the strongest is shown. The open stage shows all."
+    ? `${legend} A strip has at most ${MOST.columns} cells: where several numbers share a ` +
+        "cell, the strongest is shown. The open stage shows all of them."
     : legend;
 }

@@ -27,7 +27,7 @@ export function rowText(stage, payload, part, focus, row) {
     );
   }
   if (stage === "pattern")
-    return `${token}: ${numbers.filter((x) => !Number.isNaN(x)).length} weights, together ${three(sum)}.`;
+    return `${token}: ${numbers.filter((x) => !Number.isNaN(x)).length} weights, which sum to ${three(sum)}.`;
   if (stage === "scores") {
     const seen = numbers.filter((x) => !Number.isNaN(x)).length;
     const far = row + 1 - seen;
@@ -71,7 +71,7 @@ export function tableOf(stage, payload, part, tensor, row) {
   }[columns];
   const heads = {
     dim: ["dimension", "value"],
-    key: ["place", "key token", stage === "scores" ? "score" : "weight"],
+    key: ["position", "key token", stage === "scores" ? "score" : "weight"],
     rank: ["order", "token", "id", stage === "softmax" ? "probability" : "logit"],
   }[columns];
   const [place, ...names] = heads;
@@ -90,7 +90,7 @@ export function tableOf(stage, payload, part, tensor, row) {
 /** Rows of a spreadsheet: all numbers of the open stage, a row for each token; masked cells are empty. */
 export function wholeTensor(payload, focus, part) {
   const tokens = payload.tokens.map(({ text, id }, i) => [i, visible(text), id]);
-  if (focus.stage === "tokens") return [["place", "token", "id"], ...tokens];
+  if (focus.stage === "tokens") return [["position", "token", "id"], ...tokens];
   const { columns, values, text } = tensorOf(focus.stage, payload, part, focus);
   const heads = Array.from({ length: columns }, (_, i) =>
     text ? [`token ${i + 1}`, `value ${i + 1}`] : [String(i)],
@@ -101,7 +101,7 @@ export function wholeTensor(payload, focus, part) {
     return text ? [text(row, i), number] : [number];
   };
   return [
-    ["place", "token", "id", ...heads],
+    ["position", "token", "id", ...heads],
     ...tokens.map((start, row) => [...start, ...Array.from({ length: columns }, (_, i) => cell(row, i)).flat()]),
   ];
 }

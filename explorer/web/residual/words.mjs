@@ -8,8 +8,8 @@ export const PAGE = {
   title: "Residual stream",
   about:
     "Every head and every MLP adds a vector to one running sum, the residual stream. The score (logit) of a " +
-    "token is read off the end of that sum, so it is itself a sum: here is what each part adds to it. Choose " +
-    "the token whose score is to be explained.",
+    "token is read off the end of that sum, so the score is a sum too. Here is what each part adds to it. Choose " +
+    "the token whose score you want explained.",
   explain: "Explain",
   against: "compared with",
   nothing: "nothing: just the logit",
@@ -24,26 +24,26 @@ export const PAGE = {
   headsHint: byHand("Hover over a head to see its attention; click to pin it."),
   bias: "the bias of the output projection: it belongs to no head",
   mlp: "the whole MLP of this layer",
-  tensor: "the tensor that this head wrote with, through its columns of out_proj",
+  tensor: "the tensor that this head writes with, through its columns of out_proj",
   scale: "adds, logits",
   colors: "teal raises the score, brown lowers it",
   norms: "Vector norms",
   normsHint:
-    "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector need not point at " +
-    "your token.",
+    "Length (Euclidean norm) of what each part adds, and of the stream after it. A long vector does not have to " +
+    "point toward your token.",
 };
 
 /** What is held while the sum is taken apart; `norm` is "rms", or GPT-2's; post_norm: norms stand on the stream. */
 export const heldSentence = ({ norm, post_norm: isPost }) =>
   (isPost
-    ? "Each norm stands on the stream and divides by its standard deviation; that is held at the value it had. A " +
-      "part is read through every norm after it, so parts of early layers come out small. "
+    ? "Each norm acts on the stream itself and divides by its standard deviation, which is held at the value it had. " +
+      "A part is read through every norm after it, so parts from early layers come out small. "
     : norm === "rms"
-      ? "The final norm divides the stream by its root mean square; that is held at the value it had. "
-      : "The final norm subtracts the mean of the stream's numbers from each of them, and divides by their standard " +
+      ? "The final norm divides the stream by its root mean square, which is held at the value it had. "
+      : "The final norm subtracts the mean of the stream's numbers from each of them and divides by their standard " +
         "deviation; that divisor is held at the value it had. ") +
-  "What a part did by changing what later parts write is counted with them (direct logit attribution, Elhage et al. " +
-  "2021).";
+  "If a part changes what later parts write, that effect counts for the later parts (direct logit attribution, " +
+  "Elhage et al. 2021).";
 
 export function optionText({ predicts }, choice, text, p) {
   const how =
@@ -72,7 +72,7 @@ export function sumParts({ tokens, predicts }, place, shares, name, other) {
     signed(shares.logit),
     `; the ${parts.length} parts add up to `,
     signed(parts.reduce((sum, { value }) => sum + value, 0)),
-    `. Most for it: ${list(up) || "nothing"}. Against it: ${list(down) || "nothing"}.${ratio}`,
+    `. Most in favor: ${list(up) || "nothing"}. Most against: ${list(down) || "nothing"}.${ratio}`,
   ];
 }
 

@@ -12,7 +12,10 @@ const exact = (unit) => (unit / 65535).toFixed(4); // those that are the tensor'
  * here. A view that is not here has `numbers()` on its element, or shows them in tables and bars.
  */
 const NUMBERS = {
-  tokens_view: ({ tokens }) => [["place", "token", "id"], ...tokens.map(({ text, id }, i) => [i, visible(text), id])],
+  tokens_view: ({ tokens }) => [
+    ["position", "token", "id"],
+    ...tokens.map(({ text, id }, i) => [i, visible(text), id]),
+  ],
   attention_view: (payload, focus) => {
     const shown = drawn(payload, focus);
     return [
@@ -80,7 +83,7 @@ function lensRows(payload, _focus, _query, part) {
   const rows = [
     [
       "layer",
-      "place",
+      "position",
       "entropy (nats)",
       "KL(final || this layer) (nats)",
       ...ranks.flatMap((i) => [`token ${i + 1}`, `probability ${i + 1}`]),

@@ -6,9 +6,9 @@ export const SAVE = {
   save: "Save",
   menu: "Save and share",
   text: "This text",
-  busy: "Being made …",
+  busy: "Preparing …",
   noPng: "This view is too large for a PNG: save it as SVG.",
-  noNumbers: "This view shows no table of numbers now.",
+  noNumbers: "This view has no table of numbers to save now.",
 };
 
 export const SHARE = {
@@ -22,7 +22,7 @@ export const SHARE = {
 export const copiedSentence = (isCut) => `The link is copied.${cutSentence(isCut)}`;
 export const copySentence = (isCut) => `Copy this link.${cutSentence(isCut)}`;
 const cutSentence = (isCut) =>
-  isCut ? " It holds only the beginning of the text, which is too long for an address." : "";
+  isCut ? " It holds only the beginning of the text: the whole text is too long for an address." : "";
 
 export const captionText = (model, text) =>
   `Headscope · ${modelName(model.name)}${text ? ` · “${beginning(text, 70)}”` : ""}`;

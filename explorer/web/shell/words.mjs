@@ -30,7 +30,7 @@ export const stillShown = ({ text, model }) =>
   `Still shown: ${quoted(label({ text }, 60))} in ${modelName(model.name)}.`;
 
 export const downloadText = (license, size) => `${license}, ${size} to download`;
-export const openElsewhere = (name) => `${name} is open now, on Explore and Compare: this page shows decoders.`;
+export const openElsewhere = (name) => `${name} is open on Explore and Compare; this page shows only decoders.`;
 
 export const HELP = { title: "Keys and glossary", close: "Close", keys: "Keys", glossary: "Glossary" };
 export const KEYS = [

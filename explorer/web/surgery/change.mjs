@@ -228,7 +228,7 @@ function rowTable({ tokens }, { before, after }, query) {
   };
   return table({
     label: PAGE.rowTable,
-    columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "before", "after", "difference"],
+    columns: [{ name: "position", kind: "text" }, { name: "key token", kind: "name" }, "before", "after", "difference"],
     rows: tokens.map(rowOf),
   });
 }

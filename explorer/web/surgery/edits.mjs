@@ -15,7 +15,7 @@ export const HOWS = {
     says: "left out",
     sign: "∅",
     about:
-      "The layer’s attention, or its MLP, adds nothing at all to the stream, no bias either: as if it were not " +
+      "The layer’s attention, or its MLP, adds nothing at all to the stream, not even a bias, as if it were not " +
       "there. Press All or MLP.",
   },
   mean: {
@@ -24,8 +24,8 @@ export const HOWS = {
     sign: "μ",
     about:
       "Mean ablation: its output is replaced by its average over the first 64 tokens of each of 24 sample articles: " +
-      "one vector, the same at every place. It keeps adding what it adds on average, but no longer reacts to your " +
-      "text.",
+      "one vector, the same at every position. It keeps adding what it adds on average, but no longer reacts to " +
+      "your text.",
   },
   uniform: {
     tool: "Look everywhere",

@@ -28,16 +28,16 @@ export function leaks(tokens, reach, before, after, swapped) {
 }
 
 function summary(count, answers, T, before, after, swapped) {
-  const first = `The future leaks: ${count} of ${T} places could know of later tokens`;
-  if (!answers.length) return `${first}, none of them of the token that it has to predict.`;
+  const first = `The future leaks: ${count} of ${T} positions could know of later tokens`;
+  if (!answers.length) return `${first}, but none of the token it has to predict.`;
   const [was, now] = [before, after].map((losses) => meanAt(answers, (place) => losses[place]));
   const end =
     was - now >= LEAST_FALL
       ? `There the loss fell from ${was.toFixed(2)} to ${now.toFixed(2)} nats per token. ${why(before, after, swapped)}`
       : `There the loss did not fall (${was.toFixed(2)} before, ${now.toFixed(2)} now): this model was ` +
-        "trained without such a mask, and never learned to read the answer off. One that is trained with it " +
+        "trained without such a mask, and never learned to read off the answer. A model that is trained with it " +
         "does.";
-  return `${first}, ${answers.length} of them of the very token that they have to predict. ${end}`;
+  return `${first}, and ${answers.length} of these of the very token they have to predict. ${end}`;
 }
 
 const meanAt = (places, loss) => places.reduce((sum, place, i) => sum + loss(place, i), 0) / places.length;
@@ -49,10 +49,10 @@ function why(before, after, { places, losses }) {
   const without = meanAt(all, (_, i) => losses[i]);
   const share = (without - now) / (was - now);
   const measured =
-    `With a random token in the answer's place it is ${without.toFixed(2)} ` +
-    `(measured at ${several(all.length, "place")})`;
+    `With a random token in place of the answer, it is ${without.toFixed(2)} ` +
+    `(measured at ${several(all.length, "position")})`;
   if (was - now < LEAST_FALL) return `${measured}.`;
-  if (share >= 1) return `${measured}: without the answer nothing is left of the fall.`;
+  if (share >= 1) return `${measured}: without the answer, there is no fall.`;
   if (share <= 0) return `${measured}: the fall does not come from reading the answer.`;
   const percent = Math.round(100 * share);
   return `${measured}: ${percent}% of the fall comes from reading the answer, the rest from the other changes.`;
@@ -62,22 +62,23 @@ function answerLine(tokens, reach, query, before, after) {
   const answer = name(tokens, query + 1);
   const how =
     reach[query * tokens.length + query + 1] === 2
-      ? `could see ${answer} at place ${query + 1}`
-      : `could know of ${answer} at place ${query + 1} through other tokens`;
+      ? `could see ${answer} at position ${query + 1}`
+      : `could know of ${answer} at position ${query + 1} through other tokens`;
   const fell =
     before - after >= LEAST_FALL
       ? `its loss fell from ${before.toFixed(2)} to ${after.toFixed(2)}`
       : `its loss did not fall (${before.toFixed(2)} before, ${after.toFixed(2)} now)`;
-  return `Place ${query} (${name(tokens, query)}) ${how}, which is the token it has to predict; ${fell}.`;
+  return `Position ${query} (${name(tokens, query)}) ${how}, which is the token it has to predict; ${fell}.`;
 }
 
 function otherLine(tokens, query, keys) {
   const few = keys
     .slice(0, 4)
-    .map((key) => `${name(tokens, key)} at place ${key}`)
+    .map((key) => `${name(tokens, key)} at position ${key}`)
     .join(", ");
   const more = keys.length > 4 ? ` and ${keys.length - 4} more` : "";
-  return `Place ${query} (${name(tokens, query)}) could know of ${few}${more}, but not of the token it has to predict.`;
+  const [where, what] = [`Position ${query} (${name(tokens, query)})`, `${few}${more}`];
+  return `${where} could know of ${what}, but not of the token it has to predict.`;
 }
 
 const name = (tokens, i) => quoted(label(tokens[i], 24));

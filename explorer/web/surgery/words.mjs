@@ -5,7 +5,7 @@ import { OFF } from "../base/payload.mjs";
 import { certain, label, probability, quoted, visible } from "../base/text.mjs";
 import { editName, placeName } from "./edits.mjs";
 
-const FUTURE = " Later tokens that it may look at are drawn in the Surgery tab only; the other views hatch them.";
+const FUTURE = " Attention to later tokens is drawn only in the Surgery tab; the other views hatch it.";
 const NAMED = 3; // edits
 
 export const PAGE = {
@@ -13,7 +13,7 @@ export const PAGE = {
   show: "Show the changed model",
   where: "Where to show the changed model",
   tool: "What to do",
-  experiments: "Ready experiments, each with a text of its own",
+  experiments: "Ready-made experiments, each with its own text",
   heads: "All heads",
   headsHint: byHand(
     "Press a head, a layer’s attention or an MLP to change it. Hover to look at a head; Shift-click pins it.",
@@ -25,7 +25,7 @@ export const PAGE = {
   losses: "Change of each token's loss",
   lossHint: byHand(
     "Under each token: how its own loss changed. + (teal): harder to predict than before; − (brown): " +
-      "easier. Hover over one for both numbers.",
+      "easier. Hover over a token for both numbers.",
   ),
   noLoss: "A text of one token has nothing to predict.",
   leaked: "What leaked",
@@ -41,19 +41,19 @@ export const MAPS = { before: "before", after: "after", difference: "after − b
 
 export const MASK = {
   about:
-    "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or let through; with the " +
-    "keyboard, arrows move and space flips.",
+    "Row: the token that looks. Column: the token that is looked at. Press or drag to hide or show it; on the " +
+    "keyboard, arrow keys move and Space toggles.",
   scope: "Whose mask",
   scopes: { head: "This head", attention: "This layer", everywhere: "All heads" },
   seen: "may be looked at",
-  leak: "! comes later, and may be looked at: a leak",
+  leak: "! comes later but may be looked at: a leak",
   hidden: "hidden",
   presets: "Masks to start from",
   causal: "Causal (normal)",
   open: "Let the future through",
   first: "First token only",
   window: "Window of",
-  size: "How many tokens the window has",
+  size: "Number of tokens in the window",
 };
 
 export const MEASURE = {
@@ -61,7 +61,7 @@ export const MEASURE = {
   about:
     "One text proves little. Measure what your changes do to the loss of 100 sentences, or switch off every head and " +
     "MLP, one after the other, and see which matter most. The sentences are from our own sample articles, which no " +
-    "model was trained on. Each is read where it stands in its article.",
+    "model was trained on. Each is read where it occurs in its article, after what comes before it.",
   go: "Measure on 100 sentences",
   ranks: { zero: "Rank by zero ablation", mean: "Rank by mean ablation" },
   nothing: "Change something first",
@@ -107,23 +107,20 @@ export const lossParts = (was, now) => [
 ];
 
 export const tokenLoss = (token, place, before, after) =>
-  `${quoted(label(token, 24))} at place ${place}, predicted at place ${place - 1}: loss ${before.toFixed(3)} ` +
-  `before, ${after.toFixed(3)} after`;
+  `${quoted(label(token, 24))} at position ${place}, predicted at position ${place - 1}: ` +
+  `loss ${before.toFixed(3)} before, ${after.toFixed(3)} after`;
 export const moreLines = (count) => `${count} more`;
 
 export const attentionTitle = (layer, head, isSame) =>
   `Attention of layer ${layer}, head ${head}${isSame ? ": the same as before" : ""}`;
 export const mapLabel = (title, name, query) =>
-  `${title}, ${name}. A table has the numbers of the row of place ${query}.`;
+  `${title}, ${name}. A table has the numbers of the row at position ${query}.`;
 
 /** Why the pattern of a layer is as it was; `first`: the first changed layer. */
 export function whySame(layer, first) {
   if (layer < first) return "This layer comes before the first changed one: nothing that reaches it has changed.";
   if (layer === first)
-    return (
-      "All heads of a layer read the same input, and the change acts on what comes out: it reaches later layers " +
-      "only."
-    );
+    return "All heads of a layer read the same input, and the change acts on the output: it reaches only later layers.";
   return "";
 }
 
@@ -153,7 +150,7 @@ export const maskLabel = (T, sentence) => `Mask for ${T} tokens. ${sentence}`;
 export function maskSentence(tokens, query, key, isSeen) {
   const [from, to] = [query, key].map((i) => quoted(label(tokens[i], 24)));
   const leak = isSeen && key > query ? ", which comes later: a leak" : "";
-  return `${from} (place ${query}) ${isSeen ? "sees" : "does not see"} ${to} (place ${key})${leak}.`;
+  return `${from} (position ${query}) ${isSeen ? "sees" : "does not see"} ${to} (position ${key})${leak}.`;
 }
 
 // what is measured
@@ -184,8 +181,8 @@ export function effectParts(edits, { mean, low, high, before }) {
 }
 export const effectHint = (n) =>
   `Mean of ${n} differences, each sentence compared with itself; Student's t interval. A painted mask ` +
-  "acts on the first places of each article.";
+  "acts on the first positions of each article.";
 export const rankingCaption = (how) =>
-  `${how === "zero" ? "Switched off" : "Set to its mean"}, each on its own: change of the loss in nats ` +
-  "per token. + is worse. The colors end at the largest effect of a head.";
+  `${how === "zero" ? "Switched off" : "Set to the mean"}, one at a time: change of the loss in nats ` +
+  "per token. + is worse. The color scale ends at the largest effect of a head.";
 export const sweepTitle = (one) => `${placeName(one)}: ${signed(one.mean)} (${intervalText(one)})`;

@@ -123,7 +123,7 @@ function rowTable({ S, mask, keys }, block, query) {
   const weight = (key) => (mask[query * S + key] ? probability(block[query * S + key] / 65535, OFF_NEAREST) : "masked");
   return table({
     label: HEAD.table,
-    columns: [{ name: "place", kind: "text" }, { name: "key token", kind: "name" }, "weight"],
+    columns: [{ name: "position", kind: "text" }, { name: "key token", kind: "name" }, "weight"],
     rows: keys.map((token, key) => [String(key), label(token, 24), weight(key)]),
   });
 }

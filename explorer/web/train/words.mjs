@@ -20,7 +20,7 @@ export const HEAD = {
 export const HEADS = {
   title: "All heads at this step",
   advice: "then move through the steps and watch its pattern emerge",
-  noBadge: "At this step no head wears a badge: none is far above what uniform attention scores.",
+  noBadge: "At this step no head has a badge: none scores far above uniform attention.",
   badges: "Badges: ",
 };
 
@@ -38,8 +38,8 @@ export const cannotSee = (from, to) => `${named(from)} cannot see ${named(to)}: 
 export const looksAt = (from, to) => `${named(from)} looks at ${named(to)} with weight `;
 
 export const headsHint = (advice) =>
-  "Each picture is one head: a row for each token, colored where that token attends. Press one to see it " +
-  `large; ${advice}.`;
+  "Each picture is one head: a row for each token, colored where that token attends. Press one to enlarge " +
+  `it; ${advice}.`;
 export const headsLabel = (title) => `All heads of ${title}: one row for each layer`;
 export const badgesLabel = (layer, head, names) =>
   `Layer ${layer}, head ${head}${names.length ? `: ${names.join(", ")}` : ""}`;

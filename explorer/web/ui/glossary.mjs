@@ -35,7 +35,7 @@ export const GLOSSARY = {
   temperature: "Divides the logits before the softmax: below 1 the distribution gets sharper, above 1 flatter.",
   "top-k": "Sampling only from the k likeliest tokens.",
   "top-p": "Sampling only from the smallest set of likeliest tokens whose probabilities sum to at least p.",
-  "beam search": "Keeps the several likeliest continuations at each step, instead of a single one.",
+  "beam search": "Keeps several of the likeliest continuations at each step, instead of a single one.",
   "KV cache": "Keys and values of earlier tokens, kept so that each new token needs only its own computed.",
   loss: "The mean of −ln p, where p is the probability the model gave to the right token; lower is better.",
   nats: "The unit of a loss or entropy computed with natural logarithms; 1 nat is 1.44 bits.",

@@ -69,7 +69,7 @@ def plan(names: Iterable[str], table: Table, ignored: Iterable[str], prefixes: I
         if found is not None:
             steps.setdefault(found[0], Step(name, *found))  # a shared matrix may be in the file twice
         elif not any(matcher.fullmatch(bare) for matcher in useless):
-            raise CheckpointError(f"the tensor {name} is none that a model of this family has")
+            raise CheckpointError(f"a model of this family has no tensor {name}")
     return list(steps.values())
 
 

@@ -167,7 +167,7 @@ def failure_of(folder: Path) -> str:
 
 def test_an_encoder_that_should_write_is_refused_in_a_sentence(tmp_path):
     save_model(Encoder(replace(ENCODER, vocab_size=8192)), tmp_path)
-    with pytest.raises(ValueError, match="is no decoder that stands alone: this page shows models that predict the"):
+    with pytest.raises(ValueError, match="is not a stand-alone decoder: this page shows models that predict the"):
         Runner(str(tmp_path)).check_writes()
 
 

@@ -135,7 +135,7 @@ def test_surgery_and_its_means_are_of_the_named_model(shelf):
 def test_a_window_without_room_for_a_sentence_is_said(shelf, runs):
     sizes = ModelConfig(vocab_size=260, block_size=4, n_layer=1, n_head=8, n_embd=16)
     save_model(Decoder(sizes), runs / "short", tokenizer="bytes")
-    with pytest.raises(ValueError, match="runs/short reads 4 tokens at a time: too few for a sentence to measure on"):
+    with pytest.raises(ValueError, match="runs/short reads 4 tokens at a time: too few to measure on a sentence"):
         list(effect(shelf.get("runs/short"), ()))
 
 
@@ -207,7 +207,10 @@ def test_what_is_wrong_with_a_model_is_said_of_its_name(shelf, runs):
     assert said["two"] == "runs/two/config.json: unknown tokenizer 'gpt2'; known are wikihow-8k, bytes"
     assert said["wrong"] == "runs/wrong has a vocabulary of 8192, but its tokenizer, bytes, of 260"
     assert run(Asker(shelf), TEXT, "runs/encoder").payload
-    with pytest.raises(ValueError, match=r"runs/encoder is no decoder .*, the pages Explore and Compare show all$"):
+    with pytest.raises(
+        ValueError,
+        match=r"runs/encoder is not a stand-alone decoder: .*; the pages Explore and Compare show all models$",
+    ):
         shelf.decoder("runs/encoder")
 
 
@@ -272,9 +275,9 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(shelf, runs, tmp_path, 
             save_model(Decoder(ONE), folder, tokenizer="bytes")
         (folder / name).unlink()
         os.mkfifo(folder / name)
-    said = "no model runs/one: " if name == "config.json" else f"runs/one/{name} is no ordinary file"
+    said = "no model runs/one: " if name == "config.json" else f"runs/one/{name} is not an ordinary file"
     assert sentence_of(shelf, "runs/one").startswith(said)
-    with pytest.raises(ValueError, match=f"mine/{name} is no ordinary file"):
+    with pytest.raises(ValueError, match=f"mine/{name} is not an ordinary file"):
         shelf.loaded(str(tmp_path / "mine"), any_folder=True)
 
 

@@ -260,7 +260,7 @@ def test_some_recorded_layers_keep_their_numbers():
     (torch.full((1, H, T, T), torch.nan), None, "not a number"),
     (torch.zeros(1, 4, 1024, 1024), None, "at most 1000, or choose at most 3 heads with layers= and heads="),
     (torch.zeros(12, 1, 12, 167, 167), None, "167 tokens are too many to draw in 144 heads: give at most 166"),
-    (causal(1, H, T, T), ["a"], "1 tokens for patterns of 7 places"),
+    (causal(1, H, T, T), ["a"], "1 tokens for patterns of 7 positions"),
     (causal(1, H, T, T), "How to", "tokens is a text"),
     (causal(1, H, T, T), [10**6] * T, "token 1000000 is not in our vocabulary"),
 ])  # fmt: skip
@@ -338,8 +338,8 @@ def test_our_model_runs_a_text_and_is_left_as_it_was(trace):
 
 
 @pytest.mark.parametrize(("model", "text", "said"), [
-    (torch.nn.Linear(2, 2), "a", "of a Linear give the attention weights"),
-    (torch.nn.TransformerEncoder(torch.nn.TransformerEncoderLayer(8, 2), 1), "a", "of a TransformerEncoder give"),
+    (torch.nn.Linear(2, 2), "a", "for a Linear, give the attention weights"),
+    (torch.nn.TransformerEncoder(torch.nn.TransformerEncoderLayer(8, 2), 1), "a", "for a TransformerEncoder, give"),
     (Decoder(ModelConfig(**SIZES)), "a", "give tokenizer="),
     (Decoder(ModelConfig(**SIZES)), None, "needs a text"),
 ])  # fmt: skip

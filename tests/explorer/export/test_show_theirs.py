@@ -175,7 +175,7 @@ def test_a_row_of_a_padded_batch(gpt2):
     batch = tokenizer([TEXT, "Then clean"], return_tensors="pt", padding=True)
     batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
     output = run(model, **batch)
-    with pytest.raises(ValueError, match="this is a batch of 2: say which, batch=0 is the first"):
+    with pytest.raises(ValueError, match="this is a batch of 2: say which; batch=0 is the first"):
         show(output.attentions)
     mask = batch["attention_mask"]
     kept = mask[1].bool()

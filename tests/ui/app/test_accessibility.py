@@ -169,14 +169,14 @@ def test_a_sentence_for_a_mouse_reads_well_with_a_finger(js):
         "A row for each token. Hover to preview, click to pin.",
         "Hover over a point for its token and neighbors; click it to mark them.",
         "Press a head to change it. Hover to look at a head; Shift-click pins it.",
-        "Click a head; double-click (or Shift+Enter) for it alone.",
+        "Click a head to show it. Double-click (or Shift+Enter) shows that head alone.",
     ])  # fmt: skip
     assert said == [
         "Tap a cell to read its number and see how it was computed.",
         "A row for each token. Tap a head to look at it.",
         "Tap a point for its token and neighbors.",
         "Press a head to change it. Tap a head to look at it.",
-        "Tap a head; double-tap for it alone.",
+        "Tap a head to show it. Double-tap shows that head alone.",
     ]
     same = js("base/hand", "({ byHand }) => byHand('Hover over a cell, click it', false)")
     assert same == "Hover over a cell, click it"

@@ -251,7 +251,7 @@ def test_an_encoder_and_an_encoder_decoder_are_explored(strip):
         strip.page.click(f'[data-view="tabs_view"] [data-name="{panel}"]')
         strip.page.wait_for_selector(f'[data-view="{PANELS[panel]}"][data-waiting="false"][data-error=""]')
     strip.choose_panel("surgery")
-    assert "needs a decoder that stands alone" in strip.view("tabs_view").inner_text()
+    assert "needs a stand-alone decoder" in strip.view("tabs_view").inner_text()
 
     strip.page.click('[data-view="tabs_view"] [data-name="attention"]')
     strip.choose_model(CROSS)

@@ -111,7 +111,7 @@ def test_ctrl_c_during_the_start_is_silent(tmp_path, seconds):
 
 def test_a_port_that_is_taken_is_one_sentence(app: App):
     done = python("app.py", "--port", str(app.port))
-    said = f"error: cannot listen on 127.0.0.1:{app.port}: if another program does, choose another --port\n"
+    said = f"error: cannot listen on 127.0.0.1:{app.port}: if another program uses it, choose another --port\n"
     assert (done.stderr, done.returncode) == (said, 1)
 
 

@@ -115,7 +115,7 @@ def test_a_cell_opens_to_its_distribution_and_its_column(opened: Screen, lens: L
         ranks = (lens.p[:, place, None, :] > expected[..., None]).sum(-1) + 1
         for number, rank, p, r in zip(shown["way"], shown["ranks"], expected.flatten(), ranks.flatten()):
             assert close(number, p.item(), 0.0005)
-            assert abs(int(rank.removeprefix("place ").replace(",", "")) - r) <= 1  # near ties
+            assert abs(int(rank.removeprefix("rank ").replace(",", "")) - r) <= 1  # near ties
         tops = lens.p[:, place].argmax(-1).tolist()
         assert (f"after layer {tops.index(choice) - 1}" if tops.index(choice) < L else "only after the last") in shown[
             "choice"
@@ -156,10 +156,10 @@ COLUMN = """({ firstOnTop, firstSentence }, tops) => {
     ("tops", "first", "stays", "sentence"),
     [
         ([5, 4, 3, 7], 3, 3, "only after the last layer"),
-        ([5, 7, 7, 7], 1, 1, "after layer 0, and stays there"),
-        ([5, 7, 3, 7], 1, 3, "after layer 0 for the first time, and is there to stay from layer 2 on"),
-        ([7, 7, 7, 7], 0, 0, "at the embedding, and stays there"),
-        ([7, 3, 3, 7], 0, 3, "at the embedding for the first time, and is there to stay from layer 2 on"),
+        ([5, 7, 7, 7], 1, 1, "after layer 0 and stays there"),
+        ([5, 7, 3, 7], 1, 3, "first reaches the top after layer 0, and stays there from layer 2 on"),
+        ([7, 7, 7, 7], 0, 0, "at the embedding and stays there"),
+        ([7, 3, 3, 7], 0, 3, "first reaches the top at the embedding, and stays there from layer 2 on"),
     ],
 )
 def test_where_the_models_choice_comes_on_top(js, tops, first, stays, sentence):

@@ -218,7 +218,7 @@ def test_rows_and_columns_of_several_heads_are_torchs(screen: Screen, reference)
         screen.choose_token(query)
         now = said(screen)
         assert now["pressed"] == ["H0", "H1", "H4", "H6"]
-        assert now["table"][0] == ["place", "key token", "H0", "H1", "H4", "H6"]
+        assert now["table"][0] == ["position", "key token", "H0", "H1", "H4", "H6"]
         for key, row in enumerate(now["table"][1:]):
             assert int(row[0]) == key
             assert all(same(shown, pattern[head, query, key].item()) for shown, head in zip(row[2:], heads))

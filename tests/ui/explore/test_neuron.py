@@ -131,7 +131,7 @@ def test_every_step_of_every_key_is_torchs(screen: Screen, reference):
             compared += 4
         if key is None:
             key = int(pattern.argmax())
-            assert "It is where" in now["about"]
+            assert "This is the key that" in now["about"]
         assert now["shown"] == key
         for d, row in enumerate(now["dims"]):
             expected = [q[query, d].item(), k[key, d].item(), (q[query, d] * k[key, d]).item()]

@@ -284,4 +284,4 @@ def test_gelus_tanh_form_is_as_near_as_is_said(js):
     x = torch.linspace(-8, 8, 100_001, dtype=torch.float64)
     apart = (F.gelu(x) - F.gelu(x, approximate="tanh")).abs().max().item()
     said = js("pipeline/family", "({TANH_FORM}) => TANH_FORM")
-    assert 0.0004 < apart < 0.0005 and "at most 0.0005 off" in said
+    assert 0.0004 < apart < 0.0005 and "off by at most 0.0005" in said

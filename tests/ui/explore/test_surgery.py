@@ -85,24 +85,24 @@ def test_leaks_are_told_with_what_they_did_to_the_loss(js):
         (
             1.0,
             3.5,
-        ): "it is 2.25 (measured at 2 places): 22% of the fall comes from reading the answer, the rest from the "
+        ): "it is 2.25 (measured at 2 positions): 22% of the fall comes from reading the answer, the rest from the "
         "other changes.",
-        (0.25, 3.5): "it is 1.88 (measured at 2 places): the fall does not come from reading the answer.",
-        (4.125, 3.5): "it is 3.81 (measured at 2 places): without the answer nothing is left of the fall.",
+        (0.25, 3.5): "it is 1.88 (measured at 2 positions): the fall does not come from reading the answer.",
+        (4.125, 3.5): "it is 3.81 (measured at 2 positions): without the answer, there is no fall.",
     }
     for losses, why in whys.items():
         told = js("surgery/leaks", run, reach, [4.125, 2, 3], [0.25, 2, 3.5], {"places": [0, 2], "losses": losses})
         assert told["summary"] == (
-            "The future leaks: 3 of 4 places could know of later tokens, 2 of them of the very token that they have to "
-            "predict. There the loss fell from 3.56 to 1.88 nats per token. With a random token in the answer's place "
-            + why
+            "The future leaks: 3 of 4 positions could know of later tokens, and 2 of these of the very token they have "
+            "to predict. There the loss fell from 3.56 to 1.88 nats per token. With a random token in place of the "
+            "answer, " + why
         )
     assert told["lines"] == [
-        "Place 0 (“a”) could see “paper” at place 1, which is the token it has to predict; "
+        "Position 0 (“a”) could see “paper” at position 1, which is the token it has to predict; "
         "its loss fell from 4.13 to 0.25.",
-        "Place 2 (“boat”) could know of “floats” at place 3 through other tokens, which is the token it has to "
+        "Position 2 (“boat”) could know of “floats” at position 3 through other tokens, which is the token it has to "
         "predict; its loss did not fall (3.00 before, 3.50 now).",
-        "Place 1 (“paper”) could know of “floats” at place 3, but not of the token it has to predict.",
+        "Position 1 (“paper”) could know of “floats” at position 3, but not of the token it has to predict.",
     ]
 
 
@@ -216,7 +216,7 @@ def test_a_mask_is_painted_with_the_keyboard_and_tells_what_leaked(panel: Screen
     wait(panel, 1)
     assert (
         page.locator(".hs-mask-editor .hs-cell").text_content()
-        == "“to” (place 2) sees “Make” (place 3), which comes later: a leak."
+        == "“to” (position 2) sees “Make” (position 3), which comes later: a leak."
     )
     rows = ["1" * (i + 1) + "0" * (T - i - 1) for i in range(T)]
     rows[2] = "111100000"
@@ -230,7 +230,7 @@ def test_a_mask_is_painted_with_the_keyboard_and_tells_what_leaked(panel: Screen
         assert shown == pytest.approx(pattern[query].tolist(), abs=9e-5)
     told = page.locator(".hs-leaks li").all_text_contents()
     assert len(told) == 1 and told[0].startswith(
-        "Place 2 (“to”) could see “Make” at place 3, which is the token it has to predict; its loss"
+        "Position 2 (“to”) could see “Make” at position 3, which is the token it has to predict; its loss"
     )
 
     page.click('.hs-mask-presets [data-name="open"]')

@@ -286,6 +286,6 @@ def test_a_step_says_whose_numbers_it_shows(js):
     about = {"model": "decoder", "text": "$& " + "👩" * 90, "total": 30, "tokens": [{}] * 16}
     said = js("learn/words", "(m, about) => m.ownSource(about)", about)
     assert said == (
-        f"The numbers are the decoder model's, for “$& {'👩' * 77}…”. The text has 30 tokens; the first 16 are shown, "
-        "so that single numbers can be seen."
+        f"The numbers come from the decoder model, for “$& {'👩' * 77}…”. The text has 30 tokens; the first 16 are "
+        "shown, so that you can read single numbers."
     )

@@ -340,7 +340,7 @@ def test_where_it_is_allowed_a_file_is_checked_for_this_machine_and_nobody_else(
                             (403, {"Sec-Fetch-Site": "cross-site"})):  # fmt: skip
         assert ask(allowed.url, "1", **headers).status_code == status
     behind = answer(allowed.url, "1", **{"X-Forwarded-For": "10.1.2.3"})
-    assert "Files are checked only for the machine that the app runs on" in behind
+    assert "Files are checked only for the machine that runs the app" in behind
 
     opened(page, allowed.url)
     give(page, "x" * 300_000, "large.py", ".py")

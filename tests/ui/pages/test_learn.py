@@ -405,7 +405,7 @@ def test_any_text_is_shown_as_text(learn: LessonScreen, text):
     learn.follow("attention", 8)
     learn.run(text)
     assert learn.page.locator("[data-view=learn_view] img").count() == 0
-    assert "The numbers are the decoder model's" in learn.page.text_content(".hs-about")
+    assert "The numbers come from the decoder model" in learn.page.text_content(".hs-about")
     learn.next()
     learn.reveal()
     assert len(learn.table("dropped")) <= 16

@@ -334,7 +334,7 @@ def test_pause_resume_the_queue_and_the_end_of_a_tab(page, profile: BrowserConte
     third.press("train")
     third.wait_for("waiting")
     assert third.status() == (
-        "Two models train on this server now; yours is number 1 in the queue. It starts by itself."
+        "Two models train on this server now; yours is number 1 in the queue. It will start by itself."
     )
 
     first.wait_for_step(10)

@@ -253,8 +253,9 @@ def test_small_probabilities_keep_two_digits_that_count(js: Modules, p, written)
 def test_words_say_what_numbers_show(js: Modules):
     text = "({lossText}, loss, V, masked) => lossText(loss === 'nan' ? NaN : loss, V, masked)"
     start = js("train/timeline/words", text, 9.05, 8192, False)
-    assert "as unsure as between 8,519 equally likely ones, about what a uniform guess over all 8,192" in start
-    assert "for each hidden token it is as unsure as between 2.7 " in js("train/timeline/words", text, 1.0, 8192, True)
+    assert "as if it chose among 8,519 equally likely tokens, about what a uniform guess over all 8,192" in start
+    hidden = js("train/timeline/words", text, 1.0, 8192, True)
+    assert "for each hidden token, the model is as unsure as if it chose among 2.7 " in hidden
     assert "diverged" in js("train/timeline/words", text, "nan", 8192, False)
     event = {"layer": 1, "head": 4, "role": "induction", "step": 512}
     say = "({eventText}, event, title) => eventText(event, title)"
@@ -475,7 +476,7 @@ def test_slider_keys_curve_and_marks_move_without_the_server(screen: Screen):
     at, ends = page.evaluate(f"""() => ['.hs-tl-loss-chart .hs-curve-restart', '.hs-tl-loss-chart .hs-curve-grid'].map(
         (one) => ['x1', 'x2'].map((end) => Number(document.querySelector(`{VIEW} ${{one}}`).getAttribute(end))))""")
     assert at[0] == at[1] == pytest.approx(sum(ends) / 2)  # the second of two cycles begins half way
-    assert "the learning rate (how far a step moves the weights) rises once more" in screen.text(".hs-tl-key")
+    assert "the learning rate (how far a step moves the weights) rises again" in screen.text(".hs-tl-key")
     shown = {"at": "1", "unit": "0.2", "stack": "decoder", "steps": "even"}
     assert query == {"show": "train", "train": "timeline", **shown}
     page.click('[data-page="explore"]')

@@ -50,7 +50,7 @@ def test_the_map_is_loaded_when_it_is_opened_and_shows_all_tokens(page: Page, ap
 
     page.get_by_label("Find a token").fill("cup")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=Nearest to “␣cup”")
+    page.wait_for_selector("text=Tokens nearest to “␣cup”")
     assert said_of(page) == [(id, pytest.approx(cosine, abs=6e-4)) for id, cosine in nearest(" cup")]
 
     page.click('.hs-token-map [data-name="lasso"]')
@@ -63,7 +63,7 @@ def test_the_map_is_loaded_when_it_is_opened_and_shows_all_tokens(page: Page, ap
     chips = page.locator(".hs-map-region button")
     assert chips.all_text_contents() == [tokenizer.piece(id).replace(" ", "␣") for id in (7, 300, 5000)]
     chips.nth(2).click()
-    page.wait_for_selector(f"text=Nearest to “{tokenizer.piece(5000).replace(' ', '␣')}”")
+    page.wait_for_selector(f"text=Tokens nearest to “{tokenizer.piece(5000).replace(' ', '␣')}”")
 
     page.click('.hs-token-map [data-name="3"]')
     page.wait_for_function("() => document.querySelector('.hs-plot-area').data[0].type === 'scatter3d'")

@@ -90,7 +90,7 @@ def test_a_block_is_written_checked_and_kept(page: Page, allowed: App):
     page.wait_for_selector(".hs-turn-result[data-stale]")
     page.click("text=Check it")
     said(page, "1 blank left")
-    assert "had written before" in page.get_attribute(".hs-turn-result", "data-stale")  # and it is dimmed
+    assert "an earlier version of your code" in page.get_attribute(".hs-turn-result", "data-stale")  # and it is dimmed
     for number, words in enumerate(("Hints, in the order", "divide by that", "____", "math.sqrt(D)")):
         page.click(f".hs-turn-hints [data-hint='{number}']")
         assert words in page.text_content(".hs-turn-hints")

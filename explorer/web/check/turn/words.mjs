@@ -24,7 +24,7 @@ export const TURN = {
     "Checking code means running it, so it is checked only on your own computer. Save the file and type this in a " +
     "terminal, in the folder that holds app.py:",
   here: "Or start the app so that it checks code for you, on this machine only:",
-  before: "This is about what you had written before: check it again.",
+  before: "This result is for an earlier version of your code: check it again.",
   lost: "The check was stopped.",
 };
 
@@ -33,8 +33,8 @@ export const titleOf = (title) => `Your turn: write ${title}`;
 const NOTES = [
   [
     /^It stops with RuntimeError: .*\b(size|shape)/i,
-    "The shape went wrong on this line or an earlier one: compare what each line gives with the shape that is " +
-      "written after it.",
+    "The shape went wrong on this line or an earlier one: compare the result of each line with the shape written " +
+      "after it.",
   ],
   [
     /Target -1 is out of bounds/,
@@ -60,5 +60,5 @@ export const blanksLeft = (count) => `${several(count, "blank")} left (____): fi
 export const savedSentence = (count) =>
   count === 9
     ? "All nine blocks are in the file."
-    : `${several(count, "block")} of nine ${count === 1 ? "is" : "are"} written; of the others the file holds the ` +
+    : `${several(count, "block")} of nine ${count === 1 ? "is" : "are"} written; for the others, the file has the ` +
       "skeleton.";

@@ -15,8 +15,8 @@ export const MAP = {
   find: "Find a token",
   hint: byHand("Hover over a point for its token and neighbors; click it to mark them."),
   tap: "Tap a point to mark its token and neighbors.",
-  found: "Tokens that are found",
-  nothing: "No token has these letters.",
+  found: "Tokens found",
+  nothing: "No token contains these letters.",
   columns: ["token", "id", "cosine"],
   region: "Tokens in the region",
   first: "Where tokens lie",
@@ -32,9 +32,9 @@ export const GROUPS = {
 
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 export const axisName = (i, share) => `component ${i + 1}: ${percent(share)}`;
-export const nearestTitle = (name) => `Nearest to ${quoted(name)} of all tokens, by the cosine of their rows`;
+export const nearestTitle = (name) => `Tokens nearest to ${quoted(name)}, by the cosine of their rows`;
 export const regionTitle = (count) => `${MAP.region}: ${grouped(count)}`;
-export const cutText = (shown) => `. Listed are the first ${grouped(shown)}.`;
+export const cutText = (shown) => `. The first ${grouped(shown)} are listed.`;
 export const hoverText = ({ names, near }, id) =>
   `${names[id]}\ntoken ${grouped(id)}\nnear: ${near(id)
     .slice(0, 5)

@@ -45,7 +45,7 @@ export const NOW = {
 };
 export const nowTitle = (number, step) => `Run ${number} at step ${step}`;
 export const probeSentence = (text) =>
-  "Always the same input is looked at, one that it never trains on, so that only the model changes: " +
+  "The input is always the same, one that the model never trains on, so only the model changes: " +
   `“${text.replaceAll("\n", "⏎")}”.`;
 export const answerTitle = (answer, said) =>
   `should be ${label(answer)}, it says ${label(said)} with probability ${probability(said.p)}`;
@@ -64,7 +64,7 @@ export const PLOT = {
   events: "What happened",
   lines: "Thick line: on fresh sequences that it never trains on. Thin line: on the batch it just learned from.",
   curves: "These curves as a table",
-  table: "What was measured of every run",
+  table: "Measurements of every run",
   fresh: "loss on fresh sequences (nats)",
   look: "Look at this run below",
   remove: "Remove this run from the chart",
@@ -103,7 +103,7 @@ export function stateText({ state, sentence, place, training, step, choices, tok
     starting: "Starting a process for your model …",
     waiting:
       `${training === 1 ? "One model trains" : `${numberWord(training)} models train`} on this server now; ` +
-      `yours is number ${place} in the queue. It starts by itself.`,
+      `yours is number ${place} in the queue. It will start by itself.`,
     running: `Training: ${at}${speed}${time}`,
     paused: `Paused at ${at}. ${sentence}`,
     done: `Done: ${at}${time}. ${sentence}`,
@@ -145,7 +145,7 @@ export const EXPERIMENTS = [
     title: "Learning rate 100 times too high",
     choices: { learning_rate: (start) => start * 100 },
     sentence:
-      "It finds out that there are only 26 letters, a loss of ln 26 = 3.26, and stays there: each step is too " +
+      "The model finds out that there are only 26 letters (a loss of ln 26 = 3.26) and stays there: each step is too " +
       "large to learn anything finer. With a learning rate of 100 the loss diverges.",
   },
 ];

@@ -41,5 +41,5 @@ function prediction(prompt, i, place) {
   const rows = prompt
     .predicted(i, place)
     .best.map(({ id, text, p }) => [`${place} ${visible(prompt.tokens[place].text)}`, visible(text), id, p]);
-  return [["place", "token", "id", "probability"], ...rows];
+  return [["position", "token", "id", "probability"], ...rows];
 }

@@ -48,7 +48,7 @@ export const RUNS = {
   hint: byHand(
     "Thick, with points: held-out loss at the snapshots. Thin: training loss. Click a name in the legend to hide its " +
       "run, drag to zoom. An encoder fills gaps and a decoder continues a text, so their losses answer different " +
-      "questions: compare how they fall, not how low they are. Step 0 has no place on a logarithmic axis.",
+      "questions: compare how they fall, not how low they are. A logarithmic axis cannot show step 0.",
   ),
   scales: { linear: "Even", log: "Logarithmic" },
   steps: "Steps",
@@ -77,7 +77,7 @@ export const NEXT = {
   end: "This is the end of the prompt: there is no true next token to compare with.",
 };
 export const afterText = (token, step) => `After ${quoted(label(token, 24))}, at step ${step}`;
-export const gapText = (place) => `What stands at place ${place}?`;
+export const gapText = (place) => `Which token is at position ${place}?`;
 export const truthText = ({ text, p, rank }, masked, vocabulary) =>
   `✓ ${masked ? "What was hidden" : "The text continues with"} ${quoted(visible(text))}: ` +
   `probability ${fineProbability(p)}, rank ${grouped(rank)} of ${grouped(vocabulary)}.`;
@@ -98,7 +98,7 @@ export const ROLES = {
   meanings: "What each role means",
   half: "This recording covers one half of induction, prefix matching; copying was not recorded.",
   hint:
-    "Its scores at every recorded step. A curve that stays low and then rises within a few steps is a head " +
+    "Its scores at every recorded step. A curve that stays low and then rises within a few steps belongs to a head " +
     "that has found its task.",
   axis: "score, 0 to 1",
   noRise: "None of these scores rises by as much as 0.1 between two recorded steps.",
@@ -126,8 +126,8 @@ export function lossText(loss, vocabulary, masked) {
   const compared =
     Math.abs(loss - even) < 0.1 ? `, about what a uniform guess over all ${grouped(vocabulary)} tokens gives` : "";
   return (
-    `Loss ${ofLoss(loss)} on held-out articles: for ${what} it is as unsure as between ${as} ` +
-    `equally likely ones${compared}.`
+    `Loss ${ofLoss(loss)} on held-out articles: for ${what}, the model is as unsure as if it chose among ${as} ` +
+    `equally likely tokens${compared}.`
   );
 }
 
@@ -143,7 +143,7 @@ export function nearestText({ layer, head, role, score, baseline }, stackTitle =
 }
 
 export const RISES =
-  "the learning rate (how far a step moves the weights) rises once more: the loss gets worse before it gets better";
+  "the learning rate (how far a step moves the weights) rises again: the loss gets worse before it gets better";
 
 export const NO_ROLES =
   "Roles are measured on one text whose tokens attend to each other. Cross-attention goes from one text to " +
@@ -190,7 +190,7 @@ export const isHalf = (roles) =>
 export function badgeText(names) {
   const worn = names.length
     ? `Badge: ${names.join(", ")}.`
-    : "No badge at this step: in every role it scores below what earns one.";
+    : "No badge at this step: in every role, its score is too low for one.";
   return `${worn} Measured on sample articles and on repeated random tokens, not on the prompt.`;
 }
 
@@ -219,7 +219,7 @@ export function sameness(likeliest) {
   if (count === total)
     return (
       `At this step ${name} is the likeliest after every one of the ${total} tokens: what came before makes ` +
-      "no difference yet to its first choice."
+      "no difference yet to the model's first choice."
     );
   if (count * 2 > total) return `At this step ${name} is the likeliest after ${count} of the ${total} tokens.`;
   return (
