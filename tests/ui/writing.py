@@ -71,6 +71,7 @@ class Writer(Screen):
 
     def wait_for_picture(self, mode: str = "") -> "Writer":
         """Wait until the picture of the newest token is drawn; ``mode`` is "chosen" or "next"."""
+        self.next_frame()  # until then the picture is the one before
         shown = f'[data-shown^="{mode}"]' if mode else ':not([data-shown=""])'
         self.page.wait_for_selector(f'{VIEW}[data-ready="true"][data-shown]{shown}')
         self.next_frame()

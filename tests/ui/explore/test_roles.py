@@ -86,6 +86,7 @@ def test_heads_by_two_scores_are_the_measurement_and_a_press_chooses_one(page, s
     page.evaluate(press, [4, 6])
     page.wait_for_selector('text="What layer 4, head 6 does"')
     view.locator("summary").last.click()
+    view.locator("table tr").nth(2).wait_for()
     assert [row[0] for row in rows_of(view.locator("table"))[1:3]] == ["L0 H0", "L0 H1"]
 
 
