@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 LARGEST_INTEGER = 2**53  # beyond, a browser cannot count
 Lane = Literal["short", "long", "writing", "homework"]
 NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false", list: "a list",
          dict: "an object", NoneType: "null"}  # fmt: skip
+UNIONS = (UnionType, Union)  # Python 3.10 reads `int | None = None` as the second
 
 
 class Malformed(ValueError):
@@ -72,7 +73,7 @@ class Question:
 
 def fits(value: object, kind: Any) -> bool:
     """Whether a value of JSON is of that type; every number is finite."""
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in UNIONS:
         return any(fits(value, one) for one in get_args(kind))
     if get_origin(kind) is list:
         return isinstance(value, list) and all(fits(one, get_args(kind)[0]) for one in value)
@@ -84,7 +85,7 @@ def fits(value: object, kind: Any) -> bool:
 
 
 def described(kind: Any) -> str:
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in UNIONS:
         return " or ".join(described(one) for one in get_args(kind))
     if get_origin(kind) is list:
         return f"a list, each item {described(get_args(kind)[0])}"

@@ -141,7 +141,7 @@ def test_visitors_choose_among_what_is_listed(folders, tmp_path):
 
 
 def test_what_is_listed_and_not_there_is_said(tmp_path):
-    with pytest.raises(ValueError, match=r"--models nowhere: there is no such folder, file or run"):
+    with pytest.raises(ValueError, match=r"--models nowhere: there is no such folder, file, or run"):
         Shelf(Runner(), runs=tmp_path, listed=["nowhere"])
 
 
