@@ -8,7 +8,7 @@ gives some names in it a meaning of its own (``/?page=x`` is an error 500), so i
 
 import json
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from functools import lru_cache
 from html import escape
 
@@ -49,10 +49,15 @@ OPENING = """<!doctype html>
 {body}"""
 
 
-def middleware(web: Web, hosts: Container[str] | None = None, classroom: Classroom | None = None) -> list[Middleware]:
-    """For ``app_kwargs``: the first is the outermost. ``hosts``: see ``Guard``."""
+def middleware(
+    web: Web,
+    hosts: Container[str] | None = None,
+    classroom: Classroom | None = None,
+    shown: Callable[[], None] = lambda: None,
+) -> list[Middleware]:
+    """For ``app_kwargs``: the first is the outermost. ``hosts``: see ``Guard``; ``shown`` is called after each page."""
     modules = ("main.mjs", "classroom/bar.mjs") if classroom else ("main.mjs",)
-    inner = [Middleware(Compressed), Middleware(FirstHtml, web=web, modules=modules)]
+    inner = [Middleware(Compressed), Middleware(FirstHtml, web=web, modules=modules, shown=shown)]
     guard = Middleware(Guard, hosts=hosts, each=QUESTIONS_EACH if classroom else None)
     return [Middleware(RootPath), guard, *inner]
 
@@ -71,8 +76,14 @@ class Compressed:
 class FirstHtml:
     """Answers with our part at once, and goes on with Gradio's page as soon as Gradio has it."""
 
-    def __init__(self, app: ASGIApp, web: Web, modules: tuple[str, ...] = ("main.mjs",)):
-        self.app, self.web, self.modules = app, web, modules
+    def __init__(
+        self,
+        app: ASGIApp,
+        web: Web,
+        modules: tuple[str, ...] = ("main.mjs",),
+        shown: Callable[[], None] = lambda: None,
+    ):
+        self.app, self.web, self.modules, self.shown = app, web, modules, shown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or path_of(scope) != "/" or scope["method"] not in ("GET", "HEAD"):
@@ -85,6 +96,7 @@ class FirstHtml:
         await send({"type": "http.response.body", "body": ours.encode(), "more_body": True})
         await self.app(scope, receive, page.hear)
         await send({"type": "http.response.body", "body": going_on(page.html, self.web.address).encode()})
+        self.shown()
 
 
 class _Page:

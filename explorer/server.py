@@ -2,7 +2,9 @@
 
 import mimetypes
 import signal
-from collections.abc import Container, Sequence
+import threading
+from collections.abc import Callable, Container, Sequence
+from functools import cache
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -41,6 +43,7 @@ mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
 
 SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+MOMENT = 1.0  # s
 QUEUE_SLEEPS = 0.05  # s, as it does on Windows
 
 
@@ -100,7 +103,7 @@ def launch_options(
     return {
         "app_kwargs": {
             "routes": ours,
-            "middleware": middleware(web, hosts, classroom),
+            "middleware": middleware(web, hosts, classroom, loading(shelf)),
             "exception_handlers": {RequestValidationError: malformed},
         },
         "theme": gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS, primary_hue="zinc", neutral_hue="zinc"),
@@ -113,6 +116,18 @@ def launch_options(
         "show_error": True,
         "quiet": True,
     }
+
+
+def loading(shelf: Shelf) -> Callable[[], None]:
+    """What loads the first model, a moment after it is first called: until then the first page has the processor."""
+
+    @cache
+    def soon() -> None:
+        timer = threading.Timer(MOMENT, shelf.first.warm_up)
+        timer.daemon = True
+        timer.start()
+
+    return soon
 
 
 async def malformed(_request: Request, _error: Exception) -> Response:
@@ -133,14 +148,13 @@ def serve(
     dev: bool = False,
     classroom: Classroom | None = None,
 ) -> None:
-    """Listen until Ctrl-C. The model loads while the page is up already.
+    """Listen until Ctrl-C. The model loads when the first page is up.
 
     ``prefix``: under which path a proxy shows the app, as ``proxy.root_path`` gives it, ``names``: under which hosts;
     ``dev``: the browser half is read anew at each page load; ``classroom``: of the class that it is for. Raises
     ``OSError`` for a taken port.
     """
     shelf.is_private = is_loopback(host) and not share and classroom is None
-    shelf.first.warm_up()
     is_class = classroom is not None and not share  # a public link has a name that is not known yet
     hosts = hosts_of([*names, urlsplit(prefix or "").hostname or ""], shelf.is_private, is_class)
     options = {

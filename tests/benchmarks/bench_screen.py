@@ -23,8 +23,10 @@ PANELS = ("pipeline", "lens", "residual", "surgery", "patch")
 WORDS = "wash the red cup and dry it with a clean cloth, then put the blue bowl in warm water"
 
 # From the key event to the frame after the one in which the last view has taken up a new result.
-TEXT_TIMER = """(views) => {
-    const seqs = () => views.map((name) => Number(document.querySelector(`[data-view=${name}]`).dataset.seq));
+TEXT_TIMER = """(names) => {
+    const all = names.map((name) => document.querySelector(`[data-view=${name}]`));
+    const views = all.filter((view) => view.offsetParent);
+    const seqs = () => views.map(({ dataset }) => Number(dataset.seq));
     const before = globalThis.headscope.seq;
     globalThis.took = new Promise((done) => {
         document.addEventListener("keydown", ({ timeStamp }) => {
@@ -89,12 +91,13 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         screen = Screen(browser.new_page(viewport={"width": 1440, "height": 900}), app.url).open()
         fresh = iter(texts(1 + args.rounds * len(PANELS)))
-        first = time_text(screen, next(fresh), "pipeline")
+        first = time_text(screen, next(fresh), "attention")
         waits = {}
         for panel in PANELS:
-            screen.page.click(f'.hs-switch button[data-name="{panel}"]')
+            screen.choose_panel(panel)
             screen.page.wait_for_selector(f'[data-view="{panel}_view"][data-ready="true"]')
             waits[panel] = [time_text(screen, next(fresh), panel) for _ in range(args.rounds)]
+        screen.choose_panel("attention")
         heads = []
         for _ in range(3):
             screen.choose_head(0, 0)

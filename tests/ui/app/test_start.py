@@ -44,6 +44,8 @@ def example_tokens(screen: Screen, index: int) -> list[str]:
 
 
 def test_building_the_app_does_not_import_torch(app_without_torch: App):
+    assert "torch is wanted" not in app_without_torch.printed
+    assert httpx.get(app_without_torch.url).status_code == 200
     end = time.monotonic() + 60
     while "torch is wanted by warm-up" not in app_without_torch.printed:  # while the page is up already
         assert time.monotonic() < end, app_without_torch.printed
