@@ -75,7 +75,9 @@ def clicks(screen: Screen, selector: str, times: int) -> list[tuple[float, float
 
 HEAD = '.hs-grid button[tabindex="0"]'
 PICTURE = ".hs-picture canvas"
-BY = '.hs-switch [data-name="one"]'
+MENU = '[aria-label="Settings of the picture"]'
+BY = '[data-view="attention_view"] .hs-menu [data-name="one"]'
+HIDE = '[data-view="attention_view"] .hs-menu .hs-check input'
 BACK_AND_FORTH = {
     "a head": (HEAD, ["ArrowRight", "ArrowLeft"]),
     "a layer": (HEAD, ["ArrowDown", "ArrowUp"]),
@@ -87,18 +89,19 @@ def changes(screen: Screen, rounds: int) -> Iterator[tuple[str, list[tuple[float
     """Every change by name, with its times."""
     for name, (focus, there_and_back) in BACK_AND_FORTH.items():
         yield name, keys(screen, focus, *there_and_back * rounds)
-    yield "hide the first token", clicks(screen, ".hs-check input", 2 * rounds)
-    screen.page.click('[data-name="column"]')
+    screen.page.click(MENU)
+    yield "hide the first token", clicks(screen, f"{HIDE} >> nth=0", 2 * rounds)
+    screen.page.keyboard.press("Escape")
+    screen.choose_setting("column")
     yield "who looks at it", keys(screen, PICTURE, *["ArrowLeft", "ArrowRight"] * rounds)
-    screen.page.click('[data-name="row"]')
-    screen.page.click('[data-name="mean"]')
-    screen.page.click('[data-name="all"]')
-    screen.page.click('[data-name="one"]')
+    screen.choose_setting("row", "mean", "all", "one")
     screen.choose_head(1, 1)
+    screen.page.click(MENU)
     yield "mean or maximum of all, first", keys(screen, BY, "ArrowLeft")
-    screen.page.click('[data-name="one"]')
+    screen.page.click(BY)
     yield "mean or maximum of all, again", keys(screen, BY, *["ArrowRight"] * 3 * rounds)
-    screen.page.click('[data-name="one"]')
+    screen.page.click(BY)
+    screen.page.keyboard.press("Escape")
     yield "flow, first", clicks(screen, '[data-name="flow"]', 1)
     yield "a token in flow", keys(screen, PICTURE, *["ArrowUp", "ArrowDown"] * rounds)
     screen.choose_drawing("matrix")
