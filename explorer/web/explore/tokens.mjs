@@ -1,5 +1,6 @@
 // The token strip: every token of the text as a button, and how much of the model's window they use.
 
+import { compared } from "../base/compared.mjs";
 import { make } from "../base/dom.mjs";
 import { label, visible } from "../base/text.mjs";
 import { sequential } from "../color/scale.mjs";
@@ -23,6 +24,7 @@ export function mount(element) {
   element.setAttribute("aria-label", PAGE.tokens);
   roving(list);
   let listed = null;
+  const isOther = compared();
 
   const draw = (payload, focus) => {
     if (listed !== payload) {
@@ -44,7 +46,7 @@ export function mount(element) {
       if (looks.get(button) !== String(look)) wear(button, look);
     });
     if (!list.contains(document.activeElement)) rove(list, list.children[read.token]);
-    bringIntoView(list, list.children[read.token]);
+    if (isOther(payload, read.token, innerWidth)) bringIntoView(list, list.children[read.token]);
   };
   store.subscribe(element, draw, patternsOf);
 }

@@ -7,6 +7,7 @@ import { blockOf } from "./aggregate.mjs";
 
 const known = new WeakMap(); // by payload: A of every layer
 const shared = new WeakMap(); // by payload: the shares of every token that was asked for
+const uncertain = new WeakMap(); // by payload: how far they may be off
 
 /** A of every layer: L arrays of T×T, row by row. */
 export function mixing(payload) {
@@ -33,9 +34,14 @@ function mixingOf(payload) {
  * What of `query` in the last layer comes through each token: L+1 rows of T shares, from the input to the last layer.
  */
 export function sharesOf(payload, query) {
-  if (!shared.has(payload)) shared.set(payload, new Map());
-  const found = shared.get(payload);
-  if (!found.has(query)) found.set(query, sharesThrough(payload, query));
+  return once(shared, payload, query, sharesThrough);
+}
+
+/** What `compute(payload, query)` gives, remembered in `cache` as long as the payload is there. */
+function once(cache, payload, query, compute) {
+  if (!cache.has(payload)) cache.set(payload, new Map());
+  const found = cache.get(payload);
+  if (!found.has(query)) found.set(query, compute(payload, query));
   return found.get(query);
 }
 
@@ -44,6 +50,10 @@ export function sharesOf(payload, query) {
  * are, and of what their sum misses 1; what a layer adds comes on through all layers below.
  */
 export function offsOf(payload, query) {
+  return once(uncertain, payload, query, offsThrough);
+}
+
+function offsThrough(payload, query) {
   const [layers, shares, T] = [mixing(payload), sharesOf(payload, query), payload.arrays.pattern.shape[2]];
   let offs = new Float64Array(T);
   for (let layer = layers.length - 1; layer >= 0; layer--) {
