@@ -350,7 +350,7 @@ def test_where_it_is_allowed_a_file_is_checked_for_this_machine_and_nobody_else(
     page.wait_for_selector(".hs-check-tile")
     told = page.evaluate("globalThis.told")  # block by block, as far as the screen could follow
     numbers = [int(match[1]) for line in told if (match := re.match(r"Checking .+ … (\d) of 10", line))]
-    assert numbers == sorted(numbers) and numbers[0] == 0
+    assert numbers and numbers == sorted(numbers)  # the first ones may all have come before a frame
     assert page.text_content(".hs-check-file") == "🙂<b>mine</b>.py"
     statuses = page.locator(".hs-check-mark").all_text_contents()
     assert statuses == ["✗ wrong", *["– not started"] * 9]
