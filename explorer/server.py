@@ -43,7 +43,7 @@ mimetypes.add_type("text/javascript", ".mjs")  # Windows does not know it
 
 SYSTEM_FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
-MOMENT = 1.0  # s
+MOMENT = 1.0  # s in which the first page takes what it needs
 QUEUE_SLEEPS = 0.05  # s, as it does on Windows
 
 

@@ -208,7 +208,7 @@ def _integers(numbers: list):
 def one_remembers(c: Circuit) -> Step:
     layer, head = c.head
     pattern, score = c.patterns[layer, head], float(c.remembering[layer, head])
-    place = min(c.after, c.T - 1)
+    place = c.after
     most = int(pattern[place].argmax())
     does = f"{c.head} attends from each token to the token right before it: {score:.2f} on average."
     if score < SCORE:
