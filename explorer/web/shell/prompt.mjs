@@ -51,17 +51,17 @@ export function mount(element, { props }) {
     store.wanted = named;
     runText(text ?? store.firstText(page()));
   });
-  onPage((name) => isFirst() && !store.asked && promptText() !== store.firstText(name) && openFirst());
+  let left = page();
+  onPage((name) => {
+    const isFirst = promptText() === store.firstText(left); // nobody has typed yet
+    left = name;
+    if (isFirst && !store.asked && promptText() !== store.firstText(name)) openFirst();
+  });
 
   function openFirst() {
     const text = store.firstText(page());
     const index = examples.indexOf(text);
     return index < 0 ? runText(text) : open(index);
-  }
-
-  /** Whether what is shown is what some page opens with: nobody has typed yet. */
-  function isFirst() {
-    return Object.values(first).includes(store.payload?.text) && promptText() === store.payload.text;
   }
 }
 
