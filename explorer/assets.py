@@ -24,6 +24,7 @@ SHIPPED = "decoder"  # the model that the app starts with
 FOLLOWS = {  # what is made with the shipped model -> the module that makes it
     "examples": "explorer.examples",  # and roles.json
     "first_sight": "explorer.first_sight",
+    "experiments": "explorer.experiments",
     "lessons": "explorer.lessons.ahead",
     "homework": "tests.homework.example",
 }

@@ -21,61 +21,6 @@ EXAMPLES = {
     "A title": "How to Make a Paper Boat",
     "Emoji and accents": "How to Say Café ☕ in naïve 日本",
 }
-# What head surgery begins with: each breaks what the text's name says. Edits are those of llm_core.analysis.surgery.
-EXPERIMENTS = (
-    {
-        "name": "Forget the previous token",
-        "says": "Switch off the two heads that look one token back. A head that copies what came after the earlier "
-        "“Harry” needs them to find it.",
-        "text": EXAMPLES["A repeated name"],
-        "edits": [
-            {"what": "head", "how": "zero", "layer": 3, "head": 3},
-            {"what": "head", "how": "zero", "layer": 4, "head": 3},
-        ],
-    },
-    {
-        "name": "Forget who she is",
-        "says": "Switch off the two heads that look back at “she” when the model is about to say “her”.",
-        "text": EXAMPLES["Who is she?"],
-        "edits": [
-            {"what": "head", "how": "zero", "layer": 5, "head": 3},
-            {"what": "head", "how": "zero", "layer": 4, "head": 6},
-        ],
-    },
-    {
-        "name": "See only three tokens",
-        "says": "Mask all but the last three tokens in every head: the earlier “Harry” is out of sight.",
-        "text": EXAMPLES["A repeated name"],
-        "edits": [{"what": "everywhere", "how": "window", "n": 3}],
-    },
-)
-# What the tab Patch begins with: the texts differ in one token, and with it in what comes next.
-PATCHES = (
-    {
-        "name": "Who carries “she”?",
-        "says": "“she” becomes “he”. Layer 5, head 3, alone brings three quarters of “ her” back: see Heads.",
-        "text": EXAMPLES["Who is she?"],
-        "corrupted": "Ask your mother if he can help you. Tell",
-        "answer": " her",
-        "other": " him",
-    },
-    {
-        "name": "Which number comes next?",
-        "says": "Step 2 becomes step 3. One head moves the number to the end (see Heads), and the MLP counts on.",
-        "text": EXAMPLES["A numbered list"],
-        "corrupted": "How to Pack for a Trip\n1. Make a list.\n3. Fold your clothes.\n",
-        "answer": "3",
-        "other": "4",
-    },
-    {
-        "name": "Who copies the word?",
-        "says": "“button” becomes “key”. Five heads of layer 5 share the copying: none brings back a quarter.",
-        "text": "Press the red button. Then press the red",
-        "corrupted": "Press the red key. Then press the red",
-        "answer": " button",
-        "other": " key",
-    },
-)
 EXPLORED = "A repeated name"  # what Explore opens with
 TWO_LINES = "How to Grow Tomatoes\n1. Choose a sunny spot.\n"  # Compare: an encoder-decoder reads a title and a text
 FIRST = EXAMPLES["A title"]  # what all other pages open with, and the lessons read

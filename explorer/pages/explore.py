@@ -21,7 +21,7 @@ from ..components import (
     TokenStrip,
 )
 from ..engine.runner import SHIPPED
-from ..examples import PATCHES
+from ..experiments import shipped
 from ..questions.asker import Asker
 from .residual import residual_panel
 from .surgery import surgery_panel
@@ -43,7 +43,7 @@ def explore_page(asker: Asker) -> None:
             LogitLens(elem_id="lens")
             residual_panel(asker)
             surgery_panel(asker)
-            Patch(elem_id="patch", given=json.dumps({"model": SHIPPED, "experiments": PATCHES}))
+            Patch(elem_id="patch", given=json.dumps({"model": SHIPPED, "experiments": shipped()["patch"]}))
         with gr.Column(elem_id="beside", min_width=0):
             NextToken(elem_id="next")
             SurgeryNext(elem_id="next-changed")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from ..components import Surgery
 from ..engine.runner import SHIPPED
-from ..examples import EXPERIMENTS
+from ..experiments import shipped
 from ..questions.asker import Asker
 from ..questions.surgery import before_and_after, effect, read_edits, sweep
 from .endpoints import MODEL_WORK, offer
@@ -13,7 +13,7 @@ from .endpoints import MODEL_WORK, offer
 
 def surgery_panel(asker: Asker) -> None:
     """Lay out the panel inside the current Blocks."""
-    Surgery(elem_id="surgery", given=json.dumps({"model": SHIPPED, "experiments": EXPERIMENTS}))
+    Surgery(elem_id="surgery", given=json.dumps({"model": SHIPPED, "experiments": shipped()["surgery"]}))
 
     def surgery(text: str, edits: list[dict], model: str = "") -> dict:
         """Run a text through the model as it is and with edits. An edit is {"what": "head" | "attention" |

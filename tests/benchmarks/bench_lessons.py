@@ -66,6 +66,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         learn = LessonScreen(page, app.url).open("heads")
+        page.emulate_media(reduced_motion="no-preference")
         learn.run(TEXT)
         for step in (2, 3, 4):
             learn.page.click(f".hs-step-link >> nth={step - 1}")

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from explorer.examples import EXAMPLES, EXPERIMENTS, EXPLORED
+from explorer.examples import EXAMPLES, EXPLORED
+from explorer.experiments import shipped
 from llm_core import intervene, load_model, load_tokenizer, record
 from llm_core.analysis.attribution import leading_heads
 from llm_core.analysis.surgery import edits_from, interventions
@@ -51,7 +52,7 @@ def test_explore_opens_on_a_head_that_looks_at_what_it_predicts(model, tokenizer
     assert "\n" not in tokenizer.piece(trace["logits"][0, -1].argmax().item())
 
 
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda one: one["name"])
+@pytest.mark.parametrize("experiment", shipped()["surgery"], ids=lambda one: one["name"])
 def test_every_experiment_breaks_what_the_model_predicted(model, tokenizer, experiment):
     edits = edits_from(experiment["edits"])
     before, after = (run(model, tokenizer, experiment["text"], e)[0]["logits"][0, -1].softmax(-1) for e in ((), edits))

@@ -334,7 +334,7 @@ class Generate {
 
   draw() {
     const { element, tree } = this;
-    if (!element.offsetParent || page() !== "generate") return;
+    if (!element.checkVisibility() || page() !== "generate") return;
     const { at } = tree;
     const own = this.looks.at(tree, at, !work.isOn);
     const choice = this.choiceNow();

@@ -20,7 +20,7 @@ export function mount(element) {
 
 function inSight() {
   const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('.hs-view[data-saves="menu"]')]);
-  return all.filter((view) => view.offsetParent);
+  return all.filter((view) => view.checkVisibility());
 }
 
 /** Its heading; where it has none, what it is: "surgery_view" is "Surgery". */

@@ -58,7 +58,7 @@ function isDrawn() {
   if (document.querySelector('#problem [data-error]:not([data-error=""])')) return true;
   if (store.asked) return false; // the text that the address names is on its way
   const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(`#page-${page()} .hs-view`)]);
-  const views = all.filter((view) => view.offsetParent);
+  const views = all.filter((view) => view.checkVisibility());
   const isOfNow = ({ dataset }) => dataset.ready === "true" && Number(dataset.seq ?? store.seq) >= store.seq;
   return views.length > 0 && views.every((view) => view.matches(SAYS_WHY_NOT) || isOfNow(view));
 }

@@ -55,7 +55,7 @@ export class Drawing {
   draw(view) {
     const { element, draw, part } = view;
     const { store } = this;
-    if (!element.offsetParent) return; // on a page that is not shown: drawn when it is
+    if (!element.checkVisibility()) return; // on a page that is not shown: drawn when it is
     const names = typeof part === "function" ? part(store.payload, store.focus.now) : part ? [part] : [];
     const parts = names.map((name) => store.part(name));
     const error = parts.find((one) => one.error)?.error;

@@ -2,7 +2,7 @@
 
 import pytest
 
-from explorer.examples import PATCHES
+from explorer.experiments import PATCHES
 from llm_core import ids_of, load_model, load_tokenizer
 from llm_core.analysis.patching import Patching, kl_divergence, logit_difference
 
@@ -48,12 +48,15 @@ def test_an_experiment_shows_torch_s_numbers_by_mouse_and_keys_and_fits_a_phone(
         assert cells(screen, site) == pytest.approx(expected, abs=1e-3)
 
     # a head: what it brings back, and the tokens of the three runs
-    page.click("#hs-patch-5-3")
+    heads = patching.exact("z")
+    layer, head = divmod(int(heads.recovered.argmax()), heads.recovered.shape[1])
+    page.click(f"#hs-patch-{layer}-{head}")
     screen.next_frame()
     said = page.locator("[data-view=patch_view] .hs-cell").text_content()
-    assert said.startswith("Layer 5, head 3: the metric becomes 2.5") and "74%" in said
-    assert screen.title() == "Layer 5, head 3" or page.locator('[data-view="attention_view"]').is_hidden()
-    p = patching.one("z", 5, head=3).softmax(-1)
+    assert said.startswith(f"Layer {layer}, head {head}: the metric becomes {heads.values[layer, head]:.2f}"[:-1])
+    assert f"{heads.recovered[layer, head]:.0%}" in said
+    assert screen.title() == f"Layer {layer}, head {head}" or page.locator('[data-view="attention_view"]').is_hidden()
+    p = patching.one("z", layer, head=head).softmax(-1)
     page.wait_for_function("() => document.querySelector('.hs-patch-next td')?.textContent.trim() === 'her'")
     first = rows_of(page.locator(".hs-patch-next"))[1]
     assert first[0].strip() == "her" and float(first[3]) == pytest.approx(p.max().item(), abs=6e-4)

@@ -233,7 +233,7 @@ class LiveView {
 
   draw() {
     const { element, current, chosen } = this;
-    if (!this.form || !element.offsetParent) return; // on a page that is not shown: drawn when it is
+    if (!this.form || !element.checkVisibility()) return; // on a page that is not shown: drawn when it is
     this.drawBar(current);
     this.results.hidden = this.records.every(({ state }) => BEFORE.includes(state)); // charts would be empty
     if (!this.results.hidden) this.plot.draw({ records: this.records, chosen, described: this.described });

@@ -40,7 +40,7 @@ export function mount(element) {
 class Timeline {
   constructor(element) {
     this.element = element;
-    this.drawSoon = onceAFrame(() => this.model && element.offsetParent && this.draw());
+    this.drawSoon = onceAFrame(() => this.model && element.checkVisibility() && this.draw());
     this.state = stateIn(address.of("train"));
     this.row = null; // of the picture, if it is not the token whose prediction is shown
     this.models = choiceOf({}, PAGE.whichModel, () => {});
