@@ -27,9 +27,8 @@ format:  ## put Python and the browser half into form
 reference:  ## docs/REFERENCE.md and the pictures of figures, from docstrings and examples
 	$(PYTHON) -m tests.reference
 
-assets:  ## what is computed ahead with the shipped model: examples, head roles, lessons
-	$(PYTHON) -m explorer.examples
-	$(PYTHON) -m explorer.lessons.ahead
+assets:  ## what is made with the shipped models: examples, first screen, lessons, pictures
+	$(PYTHON) -m explorer.assets
 
 clean:  ## remove caches
 	rm -rf .pytest_cache .ruff_cache .mypy_cache

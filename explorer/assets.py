@@ -1,11 +1,12 @@
 """Everything that follows from the models, by one command, after others have been trained.
 
     python -m explorer.assets                              makes what is stale: examples, first screen, lessons, …
-    python -m explorer.assets --run decoder=runs/decoder   ships the model of a run, with its timeline, first
+    python -m explorer.assets --run decoder=runs/decoder   ships the model of a run first, with its timeline and lens
     python -m explorer.assets --check                      only says what is stale; exit code 1 if anything is
 
 Each thing is made by its own command, in a process of its own. ``assets/made.json`` keeps the hash of the weights that
-it was made with. What the models have no part in (``mistakes.json``, the tokenizer) is not made here, nor are pictures.
+it was made with. What the models have no part in (``mistakes.json``, the tokenizer) is not made here. A timeline and a
+lens are made of a run, which has the snapshots and names the articles.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 from pathlib import Path
 
 from llm_core.paths import ASSETS, ROOT
+from llm_core.train.run_state import read_settings
 
 MADE = ASSETS / "made.json"
 LOSSES = ROOT / "docs" / "loss.png"
@@ -27,7 +29,9 @@ FOLLOWS = {  # what is made with the shipped model -> the module that makes it
     "experiments": "explorer.experiments",
     "lessons": "explorer.lessons.ahead",
     "homework": "tests.homework.example",
+    "pictures": "tests.pictures",  # of the README
 }
+OF_A_RUN = "lens"  # is made with its articles
 
 
 def weights_hash(name: str) -> str:
@@ -39,7 +43,7 @@ def stale() -> list[str]:
     """What was made with other weights than ship now."""
     made = json.loads(MADE.read_text()) if MADE.exists() else {}
     models = {f"timeline/{folder.name}": folder.name for folder in sorted((ASSETS / "models").glob("*/"))}
-    wanted = models | dict.fromkeys(FOLLOWS, SHIPPED)
+    wanted = models | dict.fromkeys([OF_A_RUN, *FOLLOWS], SHIPPED)
     return [what for what, model in wanted.items() if made.get(what) != weights_hash(model)]
 
 
@@ -58,6 +62,8 @@ def ship(name: str, run: Path) -> None:
     note(f"timeline/{name}", name)
     if name == SHIPPED:
         shutil.copyfile(run / "loss.png", LOSSES)
+        execute("llm_core.tune_lens", "--data", read_settings(run, "data")["data"][0])
+        note(OF_A_RUN, SHIPPED)
 
 
 def execute(module: str, *arguments: object) -> None:
