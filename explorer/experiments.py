@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 from llm_core.paths import ASSETS
 
+from . import first_sight
 from .engine.runner import Runner
 from .examples import EXAMPLES
-from .first_sight import previous_token_heads, probability, without
+from .first_sight import probability, without
 
 if TYPE_CHECKING:
     from llm_core.analysis.patching import Patching
 
 ASSET = ASSETS / "experiments.json"
-WHO, NAME = EXAMPLES["Who is she?"], EXAMPLES["A repeated name"]
+WHO = EXAMPLES["Who is she?"]
 SHE, HER = " she", " her"
 LOOKERS = 6  # heads that attend most to “she”: two of them are chosen
 MUCH, SOME = 0.5, 0.1  # shares of what a patched head brings back
@@ -54,14 +55,17 @@ PATCHES = (
 
 
 def surgeries(runner: Runner) -> list[dict]:
-    """Name, one sentence, text and edits (those of ``llm_core.analysis.surgery``) of each."""
+    """Name, one sentence, text and edits (those of ``llm_core.analysis.surgery``) of each. The first is that of the
+    first screen."""
+    sight = first_sight.shipped()
+    repeated = sight["tokens"][-1]["text"].strip()
     return [
         {
             "name": "Forget the previous token",
             "says": "Switch off the two heads that look one token back. A head that copies what came after the earlier "
-            "“Harry” needs them to find it.",
-            "text": NAME,
-            "edits": switched_off(previous_token_heads()),
+            f"“{repeated}” needs them to find it.",
+            "text": sight["text"],
+            "edits": switched_off([(layer, head) for layer, head, _ in sight["off"]]),
         },
         {
             "name": "Forget who she is",
@@ -71,8 +75,8 @@ def surgeries(runner: Runner) -> list[dict]:
         },
         {
             "name": "See only three tokens",
-            "says": "Mask all but the last three tokens in every head: the earlier “Harry” is out of sight.",
-            "text": NAME,
+            "says": f"Mask all but the last three tokens in every head: the earlier “{repeated}” is out of sight.",
+            "text": sight["text"],
             "edits": [{"what": "everywhere", "how": "window", "n": 3}],
         },
     ]
@@ -118,13 +122,13 @@ def patching(runner: Runner, patch: dict) -> "Patching":
 
     from llm_core.analysis.patching import Patching, logit_difference
 
-    tokens = [runner.tokenizer.encode(patch[name])[0] for name in ("answer", "other")]
-    texts = [torch.tensor([runner.encode(patch[name])]) for name in ("text", "corrupted")]
-    return Patching(runner.model, *texts, logit_difference(*tokens))
+    answer, other = (runner.tokenizer.encode(patch[name])[0] for name in ("answer", "other"))
+    clean, corrupted = (torch.tensor([runner.encode(patch[name])]) for name in ("text", "corrupted"))
+    return Patching(runner.model, clean, corrupted, logit_difference(answer, other))
 
 
 def shipped() -> dict[str, list[dict]]:
-    """"surgery" and "patch", as the tabs begin with them."""
+    """ "surgery" and "patch", as the tabs begin with them."""
     return json.loads(ASSET.read_text(encoding="utf-8"))
 
 

@@ -134,6 +134,11 @@ def _seen(runner: Runner, run: Recorded, pattern, answer: int) -> dict:
     }
 
 
+def shipped() -> dict:
+    """What was measured of the model that ships."""
+    return json.loads(ASSET.read_text(encoding="utf-8"))
+
+
 def main() -> None:
     runner = Runner()
     asset = measured(runner, *chosen(runner))

@@ -30,6 +30,7 @@ FLOORS = {
     "explorer": [
         ("components", "engine", "proxy", "classroom", "port"),
         ("examples", "first_sight"),
+        ("experiments",),
         ("lessons", "exercises", "live", "export"),
         ("questions",),
         ("guard",),

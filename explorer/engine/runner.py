@@ -214,13 +214,16 @@ class Runner:
 
     @once
     def card_loss(self) -> dict | None:
-        """{"loss", "unit"} that the model's card states, measured on articles it never learned from."""
+        """{"loss", "unit", "tokens"} that the model's card states: measured on articles it never learned from, after
+        so many tokens; None for what it does not state."""
         card = self._place / "README.md"
         if not card.is_file():
             return None
         text = card.read_text(encoding="utf-8", errors="replace")
         match = re.search(r"\| Held-out loss \| ([\d.]+) (nats per (?:masked )?token)", text)
-        return {"loss": float(match[1]), "unit": match[2]} if match else None
+        seen = re.search(r"\| Tokens seen \| ([\d,]+) ", text)
+        tokens = int(seen[1].replace(",", "")) if seen else None
+        return {"loss": float(match[1]), "unit": match[2], "tokens": tokens} if match else None
 
     @once
     def roles(self) -> list[dict]:

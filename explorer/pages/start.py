@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..export.standalone import STATIC
-from ..first_sight import ASSET
+from ..first_sight import shipped
 from ..lessons.teach import catalog
 
 ROOM = STATIC / "start"
@@ -61,7 +61,7 @@ LESSON = ("id", "title", "num_steps")  # what "Continue" needs to know of each
 @lru_cache(maxsize=1)
 def start_html() -> str:
     """The element that is the first screen, its data, and its script."""
-    return first_screen(json.loads(ASSET.read_text(encoding="utf-8")))
+    return first_screen(shipped())
 
 
 def first_screen(asset: dict) -> str:

@@ -146,4 +146,4 @@ def test_the_likeliest_tokens_as_text_by_row_and_place():
     pieces = logit_lens(model, trace).pieces(tokenizer)
     assert (len(pieces), len(pieces[0])) == (7, 11)
     best = trace["logits"][0].argmax(-1).tolist()
-    assert pieces[-1] == [tokenizer.piece(id) for id in best] and pieces[-1][-1] == " her"
+    assert pieces[-1] == [tokenizer.piece(id) for id in best]

@@ -177,7 +177,7 @@ def test_thirty_who_follow_cost_no_thread_and_hear_within_a_second(app, classroo
         assert {page.lines[1]["search"] for page in pages} == {"?show=learn"}
         return during - before
 
-    assert run_async(hold_a_class) == 0
+    assert run_async(hold_a_class) <= 0  # one of an earlier test may end meanwhile
     assert asked.TICK_SECONDS <= 0.5
 
 

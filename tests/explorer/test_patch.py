@@ -48,17 +48,18 @@ def test_the_stream_has_tokens_facts_an_estimate_and_every_layer(runner, asker):
     assert facts["facts"]["clean"] == pytest.approx(ours.clean, abs=1e-4)
     assert facts["facts"]["corrupted"] == pytest.approx(ours.corrupted, abs=1e-4)
     assert [facts["facts"][name]["text"] for name in ("answer", "other")] == [" her", " him"]
-    assert facts["facts"]["answer"]["clean"] == pytest.approx(0.80, abs=0.01)
+    her = runner.tokenizer.encode(" her")[0]
+    assert facts["facts"]["answer"]["clean"] == pytest.approx(ours.logits[0].softmax(-1)[her].item(), abs=1e-4)
     torch.testing.assert_close(torch.tensor(facts["estimated"]), ours.by_gradients(["z"])["z"].values)
     assert [row["layer"] for row in rows] == list(range(6))
     torch.testing.assert_close(torch.tensor([row["values"] for row in rows]), ours.exact("z").values)
 
 
 def test_without_tokens_each_text_s_likeliest_is_compared(asker):
-    _, facts, *_ = patch(asker, SHE["text"], SHE["corrupted"])
-    assert [facts["facts"][name]["text"] for name in ("answer", "other")] == [" her", " him"]
-    _, facts, *_ = patch(asker, SHE["text"], "Ask your sister if she can help you. Tell")  # both lead to " her"
-    assert facts["facts"]["answer"]["text"] == " her" and facts["facts"]["other"]["text"] != " her"
+    _, facts, *_ = patch(asker, COPY["text"], COPY["corrupted"])
+    assert [facts["facts"][name]["text"] for name in ("answer", "other")] == [" button", " key"]
+    _, facts, *_ = patch(asker, COPY["text"], COPY["text"].replace("Then", "Now"))  # both lead to " button"
+    assert facts["facts"]["answer"]["text"] == " button" and facts["facts"]["other"]["text"] != " button"
 
 
 # what the experiments say of themselves

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from explorer.lessons import LESSONS
-from explorer.lessons.course.induction import EXAMPLE, SCORE, SEED, Circuit
+from explorer.lessons.course.induction import SCORE, SEED, Circuit, example
 from explorer.lessons.lesson import OWN, Bars, Facts, Message
 from llm_core import load_model, load_tokenizer, record
 from llm_core.analysis.roles import repeats
@@ -19,9 +19,10 @@ from llm_core.paths import ASSETS
 from .common import BOAT, panel, right, steps_of, values
 
 HARRY = "Harry Potter met Draco. Harry"
+EXAMPLE = example()
 
 
-@pytest.fixture(scope="module", params=[EXAMPLE, HARRY], ids=["silver", "Harry"])
+@pytest.fixture(scope="module", params=[EXAMPLE, HARRY], ids=["first sight", "Harry"])
 def case(request, runner):
     """Steps, model, trace, and the places of the repeated token, of the one that followed, and of the last."""
     model, ids = load_model("decoder").requires_grad_(False), runner.encode(request.param)

@@ -172,8 +172,8 @@ def test_lenses_are_measured_on_texts_that_they_were_not_fitted_on(case, runner)
     far, near, nearest = (
         float(F.kl_div(read, own, log_target=True, reduction="batchmean")) for read in (plain, mapped, tuned)
     )
-    assert near < far / 2 and nearest < near  # on one of the tested texts, as in the mean
-    assert found.fitted[3] < found.plain[3] / 2 and found.plain[-1] == pytest.approx(0, abs=1e-5)
+    assert near < 0.7 * far and nearest < near  # on one of the tested texts, as in the mean
+    assert found.fitted[3] < 0.7 * found.plain[3] and found.plain[-1] == pytest.approx(0, abs=1e-5)
     assert all(fitted <= plain for fitted, plain in zip(found.fitted, found.plain))
     assert all(tuned < fitted for tuned, fitted in zip(found.tuned[1:-1], found.fitted[1:-1]))  # behind any layer
     bars = [item for item in steps[8].show if isinstance(item, Bars)]

@@ -108,6 +108,7 @@ class Screen:
 
     def run(self, text: str) -> None:
         """Type ``text``, press Enter, wait for its result. On a phone the text stands in a sheet."""
+        self.page.locator("#prompt textarea:visible, .hs-open-text:visible").first.wait_for()
         if not self.prompt.is_visible():
             self.page.click(".hs-open-text")
         self.prompt.fill(text)

@@ -10,6 +10,7 @@ import random
 from functools import cached_property
 from typing import NamedTuple
 
+from ... import first_sight
 from ...engine.timelines import FACTS, FOLDER
 from ..lesson import OWN, Bars, Facts, Lesson, Message, Option, Panel, Question, Scene, Step, readable
 from ..mistakes.effects import next_token_bars
@@ -18,7 +19,6 @@ from ..source import code_of
 from .attention import attention_code
 
 STEPS = 8
-EXAMPLE = "Move the silver key to the left. Move the silver"  # where a text ends in a token that has not come before
 REMEMBER, MATCH, COPY = "previous token", "prefix matching", "copying"
 SCORE = 0.4  # from which a head is said to do it
 OFF = 2  # heads that remember, switched off together
@@ -34,6 +34,11 @@ class Place(NamedTuple):
         return f"layer {self.layer}, head {self.head}"
 
 
+def example() -> str:
+    """A text that ends in a token which came before: that of the first screen."""
+    return first_sight.shipped()["text"]
+
+
 class Circuit:
     """A text whose last token came before, and the heads that see it."""
 
@@ -43,7 +48,7 @@ class Circuit:
         self.recorded = scene.recorded
         self.is_own = self.earlier is not None
         if not self.is_own:
-            self.recorded = scene.runner.recorded(EXAMPLE, len(scene.runner.encode(EXAMPLE)))
+            self.recorded = scene.runner.recorded(example(), len(scene.runner.encode(example())))
         self.trace, self.ids = self.recorded.trace, self.recorded.ids
         self.labels = [readable(token) for token in self.recorded.tokens]
         self.T = len(self.ids)
@@ -63,9 +68,7 @@ class Circuit:
     def source(self) -> str:
         if self.is_own:
             return OWN
-        return (
-            f"The numbers are this model’s, for “{EXAMPLE}”: the last token of your text does not occur earlier in it."
-        )
+        return f"The numbers are this model’s, for “{example()}”: the last token of your text does not occur earlier in it."
 
     def at(self, place: int) -> str:
         return f"“{self.labels[place]}” (position {place})"

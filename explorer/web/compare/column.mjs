@@ -366,7 +366,7 @@ function costCell({ parameters, flops, time, held_out }) {
       counted("FLOPs", flops),
       line("Time", `${time.milliseconds.toFixed(1)} ms`, timeSentence(time), "time"),
       held_out
-        ? line(COLUMN.loss, held_out.loss.toFixed(4), lossSentence(held_out.unit), "loss")
+        ? line(COLUMN.loss, held_out.loss.toFixed(4), lossSentence(held_out), "loss")
         : line(COLUMN.loss, COLUMN.noLoss, "", "loss"),
     ],
   });

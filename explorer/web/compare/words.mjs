@@ -49,7 +49,8 @@ export const STAGES = [
   [
     "Cost and quality",
     "FLOPs count the multiplications and additions in the matrix products of one forward pass. Compare losses " +
-      "only of the same kind: guessing a masked token is a different task from guessing the next one.",
+      "only of the same kind, after as many tokens: guessing a masked token is a different task from guessing the " +
+      "next one.",
   ],
 ];
 
@@ -258,7 +259,8 @@ export const looksAt = (from, to) => `${named(from)} looks at ${named(to)} with 
 
 export const timeSentence = ({ runs, threads }) =>
   `the fastest of ${runs} forward passes on this server's CPU, ${several(threads, "thread")}`;
-export const lossSentence = (unit) => `${unit}, on articles it was not trained on`;
+export const lossSentence = ({ unit, tokens }) =>
+  `${unit}, on articles it was not trained on${tokens ? `; it was trained on ${short(tokens)} tokens` : ""}`;
 
 /** "(1,234,567): attention 40%, …", what is under half a percent left out. */
 export function sharesText(parts) {

@@ -53,7 +53,8 @@ def test_an_experiment_shows_torch_s_numbers_by_mouse_and_keys_and_fits_a_phone(
     page.click(f"#hs-patch-{layer}-{head}")
     screen.next_frame()
     said = page.locator("[data-view=patch_view] .hs-cell").text_content()
-    assert said.startswith(f"Layer {layer}, head {head}: the metric becomes {heads.values[layer, head]:.2f}"[:-1])
+    assert said.startswith(f"Layer {layer}, head {head}: the metric becomes ")
+    assert f"{heads.values[layer, head]:.2f}".replace("-", "−")[:-1] in said
     assert f"{heads.recovered[layer, head]:.0%}" in said
     assert screen.title() == f"Layer {layer}, head {head}" or page.locator('[data-view="attention_view"]').is_hidden()
     p = patching.one("z", layer, head=head).softmax(-1)

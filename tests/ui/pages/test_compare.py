@@ -263,6 +263,10 @@ def test_the_page_says_what_each_costs(columns: Columns, reference):
     cards = [(MODELS / name / "README.md").read_text() for name in ("encoder", "decoder", "encoder-decoder-prefix")]
     losses = [re.search(r"Held-out loss \| ([\d.]+ nats)", card)[1] for card in cards]
     assert [cost(i, "loss")[: len(loss)] for i, loss in enumerate(losses)] == losses
+    seen = [int(re.search(r"Tokens seen \| ([\d,]+) ", card)[1].replace(",", "")) / 1e6 for card in cards]
+    assert [f"it was trained on {tokens:.1f} M tokens" in cost(i, "loss") for i, tokens in enumerate(seen)] == [
+        True
+    ] * 3
     assert "Replace it with an example of two lines" in columns.text("")
 
     # the two of one size are subtracted at once, others are told why not
