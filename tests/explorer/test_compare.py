@@ -30,7 +30,10 @@ TINY = {
     "encoder-decoder-prefix": lambda: EncoderDecoder(ENCODER_SIZES, DECODER_SIZES, "prefix"),
     "encoder-decoder-cross": lambda: EncoderDecoder(ENCODER_SIZES, DECODER_SIZES, "cross"),
 }
-CARD = "| Tokens seen | 1,234,567 in 89 steps |\n| Held-out loss | 5.1250 nats per {} (1,024 places in articles never trained on) |\n"
+CARD = """\
+| Tokens seen | 1,234,567 in 89 steps |
+| Held-out loss | 5.1250 nats per {} (1,024 places in articles never trained on) |
+"""
 
 
 @pytest.fixture(scope="module")
