@@ -179,9 +179,12 @@ def test_lenses_are_measured_on_texts_that_they_were_not_fitted_on(case, runner)
     bars = [item for item in steps[8].show if isinstance(item, Bars)]
     assert bars[0].series["logit lens"] == found.plain and bars[0].series["tuned lens"] == found.tuned
     assert right(steps[8]) == "the tuned lens" and bars[0].by_row
-    assert found.fitted[0] < found.tuned[0]  # and there alone, as is said between the charts
     said = [item.words for item in steps[8].show if isinstance(item, Message)]
-    assert f"nearer at: embedding ({found.fitted[0]:.3f} against {found.tuned[0]:.3f})." in said[0] and len(said) == 2
+    if found.fitted[0] < found.tuned[0]:  # and there alone, as is said between the charts
+        nearer = f"nearer at: embedding ({found.fitted[0]:.3f} against {found.tuned[0]:.3f})."
+        assert nearer in said[0] and len(said) == 2
+    else:
+        assert len(said) == 1
     assert (found.read, found.tested) == (FITTED * LONGEST, TESTED * LONGEST)
     answer = int(trace["logits"][0, -1].argmax())
     last = float(trace["logits"][0, -1].softmax(-1)[answer])

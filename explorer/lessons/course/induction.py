@@ -8,6 +8,7 @@ import json
 import math
 import random
 from functools import cached_property
+from itertools import combinations
 from typing import NamedTuple
 
 from ... import first_sight
@@ -22,6 +23,7 @@ STEPS = 8
 REMEMBER, MATCH, COPY = "previous token", "prefix matching", "copying"
 SCORE = 0.4  # from which a head is said to do it
 OFF = 2  # heads that remember, switched off together
+CANDIDATES = 4  # of which they are chosen
 SEED = 0  # of the random tokens
 CHANGED = 0.1  # a weight or probability that moves by less is called the same
 
@@ -99,10 +101,16 @@ class Circuit:
 
     @cached_property
     def rememberers(self) -> list[Place]:
-        """The heads before the finder's layer that attend most from that token to the one before it; in a first layer
-        there are none."""
+        """Of the heads before the finder's layer that attend most from that token to the one before it, those without
+        which the finder finds it least, the strongest first; in a first layer there are none."""
         back = self.patterns[: self.finder.layer, :, self.after, self.after - 1].flatten()
-        return [Place(*divmod(i, self.H)) for i in back.argsort(descending=True)[:OFF].tolist()]
+        most = [Place(*divmod(i, self.H)) for i in back.argsort(descending=True)[:CANDIDATES].tolist()]
+        return min((list(some) for some in combinations(most, OFF)), key=self.still_found, default=[])
+
+    def still_found(self, off: list[Place]) -> float:
+        """The finder's weight on the token it finds, without these heads."""
+        layer, head = self.finder
+        return float(self.without(off)[f"blocks.{layer}.attn.pattern"][0, head, -1, self.after])
 
     @property
     def head(self) -> Place:
