@@ -4,6 +4,7 @@ import { compared } from "../base/compared.mjs";
 import { make } from "../base/dom.mjs";
 import { label, visible } from "../base/text.mjs";
 import { sequential } from "../color/scale.mjs";
+import { wear } from "../color/worn.mjs";
 import { drawn } from "../patterns/drawn.mjs";
 import { reading, readsColumn } from "../patterns/reading.mjs";
 import { patternsOf } from "../state/layers.mjs";
@@ -43,7 +44,7 @@ export function mount(element) {
     [...list.children].forEach((button, i) => {
       const chosen = i === read.token && (read.column ? "hs-key" : "hs-query");
       const look = lookOf(cells.get(i), dark, chosen, i === kept, Boolean(payload.keys));
-      if (looks.get(button) !== String(look)) wear(button, look);
+      if (looks.get(button) !== String(look)) show(button, look);
     });
     if (!list.contains(document.activeElement)) rove(list, list.children[read.token]);
     if (isOther(payload, read.token, innerWidth)) bringIntoView(list, list.children[read.token]);
@@ -81,10 +82,9 @@ function lookOf(cell, dark, chosen, pressed, crosses) {
 }
 
 /** A share as a colour; none for what cannot be seen, or is left out. */
-function wear(button, look) {
+function show(button, look) {
   const [ground, letters, chosen, isLater, pressed] = look;
-  button.style.backgroundColor = ground;
-  button.style.color = letters;
+  wear(button, ground, letters);
   for (const name of ["hs-query", "hs-key"]) button.classList.toggle(name, name === chosen);
   button.classList.toggle("hs-later", isLater);
   button.setAttribute("aria-pressed", pressed);

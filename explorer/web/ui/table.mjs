@@ -1,6 +1,7 @@
 // The table of the app: every table is made here, with a heading for each column and a name that can be read aloud.
 
 import { make } from "../base/dom.mjs";
+import { wear } from "../color/worn.mjs";
 
 /**
  * @typedef {string|Node} Content  text goes in as text
@@ -79,10 +80,7 @@ function cellOf(cell, kind) {
 }
 
 /** The ground and the ink of an element by a value. */
-export function paintCell({ style }, scale, value) {
-  style.backgroundColor = scale.css(value);
-  style.color = scale.ink(value);
-}
+export const paintCell = (element, scale, value) => wear(element, scale.css(value), scale.ink(value));
 
 function cellParts(cell) {
   const isParts = typeof cell === "object" && !Array.isArray(cell) && !(cell instanceof Node);
