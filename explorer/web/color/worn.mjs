@@ -14,7 +14,7 @@ export function wear(element, ground, letters) {
 function nameOf(look) {
   if (!names.has(look)) {
     names.set(look, String(names.size));
-    sheet.insertRule(`[data-worn][data-worn="${names.get(look)}"] { ${look} }`); // twice: it outweighs Gradio's buttons
+    sheet.insertRule(`@layer worn { [data-worn="${names.get(look)}"] { ${look} } }`);
   }
   return names.get(look);
 }

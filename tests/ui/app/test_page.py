@@ -36,6 +36,31 @@ def test_whole_rows_of_attention_are_torchs(screen: Screen, reference):
     assert compared >= 200
 
 
+SHADES = """({ sequential }, weights, dark) => weights.map((weight) => [weight - 1e-5, weight + 1e-5].map((at) => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    Object.assign(probe.style, { backgroundColor: sequential(dark).css(at), color: sequential(dark).ink(at) });
+    const { backgroundColor, color } = getComputedStyle(probe);
+    probe.remove();
+    return [backgroundColor, color];
+}))"""
+WORN = """all => all.map((button) => getComputedStyle(button)).map(
+    ({ backgroundColor, color }) => [backgroundColor, color])"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_token_wears_the_color_of_its_weight(screen: Screen, reference, theme):
+    screen.run(TEXT)
+    if theme == "dark":
+        screen.page.click("[title='Dark or light']")
+    screen.choose_head(4, 5)
+    screen.choose_token(20)
+    weights = reference.trace(TEXT).attention(4)[0, 5, 20].tolist()[:21]
+    worn = screen.page.locator(".hs-tokens button").evaluate_all(WORN)
+    for colors, (below, above) in zip(worn, screen.call("scale", SHADES, weights, theme == "dark")):
+        assert colors in (below, above)
+    assert len({ground for ground, _ in worn[:21]}) > 3 and worn[21] == worn[22]  # later ones cannot be seen
+
+
 def test_a_cell_is_the_tensor_entry_that_it_names(screen: Screen, reference):
     trace = reference.trace(TEXT)
     screen.run(TEXT)
