@@ -23,7 +23,7 @@ ASSET = ASSETS / "experiments.json"
 WHO = EXAMPLES["Who is she?"]
 SHE, HER = " she", " her"
 LOOKERS = 6  # heads that attend most to “she”: two of them are chosen
-MUCH, SOME = 0.5, 0.1  # shares of what a patched head brings back
+MUCH, SOME = 0.5, 0.1  # of the logit difference, recovered by a head
 
 # Two texts that differ in one token, and with it in what comes next.
 PATCHES = (
@@ -106,14 +106,13 @@ def patches(runner: Runner) -> list[dict]:
 
 
 def carried(runner: Runner, patch: dict) -> str:
-    """A sentence: how much of the answer single heads bring back."""
+    """A sentence: how much single heads recover."""
     found = patching(runner, patch).exact("z").recovered  # (L, H)
     layer, head = divmod(int(found.argmax()), found.shape[1])
-    most, answer = float(found.max()), f"“{patch['answer'].strip()}”"
-    if most >= MUCH:
-        return f"Layer {layer}, head {head}, alone brings {most:.0%} of the way to {answer} back: see Heads."
+    if (most := float(found.max())) >= MUCH:
+        return f"Layer {layer}, head {head}, alone recovers {most:.0%} of the logit difference: see Heads."
     some = int((found >= SOME).sum())
-    return f"No head alone brings half of the way to {answer} back; {some} bring a tenth or more: see Heads."
+    return f"No single head recovers half of the logit difference; {some} recover a tenth or more: see Heads."
 
 
 def patching(runner: Runner, patch: dict) -> "Patching":
@@ -128,7 +127,7 @@ def patching(runner: Runner, patch: dict) -> "Patching":
 
 
 def shipped() -> dict[str, list[dict]]:
-    """ "surgery" and "patch", as the tabs begin with them."""
+    """The experiments of "surgery" and of "patch"."""
     return json.loads(ASSET.read_text(encoding="utf-8"))
 
 

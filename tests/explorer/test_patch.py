@@ -105,9 +105,9 @@ def test_what_heads_bring_back_is_as_it_says(runner, experiment):
     (layer, head), most = max(shares.items(), key=lambda one: one[1])
     said = experiment["says"]
     if most >= 0.5:
-        assert f"Layer {layer}, head {head}, alone brings {most:.0%} of the way" in said
+        assert f"Layer {layer}, head {head}, alone recovers {most:.0%} of the logit difference" in said
     else:
-        assert f"; {sum(share >= 0.1 for share in shares.values())} bring a tenth or more" in said
+        assert f"; {sum(share >= 0.1 for share in shares.values())} recover a tenth or more" in said
 
 
 @pytest.mark.parametrize("experiment", PATCHES, ids=lambda one: one["name"])
