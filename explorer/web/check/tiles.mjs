@@ -2,6 +2,7 @@
 // The tiles are tabs: one Tab stop, arrows move, Enter or Space opens.
 
 import { breakable, make } from "../base/dom.mjs";
+import { rove, roving } from "../ui/roving.mjs";
 import { points, REPORT, STATUS, tileLabel } from "./words.mjs";
 
 /** `first`: the name of the block that is open at first; else what failed, or was not started. */
@@ -9,27 +10,12 @@ export function tileRow(blocks, panel, open, first = null) {
   const tiles = blocks.map((block, i) => tile(block, i, () => choose(i)));
   const row = make("div", { className: "hs-check-tiles", role: "tablist", "aria-label": REPORT.blocks }, ...tiles);
   const choose = (chosen) => {
-    tiles.forEach((one, i) => {
-      one.setAttribute("aria-selected", String(i === chosen));
-      one.tabIndex = i === chosen ? 0 : -1;
-    });
+    for (const [i, one] of tiles.entries()) one.setAttribute("aria-selected", String(i === chosen));
+    rove(row, tiles[chosen]);
     panel.setAttribute("aria-labelledby", tiles[chosen].id);
     open(blocks[chosen]);
   };
-  row.addEventListener("keydown", (event) => {
-    const at = tiles.indexOf(event.target);
-    const next = {
-      ArrowRight: at + 1,
-      ArrowDown: at + 1,
-      ArrowLeft: at - 1,
-      ArrowUp: at - 1,
-      Home: 0,
-      End: tiles.length - 1,
-    }[event.key];
-    if (next === undefined) return;
-    event.preventDefault();
-    tiles[(next + tiles.length) % tiles.length].focus();
-  });
+  roving(row);
   const wanted = [
     blocks.findIndex(({ name }) => name === first),
     ...["failed", "not started"].map((status) => blocks.findIndex((block) => block.status === status)),

@@ -7,6 +7,7 @@ import { nextTokens } from "../base/payload.mjs";
 import { label, pieceName, probability } from "../base/text.mjs";
 import { drawSmall } from "../matrix/shrink.mjs";
 import { isDark, store } from "../state/store.mjs";
+import { roving } from "../ui/roving.mjs";
 import { topOf } from "../ui/token_bars.mjs";
 import { dimensions } from "./shape.mjs";
 import { placesOf } from "./places.mjs";
@@ -72,7 +73,7 @@ export class Picture {
       ...this.row("after"),
     );
     this.element.style.setProperty("--parts", places.columns);
-    this.element.addEventListener("keydown", (event) => this.key(event));
+    roving(this.element);
     this.drawn = {};
   }
 
@@ -113,22 +114,6 @@ export class Picture {
   open(stage, event) {
     const head = event.target.dataset?.head;
     store.toggle({ stage, ...(head !== undefined && { head: Number(head) }) });
-  }
-
-  key(event) {
-    const stages = [...this.element.querySelectorAll("button")];
-    const at = stages.indexOf(document.activeElement);
-    const next = {
-      ArrowRight: at + 1,
-      ArrowDown: at + 1,
-      ArrowLeft: at - 1,
-      ArrowUp: at - 1,
-      Home: 0,
-      End: stages.length - 1,
-    }[event.key];
-    if (next === undefined || at < 0) return;
-    event.preventDefault();
-    stages[Math.max(0, Math.min(stages.length - 1, next))].focus();
   }
 
   draw(payload, focus, part) {
