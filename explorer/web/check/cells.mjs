@@ -2,6 +2,7 @@
 // Real tables: one Tab stop each, arrows move, and a screen reader hears the whole number.
 
 import { make } from "../base/dom.mjs";
+import { move } from "../state/focus.mjs";
 import { paintCell, table as tableOf } from "../ui/table.mjs";
 
 const MANY = 9; // columns: with more, a narrow screen has no room for numbers in the cells
@@ -40,15 +41,12 @@ export function linkedCells({ tables, rows, columns, marked, axes = ["row", "col
     table.addEventListener("pointerleave", () => light(chosen));
     table.addEventListener("click", (event) => placeOf(event) && choose(placeOf(event)));
     table.addEventListener("keydown", (event) => {
-      const [down, right] = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
-        event.key
-      ] ?? [0, 0];
-      if (!down && !right) return;
+      const next = move(event.key, ...chosen, cells.length, cells[0].length);
+      if (!next) return;
       event.preventDefault();
       event.stopPropagation(); // else a tile or a page would take it too
-      const next = cells[chosen[0] + down]?.[chosen[1] + right];
-      if (next) choose([chosen[0] + down, chosen[1] + right]);
-      next?.focus();
+      choose(next);
+      cells[next[0]][next[1]].focus();
     });
   }
   choose(start);
