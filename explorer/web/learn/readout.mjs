@@ -2,7 +2,7 @@
 
 import { byHand } from "../base/hand.mjs";
 import { make } from "../base/dom.mjs";
-import { table } from "../ui/table.mjs";
+import { rewritten, table } from "../ui/table.mjs";
 import { number } from "./formula.mjs";
 
 export function readout(told) {
@@ -34,13 +34,15 @@ export function readout(told) {
   return [head, ...lines];
 }
 
-/** Every term of the sum behind a cell that is kept. */
-export function working(told) {
-  if (!told?.terms) return [];
-  const name = `${told.name}[${told.index.join(", ")}], term by term`;
-  return [make("h3", { text: name }), terms(name, told.terms)];
-}
-
-function terms(label, { head, rows }) {
-  return make("div", { className: "hs-terms", tabindex: "0" }, table({ label, columns: head, rows }));
+/** Every term of the sum behind a cell that is kept, in `element`. */
+export function showWorking(element, told) {
+  if (!told?.terms) return element.replaceChildren();
+  const { head, rows } = told.terms;
+  const label = `${told.name}[${told.index.join(", ")}], term by term`;
+  const before = element.querySelector("table");
+  if (before && rewritten(before, { label, columns: head, rows })) element.firstChild.textContent = label;
+  else {
+    const terms = make("div", { className: "hs-terms", tabindex: "0" }, table({ label, columns: head, rows }));
+    element.replaceChildren(make("h3", { text: label }), terms);
+  }
 }

@@ -14,7 +14,7 @@ import { light, lightOnHover, withNounsAndTerms } from "./nouns.mjs";
 import { Picture } from "./picture.mjs";
 import * as progress from "./progress.mjs";
 import { questionCard } from "./question.mjs";
-import { readout, working } from "./readout.mjs";
+import { readout, showWorking } from "./readout.mjs";
 import { LessonSource } from "./source.mjs";
 import { tablesOf } from "./tables.mjs";
 import { ownTurns } from "./turns.mjs";
@@ -387,7 +387,7 @@ class Learn {
 
   told(told, locked) {
     this.readout.replaceChildren(...readout(told));
-    this.working.replaceChildren(...(locked ? working(told) : []));
+    showWorking(this.working, locked ? told : null);
     light(this.element, told?.name);
   }
 

@@ -77,8 +77,8 @@ function sharesThrough(payload, query) {
   shares[layers.length][query] = 1;
   for (let layer = layers.length - 1; layer >= 0; layer--) {
     for (let q = 0; q <= lastSeen(payload, query); q++) {
-      const share = shares[layer + 1][q];
-      for (let k = 0; k <= lastSeen(payload, q); k++) shares[layer][k] += share * layers[layer][q * T + k];
+      const [share, seen] = [shares[layer + 1][q], lastSeen(payload, q)];
+      for (let k = 0; k <= seen; k++) shares[layer][k] += share * layers[layer][q * T + k];
     }
   }
   return shares;

@@ -46,6 +46,16 @@ export function fillTable(element, { caption, columns, rows, foot }) {
   return element;
 }
 
+/** Other words into the cells of a table, if it has as many: a long one is then there at once. */
+export function rewritten(element, { label, columns, rows }) {
+  const before = [...element.rows].map((row) => [...row.cells]);
+  const after = [columns, ...rows];
+  if (before.length !== after.length || before.some((row, i) => row.length !== after[i].length)) return false;
+  for (const [i, row] of before.entries()) for (const [j, cell] of row.entries()) cell.textContent = after[i][j];
+  element.setAttribute("aria-label", label);
+  return true;
+}
+
 /** A row for a table of these columns. */
 export function rowOf(columns, row) {
   const { cells, ...attributes } = Array.isArray(row) ? { cells: row } : row;
