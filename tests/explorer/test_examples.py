@@ -58,3 +58,11 @@ def test_every_experiment_breaks_what_the_model_predicted(model, tokenizer, expe
     before, after = (run(model, tokenizer, experiment["text"], e)[0]["logits"][0, -1].softmax(-1) for e in ((), edits))
     assert before.max() > 0.7
     assert after[before.argmax()] < BROKEN[experiment["name"]]
+
+
+def test_the_heads_that_are_said_to_look_back_at_she_do(model, tokenizer):
+    experiment = next(one for one in shipped()["surgery"] if one["name"] == "Forget who she is")
+    trace, ids = run(model, tokenizer, experiment["text"])
+    she = ids.index(tokenizer.encode(" she")[0])
+    weights = [trace.attention(edit["layer"])[0, edit["head"], -1, she].item() for edit in experiment["edits"]]
+    assert len(weights) == 2 and min(weights) > 0.2, weights

@@ -49,8 +49,8 @@ export const STAGES = [
   [
     "Cost and quality",
     "FLOPs count the multiplications and additions in the matrix products of one forward pass. Compare losses " +
-      "only of the same kind, after as many tokens: guessing a masked token is a different task from guessing the " +
-      "next one.",
+      "only of the same kind, and after the same number of tokens: guessing a masked token is a different task " +
+      "from guessing the next one.",
   ],
 ];
 
