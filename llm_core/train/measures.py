@@ -2,7 +2,7 @@
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..analysis.roles import head_roles, repeats
 from ..model.architectures import Encoder, EncoderDecoder
 from ..text.tokenizer import Tokenizer
-from .data import IGNORE, MaskedBatches, PackedBatches, PairBatches
+from .data import IGNORE, Batch, MaskedBatches, PackedBatches, PairBatches
 
 Batches = PackedBatches | MaskedBatches | PairBatches
 
@@ -67,6 +67,18 @@ def held_out_losses(model: nn.Module, batches: Batches, tokenizer: Tokenizer, de
         counts[:here] += (targets != IGNORE).sum(0)
         num_bytes += int(lengths[targets[targets != IGNORE]].sum())
     return HeldOut(nats=nats, counts=counts, num_bytes=num_bytes)
+
+
+class UnderOtherTitles(PairBatches):
+    """The articles of ``batches``, each under the title of the one before it in its batch."""
+
+    def __init__(self, batches: PairBatches):
+        super().__init__(batches.store, batches.T, batches.tokenizer, batches.seed, batches.title_length)
+
+    def batch(self, index: int, B: int) -> Batch:
+        batch = super().batch(index, B)
+        assert batch.attention_mask is not None  # of the titles
+        return replace(batch, ids=batch.ids.roll(1, 0), attention_mask=batch.attention_mask.roll(1, 0))
 
 
 def token_length(tokenizer: Tokenizer, id: int) -> int:

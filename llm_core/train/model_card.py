@@ -20,10 +20,10 @@ from ..model.architectures import Encoder, EncoderDecoder
 from ..model.checkpoints import CARD, load_model, num_parameters, tokenizer_name, write_files
 from ..text.tokenizer import Tokenizer, load_tokenizer
 from .baselines import Baseline, baselines_table, load_baselines
-from .data import TokenStore
+from .data import PairBatches, TokenStore
 from .devices import require_present
 from .loop import batches_for
-from .measures import HeldOut, OnRepeats, held_out_losses, on_repeats, tokens_in_epoch
+from .measures import HeldOut, OnRepeats, UnderOtherTitles, held_out_losses, on_repeats, rows_in_epoch, tokens_in_epoch
 from .run_state import HISTORY_FILE, History, read_settings
 from .samples import PROMPTS, samples
 
@@ -73,7 +73,10 @@ def write_card(run: Path, trained_on: str = "", device: str = "cpu") -> HeldOut:
     trained_on = trained_on or _trained_on(run / "model" / CARD)
     facts = _run_facts(run, settings, trained_on, stores, tokens_in_epoch(train))
     losses = held_out_losses(model, held_out, tokenizer, device)
-    card = model_card(model.cpu(), facts, losses, on_repeats(model, tokenizer, PROMPTS[0]), tokenizer)
+    exchanged = None
+    if isinstance(held_out, PairBatches) and rows_in_epoch(held_out) > 1:
+        exchanged = held_out_losses(model, UnderOtherTitles(held_out), tokenizer, device)
+    card = model_card(model.cpu(), facts, losses, on_repeats(model, tokenizer, PROMPTS[0]), tokenizer, exchanged)
     write_files(run / "model", {CARD: card.encode()})
     return losses
 
@@ -126,14 +129,20 @@ def _trained_on(card: Path) -> str:
 
 
 def model_card(
-    model: nn.Module, facts: RunFacts, losses: HeldOut, repeats: OnRepeats | None, tokenizer: Tokenizer
+    model: nn.Module,
+    facts: RunFacts,
+    losses: HeldOut,
+    repeats: OnRepeats | None,
+    tokenizer: Tokenizer,
+    under_other_titles: HeldOut | None = None,
 ) -> str:
-    """The card as Markdown."""
+    """The card as Markdown. ``under_other_titles`` are the losses of the same articles, titles exchanged."""
     what = "masked token" if isinstance(model, Encoder) else "token"
     parts = (
         _beside_baselines(model, facts, losses),
         _recipe(facts),
         _by_place(model, losses),
+        _worth_of_title(losses, under_other_titles) if under_other_titles else "",
         _on_repeats(model, repeats) if repeats else "",
     )
     licence, form, terms = WIKIHOW if facts.is_wikihow else ("other", "", OTHER_TERMS)
@@ -202,12 +211,29 @@ def _by_place(model: nn.Module, losses: HeldOut) -> str:
         meaning = "Place n is the article's n-th token, predicted from the title and the n - 1 tokens before it."
     else:
         meaning = "Place n is predicted from the n tokens before it: the more it has read, the better it predicts."
-    rows = [(f"{a}–{b}" if b > a else f"{a}", f"{nats:.4f}") for a, b, nats in losses.by_place()]
+    rows = [(_span(a, b), f"{nats:.4f}") for a, b, nats in losses.by_place()]
     return f"""## Held-out loss by place
 
 {meaning}
 
 {_columns("Place", rows, "Nats per token")}
+
+"""
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first}–{last}" if last > first else f"{first}"
+
+
+def _worth_of_title(losses: HeldOut, others: HeldOut) -> str:
+    pairs = zip(losses.by_place(), others.by_place(), strict=True)
+    rows = [(_span(a, b), f"{other - own:+.4f}") for (a, b, own), (_, _, other) in pairs]
+    loss, more = others.loss, others.loss - losses.loss
+    return f"""## What the title is worth
+
+Each held-out article once more, under the title of another: {loss:.4f} nats per token, {more:+.4f} against its own.
+
+{_columns("Place", rows, "Difference in nats per token")}
 
 """
 

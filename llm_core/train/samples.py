@@ -1,5 +1,6 @@
 """What a model writes, for its card: ten texts, or ten filled-in places, unedited."""
 
+import re
 from typing import Any
 
 import torch
@@ -44,11 +45,26 @@ def samples(model: nn.Module, tokenizer: Tokenizer) -> str:
         lines = [_filled(model, tokenizer, text) for text in MASKED]
         return "\n".join(["Unedited: the five likeliest tokens for the masked place; nothing is drawn.", "", *lines])
     settings = ", ".join(f"{name} {value}" for name, value in SETTINGS.items())
-    texts = [
-        f"**{title}** (seed {seed})\n\n```text\n{written(model, tokenizer, title, seed)}\n```"
-        for seed, title in enumerate(tqdm(PROMPTS, desc="samples", unit="text"), 1)
-    ]
-    return "\n\n".join([f"Unedited. Each title with its seed; {settings}, at most {MOST} tokens.", *texts])
+    drawn = enumerate(tqdm(PROMPTS, desc="samples", unit="text"), 1)
+    texts = {title: (seed, written(model, tokenizer, title, seed)) for seed, title in drawn}
+    num_staying = sum(stays_with(title, text) for title, (_, text) in texts.items())
+    paragraphs = "\n\n".join(
+        f"**{title}** (seed {seed})\n\n```text\n{text}\n```" for title, (seed, text) in texts.items()
+    )
+    return f"""\
+Unedited. Each title with its seed; {settings}, at most {MOST} tokens.
+
+{num_staying} of {len(texts)} stay with their title: at least half of its words of four letters or more occur again (a
+word with the same first four letters counts).
+
+{paragraphs}"""
+
+
+def stays_with(title: str, text: str) -> bool:
+    """True if ``text`` has at least half of the title's words of four letters or more; "folding" counts for "fold"."""
+    starts = [word[:4] for word in re.findall(r"\w{4,}", title.lower())]
+    found = {word[:4] for word in re.findall(r"\w{4,}", text.lower())}
+    return 2 * sum(start in found for start in starts) >= len(starts)
 
 
 def written(model: nn.Module, tokenizer: Tokenizer, title: str, seed: int) -> str:

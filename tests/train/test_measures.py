@@ -14,7 +14,7 @@ from llm_core.text.articles import read_articles
 from llm_core.text.tokenizer import load_tokenizer
 from llm_core.train.data import IGNORE, TokenStore
 from llm_core.train.loop import ARCHITECTURES, batches_for, build_model, evaluate
-from llm_core.train.measures import HeldOut, held_out_losses, on_repeats, tokens_in_epoch
+from llm_core.train.measures import HeldOut, UnderOtherTitles, held_out_losses, on_repeats, tokens_in_epoch
 
 from ..common import randomised
 
@@ -74,6 +74,26 @@ def test_losses_are_those_of_every_token_alone(architecture, models, store, toke
     assert found.bits_per_byte == pytest.approx(sum(nats) / math.log(2) / len(text), rel=1e-5)
     loss, count = evaluate(model, batches, num_rows // 8, 8)
     assert (found.loss, found.num_targets) == (pytest.approx(loss, rel=1e-5), count)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES[2:])
+def test_losses_under_other_titles_are_those_of_every_pair_alone(architecture, models, store, tokenizer):
+    """Recounted with each article's own text, and the title read from the batch's other rows."""
+    model, batches = models[architecture], batches_for(models[architecture], store, T, tokenizer, seed=3)
+    rows = list(rows_of(batches, 1))
+    nats = 0.0
+    for (inputs, targets), (other, _) in zip(rows, [rows[-1], *rows]):
+        assert other["ids"].tolist() != inputs["ids"].tolist()
+        with torch.no_grad():
+            logprobs = model(other["ids"], inputs["decoder_ids"])[0].log_softmax(-1)
+        real = targets[targets != IGNORE]
+        nats -= float(logprobs[range(len(real)), real].sum())
+    found, own = (
+        held_out_losses(model, UnderOtherTitles(batches), tokenizer),
+        held_out_losses(model, batches, tokenizer),
+    )
+    assert float(found.nats.sum()) == pytest.approx(nats, rel=1e-5) != pytest.approx(float(own.nats.sum()), rel=1e-5)
+    assert found.counts.tolist() == own.counts.tolist() and found.num_bytes == own.num_bytes
 
 
 def test_the_bytes_of_a_whole_store_are_its_bytes(store, tokenizer):

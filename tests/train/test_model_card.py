@@ -19,7 +19,7 @@ from llm_core.train.devices import describe_device
 from llm_core.train.loop import ARCHITECTURES, build_model
 from llm_core.train.measures import HeldOut, on_repeats
 from llm_core.train.model_card import RunFacts, main, model_card, write_card
-from llm_core.train.samples import MASKED, MOST, PROMPTS, SETTINGS, written
+from llm_core.train.samples import MASKED, MOST, PROMPTS, SETTINGS, stays_with, written
 
 from .tiny_run import SETTINGS as TINY
 from .tiny_run import STEPS, command, run_words
@@ -39,6 +39,7 @@ FACTS = RunFacts(
 LOSSES = HeldOut(
     nats=torch.tensor([60.0, 44, 42, 40], dtype=torch.float64), counts=torch.tensor([10, 11, 12, 10]), num_bytes=170
 )
+EXCHANGED = replace(LOSSES, nats=LOSSES.nats + torch.tensor([20.0, 0, -6, 0]))
 TEXT_MODELS = [name for name in ARCHITECTURES if name != "encoder"]
 
 
@@ -52,7 +53,8 @@ def tiny(architecture: str):
 @lru_cache
 def card(architecture: str) -> str:
     model, tokenizer = tiny(architecture), load_tokenizer()
-    return model_card(model, FACTS, LOSSES, on_repeats(model, tokenizer, PROMPTS[0]), tokenizer)
+    exchanged = EXCHANGED if "-" in architecture else None
+    return model_card(model, FACTS, LOSSES, on_repeats(model, tokenizer, PROMPTS[0]), tokenizer, exchanged)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -105,6 +107,15 @@ def test_loss_by_place(architecture):
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_worth_of_a_title_is_said_of_models_that_read_it_apart(architecture):
+    text = card(architecture)
+    assert ("## What the title is worth" in text) == ("-" in architecture)
+    if "-" in architecture:
+        assert f"{200 / 43:.4f} nats per token, {14 / 43:+.4f} against its own." in text
+        assert f"| Difference in nats per token | +2.0000 | {-6 / 33:+.4f} |" in text.splitlines()
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_induction_by_layer(architecture):
     text, name = card(architecture), "decoder" if "-" in architecture else ""
     roles = head_roles(tiny(architecture), load_tokenizer(), stack=name)
@@ -139,6 +150,23 @@ def test_ten_texts_with_their_seeds():
     filled = [line for line in card("encoder").splitlines() if line.startswith("- ")]
     assert len(filled) == 10
     assert all(len(line.split(" → ")[1].split(", ")) >= 5 for line in filled)
+
+
+def test_who_stays_with_the_title():
+    for text, stays in {
+        "Take a sheet of paper and fold it.": True,  # 2 of 3
+        "Preheat your oven. Use parchment paper.": False,
+        "Folding boats": True,
+        "FOLDED PAPERS": True,
+        "unfold a newspaper": False,
+        "": False,
+    }.items():
+        assert stays_with("How to Fold a Paper Boat", text) == stays
+    assert stays_with("How to Write a Letter", "a letter") and not stays_with("How to Write a Big Letter Box", "boxes")
+    for architecture in TEXT_MODELS:
+        texts = re.findall(r"\*\*([^\n*]+)\*\* \(seed \d+\)\n\n```text\n(.*?)\n?```", card(architecture), re.S)
+        assert len(texts) == 10
+        assert f"\n\n{sum(stays_with(*one) for one in texts)} of 10 stay with their title" in card(architecture)
 
 
 def test_a_sample_can_be_drawn_again():
