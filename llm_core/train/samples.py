@@ -54,8 +54,8 @@ def samples(model: nn.Module, tokenizer: Tokenizer) -> str:
     return f"""\
 Unedited. Each title with its seed; {settings}, at most {MOST} tokens.
 
-{num_staying} of {len(texts)} stay with their title: at least half of its words of four letters or more occur again (a
-word with the same first four letters counts).
+Samples that stay with their title: {num_staying} of {len(texts)}. In them, at least half of the title's words of four
+letters or more occur again (a word with the same first four letters counts).
 
 {paragraphs}"""
 

@@ -166,7 +166,8 @@ def test_who_stays_with_the_title():
     for architecture in TEXT_MODELS:
         texts = re.findall(r"\*\*([^\n*]+)\*\* \(seed \d+\)\n\n```text\n(.*?)\n?```", card(architecture), re.S)
         assert len(texts) == 10
-        assert f"\n\n{sum(stays_with(*one) for one in texts)} of 10 stay with their title" in card(architecture)
+        num_staying = sum(stays_with(*one) for one in texts)
+        assert f"\n\nSamples that stay with their title: {num_staying} of 10. " in card(architecture)
 
 
 def test_a_sample_can_be_drawn_again():
